@@ -1,0 +1,39 @@
+# Every target is one line; what takes more lives in .ci/ and cmd/internal/.
+# PKGS narrows test, race and bench (make test PKGS=./mesh/wire/...), FUZZTIME sets the time of one fuzz target.
+PKGS     ?= ./...
+FUZZTIME ?= 20s
+export FUZZTIME
+
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS   := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+export LDFLAGS
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check race fuzz bench cross
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: build  ## build the program and open the chat
+	@exec bin/sottovoce
+
+build:  ## build bin/sottovoce, one static file
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/sottovoce ./cmd/sottovoce
+
+test:  ## run all tests; installs nftables and iproute2 when it can
+	@.ci/need namespaces && go test -timeout 20m $(PKGS)
+
+check:  ## format, vet, staticcheck, go.mod and the house rules
+	@.ci/check
+
+race:  ## run the tests under the race detector; installs a C compiler when it can
+	@.ci/need cc namespaces && CGO_ENABLED=1 go test -race -timeout 30m $(PKGS)
+
+fuzz:  ## run every fuzz target for FUZZTIME (default 20s)
+	@.ci/fuzz
+
+bench:  ## run all benchmarks
+	@go test -run '^$$' -bench . -benchmem $(PKGS)
+
+cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into bin/cross
+	@.ci/cross
