@@ -1,0 +1,81 @@
+// Package control is the local API between a running node and its faces: the JSON shapes, the [Node] that answers,
+// a server that puts a Node on a unix socket, and the client that every face uses.
+//
+// It leaves to others what a node is and does (the daemon gives it a Node), and how anything looks to a person (the faces).
+package control
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Node is what the server asks of a running node. WHO arguments are a contact's name, a nearby name, an id, or an
+// unambiguous prefix of an id. Methods are safe for concurrent use, return when ctx ends, and fail with an [*Error]
+// wherever a face should act on the reason; any other error is told as [CodeFailed].
+//
+// Names in what a Node returns are already neutralised for showing; texts are exactly as they were sent.
+type Node interface {
+	// Me tells who this node is for others.
+	Me(ctx context.Context) (Me, error)
+	// SetName changes our own name; a name that is not 1–64 visible characters is CodeUsage.
+	SetName(ctx context.Context, name string) (Me, error)
+	// Status tells what the node is doing right now.
+	Status(ctx context.Context) (Status, error)
+
+	// Nearby lists who is seen on this network now, contacts included, sorted by name and then by id.
+	Nearby(ctx context.Context) ([]Person, error)
+	// Contacts lists whom we and they have accepted, sorted by name and then by id.
+	Contacts(ctx context.Context) ([]Person, error)
+	// Requests lists who waits for an answer, ours or theirs (Person.Direction), oldest first.
+	Requests(ctx context.Context) ([]Person, error)
+
+	// Add asks someone nearby (WHO) or at a typed host:port to become a contact. It returns once the request is handed
+	// over, which is not yet an answer; who is a contact already is returned as it stands. Nobody reached is CodeTimeout.
+	Add(ctx context.Context, who string) (Person, error)
+	// Accept says yes to an incoming request and returns once the yes is kept: the exchange goes on by itself.
+	Accept(ctx context.Context, who string) (Person, error)
+	// Decline says no to an incoming request, or takes back an outgoing one.
+	Decline(ctx context.Context, who string) (Person, error)
+
+	// Send queues a batch in its order and answers with one result for each, in the same order. A message in a result is
+	// on disk. One that fails takes no other with it.
+	Send(ctx context.Context, batch []Outgoing) []SendResult
+	// Message finds one message by its id or an unambiguous prefix of it.
+	Message(ctx context.Context, id string) (Message, error)
+	// Log lists messages of the conversation with one contact in the conversation's order, oldest first.
+	Log(ctx context.Context, to string, q LogQuery) ([]Message, error)
+
+	// Events yields everything that happens after the cursor since, in order, and then goes on as it happens until ctx
+	// ends; nil means from now on, and now is when Events returns, not when the first event is asked for. Events are
+	// pulled from the node's disk, so that a slow reader delays nobody and loses nothing. The first error yielded is the
+	// last thing yielded. A cursor that never was is CodeUsage.
+	Events(ctx context.Context, since *int64) (iter.Seq2[Event, error], error)
+
+	// Down begins a clean stop and returns at once.
+	Down(ctx context.Context) error
+}
+
+// Outgoing is one text to send.
+type Outgoing struct {
+	// To is WHO.
+	To string `json:"to"`
+	// Text is 1–[TextMax] bytes of UTF-8.
+	Text string `json:"text"`
+}
+
+// SendResult is what became of one Outgoing: a message that is on disk, or the reason why there is none.
+type SendResult struct {
+	Message Message
+	Err     error // nil: Message is valid
+}
+
+// LogQuery chooses messages of a conversation. The zero value is all of it.
+type LogQuery struct {
+	// N keeps the newest N of what is chosen; 0 is no limit.
+	N int
+	// After keeps what follows the message with this id in the conversation's order; empty is everything.
+	After string
+	// Since keeps messages whose author's clock said this time or later; the zero time is everything.
+	Since time.Time
+}

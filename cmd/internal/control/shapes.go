@@ -1,0 +1,211 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Via is the way by which a person can be reached now.
+type Via string
+
+// The ways a person can be reached. An empty Via is written as none.
+const (
+	ViaLink      Via = "link"
+	ViaCircuit   Via = "circuit"
+	ViaSupernode Via = "supernode"
+	ViaNone      Via = "none"
+)
+
+// MarshalText writes an empty Via as none.
+func (v Via) MarshalText() ([]byte, error) {
+	if v == "" {
+		v = ViaNone
+	}
+	return []byte(v), nil
+}
+
+// Direction tells who asked whom in a contact request.
+type Direction string
+
+// The directions of a request; a Person that is no request has none.
+const (
+	DirectionNone Direction = ""
+	DirectionIn   Direction = "in"  // they asked us
+	DirectionOut  Direction = "out" // we asked them
+)
+
+// Person is somebody as seen from this node.
+type Person struct {
+	// ID is acct-… for a contact and near-… (the handle) for a stranger.
+	ID string `json:"id"`
+	// Name is neutralised: one line without control characters. It is not unique.
+	Name string `json:"name"`
+	// Verified: compared in person.
+	Verified bool `json:"verified"`
+	// Contact: we and they have accepted.
+	Contact bool `json:"contact"`
+	// Online: seen on this network or linked, now.
+	Online    bool      `json:"online"`
+	Via       Via       `json:"via"`
+	Direction Direction `json:"direction,omitempty"`
+}
+
+// Me is who this node is for others.
+type Me struct {
+	Person
+	// Link is the contact link to hand out; empty where there is none.
+	Link string `json:"link"`
+}
+
+// State is how far a message has come. It only moves forward: queued, held, delivered, read; or expired or failed.
+type State string
+
+// The delivery states, each backed by evidence.
+const (
+	StateQueued    State = "queued"    // on our disk
+	StateHeld      State = "held"      // supernodes signed for it
+	StateDelivered State = "delivered" // at least one of their devices has it
+	StateRead      State = "read"      // they shared that they read it
+	StateExpired   State = "expired"
+	StateFailed    State = "failed"
+)
+
+// rank orders the states of the way forward; 0 is off that way.
+func (s State) rank() int {
+	switch s {
+	case StateQueued:
+		return 1
+	case StateHeld:
+		return 2
+	case StateDelivered:
+		return 3
+	case StateRead:
+		return 4
+	}
+	return 0
+}
+
+// Reached tells whether s is the state want or a later one on the way queued, held, delivered, read.
+func (s State) Reached(want State) bool { return s.rank() > 0 && s.rank() >= want.rank() }
+
+// Over tells that s will never reach a later state: expired or failed.
+func (s State) Over() bool { return s == StateExpired || s == StateFailed }
+
+// ConversationKind tells what sort of conversation it is.
+type ConversationKind string
+
+// KindDirect is the conversation of two people, the only kind so far.
+const KindDirect ConversationKind = "direct"
+
+// Conversation names the log a message belongs to.
+type Conversation struct {
+	Kind ConversationKind `json:"kind"`
+	ID   string           `json:"id"`   // conv-…
+	Name string           `json:"name"` // the other person's name, neutralised
+}
+
+// Message is one text in a conversation, ours or theirs.
+type Message struct {
+	ID           string       `json:"id"` // msg-…
+	Conversation Conversation `json:"conversation"`
+	// From is the author; our own messages carry our own id and name.
+	From Person `json:"from"`
+	// Time is the author's clock, to the millisecond, in UTC.
+	Time  time.Time `json:"time"`
+	Text  string    `json:"text"`
+	State State     `json:"state"`
+	// Reason says why a message expired or failed.
+	Reason string `json:"reason,omitempty"`
+	// HeldBy names the supernodes that signed for it.
+	HeldBy []string `json:"held_by"`
+	// Delivered of Devices: how many of the recipient's devices have it.
+	Delivered int  `json:"delivered"`
+	Devices   int  `json:"devices"`
+	Edited    bool `json:"edited"`
+	Deleted   bool `json:"deleted"`
+	// Reactions lists what people answered with one sign.
+	Reactions []string `json:"reactions"`
+	// ReplyTo is the id of the message it answers, or empty.
+	ReplyTo string `json:"reply_to"`
+}
+
+// MarshalJSON writes empty lists as [] and never as null.
+func (m Message) MarshalJSON() ([]byte, error) {
+	type plain Message
+	if m.HeldBy == nil {
+		m.HeldBy = []string{}
+	}
+	if m.Reactions == nil {
+		m.Reactions = []string{}
+	}
+	return json.Marshal(plain(m))
+}
+
+// EventKind tells what happened.
+type EventKind string
+
+// What an Event tells, and which of its fields is then set.
+const (
+	EventMessage EventKind = "message" // Message: a new one, ours or theirs
+	EventState   EventKind = "state"   // Message: the same as before with a later state
+	EventPerson  EventKind = "person"  // Person: came, went, changed, or became a contact
+	EventRequest EventKind = "request" // Person with Direction: a request was made or has arrived
+	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen
+)
+
+// Event is one thing that happened. Cursors grow from event to event and across restarts, not always by one.
+type Event struct {
+	Cursor  int64     `json:"cursor"`
+	Event   EventKind `json:"event"`
+	Message *Message  `json:"message,omitempty"`
+	Person  *Person   `json:"person,omitempty"`
+	Notice  string    `json:"notice,omitempty"`
+}
+
+// Status is what a node is doing.
+type Status struct {
+	Name    string `json:"name"`
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	// Started is when the node came up, in UTC.
+	Started    time.Time `json:"started"`
+	Visibility string    `json:"visibility"`
+	// Listen lists the UDP addresses where others reach us.
+	Listen []string `json:"listen"`
+	// Links, Nearby, Contacts and Requests count people: linked now, seen now, accepted, waiting for an answer.
+	Links    int `json:"links"`
+	Nearby   int `json:"nearby"`
+	Contacts int `json:"contacts"`
+	Requests int `json:"requests"`
+	// Supernodes counts those that keep messages for us.
+	Supernodes int `json:"supernodes"`
+	// Queued and Held count our messages that have come this far and no further.
+	Queued int `json:"queued"`
+	Held   int `json:"held"`
+	// Cursor is that of the newest event; 0 before the first.
+	Cursor int64 `json:"cursor"`
+	// Memory is what the process occupies, in bytes.
+	Memory int64 `json:"memory"`
+	// Notices are sentences about what is wrong, such as multicast that does not come back.
+	Notices []string `json:"notices"`
+}
+
+// MarshalJSON writes empty lists as [] and never as null.
+func (s Status) MarshalJSON() ([]byte, error) {
+	type plain Status
+	if s.Listen == nil {
+		s.Listen = []string{}
+	}
+	if s.Notices == nil {
+		s.Notices = []string{}
+	}
+	return json.Marshal(plain(s))
+}
+
+// Version tells which program answers.
+type Version struct {
+	Version string `json:"version"`
+	// API counts incompatible changes of this interface; it is 1.
+	API int `json:"api"`
+}
