@@ -1,0 +1,103 @@
+package handshake
+
+import (
+	"crypto/ecdh"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"io"
+)
+
+// Exporter is E, the 32 bytes that TLS exports on both ends of one connection.
+// spec: 03-links#exporter
+type Exporter [32]byte
+
+// Static is an X25519 private key that names a device or an open profile. The zero
+// value means that there is none. It prints as nothing.
+type Static [KeySize]byte
+
+// Public is the X25519 public key of s. It is zero for the zero Static.
+func (s *Static) Public() [KeySize]byte {
+	var public [KeySize]byte
+	if s.IsZero() {
+		return public
+	}
+	key, err := ecdh.X25519().NewPrivateKey(s[:])
+	if err != nil {
+		panic("handshake: a 32-byte key was refused: " + err.Error())
+	}
+	copy(public[:], key.PublicKey().Bytes())
+	return public
+}
+
+// IsZero says whether there is no key.
+func (s *Static) IsZero() bool { return *s == Static{} }
+
+// Erase overwrites the key.
+func (s *Static) Erase() { clear(s[:]) }
+
+func (Static) String() string               { return redacted }
+func (Static) GoString() string             { return redacted }
+func (Static) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (Static) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// redacted is what every secret of this package prints as.
+const redacted = "(secret)"
+
+// Statics are the private keys that a node answers with. Open is zero while the node
+// shows no open profile; open-mode dials then get a decoy.
+type Statics struct {
+	Device Static
+	Open   Static
+}
+
+// Erase overwrites both keys.
+func (s *Statics) Erase() {
+	s.Device.Erase()
+	s.Open.Erase()
+}
+
+// LinkKey is what two devices share to find and prove each other on a link: a Noise
+// psk and a hint key, both derived from one 32-byte secret. It prints as nothing.
+// spec: 03-links#link-keys
+type LinkKey struct {
+	psk  [32]byte
+	hint [32]byte
+}
+
+// NewLinkKey derives the link key of a secret: the contact secret before there is a
+// session, afterwards the session's link secret of a generation.
+func NewLinkKey(secret []byte) LinkKey {
+	var k LinkKey
+	expand(k.psk[:], secret, labelPSK)
+	expand(k.hint[:], secret, labelHint)
+	return k
+}
+
+func expand(dst, secret []byte, label string) {
+	key, err := hkdf.Key(sha256.New, secret, nil, label, len(dst))
+	if err != nil {
+		panic("handshake: HKDF refused 32 bytes: " + err.Error())
+	}
+	copy(dst, key)
+	clear(key)
+}
+
+// Hint is HMAC-SHA256(hint key, "i" ‖ E), cut to 16 bytes: it tells the responder
+// which pair is dialling and looks random to everybody else.
+// spec: 03-links#hint
+func (k *LinkKey) Hint(e Exporter) [HintSize]byte {
+	mac := hmac.New(sha256.New, k.hint[:])
+	mac.Write([]byte(labelHintMAC))
+	mac.Write(e[:])
+	return [HintSize]byte(mac.Sum(nil)[:HintSize])
+}
+
+// Erase overwrites the key.
+func (k *LinkKey) Erase() { *k = LinkKey{} }
+
+func (LinkKey) String() string               { return redacted }
+func (LinkKey) GoString() string             { return redacted }
+func (LinkKey) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (LinkKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
