@@ -1,0 +1,101 @@
+package tidy
+
+import (
+	"slices"
+	"strings"
+)
+
+// ground is what discovery may know of the mesh.
+var ground = []string{"mesh/peer", "mesh/wire", "mesh/identity"}
+
+// faces know the local API and nothing below it.
+var faceImports = []string{"cmd/internal/control", "cmd/internal/config"}
+
+// mayImport is the import table: what of our own module each package may import outside its tests.
+// "x/..." stands for x and everything below it. Every package has a row.
+var mayImport = map[string][]string{
+	// L0
+	"mesh/peer":     {},
+	"mesh/wire":     {"mesh/peer"},
+	"mesh/identity": {"mesh/peer", "mesh/wire"},
+	// L1
+	"mesh/handshake":    {"mesh/wire"},
+	"mesh/ratchet":      {"mesh/wire"},
+	"mesh/session":      {"mesh/ratchet", "mesh/identity", "mesh/wire", "mesh/peer"},
+	"mesh/contact":      {"mesh/identity", "mesh/session", "mesh/wire", "mesh/peer"},
+	"mesh/conversation": {"mesh/wire", "mesh/peer", "mesh/identity"},
+	"mesh/outbox":       {"mesh/peer", "mesh/wire"},
+	// L2
+	"mesh/store": {"mesh/peer", "mesh/wire", "mesh/identity"},
+	"mesh/link":  {"mesh/peer", "mesh/wire", "mesh/handshake"},
+	"mesh": {
+		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
+		"mesh/conversation", "mesh/outbox", "mesh/store", "mesh/link",
+	},
+
+	"discovery":        ground,
+	"discovery/mdns":   ground,
+	"discovery/manual": ground,
+
+	"cmd/internal/config":  {},
+	"cmd/internal/control": faceImports,
+	"cmd/internal/cli":     faceImports,
+	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/control", "cmd/internal/config"},
+	"cmd/internal/netlab":  {},
+	"cmd/internal/tidy":    {},
+	"cmd/sottovoce":        {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/config"},
+}
+
+// pure are the layers L0 and L1: events, now and randomness come in, actions go out.
+var pure = []string{
+	"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
+	"mesh/conversation", "mesh/outbox",
+}
+
+// testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
+var testOnly = []string{"cmd/internal/netlab", "cmd/internal/tidy", "mesh/simlan"}
+
+func isTestOnly(dir string) bool {
+	return slices.Contains(testOnly, dir) || strings.HasSuffix(dir, "test")
+}
+
+func checkImports(t *tree) (findings []string) {
+	noRow := map[string]bool{}
+	for _, file := range t.files {
+		row, found := mayImport[file.dir]
+		if !found && !isTestOnly(file.dir) && !noRow[file.dir] {
+			noRow[file.dir] = true
+			findings = append(findings, file.dir+": has no row in the import table")
+		}
+		for name, pos := range file.imported {
+			dir, ours := strings.CutPrefix(name, module+"/")
+			switch {
+			case !ours:
+			case downhill(file.dir, dir):
+				findings = append(findings, t.at(pos, "%s imports %s: imports run cmd → discovery, relay → mesh", file.dir, dir))
+			case file.test || isTestOnly(file.dir):
+			case isTestOnly(dir):
+				findings = append(findings, t.at(pos, "%s is for tests only", dir))
+			case found && !matches(row, dir):
+				findings = append(findings, t.at(pos, "%s may not import %s", file.dir, dir))
+			}
+		}
+	}
+	return findings
+}
+
+// downhill tells whether an import runs against the order of the top-level folders, which tests obey too.
+func downhill(from, to string) bool {
+	rank := map[string]int{"mesh": 0, "discovery": 1, "relay": 1, "cmd": 2}
+	top := func(dir string) string { first, _, _ := strings.Cut(dir, "/"); return first }
+	return rank[top(from)] < rank[top(to)]
+}
+
+func matches(row []string, dir string) bool {
+	return slices.ContainsFunc(row, func(allowed string) bool {
+		if root, all := strings.CutSuffix(allowed, "/..."); all {
+			return dir == root || strings.HasPrefix(dir, root+"/")
+		}
+		return dir == allowed
+	})
+}
