@@ -1,0 +1,47 @@
+package wire
+
+// Limits of the protocol. They are part of it: both ends must agree.
+
+// spec: 00-encoding#canonical-cbor
+const (
+	// depthMax is how many arrays and maps may lie inside each other: ours need
+	// five, and a bound keeps hostile nesting off the stack.
+	depthMax = 8
+	// objectSizeMax bounds any object in bytes; the largest, an account, has
+	// 64 KiB, and local files that use the encoding stay below a mebibyte.
+	objectSizeMax = 1 << 20
+	// criticalKey is the first map key that must be understood.
+	criticalKey = 0x8000
+)
+
+// spec: 00-encoding#frames
+const (
+	// FrameSizeMax bounds the body of any frame in bytes, of unknown types too:
+	// the largest carries a contact card of 48 KiB.
+	FrameSizeMax = 64 << 10
+	// smallFrameMax bounds the body of frames that carry a few hashes; it
+	// leaves room for keys of later versions.
+	smallFrameMax = 1 << 10
+	// receiptFrameMax: 64 ranges of at most 16 bytes, and room for later keys.
+	receiptFrameMax = 4 << 10
+	// RangesMax is the number of ranges in one receipt.
+	RangesMax = 64
+	// CardSizeMax bounds a contact card in bytes, with room beside it in a frame.
+	CardSizeMax = 48 << 10
+)
+
+// spec: 07-blobs#header
+const (
+	// HeaderSize is the size of a blob's header in bytes.
+	HeaderSize = 40
+	// ExpiryDaysMax is the longest life of a blob in days: keys live 60, one day
+	// goes to rounding and one to clocks.
+	ExpiryDaysMax = 58
+	// BlobSizeMax is the size of the largest blob in bytes.
+	BlobSizeMax = 1 << 20
+
+	headerVersion = 1
+	size0         = 4 << 10
+	size1         = 16 << 10
+	size2         = 64 << 10
+)

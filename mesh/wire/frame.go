@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// StreamKind is the first byte of every stream on a link.
+//
+// spec: 00-encoding#streams
+type StreamKind uint8
+
+// The kinds of streams. 4 transfer, 5 circuit, 6 mailbox and 7 nearby are
+// reserved.
+const (
+	StreamControl StreamKind = 1 // frames, for the life of the link
+	StreamBlobs   StreamKind = 2 // one batch of blobs
+	StreamContact StreamKind = 3 // frames of one contact exchange
+)
+
+// FrameType is the first byte of a frame. Unknown types from 0x80 on must be
+// understood; the others may be skipped.
+//
+// spec: 00-encoding#frames
+type FrameType uint8
+
+// The types of frames.
+const (
+	FrameReceipt  FrameType = 0x01
+	FrameRefusal  FrameType = 0x02
+	FrameAsk      FrameType = 0x20
+	FrameOffer    FrameType = 0x21
+	FrameCard     FrameType = 0x22
+	FrameDone     FrameType = 0x23
+	FrameDeclined FrameType = 0x24
+
+	criticalFrame FrameType = 0x80
+)
+
+// Frame is one unit on a control or contact stream: Receipt, Refusal, Ask, Offer,
+// CardFrame, Done, Declined or Unknown, by value.
+type Frame interface {
+	FrameType() FrameType
+	// Check returns an error when a field breaks its limits.
+	Check() error
+}
+
+// Unknown stands for a frame of a later version that may be skipped. It cannot
+// be sent.
+type Unknown struct{ Type FrameType }
+
+// FrameType returns the type that is not known.
+func (f Unknown) FrameType() FrameType { return f.Type }
+
+// Check fails: an unknown frame is never sent.
+func (f Unknown) Check() error { return fmt.Errorf("frame of unknown type %#x", uint8(f.Type)) }
+
+// sizeMax bounds the body of a frame in bytes.
+func (t FrameType) sizeMax() int {
+	switch t {
+	case FrameReceipt:
+		return receiptFrameMax
+	case FrameRefusal, FrameAsk, FrameDone, FrameDeclined:
+		return smallFrameMax
+	}
+	return FrameSizeMax
+}
+
+// AppendFrame appends f to b: type ‖ uvarint length ‖ canonical CBOR map. It
+// fails, leaving b as it was, when a field breaks its limits.
+//
+// spec: 00-encoding#frames
+func AppendFrame(b []byte, f Frame) ([]byte, error) {
+	if err := f.Check(); err != nil {
+		return b, fmt.Errorf("our frame: %w", err)
+	}
+	body, err := Marshal(f)
+	if err != nil {
+		return b, err
+	}
+	b = append(b, byte(f.FrameType()))
+	b = binary.AppendUvarint(b, uint64(len(body)))
+	return append(b, body...), nil
+}
+
+// ReadFrame reads the next frame. It returns io.EOF at the end between two
+// frames, io.ErrUnexpectedEOF inside one, ErrNewer for an unknown critical type
+// or key and Unknown for a type that may be skipped. Nothing is allocated for a
+// length beyond the limit of the type.
+//
+// spec: 00-encoding#frames
+func ReadFrame(r *bufio.Reader) (Frame, error) {
+	first, err := r.ReadByte()
+	if err != nil {
+		return nil, err
+	}
+	t := FrameType(first)
+	n, err := readUvarint(r)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n > uint64(t.sizeMax()) {
+		return nil, fmt.Errorf("%w: frame %#x of %d bytes, the limit is %d", ErrMalformed, first, n, t.sizeMax())
+	}
+	body, err := readBody(r, int(n))
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseFrame(t, body)
+	if err != nil {
+		return nil, fmt.Errorf("frame %#x: %w", first, err)
+	}
+	return f, nil
+}
+
+func parseFrame(t FrameType, body []byte) (Frame, error) {
+	switch t {
+	case FrameReceipt:
+		return parseInto[Receipt](body)
+	case FrameRefusal:
+		return parseInto[Refusal](body)
+	case FrameAsk:
+		return parseInto[Ask](body)
+	case FrameOffer:
+		return parseInto[Offer](body)
+	case FrameCard:
+		return parseInto[CardFrame](body)
+	case FrameDone:
+		return parseInto[Done](body)
+	case FrameDeclined:
+		return parseInto[Declined](body)
+	}
+	if t == 0 {
+		return nil, fmt.Errorf("%w: type 0", ErrMalformed)
+	}
+	if t >= criticalFrame {
+		return nil, fmt.Errorf("%w: unknown critical type", ErrNewer)
+	}
+	return Unknown{t}, nil
+}
+
+func parseInto[F Frame](body []byte) (Frame, error) {
+	var f F
+	if err := Unmarshal(body, &f); err != nil {
+		return nil, err
+	}
+	if err := f.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+	}
+	return f, nil
+}
