@@ -1,6 +1,10 @@
 package outbox
 
-import "time"
+import (
+	"time"
+
+	"sottovoce/mesh/wire"
+)
 
 // Blob is what the queue knows of a sealed blob.
 type Blob struct {
@@ -51,12 +55,12 @@ type (
 	}
 	// Receipted says that the recipient itself has receipted these blobs.
 	Receipted struct{ Blobs []int64 }
-	// Refused says that the far end of the link did not take a blob. WrongDay: its
-	// expiry day was refused, and it is to be sealed again; otherwise (a full disk)
-	// it is offered again later.
+	// Refused says that the far end of the link did not take a blob. After
+	// wire.ReasonWrongDay it is sealed again, after any other reason offered again
+	// later.
 	Refused struct {
-		Blob     int64
-		WrongDay bool
+		Blob   int64
+		Reason wire.Reason
 	}
 	// Overtaken says that nothing more is to be sent under a session.
 	Overtaken struct{ Session [8]byte }

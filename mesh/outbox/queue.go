@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"sottovoce/mesh/wire"
 )
 
 // Queue is the state of one peer device. Its caller delivers events one after the
@@ -239,7 +241,7 @@ func (q *Queue) sent(now time.Time, ev Sent) {
 }
 
 func (q *Queue) refused(now time.Time, ev Refused, todo []Action) []Action {
-	if ev.WrongDay {
+	if ev.Reason == wire.ReasonWrongDay {
 		if ids := q.remove(func(e *entry) bool { return e.ID == ev.Blob }); ids != nil {
 			todo = append(todo, Reseal{Blobs: ids})
 		}
