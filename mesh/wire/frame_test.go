@@ -14,7 +14,8 @@ func TestFrameRoundTrip(t *testing.T) {
 		Ask{Name: "Anna", Nonce: [32]byte{3}},
 		Offer{Card: []byte{1}, Share: [32]byte{3}},
 		CardFrame{Card: []byte{1}, Share: [32]byte{3}},
-		Done{}, Declined{},
+		Done{},
+		Declined{},
 	} {
 		b, err := AppendFrame(nil, f)
 		if err != nil {
