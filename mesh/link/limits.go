@@ -1,0 +1,74 @@
+package link
+
+import "time"
+
+// Constants of the protocol. spec: 03-links#limits
+const (
+	// handshakeTimeout bounds a link's way from first packet to proof, on both ends.
+	handshakeTimeout = 5 * time.Second
+	// unprovenMax is the number of accepted connections without proof at one time.
+	unprovenMax = 64
+	// unprovenPerAddressMax is the same for one IP address.
+	unprovenPerAddressMax = 4
+	// retryAbove: with more unproven connections than this, newcomers first show by
+	// QUIC Retry that their address is theirs.
+	retryAbove = 16
+	// scansPerSecond bounds the hints looked up; scanBurst is what may come at once.
+	scansPerSecond = 20
+	scanBurst      = 4
+
+	idleTimeout     = 30 * time.Second
+	keepAlivePeriod = 10 * time.Second
+
+	// BlobsPerStreamMax and BytesPerStreamMax bound one batch of blobs.
+	BlobsPerStreamMax = 256
+	BytesPerStreamMax = 4 << 20
+	// blobStreamsMax is the number of blob streams open in one direction.
+	blobStreamsMax = 4
+	// blobStreamTimeout bounds the life of one blob stream, so that a slow far end
+	// cannot hold four batches for ever. What arrived whole is kept.
+	blobStreamTimeout = 30 * time.Second
+	// contactStreamTimeout is the longest silence on a contact stream: a person may
+	// have to look up; an exchange that takes longer resumes on a new stream.
+	contactStreamTimeout = 10 * time.Minute
+	// EndpointsMax is the number of endpoints one Dial races.
+	EndpointsMax = 8
+	// endpointStagger parts the starts of a race, so that the first endpoint usually
+	// wins before the second costs anything.
+	endpointStagger = 50 * time.Millisecond
+
+	alpn          = "sottovoce/1"
+	exporterLabel = "EXPORTER-sottovoce-link-1"
+)
+
+// Constants of this implementation.
+const (
+	// connectionIDLength in bytes: long enough against collisions among thousands.
+	connectionIDLength = 8
+	// streamsMax is what a dialler may open towards us: control and one contact stream.
+	streamsMax = 2
+	// initialWindow is what an unproven far end can make us buffer, in bytes; 64 of
+	// them are 12 MiB. It holds a class-2 blob, so that one message needs no update.
+	initialWindow     = 192 << 10
+	streamWindowMax   = 2 << 20
+	linkWindowMax     = 4 << 20
+	silenceBytesMax   = 64 << 10 // read and thrown away after a decoy
+	controlBufferSize = 1 << 10  // read buffer of a link's frames, bytes: small, as most links idle
+	blobBufferSize    = 4 << 10
+	// sendQueueMax is the number of frames waiting on one link before Send blocks.
+	sendQueueMax = 64
+	// writeBatchMax is how many bytes of frames leave in one write, about.
+	writeBatchMax = 16 << 10
+	// bytesPerSentStreamMax keeps our batches small enough to arrive within
+	// blobStreamTimeout at 35 kB/s.
+	bytesPerSentStreamMax = 1 << 20
+	// writeTimeout is how long a far end may refuse to take frames.
+	writeTimeout = 30 * time.Second
+	// addressCheckPeriod is how often an idle link looks whether its far end moved.
+	addressCheckPeriod = 5 * time.Second
+	// provenQueueMax is the number of proven links that wait for Accept.
+	provenQueueMax = 64
+	// complaintPeriod and complaintBurst bound the log lines about bad input.
+	complaintPeriod = 10 * time.Second
+	complaintBurst  = 3
+)
