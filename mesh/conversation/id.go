@@ -3,6 +3,7 @@ package conversation
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
@@ -59,3 +60,22 @@ func ParseOpID(s string) (OpID, error) {
 	}
 	return id, nil
 }
+
+// OpIDPrefix returns the bytes that every op id begins with whose text begins as
+// typed: "msg-" and 2 to 52 digits. The last digits may not make up a whole byte;
+// they are for the caller to compare.
+func OpIDPrefix(typed string) ([]byte, error) {
+	digits, found := strings.CutPrefix(typed, opIDPrefix)
+	if !found || len(digits) < 2 || len(digits) > opIDDigits {
+		return nil, fmt.Errorf("message id is not %q and 2 to %d digits", opIDPrefix, opIDDigits)
+	}
+	// Fill up with the digit zero: all prefixes are read by the one strict decoder.
+	id, err := ParseOpID(typed + strings.Repeat("a", opIDDigits-len(digits)))
+	if err != nil {
+		return nil, err
+	}
+	return id[:len(digits)*5/8], nil
+}
+
+// opIDDigits is the number of base32 digits in the text of an id.
+const opIDDigits = 52

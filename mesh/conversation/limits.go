@@ -4,15 +4,15 @@ package conversation
 //
 // spec: 06-conversations#limits
 const (
-	TextMax     = 60_000          // bytes of UTF-8 in a text: it fits a class-2 blob
-	OpMax       = 62_000          // bytes of an op, encoded
-	FrontierMax = 8               // ids of other authors' last ops in an op
-	PayloadOps  = 512             // ops in one payload
-	PayloadMax  = 1 << 20         // bytes of a payload, unpacked
-	SeqMax      = 1 << 40         // ops of one author: one a millisecond for 34 years
-	LamportMax  = 1 << 62         // fits a signed 64-bit column
-	LamportJump = 1 << 40         // the most by which one op raises the clock of the log
-	timeMax     = 253402300799999 // the year 9999, Unix milliseconds
+	TextMax          = 60_000          // bytes of UTF-8 in a text: it fits a class-2 blob
+	OpMax            = 62_000          // bytes of an op, encoded
+	FrontierMax      = 8               // ids of other authors' last ops in an op
+	OpsPerPayloadMax = 512             // ops in one payload
+	PayloadMax       = 1 << 20         // bytes of a payload, unpacked
+	SeqMax           = 1 << 40         // ops of one author: one a millisecond for 34 years
+	LamportMax       = 1 << 62         // fits a signed 64-bit column
+	LamportJump      = 1 << 40         // the most by which one op raises the clock of the log
+	timeMax          = 253402300799999 // the year 9999, Unix milliseconds
 )
 
 // Ours.
