@@ -1,0 +1,168 @@
+// Package mdns finds Sottovoce nodes on the LAN by multicast DNS and lets them
+// find this one: it answers questions, announces, browses, says goodbye, and
+// follows the network's interfaces as they come, change and go.
+//
+// What is announced is made by the node; whether a sighting is a contact is the
+// node's to find out; merging and expiry are package discovery's. It opens no
+// connection to anybody.
+package mdns
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sottovoce/discovery"
+	"sottovoce/mesh/peer"
+)
+
+// Config is what a Finder may be told; the zero value works.
+type Config struct {
+	Interfaces []string     // names of the interfaces to use; nil: chosen by the rules of 02-discovery
+	Log        *slog.Logger // nil: no log. No names, labels or addresses of people are logged
+	Rand       io.Reader    // for jitter and question ids; nil: the system's. Safe for concurrent use
+}
+
+// Finder announces this node on the LAN and browses for others. All methods are
+// safe for concurrent use.
+type Finder struct {
+	named   []string
+	log     *slog.Logger
+	random  io.Reader
+	list    func() ([]nic, error)
+	wake    chan struct{}                     // holds one token when wanted was changed; never closed
+	current atomic.Pointer[peer.Announcement] // what the responders answer; written by the loop
+
+	mu      sync.Mutex
+	wanted  *peer.Announcement
+	lines   []*line // in use; written by the loop
+	running bool
+}
+
+// New returns a Finder that does nothing until Run.
+func New(cfg Config) *Finder {
+	f := &Finder{
+		named: slices.Clone(cfg.Interfaces), log: cfg.Log, random: cfg.Rand,
+		list: systemNICs, wake: make(chan struct{}, 1),
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.random == nil {
+		f.random = rand.Reader
+	}
+	return f
+}
+
+// Announce replaces what is announced. What was announced before is said goodbye
+// to; nil only says goodbye. It returns at once and may be called before Run.
+// An announcement that does not follow the format is logged as our fault and
+// taken as nil.
+//
+// spec: 02-discovery#announcing
+func (f *Finder) Announce(a *peer.Announcement) {
+	if a != nil {
+		if _, err := newAnswer(a, nil, ttl); err != nil {
+			f.log.Error("not announcing", "err", err)
+			a = nil
+		}
+	}
+	if a != nil {
+		copied := *a
+		if a.Open != nil {
+			open := *a.Open
+			copied.Open = &open
+		}
+		a = &copied
+	}
+	f.mu.Lock()
+	f.wanted = a
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default: // the loop has not looked yet, and will see this one
+	}
+}
+
+// Run announces and browses until ctx ends; then it says goodbye in both
+// families, closes everything and returns nil. Every new, changed or gone
+// sighting is passed to seen, from one goroutine; seen must not block. A machine
+// without a usable interface is no error: Run waits for one.
+//
+// spec: 02-discovery#sightings
+func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting)) error {
+	f.mu.Lock()
+	if f.running {
+		f.mu.Unlock()
+		return errors.New("discovery runs already")
+	}
+	f.running = true
+	f.mu.Unlock()
+
+	r := newLoop(f, seen)
+	r.run(ctx)
+	r.close()
+
+	f.mu.Lock()
+	f.running = false
+	f.mu.Unlock()
+	return nil
+}
+
+// Interfaces returns the names of the interfaces in use.
+func (f *Finder) Interfaces() []string {
+	var names []string
+	for _, h := range f.Health() {
+		if !slices.Contains(names, h.Interface) {
+			names = append(names, h.Interface)
+		}
+	}
+	return names
+}
+
+// Health says how multicast fares on one family of one interface. An Echo that
+// stays behind Announced by more than a second or two means that multicast is
+// dead here, at least inside this host.
+type Health struct {
+	Interface string
+	IPv6      bool
+	Announced time.Time // when our last announcement left; zero: none did
+	Echo      time.Time // when we last heard one of ours; zero: never
+}
+
+// Health returns the state of every interface and family in use.
+func (f *Finder) Health() []Health {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []Health
+	for _, l := range f.lines {
+		for _, g := range l.legs {
+			out = append(out, Health{l.name, g.family == ip6, moment(g.sent.Load()), moment(g.echoed.Load())})
+		}
+	}
+	return out
+}
+
+func moment(nanoseconds int64) time.Time {
+	if nanoseconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanoseconds)
+}
+
+// wish returns what is to be announced.
+func (f *Finder) wish() *peer.Announcement {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wanted
+}
+
+func same(a, b *peer.Announcement) bool {
+	return a == nil && b == nil || a != nil && b != nil && discovery.Same(a, b)
+}

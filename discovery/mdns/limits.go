@@ -1,0 +1,82 @@
+package mdns
+
+import (
+	"net"
+	"time"
+)
+
+// The protocol's.
+//
+// spec: 02-discovery#names
+const (
+	serviceName = "_sottovoce._udp.local."        // what our PTR records hang on
+	typesName   = "_services._dns-sd._udp.local." // the list of all kinds, RFC 6763 section 9
+	domain      = "local."
+	port        = 5353
+	labelSize   = 16 // hexadecimal digits of an instance label and of a host label
+)
+
+var (
+	group4 = net.IPv4(224, 0, 0, 251)
+	group6 = net.ParseIP("ff02::fb")
+)
+
+// The TXT record's.
+//
+// spec: 02-discovery#txt-record
+const (
+	version    = 1
+	txtMax     = 400 // bytes of the whole record, length bytes counted
+	txtString  = 255 // bytes of one "key=value"
+	txtStrings = 16  // entries a receiver looks at
+	nameMax    = 183 // bytes of a nickname: what 255 leave after "o=", base64 and the handle
+)
+
+// Times on the air.
+//
+// spec: 02-discovery#announcing
+const (
+	// ttl of all our records: who crashes is forgotten within four minutes.
+	ttl = 240 * time.Second
+	// announceEvery, with a jitter of ±20 %, stays under half the TTL, so that
+	// one lost packet costs nothing.
+	announceEvery = 100 * time.Second
+	// newcomerDelayMin to -Max spread the answers of several nodes to one
+	// newcomer; every known peer widens the span, so a crowd does not shout.
+	newcomerDelayMin = 20 * time.Millisecond
+	newcomerDelayMax = 120 * time.Millisecond
+	newcomerDelayPer = 5 * time.Millisecond
+	// newcomerEvery is the least time between an announcement and one that a
+	// newcomer or a question called for.
+	newcomerEvery = time.Second
+	// askEvery is the time between questions once the first are over. A
+	// question is left out while every known peer was heard within staleAfter;
+	// askAtLeast ends that.
+	askEvery   = 60 * time.Second
+	staleAfter = ttl / 2
+	askAtLeast = 5 * time.Minute
+	// partingGap lies between the two rounds of goodbyes.
+	partingGap = 50 * time.Millisecond
+)
+
+// burst and firstAsks are the times since the start, or since the last change
+// of what is announced or where, of the first announcements and questions.
+var (
+	burst     = []time.Duration{0, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 20 * time.Second, 60 * time.Second}
+	firstAsks = []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second}
+)
+
+// Ours.
+const (
+	scanEvery     = 5 * time.Second        // interfaces and expiry
+	packetMax     = 9000                   // bytes of a packet, RFC 6762 section 17; longer ones are cut and fail
+	recordsMax    = 256                    // records of one packet we look at
+	instancesMax  = 64                     // instances of one packet we look at
+	hostAddrsMax  = 16                     // addresses of one host we look at
+	ownAddrsMax   = 12                     // addresses we announce: the packet stays under 1,232 bytes
+	interfacesMax = 16                     // interfaces in use
+	inboxSize     = 64                     // parsed packets that wait; then the kernel's buffer fills
+	complainEvery = time.Minute            // between two log lines about malformed packets
+	addrsEvery    = time.Second            // between two looks at an interface's addresses for answers
+	readRetry     = 100 * time.Millisecond // after a socket error that is not its end
+)

@@ -1,0 +1,196 @@
+package mdns
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/mdns"
+)
+
+// line is everything that is open on one interface: the responder, and for
+// each family a leg. Its goroutines end with close, which waits for them.
+type line struct {
+	name   string
+	nic    nic // as of the last scan; the loop's
+	server *mdns.Server
+	legs   []*leg
+}
+
+// leg is one family on one interface.
+type leg struct {
+	family    family
+	index     int
+	listening *socket // announces, hears announcements and questions
+	asking    *socket // asks, receives the answers
+	id        uint16  // of our questions, which answers repeat
+	readers   sync.WaitGroup
+	stop      chan struct{} // closed by close
+	sent      atomic.Int64  // Unix nanoseconds of the last announcement that left
+	echoed    atomic.Int64  // of the last of our own that came back
+}
+
+// parsed is a packet on its way to the loop.
+type parsed struct {
+	packet
+	arrival
+	line *line
+	leg  *leg
+	asks bool // it came to the asking socket
+}
+
+// openLine opens what can be opened; it fails only if nothing can.
+func openLine(ctx context.Context, n nic, z *zone, random io.Reader) (*line, error) {
+	l := &line{name: n.name, nic: n}
+	var errs []error
+	for _, f := range []family{ip4, ip6} {
+		if !n.has(f) {
+			continue
+		}
+		g, err := openLeg(ctx, f, n, random)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		l.legs = append(l.legs, g)
+	}
+	if len(l.legs) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	server, err := mdns.NewServer(&mdns.Config{
+		Zone:   z,
+		Iface:  &net.Interface{Index: n.index, Name: n.name},
+		Logger: log.New(io.Discard, "", 0), // it would log every odd packet of strangers
+	})
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	l.server = server
+	return l, nil
+}
+
+func openLeg(ctx context.Context, f family, n nic, random io.Reader) (*leg, error) {
+	var id [2]byte
+	if _, err := io.ReadFull(random, id[:]); err != nil {
+		return nil, err
+	}
+	listening, err := openListening(ctx, f, n)
+	if err != nil {
+		return nil, err
+	}
+	asking, err := openAsking(ctx, f, n)
+	if err != nil {
+		listening.conn.Close()
+		return nil, err
+	}
+	return &leg{
+		family: f, index: n.index, listening: listening, asking: asking,
+		id: binary.BigEndian.Uint16(id[:]), stop: make(chan struct{}),
+	}, nil
+}
+
+// read starts the line's readers, which parse and pass on to inbox what
+// mentions our service until close. bad counts what does not parse.
+func (l *line) read(inbox chan<- parsed, bad *atomic.Uint64) {
+	for _, g := range l.legs {
+		g.readers.Go(func() { g.read(l, g.listening, false, inbox, bad) })
+		g.readers.Go(func() { g.read(l, g.asking, true, inbox, bad) })
+	}
+}
+
+func (g *leg) read(l *line, s *socket, asks bool, inbox chan<- parsed, bad *atomic.Uint64) {
+	buf := make([]byte, packetMax)
+	for {
+		n, from, err := s.receive(buf)
+		if err != nil {
+			select {
+			case <-g.stop:
+				return
+			case <-time.After(readRetry): // the interface is down for a moment
+				continue
+			}
+		}
+		if !asks && from.index != 0 && from.index != g.index || !mentioned(buf[:n]) {
+			continue
+		}
+		p, err := parsePacket(buf[:n])
+		if err != nil {
+			bad.Add(1)
+			continue
+		}
+		select {
+		case inbox <- parsed{p, from, l, g, asks}:
+		case <-g.stop:
+			return
+		}
+	}
+}
+
+// announce sends a packet to the group in every family and reports whether it
+// left in any.
+func (l *line) announce(b []byte, now time.Time) (left bool) {
+	for _, g := range l.legs {
+		if g.listening.send(b) == nil {
+			g.sent.Store(now.UnixNano())
+			left = true
+		}
+	}
+	return left
+}
+
+// ask sends the question in every family.
+func (l *line) ask() {
+	for _, g := range l.legs {
+		if b, err := question(g.id); err == nil {
+			_ = g.asking.send(b) // it is asked again; Health shows what does not leave
+		}
+	}
+}
+
+// close closes everything and waits for the readers. The responder's own two
+// goroutines end by themselves once their sockets are closed.
+func (l *line) close() {
+	if l.server != nil {
+		_ = l.server.Shutdown()
+	}
+	for _, g := range l.legs {
+		close(g.stop)
+		g.listening.conn.Close()
+		g.asking.conn.Close()
+		g.readers.Wait()
+	}
+}
+
+// addrsOf returns a function that reads an interface's addresses anew, at most
+// once a second: a flood of questions must not become a flood of system calls.
+func addrsOf(list func() ([]nic, error), index int) func() []netip.Addr {
+	var mu sync.Mutex
+	var addrs []netip.Addr
+	var read time.Time
+	return func() []netip.Addr {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(read) < addrsEvery {
+			return addrs
+		}
+		all, err := list()
+		if err != nil {
+			return addrs
+		}
+		addrs, read = nil, time.Now()
+		for _, n := range all {
+			if n.index == index {
+				addrs = n.addrs()
+			}
+		}
+		return addrs
+	}
+}

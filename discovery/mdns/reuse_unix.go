@@ -1,0 +1,23 @@
+//go:build unix
+
+package mdns
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// shareAddress lets several programs of this host, and we ourselves, listen on
+// port 5353 of one interface each.
+func shareAddress(_, _ string, c syscall.RawConn) error {
+	var err error
+	ctl := c.Control(func(fd uintptr) {
+		err = errors.Join(
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+		)
+	})
+	return errors.Join(ctl, err)
+}
