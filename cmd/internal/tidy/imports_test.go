@@ -8,6 +8,9 @@ import (
 // ground is what discovery may know of the mesh.
 var ground = []string{"mesh/peer", "mesh/wire", "mesh/identity"}
 
+// drivers of discovery bring sightings to its pure part, which merges and expires them.
+var driverImports = append([]string{"discovery"}, ground...)
+
 // faces know the local API and nothing below it.
 var faceImports = []string{"cmd/internal/control", "cmd/internal/config"}
 
@@ -34,8 +37,8 @@ var mayImport = map[string][]string{
 	},
 
 	"discovery":        ground,
-	"discovery/mdns":   ground,
-	"discovery/manual": ground,
+	"discovery/mdns":   driverImports,
+	"discovery/manual": driverImports,
 
 	"cmd/internal/config":  {},
 	"cmd/internal/control": faceImports,
