@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Server puts a Node on HTTP/1.1. It keeps nothing of its own.
@@ -24,22 +26,17 @@ func NewServer(node Node, version string) *Server {
 	return &Server{node: node, version: version}
 }
 
-// Run serves on l until ctx ends, then lets running requests end for two seconds, and closes l.
+// Run serves on l until ctx ends, then ends the event streams, lets the other requests end for two seconds, and closes l.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
-	requests, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
 	srv := &http.Server{
-		Handler:           s.Routes(),
-		BaseContext:       func(net.Listener) context.Context { return requests },
+		Handler:           s.Routes(ctx),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerMax,
-		ErrorLog:          nil,
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
-		end()
-		grace, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		err := srv.Shutdown(grace)
 		if err != nil {
@@ -57,10 +54,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// Routes is the whole interface as a handler. docs/openapi.yaml describes it.
-func (s *Server) Routes() http.Handler {
+// Routes is the whole interface as a handler; its event streams end with ctx. docs/openapi.yaml describes it.
+func (s *Server) Routes(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range s.routes() {
+	for pattern, h := range s.routes(ctx) {
 		mux.HandleFunc(pattern, h)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +66,7 @@ func (s *Server) Routes() http.Handler {
 	return mux
 }
 
-func (s *Server) routes() map[string]http.HandlerFunc {
+func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /v1/version":                     s.getVersion,
 		"GET /v1/me":                          s.getMe,
@@ -84,7 +81,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"POST /v1/messages":                   s.postMessages,
 		"GET /v1/messages/{id}":               s.getMessage,
 		"GET /v1/conversations/{to}/messages": s.getLog,
-		"GET /v1/events":                      s.getEvents,
+		"GET /v1/events":                      s.getEvents(ctx),
 		"POST /v1/down":                       s.postDown,
 	}
 }
@@ -98,10 +95,13 @@ func (s *Server) getMe(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, me, err)
 }
 
+// nameBody is the request of PATCH /v1/me.
+type nameBody struct {
+	Name string `json:"name"`
+}
+
 func (s *Server) patchMe(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Name string `json:"name"`
-	}
+	var body nameBody
 	if err := readBody(w, r, &body); err != nil {
 		writeError(w, err)
 		return
@@ -230,7 +230,10 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) error {
 
 // parseObject reads exactly one JSON object.
 func parseObject(line []byte, v any) error {
-	d := json.NewDecoder(strings.NewReader(string(line)))
+	if !utf8.Valid(line) {
+		return Errorf(CodeUsage, "the request is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return Errorf(CodeUsage, "not the JSON object wanted here: %s", explainJSON(err))

@@ -1,7 +1,7 @@
 package control
 
 import (
-	"encoding/json"
+	"bytes"
 	"time"
 )
 
@@ -138,7 +138,14 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	if m.Reactions == nil {
 		m.Reactions = []string{}
 	}
-	return json.Marshal(plain(m))
+	return marshal(plain(m))
+}
+
+// marshal is json.Marshal without escapes for HTML.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	err := encode(&b, v)
+	return b.Bytes(), err
 }
 
 // EventKind tells what happened.
@@ -200,7 +207,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if s.Notices == nil {
 		s.Notices = []string{}
 	}
-	return json.Marshal(plain(s))
+	return marshal(plain(s))
 }
 
 // Version tells which program answers.

@@ -3,6 +3,7 @@ package control
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // contentLines is the media type of one JSON object a line.
@@ -43,8 +43,6 @@ func (o Outgoing) check() error {
 		return Errorf(CodeUsage, "there is no text to send")
 	case len(o.Text) > TextMax:
 		return Errorf(CodeTooLong, "the text has %d bytes; a message holds up to %d", len(o.Text), TextMax)
-	case !utf8.ValidString(o.Text):
-		return Errorf(CodeUsage, "the text is not UTF-8")
 	}
 	return nil
 }
@@ -150,41 +148,47 @@ func (s *Server) sendLines(r *http.Request, lines []line) []any {
 	return answers
 }
 
-func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
-	since, err := parseSince(r)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	events, err := s.node.Events(r.Context(), since)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	writeEvent := writeServerSent
-	w.Header().Set("Content-Type", "text/event-stream")
-	if strings.Contains(r.Header.Get("Accept"), contentLines) {
-		writeEvent = writeEventLine
-		w.Header().Set("Content-Type", contentLines)
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	rc := http.NewResponseController(w)
-	if rc.Flush() != nil {
-		return
-	}
-	for e, err := range events {
-		if err != nil || writeEvent(w, e) != nil || rc.Flush() != nil {
+// getEvents answers with events until the reader goes away or stopping ends.
+func (s *Server) getEvents(stopping context.Context) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(stopping, cancel)()
+		since, err := parseSince(r)
+		if err != nil {
+			writeError(w, err)
 			return
+		}
+		events, err := s.node.Events(ctx, since)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		writeEvent, kind := writeServerSent, "text/event-stream"
+		if strings.Contains(r.Header.Get("Accept"), contentLines) {
+			writeEvent, kind = writeEventLine, contentLines
+		}
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusOK)
+		rc := http.NewResponseController(w)
+		if rc.Flush() != nil {
+			return
+		}
+		for e, err := range events {
+			if err != nil || writeEvent(w, e) != nil || rc.Flush() != nil {
+				return
+			}
 		}
 	}
 }
 
-// parseSince finds the cursor in the query or, when a browser comes back, in Last-Event-ID. Neither is nil: from now on.
+// parseSince finds the cursor in Last-Event-ID, which a browser that comes back sends beside its first address, or in the
+// query. Neither is nil: from now on.
 func parseSince(r *http.Request) (*int64, error) {
-	text := r.URL.Query().Get("since")
+	text := r.Header.Get("Last-Event-ID")
 	if text == "" {
-		text = r.Header.Get("Last-Event-ID")
+		text = r.URL.Query().Get("since")
 	}
 	if text == "" {
 		return nil, nil
