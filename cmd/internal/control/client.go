@@ -251,8 +251,11 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 
 // explain tells why there is no answer.
 func explain(ctx context.Context, err error) error {
+	var ours *Error
 	var dial *net.OpError
 	switch {
+	case errors.As(err, &ours):
+		return ours
 	case ctx.Err() != nil:
 		return AsError(fmt.Errorf("no answer: %w", ctx.Err()))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):

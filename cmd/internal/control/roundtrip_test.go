@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,18 +33,20 @@ func serve(t *testing.T, home string, node control.Node) *control.Client {
 	return c
 }
 
-// serveOn serves a node on l until the test ends.
-func serveOn(t *testing.T, l net.Listener, node control.Node) {
+// serveOn serves a node on l until stop or the end of the test.
+func serveOn(t *testing.T, l net.Listener, node control.Node) (stop func()) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- control.NewServer(node, "1.2.3").Run(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // TestNode holds the fake and the client of a server of it against what a Node promises.

@@ -42,7 +42,7 @@ func checkPrivate(dir string) error {
 		return err
 	}
 	if !info.IsDir() || !ownedByUs(info) {
-		return fmt.Errorf("%s is not a directory of ours alone", dir)
+		return Errorf(CodeFailed, "the socket is noted in %s, which others can enter: stop the node, delete %s in its home, start it again", dir, socketNote)
 	}
 	return nil
 }

@@ -83,11 +83,11 @@ func TestLongHome(t *testing.T) {
 	if after := must(os.ReadFile(note)); !bytes.Equal(before, after) {
 		t.Errorf("the second node moved from %s to %s", before, after)
 	}
-	serveOn(t, l, town())
+	stop := serveOn(t, l, town())
 	c := control.NewClient(home)
-	defer c.Close()
 	must(c.Me(t.Context()))
-	l.Close()
+	c.Close()
+	stop()
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the runtime directory is still there")
 	}

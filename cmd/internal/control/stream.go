@@ -57,6 +57,9 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	in := bufio.NewReaderSize(r.Body, 64<<10)
+	if rc.Flush() != nil {
+		return
+	}
 	for {
 		lines, readErr := readLines(in)
 		for _, answer := range s.sendLines(r, lines) {
