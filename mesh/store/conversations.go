@@ -1,0 +1,46 @@
+package store
+
+// Conversation is one log of ops.
+//
+// spec: 09-storage#conversations
+type Conversation struct {
+	ID      int64    // row; 0 until PutConversation
+	Key     [32]byte // conversation id on the wire
+	Kind    uint8    // package conversation's
+	Contact int64    // row of the other account of a direct one, else 0
+	Log     []byte   // saved head state of package conversation
+}
+
+const (
+	sqlAddConversation = `INSERT INTO conversations (key, kind, contact, log, id) VALUES (?,?,nullif(?,0),?,?)`
+	sqlSetConversation = `UPDATE conversations SET key=?, kind=?, contact=nullif(?,0), log=? WHERE id=?`
+	sqlConversations   = `SELECT id, key, kind, ifnull(contact,0), log FROM conversations ORDER BY id`
+)
+
+// PutConversation inserts the conversation and sets its ID when that is 0, and
+// changes the conversation of that ID otherwise, ErrNotFound if there is none.
+// A new one gets a body key of its own, which is in the key file before the
+// transaction is durable.
+//
+// spec: 09-storage#body-keys
+func (tx *Tx) PutConversation(c *Conversation) error {
+	fresh := c.ID == 0
+	err := tx.put(&c.ID, sqlAddConversation, sqlSetConversation, func(q *query, _ int64) {
+		q.blob(c.Key[:]).int(int64(c.Kind)).int(c.Contact).blob(c.Log)
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	return tx.drawBodyKey(c.ID)
+}
+
+// Conversations returns all conversations in the order they came.
+func (tx *Tx) Conversations() ([]Conversation, error) {
+	var all []Conversation
+	err := tx.query(sqlConversations).each(func(r *row) {
+		c := Conversation{ID: r.int(0), Kind: r.uint8(2), Contact: r.int(3), Log: r.blob(4)}
+		r.array(1, c.Key[:])
+		all = append(all, c)
+	})
+	return all, err
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Errors that callers branch on. What Init, Open and the methods return wraps
+// one of them where it fits, and says in one line which file it is about and
+// what to do.
+var (
+	// ErrExists says that the home holds an identity already.
+	ErrExists = errors.New("the home exists already")
+	// ErrNoHome says that the home holds no identity.
+	ErrNoHome = errors.New("no identity in this home")
+	// ErrInUse says that another process has the home open.
+	ErrInUse = errors.New("the home is in use")
+	// ErrNewer says that a newer version wrote the home; nothing was touched.
+	ErrNewer = errors.New("written by a newer version")
+	// ErrTampered says that the key file or the database was damaged or changed
+	// from outside; nothing was touched.
+	ErrTampered = errors.New("damaged or changed from outside")
+	// ErrReadOnly says that the home cannot be written.
+	ErrReadOnly = errors.New("the home cannot be written")
+	// ErrFull says that the disk is full; the transaction left nothing behind.
+	ErrFull = errors.New("the disk is full")
+	// ErrClosed says that the store was closed before the call.
+	ErrClosed = errors.New("the store is closed")
+	// ErrNotFound says that the one thing asked for is not there.
+	ErrNotFound = errors.New("not found")
+	// ErrFork says that another op holds this op's place in its author's log.
+	ErrFork = errors.New("another op has this author and sequence number")
+)
+
+// fault is an error for people that still matches one of the errors above.
+type fault struct {
+	kind error
+	text string
+}
+
+func (f *fault) Error() string { return f.text }
+func (f *fault) Unwrap() error { return f.kind }
+
+func faultf(kind error, format string, args ...any) error {
+	return &fault{kind, fmt.Sprintf(format, args...)}
+}
+
+// fileFault turns what the operating system said about a file into one of our
+// errors, or leaves it.
+func fileFault(home string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isFull(err):
+		return faultf(ErrFull, "the disk of %s is full: make room and try again", home)
+	case isReadOnly(err):
+		return faultf(ErrReadOnly, "%s cannot be written: mount it writable or give it to the user who runs this", home)
+	}
+	return fmt.Errorf("home: %w", err)
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota)
+}
+
+func isReadOnly(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// databaseFault is fileFault for what the database says.
+func databaseFault(home string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sqlite3.FULL) || isFull(err):
+		return faultf(ErrFull, "the disk of %s is full: make room and try again", home)
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB),
+		errors.Is(err, sqlite3.IOERR_DATA), errors.Is(err, sqlite3.IOERR_SHORT_READ),
+		errors.Is(err, sqlite3.IOERR_CORRUPTFS), errors.Is(err, errSeal):
+		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore the home from a backup", inHome(home, databaseName), err)
+	case errors.Is(err, sqlite3.READONLY) || isReadOnly(err):
+		return faultf(ErrReadOnly, "%s cannot be written: mount it writable or give it to the user who runs this", home)
+	}
+	return fmt.Errorf("database: %w", err)
+}

@@ -1,0 +1,374 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"sottovoce/mesh/wire"
+)
+
+func inHome(home, name string) string { return filepath.Join(home, name) }
+
+// Init makes a home with these secrets, which it copies: a directory for its
+// owner only, the key file, the file key that opens it, and an empty database.
+// It returns ErrExists where there is an identity already, and leaves nothing
+// half-made behind.
+//
+// spec: 09-storage#home
+func Init(home string, s Secrets, rand io.Reader) (err error) {
+	if s.Database == ([32]byte{}) {
+		return errors.New("init: no database key")
+	}
+	home, err = filepath.Abs(home)
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	made, err := makeHome(home)
+	if err != nil {
+		return fileFault(home, err)
+	}
+	lock, err := lockHome(home)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, lock.Close())
+		if err != nil && made {
+			_ = os.Remove(inHome(home, lockName)) // it is nobody's; the directory stays if it is not empty
+			_ = os.Remove(home)
+		}
+	}()
+	switch there, err := exists(inHome(home, keysName)); {
+	case err != nil:
+		return fileFault(home, err)
+	case there:
+		return faultf(ErrExists, "%s holds an identity already", home)
+	}
+	if err := refuseOrphan(home); err != nil {
+		return err
+	}
+	if err := fillHome(home, s.clone(), rand); err != nil {
+		return errors.Join(fileFault(home, err), emptyHome(home))
+	}
+	return finishHome(home)
+}
+
+// makeHome makes the directory, or closes the one that is there to others.
+func makeHome(home string) (made bool, err error) {
+	there, err := exists(home)
+	if err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return false, err
+	}
+	if there {
+		return false, closeToOthers(home)
+	}
+	return true, syncDir(filepath.Dir(home))
+}
+
+// lockHome keeps all other processes out until the lock is closed.
+func lockHome(home string) (*flock.Flock, error) {
+	lock := flock.New(inHome(home, lockName), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	switch got, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fileFault(home, err)
+	case !got:
+		return nil, faultf(ErrInUse, "%s is in use by another process: stop it first", home)
+	}
+	return lock, nil
+}
+
+// refuseOrphan refuses to touch a database whose key file is gone.
+func refuseOrphan(home string) error {
+	switch there, err := exists(inHome(home, databaseName)); {
+	case err != nil:
+		return fileFault(home, err)
+	case there:
+		return faultf(ErrTampered, "%s is missing but %s is there: restore it from a backup, or move the database away",
+			inHome(home, keysName), inHome(home, databaseName))
+	}
+	return nil
+}
+
+// fillHome makes everything under the names it has until finishHome, and last
+// the key file: with it the home exists.
+func fillHome(home string, s *Secrets, rand io.Reader) error {
+	if err := emptyHome(home); err != nil {
+		return err
+	}
+	if err := createDatabase(inHome(home, databaseNewName), s.Database); err != nil {
+		return err
+	}
+	var key [32]byte
+	if err := fill(rand, key[:]); err != nil {
+		return err
+	}
+	unlock := FileKey(key)
+	defer unlock.Erase()
+	f, slot, err := newKeyFile(unlock, rand)
+	if err != nil {
+		return err
+	}
+	if err := f.seal(s, slot, rand); err != nil {
+		return err
+	}
+	content, err := f.append(nil)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(inHome(home, unlockName), key[:]); err != nil {
+		return err
+	}
+	return replaceFile(inHome(home, keysName), content)
+}
+
+// emptyHome removes what an Init left that did not come to its end.
+func emptyHome(home string) error {
+	database := inHome(home, databaseNewName)
+	return removeAll(database, database+"-wal", database+"-shm",
+		inHome(home, unlockName), inHome(home, unlockName+".new"), inHome(home, keysName+".new"))
+}
+
+func createDatabase(path string, key [32]byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	c, err := dial(path, key)
+	if err != nil {
+		return err
+	}
+	if err := c.create(); err != nil {
+		return errors.Join(err, c.close())
+	}
+	if err := c.settle(writer); err != nil {
+		return errors.Join(err, c.close())
+	}
+	return c.close() // copies the log back
+}
+
+// finishHome gives the database its name, if an Init has not come that far.
+func finishHome(home string) error {
+	switch there, err := exists(inHome(home, databaseName)); {
+	case err != nil:
+		return fileFault(home, err)
+	case there:
+		return nil
+	}
+	err := os.Rename(inHome(home, databaseNewName), inHome(home, databaseName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return faultf(ErrTampered, "%s is missing: restore the home from a backup", inHome(home, databaseName))
+	}
+	if err == nil {
+		err = syncDir(home)
+	}
+	return fileFault(home, err)
+}
+
+// Open opens the home for this process alone. The errors are ErrNoHome,
+// ErrInUse, ErrNewer, ErrTampered, ErrReadOnly and ErrFull, or what the
+// operating system said; none of them has changed anything.
+//
+// spec: 09-storage#home
+func Open(home string, rand io.Reader) (*Store, error) {
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	switch there, err := exists(inHome(home, keysName)); {
+	case err != nil:
+		return nil, fileFault(home, err)
+	case !there:
+		if err := refuseOrphan(home); err != nil {
+			return nil, err
+		}
+		return nil, faultf(ErrNoHome, "no identity in %s", home)
+	}
+	lock, err := lockHome(home)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{home: home, rand: rand, lock: lock, readers: make(chan *conn, readersMax)}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	for range readersMax {
+		s.readers <- nil
+	}
+	return s, nil
+}
+
+func (s *Store) open() error {
+	if err := s.loadKeys(); err != nil {
+		return err
+	}
+	if err := finishHome(s.home); err != nil {
+		return err
+	}
+	s.rows = newRowSealer(s.Secrets().Database)
+	path := inHome(s.home, databaseName)
+	c, err := dial(path, s.Secrets().Database)
+	if err != nil {
+		return databaseFault(s.home, err)
+	}
+	if err := s.begin(c); err != nil {
+		return errors.Join(err, c.close())
+	}
+	// The library does not make the name of the log durable.
+	err = errors.Join(closeToOthers(path, path+"-wal", path+"-shm"), syncDir(s.home))
+	if err != nil {
+		return errors.Join(fileFault(s.home, err), c.close())
+	}
+	s.writer = c
+	return nil
+}
+
+// begin makes c the writer, if the database is ours to write.
+func (s *Store) begin(c *conn) error {
+	version, err := c.check(s.home)
+	if err != nil {
+		return err
+	}
+	if err := c.settle(writer); err != nil {
+		return databaseFault(s.home, err)
+	}
+	if err := c.migrate(version); err != nil {
+		return databaseFault(s.home, err)
+	}
+	reserved, err := c.number("SELECT reserved FROM sequence")
+	if err != nil {
+		return databaseFault(s.home, err)
+	}
+	s.ids = sequence{last: reserved, reserved: reserved}
+	return nil
+}
+
+// loadKeys reads the key file.
+func (s *Store) loadKeys() error {
+	path, unlockPath := inHome(s.home, keysName), inHome(s.home, unlockName)
+	content, err := readLimited(path, keyFileSizeMax)
+	if err != nil {
+		return fileFault(s.home, err)
+	}
+	f, err := parseKeyFile(content)
+	switch {
+	case errors.Is(err, wire.ErrNewer):
+		return faultf(ErrNewer, "%s was written by a newer version (%v): use that", path, err)
+	case err != nil:
+		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore it from a backup", path, err)
+	}
+	key, err := readLimited(unlockPath, 32)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && len(key) != 32:
+		return faultf(ErrTampered, "%s is missing or damaged: restore it from a backup", unlockPath)
+	case err != nil:
+		return fileFault(s.home, err)
+	}
+	unlock := FileKey([32]byte(key))
+	clear(key)
+	defer unlock.Erase()
+	secrets, slot, err := f.open(unlock)
+	switch {
+	case errors.Is(err, wire.ErrNewer):
+		return faultf(ErrNewer, "%s was written by a newer version (%v): use that", path, err)
+	case err != nil:
+		return faultf(ErrTampered, "%s does not open with %s: restore both from a backup", path, unlockPath)
+	}
+	s.keys, s.slot = f, slot
+	s.secrets.Store(secrets)
+	return nil
+}
+
+// readLimited reads a file that is at most so long; of a longer one it reads a
+// byte more.
+func readLimited(path string, sizeMax int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, sizeMax+1))
+	return b, errors.Join(err, f.Close())
+}
+
+// SaveSecrets changes a copy of the secrets by fn, writes the key file anew and
+// makes the copy what Secrets returns; when it fails nothing has changed. fn
+// must not call the store.
+func (s *Store) SaveSecrets(fn func(*Secrets)) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if s.keys == nil {
+		return ErrClosed
+	}
+	next := s.Secrets().clone()
+	fn(next)
+	if next.Database != s.Secrets().Database {
+		return errors.New("key file: the database key cannot change")
+	}
+	f := *s.keys
+	s.drawing.Lock()
+	err := f.seal(next, s.slot, s.rand)
+	s.drawing.Unlock()
+	if err != nil {
+		return err
+	}
+	content, err := f.append(nil)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(inHome(s.home, keysName), content); err != nil {
+		return fileFault(s.home, err)
+	}
+	s.keys = &f
+	s.secrets.Store(next)
+	return nil
+}
+
+// Scrub makes erased rows leave the log of the database as well, which
+// otherwise keeps their last versions, encrypted, until it comes round.
+//
+// spec: 09-storage#erasure
+func (s *Store) Scrub() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.writer == nil {
+		return ErrClosed
+	}
+	return databaseFault(s.home, s.writer.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"))
+}
+
+// Close waits for what runs and closes the home. The secrets are erased. It may
+// be called again.
+func (s *Store) Close() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.writer == nil {
+		return nil
+	}
+	var errs []error
+	for range readersMax {
+		errs = append(errs, (<-s.readers).close())
+	}
+	close(s.readers)
+	errs = append(errs, s.writer.close())
+	s.writer = nil
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.Secrets().Erase()
+	s.keys, s.slot = nil, slotKey{}
+	errs = append(errs, s.lock.Close())
+	if err := errors.Join(errs...); err != nil {
+		return databaseFault(s.home, err)
+	}
+	return nil
+}

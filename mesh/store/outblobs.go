@@ -1,0 +1,115 @@
+package store
+
+import "encoding/binary"
+
+// OutBlob is a blob that we sealed for a device, until it expires.
+//
+// spec: 09-storage#out-blobs
+type OutBlob struct {
+	ID        int64 // row; 0 until PutOutBlob
+	Pair      int64
+	Session   [8]byte
+	Start     bool // a session's start blob
+	Chain, N  uint32
+	Bytes     []byte   // sealed at rest; nil once dropped, and where it says so
+	Delete    [16]byte // D: whoever shows it may delete the blob elsewhere; sealed at rest
+	ExpiryDay uint16   // Unix day
+	Created   int64    // Unix ms
+}
+
+// Stages of an out blob. Receipts look for the awaited ones only: a receipt
+// names ranges, and would find all that were ever receipted.
+const (
+	blobDone    = 0 // without bytes, awaits nothing
+	blobAwaited = 1 // without bytes, a receipt still counts
+	blobWhole   = 2
+)
+
+const (
+	sqlBlobColumns = `SELECT id, pair, session, start, chain, n, expiry_day, created, secret`
+	sqlAddBlob     = `INSERT INTO out_blobs (pair, session, start, chain, n, expiry_day, created, stage, secret, bytes, id)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?)`
+	sqlSetBlob = `UPDATE out_blobs SET pair=?, session=?, start=?, chain=?, n=?, expiry_day=?, created=?, stage=?, secret=?, bytes=?
+		WHERE id=?`
+	sqlOutBlobs = sqlBlobColumns + `, bytes FROM out_blobs WHERE stage > 0 AND stage=2 AND pair=? AND id>? ORDER BY id LIMIT ?`
+	sqlOutBlob  = sqlBlobColumns + `, bytes FROM out_blobs WHERE id=?`
+	sqlFindBlob = sqlBlobColumns + ` FROM out_blobs WHERE stage > 0 AND pair=? AND session=? AND start=? AND chain=?
+		AND n BETWEEN ? AND ? ORDER BY n, id LIMIT ?`
+	sqlDropBlob = `UPDATE out_blobs SET bytes=NULL, stage=EXISTS (SELECT 1 FROM sealed s JOIN deliveries d ON d.id = s.delivery
+		WHERE s.blob = out_blobs.id AND d.state < 3) WHERE id=?`
+	sqlExpireSealed = `DELETE FROM sealed WHERE blob IN (SELECT id FROM out_blobs WHERE expiry_day < ?)`
+	sqlExpireBlobs  = `DELETE FROM out_blobs WHERE expiry_day < ?`
+)
+
+// PutOutBlob inserts the blob and sets its ID when that is 0, and changes the
+// blob of that ID otherwise, ErrNotFound if there is none.
+func (tx *Tx) PutOutBlob(b *OutBlob) error {
+	return tx.put(&b.ID, sqlAddBlob, sqlSetBlob, func(q *query, id int64) {
+		q.int(b.Pair).int(int64(binary.BigEndian.Uint64(b.Session[:]))).bool(b.Start).int(int64(b.Chain)).int(int64(b.N)).
+			int(int64(b.ExpiryDay)).int(b.Created).int(blobWhole).
+			sealed(b.Delete[:], rowAD(adDelete, id)).sealed(b.Bytes, rowAD(adBlob, id))
+	})
+}
+
+// OutBlobs returns the blobs of a pair with IDs above after whose bytes were
+// not dropped, in the order of their IDs and at most limit.
+func (tx *Tx) OutBlobs(pair, after int64, limit int) ([]OutBlob, error) {
+	return tx.query(sqlOutBlobs).int(pair).int(after).limit(limit).outBlobs(true)
+}
+
+// OutBlob returns a blob, without Bytes if they were dropped, or ErrNotFound.
+func (tx *Tx) OutBlob(id int64) (*OutBlob, error) {
+	all, err := tx.query(sqlOutBlob).int(id).outBlobs(true)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, ErrNotFound
+	}
+	return &all[0], nil
+}
+
+// FindOutBlobs returns the blobs, without Bytes, that a receipt of the numbers
+// first to last of a chain is about: those of the range that were not dropped,
+// or were while a delivery in them was pending.
+func (tx *Tx) FindOutBlobs(pair int64, session [8]byte, start bool, chain, first, last uint32) ([]OutBlob, error) {
+	return tx.query(sqlFindBlob).int(pair).int(int64(binary.BigEndian.Uint64(session[:]))).bool(start).int(int64(chain)).
+		int(int64(first)).int(int64(last)).limit(rowsMax).outBlobs(false)
+}
+
+func (q *query) outBlobs(whole bool) ([]OutBlob, error) {
+	var all []OutBlob
+	err := q.each(func(r *row) {
+		b := OutBlob{
+			ID: r.int(0), Pair: r.int(1), Start: r.bool(3), Chain: r.uint32(4), N: r.uint32(5),
+			ExpiryDay: r.uint16(6), Created: r.int(7),
+		}
+		binary.BigEndian.PutUint64(b.Session[:], uint64(r.int(2)))
+		if secret := r.sealed(8, rowAD(adDelete, b.ID)); len(secret) == len(b.Delete) {
+			copy(b.Delete[:], secret)
+		} else {
+			r.damaged()
+		}
+		if whole && !r.null(9) {
+			b.Bytes = r.sealed(9, rowAD(adBlob, b.ID))
+		}
+		all = append(all, b)
+	})
+	return all, err
+}
+
+// DropOutBlob lets the bytes of a blob go; its row and Delete stay until it
+// expires. Receipts find it no more, unless a delivery that was sealed into it
+// is still pending: set the deliveries first. ErrNotFound if there is none.
+func (tx *Tx) DropOutBlob(id int64) error {
+	return tx.change(sqlDropBlob).int(id).execOne()
+}
+
+// ExpireOutBlobs forgets the blobs that expired before the Unix day, rows and
+// all, and counts them. Their deliveries stay as they are.
+func (tx *Tx) ExpireOutBlobs(day uint16) (n int, err error) {
+	if err := tx.change(sqlExpireSealed).int(int64(day)).exec(); err != nil {
+		return 0, err
+	}
+	return tx.change(sqlExpireBlobs).int(int64(day)).execCount()
+}

@@ -1,0 +1,19 @@
+package store
+
+const (
+	sqlSetting    = `SELECT value FROM settings WHERE key=?`
+	sqlSetSetting = `INSERT INTO settings (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value`
+)
+
+// Setting returns the value of a setting, ErrNotFound when it was never set.
+//
+// spec: 09-storage#settings
+func (tx *Tx) Setting(key string) (value []byte, err error) {
+	err = tx.query(sqlSetting).text(key).one(func(r *row) { value = r.blob(0) })
+	return value, err
+}
+
+// SetSetting sets a setting.
+func (tx *Tx) SetSetting(key string, value []byte) error {
+	return tx.change(sqlSetSetting).text(key).blob(value).exec()
+}

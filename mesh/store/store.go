@@ -1,0 +1,39 @@
+package store
+
+import (
+	"crypto/cipher"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gofrs/flock"
+)
+
+// Store is an open home. Its methods may be called from several goroutines.
+type Store struct {
+	home string
+	rand io.Reader // read under drawing
+	rows cipher.AEAD
+	lock *flock.Flock
+
+	drawing sync.Mutex
+
+	// The writer: one transaction at a time.
+	writing sync.Mutex
+	writer  *conn // nil once closed
+	ids     sequence
+
+	// readers holds readersMax connections, nil where none was opened yet.
+	// Close takes them all and closes it.
+	readers chan *conn
+
+	// The key file.
+	saving  sync.Mutex
+	keys    *keyFile // nil once closed
+	slot    slotKey
+	secrets atomic.Pointer[Secrets]
+}
+
+// Secrets returns the content of the key file as it stands. It must not be
+// changed; SaveSecrets puts a new one in its place.
+func (s *Store) Secrets() *Secrets { return s.secrets.Load() }
