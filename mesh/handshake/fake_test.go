@@ -1,0 +1,94 @@
+package handshake
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+)
+
+// seeded returns a reproducible source of bytes.
+func seeded(n uint64) *rand.ChaCha8 {
+	var seed [32]byte
+	binary.BigEndian.PutUint64(seed[:], n)
+	return rand.NewChaCha8(seed)
+}
+
+// static makes a private key from a number.
+func static(n uint64) Static {
+	var s Static
+	_, _ = seeded(n).Read(s[:])
+	return s
+}
+
+// cast is two devices that are a pair, as each of them sees it.
+type cast struct {
+	e            Exporter
+	anna, bruno  Statics
+	key          LinkKey
+	annaSees     Pair // bruno, as anna knows him
+	brunoSees    Pair
+	annaRand     *rand.ChaCha8
+	brunoRand    *rand.ChaCha8
+	scans        int
+	unknownHints bool // bruno finds nobody
+}
+
+func newCast() *cast {
+	c := &cast{
+		anna:     Statics{Device: static(1), Open: static(2)},
+		bruno:    Statics{Device: static(3), Open: static(4)},
+		key:      NewLinkKey([]byte("0123456789abcdef0123456789abcdef")),
+		annaRand: seeded(5), brunoRand: seeded(6),
+	}
+	for i := range c.e {
+		c.e[i] = byte(i)
+	}
+	c.annaSees = Pair{ID: 33, Their: c.bruno.Device.Public(), Key: c.key}
+	c.brunoSees = Pair{ID: 44, Their: c.anna.Device.Public(), Key: c.key}
+	return c
+}
+
+func (c *cast) find(e Exporter, hint [HintSize]byte) (Pair, bool) {
+	c.scans++
+	if c.unknownHints || c.brunoSees.Key.Hint(e) != hint {
+		return Pair{}, false
+	}
+	return c.brunoSees, true
+}
+
+// dial begins as anna.
+func (c *cast) dial(t *testing.T, mode Mode) (*Initiator, Flight) {
+	t.Helper()
+	our, pair := c.anna.Device, &c.annaSees
+	if mode == Open {
+		our, pair = c.anna.Open, nil
+	}
+	i, flight, err := NewInitiator(mode, c.e, our, pair, c.annaRand)
+	if err != nil {
+		t.Fatalf("dialling in mode %s: %v", mode, err)
+	}
+	return i, flight
+}
+
+// responder is bruno's side over the connection with exporter e.
+func (c *cast) responder(e Exporter) *Responder {
+	return NewResponder(e, c.bruno, c.find, c.brunoRand)
+}
+
+// decoyed fails the test unless r answers flight with a decoy and then does nothing.
+func decoyed(t *testing.T, r *Responder, flight []byte) {
+	t.Helper()
+	answer, decoy, err := r.Answer(flight)
+	if err != nil || !decoy {
+		t.Fatalf("got decoy %v, error %v; want a decoy", decoy, err)
+	}
+	if answer == (Flight{}) {
+		t.Error("the decoy is all zeros")
+	}
+	if r.dh.n != responderWork {
+		t.Errorf("a decoy cost %d X25519 operations, an honest answer costs %d", r.dh.n, responderWork)
+	}
+	if _, err := r.Finish(answer[:]); err != ErrState {
+		t.Errorf("after a decoy Finish said %v, want ErrState", err)
+	}
+}

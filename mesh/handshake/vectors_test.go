@@ -1,0 +1,181 @@
+package handshake
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flynn/noise"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+// TestVectors holds whole handshakes against testdata/flights.txt, for other
+// implementations of docs/protocol/03-links.md.
+func TestVectors(t *testing.T) {
+	const file = "testdata/flights.txt"
+	got := "# Handshakes of mode contact and open, hex. Written by `go test -update`; the diff is for review.\n"
+	for _, mode := range builtModes {
+		got += vector(t, mode)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s does not say what we do any more:\n%s", file, got)
+	}
+}
+
+func vector(t *testing.T, mode Mode) string {
+	t.Helper()
+	c := newCast()
+	var text strings.Builder
+	line := func(name string, b []byte) { fmt.Fprintf(&text, "%s=%x\n", name, b) }
+	fmt.Fprintf(&text, "\nmode=%s\n", mode)
+	line("exporter", c.e[:])
+	initiator, first := c.dial(t, mode)
+	if mode == Contact {
+		line("secret", []byte("0123456789abcdef0123456789abcdef"))
+		line("psk", c.key.psk[:])
+		line("hint_key", c.key.hint[:])
+		line("initiator_static", c.anna.Device[:])
+		line("responder_static", c.bruno.Device[:])
+	} else {
+		line("initiator_static", c.anna.Open[:])
+		line("responder_static", c.bruno.Open[:])
+	}
+	line("initiator_ephemeral", initiator.noise.LocalEphemeral().Private)
+	responder := c.responder(c.e)
+	second, decoy, err := responder.Answer(first[:])
+	if err != nil || decoy {
+		t.Fatalf("decoy %v, error %v", decoy, err)
+	}
+	line("responder_ephemeral", responder.noise.LocalEphemeral().Private)
+	third, proof, err := initiator.Finish(second[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := responder.Finish(third[:]); err != nil {
+		t.Fatal(err)
+	}
+	line("flight_1", first[:])
+	line("flight_2", second[:])
+	line("flight_3", third[:])
+	line("binding", proof.Binding[:])
+	return text.String()
+}
+
+// TestPublishedVectors runs the test handshakes that come with the Noise library
+// through our configuration of it.
+func TestPublishedVectors(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/flynn/noise").Output()
+	dir := strings.TrimSpace(string(out))
+	if err != nil || dir == "" {
+		t.Skipf("no go command to find the vectors with: %v", err)
+	}
+	f, err := os.Open(filepath.Join(dir, "vectors.txt"))
+	if err != nil {
+		t.Skipf("the library came without its vectors: %v", err)
+	}
+	defer f.Close()
+	names := map[string]Mode{
+		"Noise_IKpsk0_25519_ChaChaPoly_SHA256": Contact,
+		"Noise_XX_25519_ChaChaPoly_SHA256":     Open,
+	}
+	ran := map[Mode]int{}
+	for _, v := range parseVectors(t, f) {
+		if mode, ours := names[v["handshake"]]; ours {
+			ran[mode]++
+			t.Run(fmt.Sprint(mode, ran[mode]), func(t *testing.T) { runVector(t, mode, v) })
+		}
+	}
+	if ran[Contact] == 0 || ran[Open] == 0 {
+		t.Errorf("ran %v: both patterns should be among the vectors", ran)
+	}
+}
+
+// parseVectors reads blocks of name=value lines parted by empty lines.
+func parseVectors(t *testing.T, f *os.File) (all []map[string]string) {
+	t.Helper()
+	v := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(lines.Text(), "=")
+		if ok {
+			v[name] = value
+			continue
+		}
+		all, v = append(all, v), map[string]string{}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return append(all, v)
+}
+
+func runVector(t *testing.T, mode Mode, v map[string]string) {
+	unhex := func(name string) []byte {
+		b, err := hex.DecodeString(v[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	pair := func(name string) noise.DHKey {
+		if v[name] == "" {
+			return noise.DHKey{}
+		}
+		key, err := noise.DH25519.GenerateKeypair(bytes.NewReader(unhex(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	initStatic, respStatic := pair("init_static"), pair("resp_static")
+	begin := func(initiator bool, our noise.DHKey, ephemeral string) *noise.HandshakeState {
+		c := config(mode, initiator, noise.DH25519)
+		c.Prologue, c.PresharedKey = unhex("prologue"), unhex("preshared_key")
+		c.StaticKeypair, c.Random = our, bytes.NewReader(unhex(ephemeral))
+		if initiator && mode == Contact {
+			c.PeerStatic = respStatic.Public
+		}
+		hs, err := noise.NewHandshakeState(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hs
+	}
+	from, to := begin(true, initStatic, "gen_init_ephemeral"), begin(false, respStatic, "gen_resp_ephemeral")
+	var write, read [2]*noise.CipherState
+	for i := 0; v[fmt.Sprintf("msg_%d_ciphertext", i)] != ""; i++ {
+		payload := unhex(fmt.Sprintf("msg_%d_payload", i))
+		want := unhex(fmt.Sprintf("msg_%d_ciphertext", i))
+		var got, opened []byte
+		var err, readErr error
+		if write[0] == nil {
+			got, write[0], write[1], err = from.WriteMessage(nil, payload)
+			opened, read[0], read[1], readErr = to.ReadMessage(nil, want)
+			from, to = to, from
+		} else { // the published ones take turns with the two keys, the initiator's first
+			got, err = write[0].Encrypt(nil, nil, payload)
+			opened, readErr = read[0].Decrypt(nil, nil, want)
+			write[0], write[1], read[0], read[1] = write[1], write[0], read[1], read[0]
+		}
+		if err != nil || readErr != nil || !bytes.Equal(got, want) || !bytes.Equal(opened, payload) {
+			t.Fatalf("message %d: %v, %v\n got %x\nwant %x", i, err, readErr, got, want)
+		}
+	}
+}
