@@ -104,7 +104,10 @@ func (h *Host) start(cmd *exec.Cmd) error {
 	cmd.Env = h.Env
 	cmd.Dir = h.Home
 	cmd.WaitDelay = stopTime // a grandchild may hold the pipes
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	return h.In(func() error { return withHostname(h.Hostname, cmd.Start) })
 }
 
@@ -141,22 +144,33 @@ type Process struct {
 // Start starts a command on the host and leaves it running. When the test fails, its output is logged.
 func (h *Host) Start(args ...string) *Process {
 	h.lan.t.Helper()
-	p := &Process{host: h, cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
+	p := h.process(args)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	if err := h.start(p.cmd); err != nil {
-		h.lan.t.Fatal(err)
+	p.launch()
+	return p
+}
+
+// process prepares a command for launch.
+func (h *Host) process(args []string) *Process {
+	return &Process{host: h, cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
+}
+
+func (p *Process) launch() {
+	t := p.host.lan.t
+	t.Helper()
+	if err := p.host.start(p.cmd); err != nil {
+		t.Fatal(err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // the exit code says it
 		close(p.done)
 	}()
-	h.lan.t.Cleanup(func() {
+	t.Cleanup(func() {
 		p.Kill()
-		if h.lan.t.Failed() {
-			h.lan.t.Logf("%s: output of %v:\n%s", h.Name, args, p.Output())
+		if t.Failed() {
+			t.Logf("%s: output of %v:\n%s", p.host.Name, p.cmd.Args, p.Output())
 		}
 	})
-	return p
 }
 
 // PID returns the process id.

@@ -309,6 +309,19 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
+func TestTerminal(t *testing.T) {
+	h := New(t, IPv4).Host("anna")
+	term := h.Terminal("sh", "-c", "stty size; read word; test -t 0 && echo heard $word")
+	term.Type("cuckoo")
+	<-term.Done()
+	h.waitFor("answer", func() error {
+		if out := term.Output(); !strings.Contains(out, "24 80") || !strings.Contains(out, "heard cuckoo") {
+			return fmt.Errorf("the screen shows %q", out)
+		}
+		return nil
+	})
+}
+
 func TestSweep(t *testing.T) {
 	New(t, IPv4) // for its check of the tools
 	dead := exec.Command("true")
