@@ -37,10 +37,7 @@ func CleanName(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", errors.New("name is not UTF-8")
 	}
-	name := strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
-	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) }) {
-		return "", errors.New("name contains a control character")
-	}
+	name := strings.Join(strings.FieldsFunc(s, isSpace), " ")
 	if name == "" {
 		return "", errors.New("name is empty")
 	}
@@ -71,7 +68,7 @@ func CleanName(s string) (string, error) {
 // spec: 01-identity#names
 func ShowName(s string) string {
 	s = cutBytes(s, 4*NameBytesMax)
-	name := neutralise(strings.Join(strings.FieldsFunc(s, isPlainSpace), " "), false)
+	name := neutralise(strings.Join(strings.FieldsFunc(s, isSpace), " "), false)
 	if name == "" {
 		return string(utf8.RuneError)
 	}
@@ -94,9 +91,9 @@ func ShowText(s string) string { return neutralise(strings.ReplaceAll(s, "\r\n",
 // character from its marks; for places with less room than NameBytesMax.
 func CutName(name string, size int) string { return cut(name, NameCharsMax, size) }
 
-// isPlainSpace is unicode.IsSpace without the controls among them, which must
-// be seen by the scanner.
-func isPlainSpace(r rune) bool { return unicode.IsSpace(r) && !unicode.IsControl(r) }
+// isSpace is Unicode's category of spaces: unlike unicode.IsSpace it leaves
+// controls and line separators for the scanner to judge.
+func isSpace(r rune) bool { return unicode.Is(unicode.Zs, r) }
 
 func following(runes []rune, i int) rune {
 	if i+1 < len(runes) {
