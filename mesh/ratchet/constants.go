@@ -29,6 +29,9 @@ const (
 	stepMessages = 50 // sealed and opened, since the last step was completed
 )
 
+// epochsMax: the confirmed epoch and its neighbours, which links accept.
+const epochsMax = 3
+
 // Labels of all derivations here; a change of any needs a new version.
 //
 // spec: 04-sessions#labels

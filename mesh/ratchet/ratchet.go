@@ -1,6 +1,7 @@
 package ratchet
 
 import (
+	"crypto/mlkem"
 	"errors"
 	"fmt"
 	"io"
@@ -191,25 +192,21 @@ func (st *State) Erase() {
 	st.s = state{}
 }
 
-// Save returns the state as bytes, at most 2.5 KiB. They are secret.
-func (st *State) Save() []byte {
-	b, err := wire.Marshal(st.s)
-	if err != nil {
-		panic(fmt.Sprintf("ratchet: save: %v", err))
-	}
-	return b
-}
+// MarshalCBOR makes the state part of what its owner saves: at most 2.5 KiB,
+// and secret.
+func (st State) MarshalCBOR() ([]byte, error) { return wire.Marshal(st.s) }
 
-// Load is the inverse of Save.
-func Load(b []byte) (State, error) {
+// UnmarshalCBOR is the inverse of MarshalCBOR.
+func (st *State) UnmarshalCBOR(b []byte) error {
 	var s state
 	if err := wire.Unmarshal(b, &s); err != nil {
-		return State{}, fmt.Errorf("load ratchet: %w", err)
+		return fmt.Errorf("load ratchet: %w", err)
 	}
 	p := &s.PQ
-	sizes := func(b []byte, size int) bool { return len(b) == 0 || len(b) == size }
-	if len(p.Epochs) == 0 || len(p.Epochs) > 3 || !sizes(p.Seed, 64) || !sizes(p.TheirEK, EKSize) || !sizes(p.CT, CTSize) {
-		return State{}, errors.New("load ratchet: post-quantum part has impossible sizes")
+	sized := func(b []byte, size int) bool { return len(b) == 0 || len(b) == size }
+	if len(p.Epochs) == 0 || len(p.Epochs) > epochsMax || !sized(p.Seed, mlkem.SeedSize) || !sized(p.TheirEK, EKSize) || !sized(p.CT, CTSize) {
+		return errors.New("load ratchet: post-quantum part has impossible sizes")
 	}
-	return State{s}, nil
+	st.s = s
+	return nil
 }

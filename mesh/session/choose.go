@@ -1,0 +1,171 @@
+package session
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/ratchet"
+	"sottovoce/mesh/wire"
+)
+
+// session is one session of a pair.
+//
+//	       ours                               theirs
+//	Start ─┐                                   ┌─ Open of their start
+//	       ▼                                   ▼
+//	    waiting ──receipt, or a message──▶   known
+//	       │                                   │
+//	       └──── another goes before it ───────┤
+//	                                           ▼
+//	                        lost: sends nothing, readable for 60 days
+type session struct {
+	Order    wire.Hash     `cbor:"1,keyasint"`           // H(SK commitment); the id is its first 8 bytes
+	Number   uint32        `cbor:"2,keyasint,omitempty"` // reset number
+	LostKeys bool          `cbor:"3,keyasint,omitempty"` // its author said that it had lost its keys
+	Ours     bool          `cbor:"4,keyasint,omitempty"` // we started it
+	Known    bool          `cbor:"5,keyasint,omitempty"` // the peer is known to have it
+	Opened   bool          `cbor:"6,keyasint,omitempty"` // a message of theirs was opened under it
+	Dies     uint16        `cbor:"7,keyasint,omitempty"` // the day on which it is erased; 0 while it is the sending one
+	Ratchet  ratchet.State `cbor:"8,keyasint"`
+	Window   window        `cbor:"9,keyasint"`
+	Skipped  skippedDays   `cbor:"10,keyasint,omitempty"`
+	Start    *ourStart     `cbor:"11,keyasint,omitempty"` // until it is known
+}
+
+func (s *session) id() [8]byte { return [8]byte(s.Order[:]) }
+
+func (s *session) clone() session { return *s }
+
+// before reports whether s is to be sent on rather than o: the highest reset
+// number; then the one whose author lost its keys; then the smaller
+// H(SK commitment).
+//
+// spec: 04-sessions#the-sending-session
+func (s *session) before(o *session) bool {
+	switch {
+	case s.Number != o.Number:
+		return s.Number > o.Number
+	case s.LostKeys != o.LostKeys:
+		return s.LostKeys
+	}
+	return bytes.Compare(s.Order[:], o.Order[:]) < 0
+}
+
+// enrol adds a session at its place; those behind the first send nothing more
+// and live for 60 days. It returns whether the first changed.
+func (p *Pair) enrol(s session, today uint16) bool {
+	i := slices.IndexFunc(p.s.Sessions, func(o session) bool { return s.before(&o) })
+	if i < 0 {
+		i = len(p.s.Sessions)
+	}
+	p.s.Sessions = slices.Insert(slices.Clone(p.s.Sessions), i, s)
+	for k := 1; k < len(p.s.Sessions); k++ {
+		if o := &p.s.Sessions[k]; o.Dies == 0 {
+			o.Dies, o.Window = addDays(today, keyDays), window{}
+			o.Ratchet.Retire()
+		}
+	}
+	p.s.Sessions = p.s.Sessions[:min(len(p.s.Sessions), sessionsMax)]
+	p.s.Reset = max(p.s.Reset, s.Number)
+	return i == 0 && len(p.s.Sessions) > 1
+}
+
+func (p *Pair) find(id [8]byte) int {
+	return slices.IndexFunc(p.s.Sessions, func(s session) bool { return s.id() == id })
+}
+
+// heard notes that a message of the peer was opened under s.
+func (s *session) heard() {
+	s.Opened = true
+	s.known()
+}
+
+// known notes that the peer has the session.
+func (s *session) known() {
+	s.Known = true
+	if s.Start != nil {
+		s.Start.Keying.Erase()
+		s.Start = nil
+	}
+}
+
+// settled reports whether both ends are known to know that both have s: the
+// peer uses nothing older any more.
+func (s *session) settled() bool {
+	if s.Ours {
+		return s.Known
+	}
+	current, live, _ := s.Ratchet.Windows()
+	return live && current.Chain > 0 // it answers to a message of ours
+}
+
+// shared returns the sessions whose secrets the peer may still use to reach
+// us: from the sending one to the first that is settled.
+func (p *Pair) shared() []session {
+	for i := range p.s.Sessions {
+		if p.s.Sessions[i].settled() {
+			return p.s.Sessions[:i+1]
+		}
+	}
+	return p.s.Sessions
+}
+
+// reached returns the first session that the peer is known to have.
+func (p *Pair) reached() (s *session, found bool) {
+	for i := range p.s.Sessions {
+		if p.s.Sessions[i].Known {
+			return &p.s.Sessions[i], true
+		}
+	}
+	return nil, false
+}
+
+// Sending returns the session that Seal uses.
+func (p *Pair) Sending() (session [8]byte, ok bool) {
+	if len(p.s.Sessions) == 0 {
+		return [8]byte{}, false
+	}
+	return p.s.Sessions[0].id(), true
+}
+
+// Overtaken reports whether nothing more is sent under a session, so that what
+// is unreceipted under it is to be sealed again; also when it is gone.
+//
+// spec: 04-sessions#the-sending-session
+func (p *Pair) Overtaken(session [8]byte) bool {
+	sending, ok := p.Sending()
+	return !ok || sending != session
+}
+
+// NeedsStart reports whether Start has something to do: there is no session,
+// the blob of the start that it came from expired without a receipt, or
+// ResetDue.
+//
+// spec: 04-sessions#when-to-start
+func (p *Pair) NeedsStart(now time.Time) bool {
+	if s := p.waiting(); s != nil {
+		return s.Dies == 0 && s.Start.Day < wire.DayAt(now)
+	}
+	return len(p.s.Sessions) == 0 || p.ResetDue(now)
+}
+
+// ResetDue reports whether the sending session is at its limit, for the life
+// of a blob without a receipt, and no start of ours is unreceipted.
+//
+// spec: 04-sessions#resets
+func (p *Pair) ResetDue(now time.Time) bool {
+	today := wire.DayAt(now)
+	return len(p.s.Sessions) > 0 && p.waiting() == nil && p.s.Sessions[0].Window.stuck(today)
+}
+
+// waiting returns our start that is not receipted yet, of which there is at
+// most one.
+func (p *Pair) waiting() *session {
+	for i := range p.s.Sessions {
+		if s := &p.s.Sessions[i]; s.Start != nil {
+			return s
+		}
+	}
+	return nil
+}

@@ -1,0 +1,343 @@
+package session
+
+import (
+	"crypto/mlkem"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/ratchet"
+	"sottovoce/mesh/wire"
+)
+
+// Errors about starts that callers branch on.
+var (
+	// ErrSeen says that a start was read before: receipt it again.
+	ErrSeen = errors.New("start was read before")
+	// ErrReset says that a start keyed by the contact would replace a session
+	// that is in use: it is shown as a warning, a person decides.
+	ErrReset = errors.New("start would replace a session in use without being keyed by it")
+	// ErrPrekey says that a start names a bundle, one-time pair or account heads
+	// that we do not hold, or hold no more.
+	ErrPrekey = errors.New("start names prekeys or account heads that are not held")
+	// ErrStarts says that there were too many starts: eight of ours with one
+	// expiry day, or 64 of theirs that are remembered.
+	ErrStarts = errors.New("too many starts")
+)
+
+// startBody is the content of a start. Its ratchet header names the starter's
+// first ratchet key, with pn and epoch 0.
+//
+// spec: 04-sessions#start
+type startBody struct {
+	Suite       uint8     `cbor:"1,keyasint"`
+	Ephemeral   [32]byte  `cbor:"2,keyasint"`           // X25519
+	CT          []byte    `cbor:"3,keyasint"`           // ML-KEM-768
+	Starter     wire.Hash `cbor:"4,keyasint"`           // id of the starter's bundle
+	Responder   wire.Hash `cbor:"5,keyasint"`           // id of the responder's bundle
+	Heads       wire.Hash `cbor:"6,keyasint"`           // of the starter's account
+	TheirHeads  wire.Hash `cbor:"7,keyasint"`           // of the responder's account
+	OneTime     uint8     `cbor:"8,keyasint,omitempty"` // number of the one-time pair, from 1; 0 for none
+	ResetNumber uint32    `cbor:"9,keyasint,omitempty"`
+	LostKeys    bool      `cbor:"10,keyasint,omitempty"`
+	Commitment  [32]byte  `cbor:"11,keyasint"` // HKDF(SK, "sv1 start commitment")
+}
+
+// ourStart is what it takes to seal a start of ours again.
+type ourStart struct {
+	Keying  Secret         `cbor:"1,keyasint"`
+	Head    ratchet.Header `cbor:"2,keyasint"`
+	Content []byte         `cbor:"3,keyasint"`
+	Day     uint16         `cbor:"4,keyasint"` // expiry day of its last blob
+}
+
+// Start begins a session and returns the blob that does so at the peer: the
+// first one, keyed by the contact secret; a reset, keyed by the session that it
+// replaces; or the start before once more, when its blob has expired unread.
+// It fails unless NeedsStart, or when their bundle has expired. For a new
+// session it draws from rand the ephemeral key, 32 bytes, the first ratchet
+// key, 32, and what encapsulate takes; then always the salt, 16.
+//
+// spec: 04-sessions#start
+func (p *Pair) Start(now time.Time, rand io.Reader) (Sealed, error) {
+	if !p.NeedsStart(now) {
+		return Sealed{}, errors.New("a session with this device exists")
+	}
+	if s := p.waiting(); s != nil {
+		again := *s.Start
+		sealed, err := p.sealStart(now, s, &again, rand)
+		if err == nil {
+			s.Start = &again
+		}
+		return sealed, err
+	}
+	keying, number := p.s.Contact, p.s.Reset
+	if s, found := p.reached(); found {
+		number++
+		for _, e := range s.Ratchet.Epochs() {
+			if e.Number == s.Ratchet.Confirmed() {
+				keying = e.Reset
+			}
+		}
+	}
+	return p.start(now, keying, number, false, rand)
+}
+
+// start makes a new session with the given reset number.
+func (p *Pair) start(now time.Time, keying Secret, number uint32, lostKeys bool, rand io.Reader) (Sealed, error) {
+	b, err := ParseBundle(p.s.TheirBundle, p.their(), now)
+	if err != nil {
+		return Sealed{}, err
+	}
+	var ephemeral, first Secret
+	for _, key := range []*Secret{&ephemeral, &first} {
+		if _, err := io.ReadFull(rand, key[:]); err != nil {
+			return Sealed{}, fmt.Errorf("draw a start: %w", err)
+		}
+	}
+	body := startBody{
+		Suite: suite, Ephemeral: ratchet.Public(ephemeral), Starter: p.offered().ID, Responder: b.id,
+		Heads: p.offered().Heads, TheirHeads: b.heads, OneTime: p.unusedPair(b), ResetNumber: number, LostKeys: lostKeys,
+	}
+	ek, err := mlkem.NewEncapsulationKey768(b.body.kem(int(body.OneTime)))
+	if err != nil {
+		return Sealed{}, fmt.Errorf("their bundle: %v", err)
+	}
+	secret, ct, err := p.encapsulate(ek, rand)
+	if err != nil {
+		return Sealed{}, fmt.Errorf("encapsulate: %w", err)
+	}
+	body.CT = ct
+	head := ratchet.Header{DH: ratchet.Public(first)}
+	agreed, err := p.starterSecrets(b, ephemeral, body.OneTime)
+	if err != nil {
+		return Sealed{}, err
+	}
+	sk := p.startSecret(append(agreed, Secret(secret)), keying, body.transcript(p, true, ek.Bytes(), head))
+	s, err := newSession(sk, body, true, first, b.body.Signed, now)
+	if err != nil {
+		return Sealed{}, err
+	}
+	body.Commitment = commitment(sk)
+	own := &ourStart{Keying: keying, Head: head, Content: mustMarshal(body)}
+	sealed, err := p.sealStart(now, &s, own, rand)
+	if err != nil {
+		return Sealed{}, err
+	}
+	s.Start = own
+	if body.OneTime > 0 {
+		p.s.TheirUsed |= 1 << (body.OneTime - 1)
+	}
+	p.enrol(s, wire.DayAt(now))
+	return sealed, nil
+}
+
+// unusedPair returns the number of a one-time pair that we have not used.
+func (p *Pair) unusedPair(b *Bundle) uint8 {
+	for i := range b.body.OneTime {
+		if p.s.TheirUsed&(1<<i) == 0 {
+			return uint8(i + 1)
+		}
+	}
+	return 0
+}
+
+// sealStart seals a start into a blob that expires as late as may be, and
+// notes the day in own.
+func (p *Pair) sealStart(now time.Time, s *session, own *ourStart, rand io.Reader) (Sealed, error) {
+	day := lastDay(wire.DayAt(now))
+	i := uint8(0)
+	if p.s.StartDay == day {
+		i = p.s.Starts
+	}
+	if i >= startsPerDay {
+		return Sealed{}, ErrStarts
+	}
+	key := startKey(own.Keying)
+	seal := sealing{tag: startTag(key, day, p.s.OurID, p.theirID(), i), ratchetHead: own.Head, expiryDay: day}
+	seal.message, seal.headerKey = startKeys(key, seal.tag)
+	blob, secret, err := seal.seal(wire.Class0, own.Content, rand)
+	if err != nil {
+		return Sealed{}, err
+	}
+	p.s.StartDay, p.s.Starts, own.Day = day, i+1, day
+	return Sealed{Ref: Ref{Session: s.id(), Start: true}, Blob: blob, Delete: secret}, nil
+}
+
+// startKeys returns what seals a start: the message secret and the header key.
+//
+// spec: 04-sessions#start-keys
+func startKeys(key Secret, tag [16]byte) (message, header Secret) {
+	ratchet.DeriveAll(key[:], tag[:], labelStartKeys, &message, &header)
+	return message, header
+}
+
+// openStart accepts a start of the peer.
+//
+// spec: 04-sessions#accepting-a-start
+func (p *Pair) openStart(now time.Time, blob []byte, h wire.Header, ref Ref) (Opened, error) {
+	keying, found := Secret{}, false
+	for at, secret := range p.keyings() {
+		if at.Session == ref.Session && at.Chain == ref.Chain {
+			keying, found = secret, true
+		}
+	}
+	key := startKey(keying)
+	if !found || ref.N >= startsPerDay || h.Tag != startTag(key, h.ExpiryDay, p.theirID(), p.s.OurID, uint8(ref.N)) {
+		return Opened{}, ErrNotForUs
+	}
+	body, head, err := readStart(blob, key, h.Tag)
+	if err != nil {
+		return Opened{}, err
+	}
+	order := wire.HashOf(labelOrder, body.Commitment[:])
+	opened := Opened{Ref: Ref{Session: [8]byte(order[:]), Start: true}}
+	if slices.ContainsFunc(p.s.Seen, func(s seenStart) bool { return s.Order == [16]byte(order[:]) }) {
+		return opened, ErrSeen
+	}
+	if len(p.s.Seen) >= seenMax {
+		return Opened{}, ErrStarts
+	}
+	s, err := p.respond(now, body, head, keying)
+	if err != nil {
+		return Opened{}, err
+	}
+	if err := p.permits(&s, ref); err != nil {
+		return Opened{}, err
+	}
+	p.accept(s, body, wire.DayAt(now))
+	opened.Reseal = p.enrol(s, wire.DayAt(now))
+	return opened, nil
+}
+
+// readStart opens the blob of a start.
+func readStart(blob []byte, key Secret, tag [16]byte) (startBody, ratchet.Header, error) {
+	message, headerKey := startKeys(key, tag)
+	if !isFor(blob, message) {
+		return startBody{}, ratchet.Header{}, ErrNotForUs
+	}
+	head, err := openHeader(blob, headerKey)
+	if err != nil {
+		return startBody{}, ratchet.Header{}, err
+	}
+	plain, err := openContent(blob, message)
+	if err != nil {
+		return startBody{}, ratchet.Header{}, err
+	}
+	var body startBody
+	switch err := wire.Unmarshal(plain, &body); {
+	case err != nil:
+		return startBody{}, ratchet.Header{}, fmt.Errorf("their start: %w", err)
+	case body.Suite != suite:
+		return startBody{}, ratchet.Header{}, fmt.Errorf("%w: start of suite %d", wire.ErrNewer, body.Suite)
+	case len(body.CT) != ratchet.CTSize || head.PN != 0 || head.Epoch != 0:
+		return startBody{}, ratchet.Header{}, fmt.Errorf("%w: start", wire.ErrMalformed)
+	}
+	return body, head, nil
+}
+
+// respond computes the session of a start with exactly the bundles and heads
+// that it names.
+func (p *Pair) respond(now time.Time, body startBody, head ratchet.Header, keying Secret) (session, error) {
+	b := p.ourBundle(body.Responder)
+	known := slices.ContainsFunc(p.s.Theirs, func(t theirBundle) bool { return t.ID == body.Starter })
+	if b == nil || !known || body.Heads != p.s.TheirHeads || body.TheirHeads != b.Heads || int(body.OneTime) > len(b.OneTime) {
+		return session{}, ErrPrekey
+	}
+	seed := b.LastResort
+	var pair []byte
+	if body.OneTime > 0 {
+		if pair = b.OneTime[body.OneTime-1]; len(pair) == 0 {
+			return session{}, ErrPrekey
+		}
+		seed = pair[32:]
+	}
+	dk, err := mlkem.NewDecapsulationKey768(seed)
+	if err != nil {
+		return session{}, fmt.Errorf("our bundle: %v", err)
+	}
+	secret, err := dk.Decapsulate(body.CT)
+	if err != nil {
+		return session{}, fmt.Errorf("their start: %v", err)
+	}
+	agreed, err := p.responderSecrets(b, body.Ephemeral, pair)
+	if err != nil {
+		return session{}, err
+	}
+	sk := p.startSecret(append(agreed, Secret(secret)), keying, body.transcript(p, false, dk.EncapsulationKey().Bytes(), head))
+	want := commitment(sk)
+	if subtle.ConstantTimeCompare(want[:], body.Commitment[:]) != 1 {
+		return session{}, ErrNotForUs
+	}
+	return newSession(sk, body, false, b.Signed, head.DH, now)
+}
+
+// permits applies the rules about which start may become the sending session.
+//
+// spec: 04-sessions#accepting-a-start
+func (p *Pair) permits(s *session, ref Ref) error {
+	if s.Number > p.s.Reset && s.Number-p.s.Reset > resetAheadMax {
+		return ErrStarts
+	}
+	if ref.Session != ([8]byte{}) {
+		if s.Number <= p.s.Sessions[p.find(ref.Session)].Number {
+			return ErrReset
+		}
+		return nil
+	}
+	if len(p.s.Sessions) > 0 && p.s.Sessions[0].Opened && s.before(&p.s.Sessions[0]) {
+		return ErrReset
+	}
+	return nil
+}
+
+// accept notes that the start was seen, and erases the one-time pair that it
+// used: nothing can compute its session again.
+func (p *Pair) accept(s session, body startBody, today uint16) {
+	b := p.ourBundle(body.Responder)
+	if body.OneTime > 0 {
+		clear(b.OneTime[body.OneTime-1])
+		b.OneTime[body.OneTime-1] = nil
+	}
+	p.arrived(b.ID, today)
+	p.s.Seen = append(slices.Clip(p.s.Seen), seenStart{Order: [16]byte(s.Order[:]), Bundle: b.ID, Until: addDays(today, keyDays)})
+}
+
+// newSession makes the session of a start secret. firstKey is our private key
+// of the first root step, theirKey their public one.
+func newSession(sk Secret, body startBody, ours bool, firstKey Secret, theirKey [32]byte, now time.Time) (session, error) {
+	r, err := ratchet.New(ours, sk, firstKey, theirKey, now)
+	if err != nil {
+		return session{}, err
+	}
+	c := commitment(sk)
+	return session{
+		Order: wire.HashOf(labelOrder, c[:]), Number: body.ResetNumber, LostKeys: body.LostKeys,
+		Ours: ours, Known: !ours, Ratchet: r,
+	}, nil
+}
+
+// transcript is everything that both ends must agree on.
+//
+// spec: 04-sessions#start-secret
+func (b *startBody) transcript(p *Pair, ours bool, ek []byte, head ratchet.Header) wire.Hash {
+	starter, responder := p.s.OurID, p.theirID()
+	accounts := [2][32]byte{p.s.OurAccount, p.s.TheirAccount}
+	if !ours {
+		starter, responder = responder, starter
+		accounts[0], accounts[1] = accounts[1], accounts[0]
+	}
+	lost := byte(0)
+	if b.LostKeys {
+		lost = 1
+	}
+	return wire.HashOf(labelTranscript, []byte{1, suite},
+		accounts[0][:], starter[:], b.Starter[:], b.Heads[:],
+		accounts[1][:], responder[:], b.Responder[:], b.TheirHeads[:],
+		ek, b.CT, b.Ephemeral[:], head.DH[:],
+		[]byte{b.OneTime}, binary.BigEndian.AppendUint32(nil, b.ResetNumber), []byte{lost})
+}
