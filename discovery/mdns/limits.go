@@ -69,6 +69,7 @@ var (
 // Ours.
 const (
 	scanEvery     = 5 * time.Second        // interfaces and expiry
+	scanAlone     = time.Second            // interfaces, while there is none but loopback
 	packetMax     = 9000                   // bytes of a packet, RFC 6762 section 17; longer ones are cut and fail
 	recordsMax    = 256                    // records of one packet we look at
 	instancesMax  = 64                     // instances of one packet we look at

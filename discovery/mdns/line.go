@@ -134,16 +134,18 @@ func (g *leg) read(l *line, s *socket, asks bool, inbox chan<- parsed, bad *atom
 	}
 }
 
-// announce sends a packet to the group in every family and reports whether it
-// left in any.
-func (l *line) announce(b []byte, now time.Time) (left bool) {
+// announce sends a packet to the group in every family. What does not leave is
+// said in the returned error; the next announcement tries again.
+func (l *line) announce(b []byte, now time.Time) error {
+	var errs []error
 	for _, g := range l.legs {
-		if g.listening.send(b) == nil {
-			g.sent.Store(now.UnixNano())
-			left = true
+		if err := g.listening.send(b); err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		g.sent.Store(now.UnixNano())
 	}
-	return left
+	return errors.Join(errs...)
 }
 
 // ask sends the question in every family.

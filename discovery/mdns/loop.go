@@ -30,13 +30,13 @@ type loop struct {
 	scanned   time.Time
 	badTold   uint64 // of bad, those that were logged
 	told      time.Time
-	failed    map[string]bool // interfaces that could not be used, and were logged
+	failed    map[string]bool // interfaces that could not be used at the last scan, which was logged
 }
 
 func newLoop(f *Finder, seen func(peer.Sighting)) *loop {
 	jitter := around(f.random)
 	return &loop{
-		f: f, seen: seen, table: discovery.NewTable(), inbox: make(chan parsed, inboxSize), failed: make(map[string]bool),
+		f: f, seen: seen, table: discovery.NewTable(), inbox: make(chan parsed, inboxSize),
 		announces: timeline{first: burst, every: announceEvery, jitter: jitter},
 		asks:      timeline{first: firstAsks, every: askEvery, jitter: jitter},
 	}
@@ -61,7 +61,7 @@ func (r *loop) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		now := time.Now()
-		if !now.Before(r.scanned.Add(scanEvery)) {
+		if !now.Before(r.scanAt()) {
 			r.scan(ctx, now)
 		}
 		r.speak(now)
@@ -69,9 +69,20 @@ func (r *loop) run(ctx context.Context) {
 	}
 }
 
+// scanAt returns when to look at the interfaces again: soon while the network
+// is still to come, as after a start at boot.
+func (r *loop) scanAt() time.Time {
+	for _, l := range r.lines {
+		if !l.nic.isLoopback() {
+			return r.scanned.Add(scanEvery)
+		}
+	}
+	return r.scanned.Add(scanAlone)
+}
+
 // next returns when something is due.
 func (r *loop) next() time.Time {
-	at := r.scanned.Add(scanEvery)
+	at := r.scanAt()
 	for _, t := range []time.Time{r.announces.next, r.asks.next, r.soon} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
@@ -137,8 +148,11 @@ func (r *loop) announce(now time.Time) {
 			return // Announce has refused such an announcement
 		}
 		b, err := made.packet()
-		if err != nil || !l.announce(b, now) {
-			r.f.log.Debug("announcement did not leave", "interface", l.name)
+		if err == nil {
+			err = l.announce(b, now)
+		}
+		if err != nil {
+			r.f.log.Debug("announcement did not leave", "interface", l.name, "err", err)
 		}
 	}
 }
@@ -278,7 +292,7 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 // follow opens, keeps and closes lines so that they match the chosen interfaces,
 // and reports whether anything is new.
 func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed bool) {
-	old := r.lines
+	old, failed := r.lines, make(map[string]bool)
 	var lines []*line
 	for _, n := range chosen {
 		i := slices.IndexFunc(old, func(l *line) bool { return l != nil && l.nic.sameLine(n) })
@@ -295,10 +309,9 @@ func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed
 			if !r.failed[n.name] {
 				r.f.log.Warn("cannot use a network interface", "interface", n.name, "err", err)
 			}
-			r.failed[n.name] = true
+			failed[n.name] = true
 			continue
 		}
-		delete(r.failed, n.name)
 		r.f.log.Info("network interface in use", "interface", n.name)
 		l.read(r.inbox, &r.bad)
 		lines = append(lines, l)
@@ -311,6 +324,7 @@ func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed
 			r.f.log.Info("network interface given up", "interface", l.name)
 		}
 	}
+	r.failed = failed
 	r.use(lines)
 	return changed
 }
