@@ -36,7 +36,7 @@ var decMode = sync.OnceValue(func() cbor.DecMode {
 // Marshal returns the canonical encoding of v, a struct whose fields are tagged
 // `cbor:"1,keyasint,omitempty"`, or an array of such. It fails when Unmarshal
 // would refuse the result: floats, nil pointers that are not omitted, keys that
-// are no integers, more than eight levels, text that is not UTF-8.
+// are no unsigned integers, more than eight levels, text that is not UTF-8.
 //
 // spec: 00-encoding#canonical-cbor
 func Marshal(v any) ([]byte, error) {

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"reflect"
@@ -151,28 +150,23 @@ func (w *walker) elements(s shape, n, depth int) error {
 	return nil
 }
 
-// pairs walks over a map: integer keys, sorted by their encoding, none twice.
+// pairs walks over a map: unsigned keys, ascending, none twice. In their shortest
+// form keys sort by value as they do by encoding.
 func (w *walker) pairs(s shape, n, depth int) error {
-	var last []byte
-	for range n {
-		start := w.pos
+	for i, last := 0, uint64(0); i < n; i++ {
 		major, key, err := w.head()
 		if err != nil {
 			return err
 		}
-		if major != majorUint && major != majorNegInt {
-			return w.errorf("map key is not an integer")
+		if major != majorUint {
+			return w.errorf("map key is not an unsigned integer")
 		}
-		this := w.in[start:w.pos]
-		if last != nil && bytes.Compare(last, this) >= 0 {
+		if i > 0 && key <= last {
 			return w.errorf("map keys are unsorted or repeated")
 		}
-		last = this
-		value, known := shape{}, false
-		if major == majorUint {
-			value, known = s.value(key)
-		}
-		if !known && major == majorUint && key >= criticalKey && w.newer == 0 {
+		last = key
+		value, known := s.value(key)
+		if !known && key >= criticalKey && w.newer == 0 {
 			w.newer = key
 		}
 		if err := w.item(value, depth); err != nil {
