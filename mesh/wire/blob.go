@@ -25,7 +25,7 @@ func ReadBlob(r *bufio.Reader, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n < HeaderSize || n > uint64(min(limit, BlobSizeMax)) {
+	if n < HeaderSize || n > uint64(max(min(limit, BlobSizeMax), 0)) {
 		return nil, fmt.Errorf("%w: blob of %d bytes, the limit is %d", ErrMalformed, n, limit)
 	}
 	blob, err := readBody(r, int(n))

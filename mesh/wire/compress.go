@@ -94,7 +94,7 @@ func Decompress(src []byte, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: size of a compressed body", ErrMalformed)
 	}
 	rest = rest[n:]
-	if size > uint64(min(limit, objectSizeMax)) {
+	if size > uint64(max(min(limit, objectSizeMax), 0)) {
 		return nil, fmt.Errorf("%w: body of %d bytes, the limit is %d", ErrMalformed, size, limit)
 	}
 	if codec == codecRaw {
