@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -256,8 +255,10 @@ func explain(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &ours):
 		return ours
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return Errorf(CodeTimeout, "the node did not answer in time; nothing is lost")
 	case ctx.Err() != nil:
-		return AsError(fmt.Errorf("no answer: %w", ctx.Err()))
+		return Errorf(CodeFailed, "interrupted")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return Errorf(CodeNotRunning, "no node is running here; start one with: sottovoce up")
 	case errors.Is(err, fs.ErrPermission):

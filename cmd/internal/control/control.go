@@ -46,8 +46,8 @@ type Node interface {
 	// Log lists messages of the conversation with one contact in the conversation's order, oldest first.
 	Log(ctx context.Context, to string, q LogQuery) ([]Message, error)
 
-	// Events yields everything that happens after the cursor since, in order, and then goes on as it happens until ctx
-	// ends; nil means from now on, and now is when Events returns, not when the first event is asked for. Events are
+	// Events yields everything kept that happened after the cursor since, in order, and then goes on as it happens until
+	// ctx ends; nil means from now on, and now is when Events returns, not when the first event is asked for. Events are
 	// pulled from the node's disk, so that a slow reader delays nobody and loses nothing. The first error yielded is the
 	// last thing yielded. A cursor that never was is CodeUsage.
 	Events(ctx context.Context, since *int64) (iter.Seq2[Event, error], error)

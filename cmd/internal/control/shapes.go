@@ -160,7 +160,8 @@ const (
 	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen
 )
 
-// Event is one thing that happened. Cursors grow from event to event and across restarts, not always by one.
+// Event is one thing that happened. Cursors grow across restarts, not always by one. What is not kept, as who comes and
+// goes, is told only to those who listen and carries the cursor of the event before it.
 type Event struct {
 	Cursor  int64     `json:"cursor"`
 	Event   EventKind `json:"event"`

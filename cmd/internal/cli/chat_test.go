@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/control/controltest"
+)
+
+// talk is a chat with a fake node behind it and a test at its keyboard.
+type talk struct {
+	t    *testing.T
+	node *controltest.Fake
+	keys io.Writer
+	seen *bufio.Scanner
+	stop context.CancelFunc
+	code chan int
+}
+
+// newTalk opens a chat with a node that runs already.
+func newTalk(t *testing.T, node *controltest.Fake) *talk {
+	t.Helper()
+	home := filepath.Join(t.TempDir(), "h")
+	p := fakeProgram()
+	if err := p.Init(home, "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	l, err := control.Listen(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- control.NewServer(node, "").Run(ctx, l) }()
+	keysOut, keys := io.Pipe()
+	seen, out := io.Pipe()
+	p.Stdin, p.Stdout, p.Stderr = keysOut, out, out
+	chat, leave := context.WithCancel(ctx)
+	k := &talk{t: t, node: node, keys: keys, seen: bufio.NewScanner(seen), stop: leave, code: make(chan int, 1)}
+	go func() {
+		k.code <- Run(chat, []string{"--home", home}, p)
+		out.Close()
+	}()
+	t.Cleanup(func() {
+		leave()
+		keys.Close()
+		seen.Close()
+		stop()
+		<-served
+	})
+	return k
+}
+
+func (k *talk) types(line string) { fmt.Fprintln(k.keys, line) }
+
+// sees wants the next line to match.
+func (k *talk) sees(pattern string) {
+	k.t.Helper()
+	if !k.seen.Scan() {
+		k.t.Fatalf("the chat ended before %q", pattern)
+	}
+	if !regexp.MustCompile("^" + pattern + "$").MatchString(k.seen.Text()) {
+		k.t.Fatalf("saw %q instead of %q", k.seen.Text(), pattern)
+	}
+}
+
+// ends wants the chat to end with a code and nothing more to be seen.
+func (k *talk) ends(want int) {
+	k.t.Helper()
+	for k.seen.Scan() {
+		k.t.Errorf("in the end saw %q", k.seen.Text())
+	}
+	if code := <-k.code; code != want {
+		k.t.Errorf("the exit code is %d, not %d", code, want)
+	}
+}
+
+// TestChat is a conversation from meeting to parting.
+func TestChat(t *testing.T) {
+	f := controltest.New("Anna")
+	k := newTalk(t, f)
+	k.sees(`You are Anna\. Type /help .*`)
+	k.sees(`Nobody else is here yet\. .*`)
+
+	bob := f.Meet("Bob")
+	k.sees(`Bob is here\. Type /add 1 to ask for contact\.`)
+	k.types("/add 1")
+	k.sees(`Bob has been asked\. .*`)
+	bob = f.Befriend(bob.ID)
+	k.sees(`Bob is a contact now\. Type /to 1 to write\.`)
+	k.types("/to bob")
+	k.sees(`You are writing to Bob\.`)
+	k.types("hello Bob")
+	sent := k.lastMessage("Bob")
+	f.Advance(sent.ID, control.StateHeld)
+	f.Advance(sent.ID, control.StateDelivered)
+	k.sees(` +✓ delivered to Bob: hello Bob`)
+	f.Advance(sent.ID, control.StateRead)
+	f.Receive(bob.ID, "hello\nAnna\x1b[2J")
+	k.sees(`\d\d:\d\d Bob: hello`)
+	k.sees(`      Anna�\[2J`)
+
+	eve := f.Meet("Eve")
+	k.sees(`Eve is here\. Type /add 2 .*`)
+	f.Ask(eve.ID)
+	k.sees(`Eve would like to become a contact\. Type /accept 2 or /decline 2\.`)
+	k.types("/decline 2")
+	k.sees(`Declined: Eve is not a contact\.`)
+	f.Part(eve.ID)
+	k.sees(`Eve has left\.`)
+	f.Part(bob.ID)
+	k.sees(`Bob has left\.`)
+	k.types("a longer text, and he is not there")
+	k.sees(` +… waiting: Bob is away; it goes out when both of you are here`)
+	f.Advance(k.lastMessage("Bob").ID, control.StateExpired)
+	k.sees(` +✗ expired to Bob: a longer text, and he is…`)
+	f.Send(t.Context(), []control.Outgoing{{To: "Bob", Text: "from elsewhere"}})
+	k.sees(`\d\d:\d\d you to Bob: from elsewhere`)
+	f.Notice("nobody answers\non this network")
+	k.sees(`nobody answers on this network`)
+	k.types("/who")
+	k.sees(`  1  Bob  contact, away`)
+	k.sees(`  2  Eve  not a contact, away`)
+	k.types("/quit")
+	k.sees(`Goodbye\.`)
+	k.ends(0)
+}
+
+// lastMessage waits until a message has been sent to somebody.
+func (k *talk) lastMessage(to string) control.Message {
+	k.t.Helper()
+	for range 500 {
+		found, err := k.node.Log(k.t.Context(), to, control.LogQuery{N: 1})
+		if err == nil && len(found) == 1 && found[0].State == control.StateQueued {
+			return found[0]
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	k.t.Fatal("nothing was sent")
+	return control.Message{}
+}
+
+func TestChatWithOneContact(t *testing.T) {
+	f := controltest.New("Anna")
+	bob := f.Befriend(f.Meet("Bob").ID)
+	for i := range 12 {
+		f.Receive(bob.ID, fmt.Sprint("old ", i))
+	}
+	k := newTalk(t, f)
+	k.sees(`You are Anna.*`)
+	k.sees(`  1  Bob  contact, connected`)
+	k.sees(`You are writing to Bob\.`)
+	for i := range recentMax {
+		k.sees(fmt.Sprintf(`22 Nov \d\d:\d\d Bob: old %d`, i+2))
+	}
+	k.stop()
+	k.sees(`Goodbye\.`)
+	k.ends(0)
+}
+
+func TestChatSameNames(t *testing.T) {
+	f := controltest.New("Anna")
+	f.Befriend(f.Meet("Bob").ID)
+	second := f.Befriend(f.Meet("Bob").ID)
+	f.Meet("Bob")
+	k := newTalk(t, f)
+	for _, line := range []string{`You are Anna.*`, `  1  Bob  contact, connected`, `  2  Bob  contact, connected`, `  3  Bob  not a contact, here`} {
+		k.sees(line)
+	}
+	k.types("/to Bob")
+	k.sees(`Several people are called Bob; use the number that /who shows\.`)
+	k.types("/add bob")
+	k.sees(`3 people answer to "bob"; use the id of one: Bob \(.*`)
+	k.types("/to 3")
+	k.sees(`Bob is not a contact yet; ask with /add Bob\.`)
+	k.types("/to 2")
+	k.sees(`You are writing to Bob\.`)
+	k.types("to the second")
+	if m := k.lastMessage(second.ID); m.Text != "to the second" {
+		t.Errorf("the second got %q", m.Text)
+	}
+	k.types("/quit")
+	k.sees(`Goodbye\.`)
+	k.ends(0)
+}
+
+// TestChatLosesNode has the node of another process stop under the chat.
+func TestChatLosesNode(t *testing.T) {
+	f := controltest.New("Anna")
+	down := make(chan struct{})
+	f.OnDown = func() { close(down) }
+	home := filepath.Join(t.TempDir(), "h")
+	p := fakeProgram()
+	if err := p.Init(home, "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	l, err := control.Listen(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { <-down; stop() }()
+	served := make(chan error, 1)
+	go func() { served <- control.NewServer(f, "").Run(ctx, l) }()
+	keys, typing := io.Pipe()
+	defer typing.Close()
+	var out, errs strings.Builder
+	p.Stdin, p.Stdout, p.Stderr = keys, &out, &errs
+	time.AfterFunc(300*time.Millisecond, func() { _ = control.NewClient(home).Down(context.Background()) })
+	if code := Run(t.Context(), []string{"--home", home}, p); code != 5 || !strings.Contains(errs.String(), "the node stopped") {
+		t.Errorf("the chat ended with %d: %s%s", code, out.String(), errs.String())
+	}
+	<-served
+}
+
+func TestLongLine(t *testing.T) {
+	longest := strings.Repeat("x", control.TextMax)
+	p := &pipe{in: bufio.NewReader(strings.NewReader(longest + "\r\n\nlast"))}
+	for _, want := range []string{longest, "", "last"} {
+		if got, err := p.read(); err != nil || got != want {
+			t.Errorf("read %d bytes, %v", len(got), err)
+		}
+	}
+	if _, err := p.read(); err != io.EOF {
+		t.Errorf("after the end: %v", err)
+	}
+	p = &pipe{in: bufio.NewReader(strings.NewReader(strings.Repeat("x", lineMax+1)))}
+	if _, err := p.read(); err == nil || err == io.EOF {
+		t.Errorf("an endless line: %v", err)
+	}
+}

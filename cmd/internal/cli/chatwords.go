@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sottovoce/cmd/internal/control"
+)
+
+const chatHelp = `Type a line to send it to the person whose name stands before it.
+  /who           show everybody, each with a number
+  /to NAME       choose whom you write to
+  /add NAME      ask somebody to become a contact
+  /accept NAME   say yes to somebody who asked you
+  /decline NAME  say no
+  /log           show what was said
+  /quit          leave; messages still waiting go out next time
+Instead of a name you can type the number that /who shows. To send a line that
+begins with a slash, type two.`
+
+// logMax is how many messages /log shows.
+const logMax = 100
+
+// typed does what the person typed; quit means to leave.
+func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
+	if strings.TrimSpace(line) == "" {
+		return false
+	}
+	if !strings.HasPrefix(line, "/") || strings.HasPrefix(line, "//") {
+		ch.send(ctx, strings.TrimPrefix(line, "/"))
+		return false
+	}
+	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	rest = strings.TrimSpace(rest)
+	switch word {
+	case "/quit":
+		return true
+	case "/help":
+		ch.say("%s", chatHelp)
+	case "/who":
+		ch.who()
+	case "/log":
+		if ch.to == nil {
+			ch.sayWhom()
+		} else {
+			ch.recent(ctx, logMax)
+		}
+	case "/to", "/add", "/accept", "/decline":
+		if rest == "" {
+			ch.say("Say who, as in %s %s. /who shows everybody.", word, ch.example())
+			return false
+		}
+		ch.about(ctx, word, rest)
+	default:
+		ch.say("There is no %s; /help shows what there is.", oneLine(word))
+	}
+	return false
+}
+
+// about does what concerns one person.
+func (ch *chat) about(ctx context.Context, word, who string) {
+	if p, ok := ch.roll.numbered(who); ok {
+		who = p.ID
+	}
+	switch word {
+	case "/to":
+		ch.choose(ctx, who)
+	case "/add":
+		// It takes as long as the other machine needs to answer.
+		ch.asking.Go(func() {
+			asked, cancel := context.WithTimeout(ctx, answerTimeout)
+			defer cancel()
+			p, err := ch.c.node.Add(asked, who)
+			select {
+			case ch.told <- func() { ch.tell(p, err, added) }:
+			case <-ctx.Done():
+			}
+		})
+	case "/accept":
+		p, err := ch.c.node.Accept(ctx, who)
+		ch.tell(p, err, accepted)
+	case "/decline":
+		p, err := ch.c.node.Decline(ctx, who)
+		ch.tell(p, err, declined)
+	}
+}
+
+func (ch *chat) tell(p control.Person, err error, words func(control.Person) string) {
+	if err != nil {
+		ch.complain(err)
+		return
+	}
+	before, known := ch.roll.find(p)
+	if p.Contact && !(known && before.Contact) {
+		// The event that tells the same will find it said.
+		ch.person(p)
+		return
+	}
+	ch.roll.put(p)
+	ch.say("%s", words(p))
+}
+
+// choose turns to a contact by name or id.
+func (ch *chat) choose(ctx context.Context, who string) {
+	contacts, err := ch.c.node.Contacts(ctx)
+	if err != nil {
+		ch.complain(err)
+		return
+	}
+	for _, p := range contacts {
+		ch.roll.put(p)
+	}
+	var found []control.Person
+	for _, p := range ch.roll {
+		if p.ID == who || strings.EqualFold(p.Name, who) {
+			found = append(found, p)
+		}
+	}
+	found = slices.DeleteFunc(found, func(p control.Person) bool { return len(found) > 1 && !p.Contact })
+	switch {
+	case len(found) == 0:
+		ch.say("Nobody here is called %s; /who shows everybody.", oneLine(who))
+	case len(found) > 1:
+		ch.say("Several people are called %s; use the number that /who shows.", oneLine(who))
+	case !found[0].Contact:
+		ch.say("%s is not a contact yet; ask with /add %s.", name(found[0]), name(found[0]))
+	default:
+		ch.turnTo(ctx, found[0])
+	}
+}
+
+// send queues a text for the current person.
+func (ch *chat) send(ctx context.Context, text string) {
+	if ch.to == nil {
+		ch.sayWhom()
+		return
+	}
+	sent := ch.c.node.Send(ctx, []control.Outgoing{{To: ch.to.ID, Text: text}})[0]
+	if sent.Err != nil {
+		ch.complain(sent.Err)
+		return
+	}
+	ch.mine[sent.Message.ID] = true
+	if p, ok := ch.roll.find(*ch.to); ok && !p.Online {
+		ch.say("      %s", ch.c.palette.faint("… waiting: "+name(p)+" is away; it goes out when both of you are here"))
+	}
+}
+
+func (ch *chat) sayWhom() {
+	ch.say("Say to whom first, as in /to %s. /who shows everybody.", ch.example())
+}
+
+// example is a name for an example, a real one if there is one.
+func (ch *chat) example() string {
+	if len(ch.roll) == 0 {
+		return "Anna"
+	}
+	return name(ch.roll[0])
+}
+
+// roll is everybody this chat has seen, in the order of appearance; places do not change, so that numbers stay true.
+type roll []control.Person
+
+// put enters somebody or what is new about them, and returns their number, from 1.
+func (r *roll) put(p control.Person) int {
+	i := r.index(p)
+	if i < 0 {
+		*r = append(*r, p)
+		return len(*r)
+	}
+	(*r)[i] = p
+	return i + 1
+}
+
+func (r roll) find(p control.Person) (control.Person, bool) {
+	if i := r.index(p); i >= 0 {
+		return r[i], true
+	}
+	return control.Person{}, false
+}
+
+// index finds somebody by id; a new contact takes the place of the one of that name with whom a request was open.
+func (r roll) index(p control.Person) int {
+	i := slices.IndexFunc(r, func(q control.Person) bool { return q.ID == p.ID })
+	if i < 0 && p.Contact {
+		i = slices.IndexFunc(r, func(q control.Person) bool {
+			return !q.Contact && q.Direction != control.DirectionNone && q.Name == p.Name
+		})
+	}
+	return i
+}
+
+// numbered finds somebody by number.
+func (r roll) numbered(text string) (control.Person, bool) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > len(r) {
+		return control.Person{}, false
+	}
+	return r[n-1], true
+}

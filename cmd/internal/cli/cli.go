@@ -1,0 +1,156 @@
+// Package cli is the command line: it reads arguments, asks the running node through control, and prints for people or,
+// with --json, for programs. Without a command it is a plain chat, line by line.
+//
+// It leaves everything that is known about a node to control, and the making of one to the functions it is given.
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"sottovoce/cmd/internal/config"
+	"sottovoce/cmd/internal/control"
+)
+
+// Program is what the command line needs from its surroundings.
+type Program struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Version        string
+
+	// Exists tells whether there is an identity in a home.
+	Exists func(home string) bool
+	// Init creates the identity of a home; it fails if there is one.
+	Init func(home, name string) error
+	// Start brings up the node of a home. When it returns, the control socket answers; run then serves until ctx ends and
+	// has let go of the home when it returns. A second node on the same home is refused with a one-line error.
+	Start func(ctx context.Context, o Options) (run func(ctx context.Context) error, err error)
+}
+
+// Options say how a node is to run.
+type Options struct {
+	Home       string
+	Listen     string   // UDP address and port; empty: any address, a port of the node's choice
+	Interfaces []string // names of network interfaces; empty: the node's choice
+	Log        *slog.Logger
+}
+
+// answerTimeout is how long a command waits for a node that is expected to answer at once; asking somebody to become a
+// contact takes the longest.
+const answerTimeout = 30 * time.Second
+
+// call is one command being run.
+type call struct {
+	*Program
+	ctx     context.Context
+	home    string
+	json    bool
+	node    *control.Client
+	now     func() time.Time
+	palette palette
+}
+
+// Run does what the arguments (without the program's name) say and returns the exit code: 0 done, 1 failed, 2 usage,
+// 3 no such person or message, 4 timed out, 5 node not running. An error is one line on Stderr.
+func Run(ctx context.Context, args []string, p *Program) int {
+	err := p.run(ctx, args)
+	if err == nil {
+		return 0
+	}
+	e := control.AsError(err)
+	fmt.Fprintf(p.Stderr, "sottovoce: %s\n", oneLine(e.Error()))
+	return e.ExitCode()
+}
+
+func (p *Program) run(ctx context.Context, args []string) error {
+	var g grammar
+	var help bytes.Buffer
+	parser, err := newParser(&g, &help)
+	if err != nil {
+		return fmt.Errorf("the grammar of the command line: %w", err)
+	}
+	chosen, err := parser.Parse(args)
+	if help.Len() > 0 {
+		_, err := p.Stdout.Write(help.Bytes())
+		return err
+	}
+	if err != nil {
+		return usage(err)
+	}
+	home, err := config.Home(g.Home)
+	if err != nil {
+		return control.Errorf(control.CodeUsage, "%v", err)
+	}
+	c := &call{Program: p, ctx: ctx, home: home, json: g.JSON, node: control.NewClient(home), now: time.Now}
+	c.palette = paletteFor(p.Stdout)
+	defer c.node.Close()
+	if err := c.needIdentity(chosen.Command()); err != nil {
+		return err
+	}
+	return chosen.Run(c)
+}
+
+// newParser makes the parser; help asked for is written to out.
+func newParser(g *grammar, out io.Writer) (*kong.Kong, error) {
+	parser, err := kong.New(g,
+		kong.Name("sottovoce"),
+		kong.Description(about),
+		kong.Writers(out, out),
+		kong.Exit(func(int) {}),
+		kong.Help(printHelp),
+		kong.ShortHelp(printHelp),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80, NoExpandSubcommands: true}),
+	)
+	if err == nil {
+		parser.Model.HelpFlag.Help = "Show this help."
+	}
+	return parser, err
+}
+
+// usage words an error of the parser as ours.
+func usage(err error) error {
+	text := err.Error()
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
+		if at := parse.Context.Command(); at != "" && at != "chat" {
+			return control.Errorf(control.CodeUsage, "%s; see: sottovoce %s --help", text, strings.Fields(at)[0])
+		}
+	}
+	return control.Errorf(control.CodeUsage, "%s; see: sottovoce --help", text)
+}
+
+// needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.
+func (c *call) needIdentity(command string) error {
+	switch command {
+	case "version", "init":
+		return nil
+	case "chat":
+		if isTerminal(c.Stdin) {
+			return nil
+		}
+	}
+	if c.Exists(c.home) {
+		return nil
+	}
+	return control.Errorf(control.CodeNoIdentity, "there is no identity in %s yet; create one with: sottovoce init --name NAME", c.home)
+}
+
+// soon is the context for a question that is answered at once.
+func (c *call) soon() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.ctx, answerTimeout)
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && isTerminalFile(f)
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(control.Show(text)), " ") }

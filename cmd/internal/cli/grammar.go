@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+const about = `Private chat for the network you are standing in. Without a command it opens the chat: you see who is nearby and talk to them. No account, no server, no internet.`
+
+// grammar is the whole command line.
+type grammar struct {
+	Home string `help:"Folder that holds your identity and messages." placeholder:"DIR" env:"SOTTOVOCE_HOME"`
+	JSON bool   `name:"json" help:"Print one JSON object a line, for programs."`
+
+	Chat chatCommand `cmd:"" default:"1" hidden:"" help:"Open the chat in this terminal."`
+
+	Init     initCommand     `cmd:"" help:"Create your identity, under a name of your choice."`
+	Up       upCommand       `cmd:"" help:"Run in the background of a machine, without a chat, until stopped."`
+	Down     downCommand     `cmd:"" help:"Stop what runs, in the background or in a chat."`
+	Status   statusCommand   `cmd:"" help:"Show what is running and how it does."`
+	Me       meCommand       `cmd:"" help:"Show your name and id, or change the name."`
+	Nearby   nearbyCommand   `cmd:"" help:"Show who is on this network now."`
+	Add      addCommand      `cmd:"" help:"Ask somebody to become a contact."`
+	Requests requestsCommand `cmd:"" help:"Show who asked you, and whom you asked."`
+	Accept   acceptCommand   `cmd:"" help:"Say yes to somebody who asked you."`
+	Decline  declineCommand  `cmd:"" help:"Say no, or take back what you asked."`
+	Contacts contactsCommand `cmd:"" help:"Show your contacts."`
+	Send     sendCommand     `cmd:"" help:"Send a message to a contact."`
+	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`
+	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`
+	Version  versionCommand  `cmd:"" help:"Show which version this is."`
+}
+
+type (
+	chatCommand struct{}
+
+	initCommand struct {
+		Name string `required:"" help:"The name that others see: 1 to 64 characters." placeholder:"NAME"`
+	}
+	upCommand struct {
+		Listen     string   `help:"Address and port for others to reach this machine, such as :4242. Normally the program chooses one." placeholder:"ADDR"`
+		Interface  []string `help:"Use this network interface only; may be given several times." placeholder:"NAME" sep:"none"`
+		Visibility string   `help:"Who sees your name on this network: everyone." enum:"everyone" default:"everyone" placeholder:"WHO"`
+	}
+	downCommand   struct{}
+	statusCommand struct{}
+	meCommand     struct {
+		Name string `help:"Change your name." placeholder:"NAME"`
+	}
+	nearbyCommand struct {
+		Wait time.Duration `help:"Wait this long for somebody to appear, such as 10s." placeholder:"TIME"`
+	}
+	addCommand struct {
+		Who string `arg:"" help:"A name or id that 'nearby' shows, or an address such as 192.0.2.7:4242."`
+	}
+	requestsCommand struct{}
+	acceptCommand   struct {
+		Who string `arg:"" help:"A name or id that 'requests' shows."`
+	}
+	declineCommand struct {
+		Who string `arg:"" help:"A name or id that 'requests' shows."`
+	}
+	contactsCommand struct{}
+	sendCommand     struct {
+		To      string        `arg:"" help:"Name or id of a contact."`
+		Text    []string      `arg:"" optional:"" help:"What to say. Without it, the text is read from standard input."`
+		Wait    string        `help:"Return when the message is queued (kept on this machine), held (kept by a supernode), delivered or read. Normally queued." enum:"queued,held,delivered,read" default:"queued" placeholder:"STATE"`
+		Timeout time.Duration `help:"How long to wait for that; the message is not lost when the time is over. Normally 30s." default:"30s" placeholder:"TIME"`
+	}
+	logCommand struct {
+		To    string `arg:"" help:"Name or id of a contact."`
+		N     int    `short:"n" help:"Only the newest N messages." placeholder:"N"`
+		Since string `help:"Only what came after a message (its id), or since a time: 2026-11-22T18:00:00Z, or 90m for the last ninety minutes." placeholder:"WHEN"`
+	}
+	eventsCommand struct {
+		Since *int64 `help:"Begin after the event with this cursor; 0 is everything. Without it, from now on." placeholder:"CURSOR"`
+	}
+	versionCommand struct{}
+)
+
+// Help of each command: what to expect, and one example.
+
+// Help explains the command to a person.
+func (initCommand) Help() string {
+	return explain("Nothing leaves this machine, and nobody else needs to know. The chat does this by itself when it is opened for the first time.",
+		`sottovoce init --name "Anna"`)
+}
+
+// Help explains the command to a person.
+func (upCommand) Help() string {
+	return explain("Messages arrive as long as it runs; what it does is logged on standard error. Stop it with Ctrl-C or 'sottovoce down'.",
+		"sottovoce up --interface eth0")
+}
+
+// Help explains the command to a person.
+func (downCommand) Help() string { return explain("Returns when it has stopped.", "sottovoce down") }
+
+// Help explains the command to a person.
+func (statusCommand) Help() string { return explain("", "sottovoce status") }
+
+// Help explains the command to a person.
+func (meCommand) Help() string {
+	return explain("The id is what tells you from others of the same name.", "sottovoce me")
+}
+
+// Help explains the command to a person.
+func (nearbyCommand) Help() string {
+	return explain("One line a person. With --wait it returns as soon as somebody is there.", "sottovoce nearby --wait 10s")
+}
+
+// Help explains the command to a person.
+func (addCommand) Help() string {
+	return explain("Returns once the question has reached them. You can write to each other when they have said yes.", "sottovoce add Bob")
+}
+
+// Help explains the command to a person.
+func (requestsCommand) Help() string {
+	return explain("Answer with 'accept' or 'decline'.", "sottovoce requests")
+}
+
+// Help explains the command to a person.
+func (acceptCommand) Help() string { return explain("", "sottovoce accept Bob") }
+
+// Help explains the command to a person.
+func (declineCommand) Help() string { return explain("", "sottovoce decline Bob") }
+
+// Help explains the command to a person.
+func (contactsCommand) Help() string { return explain("", "sottovoce contacts") }
+
+// Help explains the command to a person.
+func (sendCommand) Help() string {
+	return explain("Prints the id of the message. It is kept on this machine until the contact has it, however long that takes. Write -- before a text that begins with a dash.",
+		`sottovoce send Bob "Lunch at one?" --wait delivered`)
+}
+
+// Help explains the command to a person.
+func (logCommand) Help() string { return explain("Oldest first.", "sottovoce log Bob -n 20") }
+
+// Help explains the command to a person.
+func (eventsCommand) Help() string {
+	return explain("Each event has a cursor. A program that remembers the last one and begins there again misses nothing.", "sottovoce events --since 0")
+}
+
+// Help explains the command to a person.
+func (versionCommand) Help() string { return explain("", "sottovoce version") }
+
+func explain(text, example string) string {
+	return strings.TrimPrefix(text+"\n\n", "\n\n") + "Example:\n\n    " + example
+}
+
+// printHelp is kong's help; that of the whole program ends with examples.
+func printHelp(o kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
+		return err
+	}
+	if node := ctx.Selected(); node != nil && !node.Hidden {
+		return nil
+	}
+	_, err := io.WriteString(ctx.Stdout, examples)
+	return err
+}
+
+const examples = `
+Examples:
+  sottovoce                      open the chat
+  sottovoce nearby               who is here?
+  sottovoce add Bob              ask Bob to become a contact
+  sottovoce send Bob "Hello!"    write to Bob
+
+Flags go before or after the command; -- ends them.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such person or message,
+4 not in time (nothing is lost), 5 nothing is running here.
+`

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"sottovoce/cmd/internal/control"
+)
+
+// Run sends one message and waits for the state that is wanted.
+func (s *sendCommand) Run(c *call) error {
+	text, err := s.text(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	defer cancel(nil)
+	want := control.State(s.Wait)
+	var events iter.Seq2[control.Event, error]
+	if want != control.StateQueued {
+		// Before sending, so that no state can be missed.
+		if events, err = c.node.Events(ctx, nil); err != nil {
+			return err
+		}
+	}
+	sending, stop := c.soon()
+	defer stop()
+	sent := c.node.Send(sending, []control.Outgoing{{To: s.To, Text: text}})[0]
+	if sent.Err != nil {
+		return sent.Err
+	}
+	if !c.json {
+		if err := c.printf("%s\n", sent.Message.ID); err != nil {
+			return err
+		}
+	}
+	timer := time.AfterFunc(s.Timeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	m, err := waitFor(events, sent.Message, want, s.Timeout)
+	if c.json {
+		err = errors.Join(err, c.printJSON(m))
+	}
+	return err
+}
+
+// text is what to send: the arguments, or standard input without its last newline.
+func (s *sendCommand) text(c *call) (string, error) {
+	text := strings.Join(s.Text, " ")
+	if len(s.Text) == 0 {
+		raw, err := io.ReadAll(io.LimitReader(c.Stdin, control.TextMax+2))
+		if err != nil {
+			return "", fmt.Errorf("standard input: %w", err)
+		}
+		text = strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	}
+	switch {
+	case text == "":
+		return "", control.Errorf(control.CodeUsage, "there is nothing to send; write the text after the name")
+	case len(text) > control.TextMax:
+		return "", control.Errorf(control.CodeTooLong, "the text is too long; a message holds up to %d bytes", control.TextMax)
+	case !utf8.ValidString(text):
+		return "", control.Errorf(control.CodeUsage, "the text is not UTF-8")
+	}
+	return text, nil
+}
+
+// waitFor follows a message until it has reached a state, and returns it as it was last seen.
+func waitFor(events iter.Seq2[control.Event, error], m control.Message, want control.State, timeout time.Duration) (control.Message, error) {
+	if m.State.Reached(want) {
+		return m, nil
+	}
+	for e, err := range events {
+		if err != nil && control.AsError(err).Code == control.CodeTimeout {
+			return m, control.Errorf(control.CodeTimeout, "not %s after %v; the message is kept and goes on trying", want, timeout)
+		}
+		if err != nil {
+			return m, err
+		}
+		if e.Message == nil || e.Message.ID != m.ID {
+			continue
+		}
+		m = *e.Message
+		if m.State.Reached(want) {
+			return m, nil
+		}
+		if m.State.Over() {
+			return m, control.Errorf(control.CodeFailed, "the message has %s", strings.TrimPrefix(stateMark(m), "✗ "))
+		}
+	}
+	return m, control.Errorf(control.CodeNotRunning, "the node stopped; the message is kept")
+}
+
+// Run shows the messages with a contact.
+func (l *logCommand) Run(c *call) error {
+	q, err := l.query(c.now())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.soon()
+	defer cancel()
+	messages, err := c.node.Log(ctx, l.To, q)
+	if err != nil {
+		return err
+	}
+	me, err := c.node.Me(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		if err := c.printMessage(m, me.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// query reads --since, which is a message's id, a time, or how long ago.
+func (l *logCommand) query(now time.Time) (control.LogQuery, error) {
+	q := control.LogQuery{N: l.N}
+	if l.N < 0 {
+		return q, control.Errorf(control.CodeUsage, "-n is how many messages, not %d", l.N)
+	}
+	if l.Since == "" {
+		return q, nil
+	}
+	if strings.HasPrefix(l.Since, "msg-") {
+		q.After = l.Since
+		return q, nil
+	}
+	if ago, err := time.ParseDuration(l.Since); err == nil {
+		q.Since = now.Add(-ago)
+		return q, nil
+	}
+	since, err := time.Parse(time.RFC3339, l.Since)
+	if err != nil {
+		return q, control.Errorf(control.CodeUsage, "--since is the id of a message, a time such as 2026-11-22T18:00:00Z, or 90m; not %q", l.Since)
+	}
+	q.Since = since
+	return q, nil
+}
+
+func (c *call) printMessage(m control.Message, me string) error {
+	if c.json {
+		return c.printJSON(m)
+	}
+	when := m.Time.Local().Format("2006-01-02 15:04")
+	who, mark := name(m.From), ""
+	if m.From.ID == me {
+		mark = "  " + c.palette.faint(stateMark(m))
+	}
+	return c.printf("%s  %s  %s%s\n", c.palette.faint(when), c.palette.bold(who), indent(m.Text, len(when)+2), mark)
+}
+
+// Run prints what happens until the program is told to stop.
+func (e *eventsCommand) Run(c *call) error {
+	events, err := c.node.Events(c.ctx, e.Since)
+	if err != nil {
+		return err
+	}
+	for event, err := range events {
+		if c.ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.printJSON(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}

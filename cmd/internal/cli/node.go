@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+
+	"sottovoce/cmd/internal/control"
+)
+
+const (
+	// downTimeout is how long a node may take to stop: it closes its links and its files.
+	downTimeout = 15 * time.Second
+	// downPoll is how often down looks whether the node is gone.
+	downPoll = 50 * time.Millisecond
+)
+
+// Run creates the identity.
+func (i *initCommand) Run(c *call) error {
+	if err := c.Init(c.home, i.Name); err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(struct {
+			Name string `json:"name"`
+			Home string `json:"home"`
+		}{i.Name, c.home})
+	}
+	return c.printf("You are %s. Your identity is in %s. Open the chat with: sottovoce\n", oneLine(i.Name), c.home)
+}
+
+// Run serves until the program is told to stop.
+func (u *upCommand) Run(c *call) error {
+	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
+	run, err := c.Start(c.ctx, Options{Home: c.home, Listen: u.Listen, Interfaces: u.Interface, Log: log})
+	if err != nil {
+		return err
+	}
+	notify(log, systemd.SdNotifyReady)
+	stop := context.AfterFunc(c.ctx, func() { notify(log, systemd.SdNotifyStopping) })
+	defer stop()
+	return run(c.ctx)
+}
+
+// notify tells systemd, if that is who started us.
+func notify(log *slog.Logger, state string) {
+	if _, err := systemd.SdNotify(false, state); err != nil {
+		log.Warn("systemd does not hear us", "err", err)
+	}
+}
+
+// Run stops the node and waits until it is gone.
+func (*downCommand) Run(c *call) error {
+	ctx, cancel := context.WithTimeout(c.ctx, downTimeout)
+	defer cancel()
+	if err := c.node.Down(ctx); err != nil {
+		return err
+	}
+	for {
+		_, err := c.node.Version(ctx)
+		if isNotRunning(err) {
+			break
+		}
+		if !sleep(ctx, downPoll) {
+			return control.Errorf(control.CodeTimeout, "it has not stopped after %v; see its log, then try again", downTimeout)
+		}
+	}
+	if c.json {
+		return nil
+	}
+	return c.printf("Stopped.\n")
+}
+
+// sleep waits, and tells whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Run shows what the node is doing.
+func (*statusCommand) Run(c *call) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	s, err := c.node.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(s)
+	}
+	rows := [][]string{
+		{"you", oneLine(s.Name) + "  " + shortID(s.ID)},
+		{"running", fmt.Sprintf("for %v, version %s, process %d", c.now().Sub(s.Started).Round(time.Second), s.Version, s.PID)},
+		{"seen by", s.Visibility},
+		{"people", fmt.Sprintf("%d nearby, %d connected, %d contacts, %d requests", s.Nearby, s.Links, s.Contacts, s.Requests)},
+		{"messages", fmt.Sprintf("%d waiting, %d held by supernodes", s.Queued, s.Held)},
+		{"supernodes", fmt.Sprint(s.Supernodes)},
+		{"memory", fmt.Sprintf("%.1f MB", float64(s.Memory)/1e6)},
+	}
+	for _, address := range s.Listen {
+		rows = append(rows, []string{"address", address})
+	}
+	for _, notice := range s.Notices {
+		rows = append(rows, []string{"notice", oneLine(notice)})
+	}
+	return c.printTable(rows, c.palette.faint, nil)
+}
+
+// Run shows the version of this program, which may differ from that of the running node.
+func (*versionCommand) Run(c *call) error {
+	if c.json {
+		return c.printJSON(control.Version{Version: c.Version, API: 1})
+	}
+	return c.printf("sottovoce %s\n", c.Version)
+}
+
+// Run shows who we are, under a new name if one is given.
+func (m *meCommand) Run(c *call) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	me, err := c.node.Me(ctx)
+	if err == nil && m.Name != "" {
+		me, err = c.node.SetName(ctx, m.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(me)
+	}
+	return c.printTable([][]string{{"name", name(me.Person)}, {"id", me.ID}}, c.palette.faint, nil)
+}
+
+// isNotRunning tells that there is no node to ask.
+func isNotRunning(err error) bool {
+	e, ok := errors.AsType[*control.Error](err)
+	return ok && e.Code == control.CodeNotRunning
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+)
+
+// nearbyPoll is how often nearby --wait looks: often enough to seem at once, seldom enough to cost nothing.
+const nearbyPoll = 100 * time.Millisecond
+
+// Run shows who is on this network.
+func (n *nearbyCommand) Run(c *call) error {
+	ctx, cancel := context.WithTimeout(c.ctx, n.Wait+answerTimeout)
+	defer cancel()
+	until := c.now().Add(n.Wait)
+	for {
+		people, err := c.node.Nearby(ctx)
+		if err != nil {
+			return err
+		}
+		if len(people) > 0 || n.Wait == 0 {
+			return c.printPeople(people, "Nobody is here yet.")
+		}
+		if !c.now().Before(until) {
+			return control.Errorf(control.CodeTimeout, "nobody appeared in %v; are the others on this network and running sottovoce?", n.Wait)
+		}
+		if !sleep(ctx, nearbyPoll) {
+			return ctx.Err()
+		}
+	}
+}
+
+// Run shows the contacts.
+func (*contactsCommand) Run(c *call) error {
+	return c.list(c.node.Contacts, "No contacts yet; ask somebody with: sottovoce add WHO")
+}
+
+// Run shows who waits for an answer.
+func (*requestsCommand) Run(c *call) error {
+	return c.list(c.node.Requests, "Nobody is waiting for an answer.")
+}
+
+func (c *call) list(ask func(context.Context) ([]control.Person, error), none string) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	people, err := ask(ctx)
+	if err != nil {
+		return err
+	}
+	return c.printPeople(people, none)
+}
+
+// Run asks somebody to become a contact.
+func (a *addCommand) Run(c *call) error {
+	return c.decide(c.node.Add, a.Who, added)
+}
+
+// Run says yes.
+func (a *acceptCommand) Run(c *call) error {
+	return c.decide(c.node.Accept, a.Who, accepted)
+}
+
+// Run says no.
+func (d *declineCommand) Run(c *call) error {
+	return c.decide(c.node.Decline, d.Who, declined)
+}
+
+func (c *call) decide(act func(context.Context, string) (control.Person, error), who string, tell func(control.Person) string) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	p, err := act(ctx, who)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(p)
+	}
+	return c.printf("%s\n", tell(p))
+}
+
+func added(p control.Person) string {
+	if p.Contact {
+		return name(p) + " is a contact."
+	}
+	return name(p) + " has been asked. You can write to each other when " + name(p) + " says yes."
+}
+
+func accepted(p control.Person) string {
+	if p.Contact {
+		return name(p) + " is a contact now."
+	}
+	return "Accepted. " + name(p) + " becomes a contact as soon as both of you are here."
+}
+
+func declined(p control.Person) string { return "Declined: " + name(p) + " is not a contact." }

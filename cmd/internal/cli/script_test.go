@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/control/controltest"
+)
+
+var update = flag.Bool("update", false, "rewrite expected outputs in testdata")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sottovoce": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		p := fakeProgram()
+		p.Stdin, p.Stdout, p.Stderr = os.Stdin, os.Stdout, os.Stderr
+		code := Run(ctx, os.Args[1:], p)
+		stop()
+		os.Exit(code)
+	}})
+}
+
+// TestScript runs every command as a person does, with a fake node behind it.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SOTTOVOCE_HOME", filepath.Join(env.WorkDir, "h"))
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"wait-up": waitUp,
+			"exits":   exits,
+			"nap":     func(*testscript.TestScript, bool, []string) { time.Sleep(300 * time.Millisecond) },
+		},
+	})
+}
+
+// waitUp waits until the node of the home answers.
+func waitUp(ts *testscript.TestScript, _ bool, _ []string) {
+	c := control.NewClient(ts.Getenv("SOTTOVOCE_HOME"))
+	defer c.Close()
+	for range 200 {
+		if _, err := c.Version(context.Background()); err == nil {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("no node came up")
+}
+
+// exits runs sottovoce and wants an exit code: exits CODE ARGS…
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("sottovoce", args[1:]...)
+	code := "0"
+	if err != nil {
+		_, code, _ = strings.Cut(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, not %s", code, args[0])
+	}
+}
+
+// fakeProgram has nodes of memory in place of real ones. An identity is a file called name. Bob says yes to everybody,
+// gets every message at once unless it says "slow", and answers when it says "echo"; Eve asks us.
+func fakeProgram() *Program {
+	identity := func(home string) string { return filepath.Join(home, "name") }
+	return &Program{
+		Version: "1.2.3",
+		Exists: func(home string) bool {
+			_, err := os.Stat(identity(home))
+			return err == nil
+		},
+		Init: func(home, name string) error {
+			if name = strings.TrimSpace(name); len(name) > 64 {
+				return control.Errorf(control.CodeUsage, "the name is longer than 64 characters")
+			}
+			if _, err := os.Stat(identity(home)); err == nil {
+				return control.Errorf(control.CodeFailed, "there is an identity in %s already", home)
+			}
+			return errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(identity(home), []byte(name), 0o600))
+		},
+		Start: func(_ context.Context, o Options) (func(context.Context) error, error) {
+			c := control.NewClient(o.Home)
+			defer c.Close()
+			if _, err := c.Version(context.Background()); err == nil {
+				return nil, control.Errorf(control.CodeRunning, "a node already runs for this home")
+			}
+			name, err := os.ReadFile(identity(o.Home))
+			if err != nil {
+				return nil, err
+			}
+			l, err := control.Listen(o.Home)
+			if err != nil {
+				return nil, err
+			}
+			o.Log.Info("up", "listen", o.Listen, "interfaces", o.Interfaces)
+			f := fakeTown(string(name))
+			return func(ctx context.Context) error {
+				ctx, stop := context.WithCancel(ctx)
+				defer stop()
+				f.OnDown = stop
+				return control.NewServer(f, "1.2.3").Run(ctx, l)
+			}, nil
+		},
+	}
+}
+
+func fakeTown(name string) *controltest.Fake {
+	const soon = 30 * time.Millisecond
+	f := controltest.New(name)
+	f.Meet("Bob")
+	f.Meet("Stranger")
+	f.Ask(f.Meet("Eve\x1b[31m").ID)
+	f.OnAdd = func(p control.Person) {
+		if p.Name == "Bob" && !p.Contact {
+			f.Befriend(p.ID)
+		}
+	}
+	f.OnSend = func(m control.Message) {
+		switch {
+		case strings.Contains(m.Text, "slow"):
+		case strings.Contains(m.Text, "fail"):
+			time.AfterFunc(soon, func() { f.Advance(m.ID, control.StateFailed) })
+		default:
+			time.AfterFunc(soon, func() {
+				f.Advance(m.ID, control.StateDelivered)
+				if text, ok := strings.CutPrefix(m.Text, "echo "); ok {
+					contacts, _ := f.Contacts(context.Background())
+					f.Receive(contacts[0].ID, text)
+				}
+			})
+		}
+	}
+	return f
+}
