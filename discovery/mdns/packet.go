@@ -65,6 +65,9 @@ func parsePacket(b []byte) (packet, error) {
 	if err := m.Unpack(b); err != nil {
 		return packet{}, fmt.Errorf("packet is not DNS: %w", err)
 	}
+	if len(m.Question)+len(m.Answer)+len(m.Ns)+len(m.Extra) != records {
+		return packet{}, errors.New("packet ends early")
+	}
 	if m.Opcode != dns.OpcodeQuery || m.Rcode != dns.RcodeSuccess {
 		return packet{}, nil // RFC 6762 section 18: ignore silently
 	}
