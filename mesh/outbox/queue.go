@@ -71,7 +71,6 @@ func (q *Queue) Step(now time.Time, ev Event) []Action {
 	case RouteDown:
 		if q.up && q.link == ev.Link {
 			q.up = false
-			q.forgetLink()
 		}
 	case Sealed:
 		q.sealed(now, ev)
@@ -88,6 +87,7 @@ func (q *Queue) Step(now time.Time, ev Event) []Action {
 	case Refused:
 		todo = q.refused(now, ev, todo)
 	case Overtaken:
+		q.full = false
 		q.dead = append(q.dead, ev.Session)
 		q.dead = q.dead[max(0, len(q.dead)-deadMax):]
 	}
