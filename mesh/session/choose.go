@@ -31,6 +31,7 @@ type session struct {
 	Window   window        `cbor:"9,keyasint"`
 	Skipped  skippedDays   `cbor:"10,keyasint,omitempty"`
 	Start    *ourStart     `cbor:"11,keyasint,omitempty"` // until it is known
+	Recent   recent        `cbor:"12,keyasint,omitempty"` // what was opened last
 }
 
 func (s *session) id() [8]byte { return [8]byte(s.Order[:]) }

@@ -28,6 +28,7 @@ const (
 	bundlesMax      = 12      // of ours: nine superseded within 60 days, the newest, one on its way, one spare
 	theirBundlesMax = 16      // of theirs that a start may name
 	refillPairs     = 1       // one-time pairs of a bundle that goes inside a session: starts are rare
+	recentMax       = 32      // ranges of opened numbers that are receipted again
 	sessionsMax     = 6       // the one we send on, and losers; more only an attack makes
 	seenMax         = 64      // starts of theirs that are remembered
 	resetAheadMax   = 8       // how far a reset number may jump

@@ -195,6 +195,7 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 		return Opened{}, err
 	}
 	s.heard()
+	s.Recent.add(ref.Chain, ref.N)
 	if s.Dies != 0 {
 		s.Ratchet.Retire()
 	}

@@ -18,8 +18,8 @@ import (
 var (
 	// ErrSeen says that a start was read before: receipt it again.
 	ErrSeen = errors.New("start was read before")
-	// ErrReset says that a start keyed by the contact would replace a session
-	// that is in use: it is shown as a warning, a person decides.
+	// ErrReset says that a start would replace a session that is in use without
+	// being keyed by it: it is shown as a warning, a person decides.
 	ErrReset = errors.New("start would replace a session in use without being keyed by it")
 	// ErrPrekey says that a start names a bundle, one-time pair or account heads
 	// that we do not hold, or hold no more.
@@ -283,13 +283,15 @@ func (p *Pair) permits(s *session, ref Ref) error {
 	if s.Number > p.s.Reset && s.Number-p.s.Reset > resetAheadMax {
 		return ErrStarts
 	}
-	if ref.Session != ([8]byte{}) {
-		if s.Number <= p.s.Sessions[p.find(ref.Session)].Number {
-			return ErrReset
-		}
+	if ref.Session != ([8]byte{}) && s.Number <= p.s.Sessions[p.find(ref.Session)].Number {
+		return ErrReset
+	}
+	if len(p.s.Sessions) == 0 {
 		return nil
 	}
-	if len(p.s.Sessions) > 0 && p.s.Sessions[0].Opened && s.before(&p.s.Sessions[0]) {
+	// Who sent under our best session knew it, and had no better start under
+	// way; what it starts later is keyed by that session.
+	if best := &p.s.Sessions[0]; best.Opened && best.id() != ref.Session && s.before(best) {
 		return ErrReset
 	}
 	return nil

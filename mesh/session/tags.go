@@ -83,13 +83,15 @@ func (p *Pair) StartTags(expiryDay uint16) iter.Seq2[[16]byte, Ref] {
 }
 
 // keyings yields the secrets that may key a start of the peer: the contact
-// secret, and the reset secrets of the sessions that it may take for current.
+// secret, and the reset secrets of every session, because a start may have been
+// under way since before the session that we send on.
 func (p *Pair) keyings() iter.Seq2[Ref, Secret] {
 	return func(yield func(Ref, Secret) bool) {
 		if !yield(Ref{Start: true}, p.s.Contact) {
 			return
 		}
-		for _, s := range p.shared() {
+		for i := range p.s.Sessions {
+			s := &p.s.Sessions[i]
 			for _, e := range s.Ratchet.Epochs() {
 				if !yield(Ref{Start: true, Session: s.id(), Chain: e.Number}, e.Reset) {
 					return
