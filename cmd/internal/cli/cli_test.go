@@ -189,3 +189,27 @@ func FuzzJSONLine(f *testing.F) {
 		}
 	})
 }
+
+// TestGuide holds docs/cli.md against the grammar: every command has a section with an example, and every flag is named.
+func TestGuide(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "cli.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := newParser(&grammar{}, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range parser.Model.Leaves(true) {
+		_, section, found := strings.Cut(string(text), "\n## "+node.Name+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		if !found || !strings.Contains(section, "    $ sottovoce "+node.Name) {
+			t.Errorf("docs/cli.md has no example of %s", node.Name)
+		}
+		for _, flag := range node.Flags {
+			if !strings.Contains(section, "-"+flag.Name) {
+				t.Errorf("docs/cli.md does not name --%s of %s", flag.Name, node.Name)
+			}
+		}
+	}
+}
