@@ -33,7 +33,7 @@ func checkPackages(t *tree) (findings []string) {
 		comments[file.dir]++
 		opening := "Package " + name + " "
 		if name == "main" {
-			opening = strings.ToUpper(path.Base(file.dir)[:1]) + path.Base(file.dir)[1:] + " "
+			opening = "Command " + path.Base(file.dir) + " "
 		}
 		if !strings.HasPrefix(file.syntax.Doc.Text(), opening) {
 			findings = append(findings, t.at(file.syntax.Doc.Pos(), "the package comment does not open with %q", opening))
