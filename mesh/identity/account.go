@@ -131,11 +131,15 @@ func (a *Account) Succeed(root, newRoot *Root, now time.Time) (*Account, error) 
 	key := newRoot.key()
 	defer clear(key)
 	next := newRoot.Public()
-	proof := [64]byte(ed25519.Sign(key, consent(a.id, root.Public(), next, a.heads)))
+	proof := [64]byte(ed25519.Sign(key, consent(a.id, root.Public(), next, a.joined())))
 	return a.extend(opBody{Kind: succession, Root: &next, Proof: &proof}, root, now)
 }
 
-// extend appends an op that names all heads.
+// joined returns the heads that the next op names: all of them, unless they are
+// too many.
+func (a *Account) joined() []wire.Hash { return a.heads[:min(len(a.heads), parentsMax)] }
+
+// extend appends an op behind the heads.
 func (a *Account) extend(body opBody, root *Root, now time.Time) (*Account, error) {
 	if root.Public() != a.root {
 		return nil, errors.New("this root is not in force in our account")
@@ -143,7 +147,7 @@ func (a *Account) extend(body opBody, root *Root, now time.Time) (*Account, erro
 	if len(a.ops) == AccountOpsMax {
 		return nil, fmt.Errorf("our account has %d ops, the limit", AccountOpsMax)
 	}
-	body.Account, body.Parents, body.Time = &a.id, a.heads, millis(now)
+	body.Account, body.Parents, body.Time = &a.id, a.joined(), millis(now)
 	raw, err := signOp(body, root)
 	if err != nil {
 		return nil, err

@@ -9,20 +9,19 @@ import (
 	"sottovoce/mesh/peer"
 )
 
-// keyPairs are an Ed25519 and an X25519 private key made from one seed. It is
-// kept behind a pointer, so that no verb prints it from inside another struct.
+// keyPairs are an Ed25519 and an X25519 private key made from one seed.
 type keyPairs struct {
 	seed  [64]byte
 	sign  ed25519.PrivateKey
 	agree *ecdh.PrivateKey
 }
 
-func newKeyPairs(seed [64]byte) *keyPairs {
+func newKeyPairs(seed [64]byte) keyPairs {
 	agree, err := ecdh.X25519().NewPrivateKey(seed[32:])
 	if err != nil {
 		panic(fmt.Sprintf("identity: x25519 takes any 32 bytes: %v", err))
 	}
-	return &keyPairs{seed: seed, sign: ed25519.NewKeyFromSeed(seed[:32]), agree: agree}
+	return keyPairs{seed: seed, sign: ed25519.NewKeyFromSeed(seed[:32]), agree: agree}
 }
 
 func (k *keyPairs) publicAgree() [32]byte { return [32]byte(k.agree.PublicKey().Bytes()) }
@@ -41,7 +40,7 @@ func (k *keyPairs) erase() {
 // spec: 01-identity#device
 type Device struct {
 	_    [0]func() // not comparable
-	keys *keyPairs
+	keys hidden[keyPairs]
 	pub  DeviceKeys
 }
 
@@ -58,11 +57,11 @@ func NewDevice(rand io.Reader) (*Device, error) {
 // DeviceFromSeed makes the device whose Seed returned seed.
 func DeviceFromSeed(seed DeviceSeed) *Device {
 	keys := newKeyPairs(seed)
-	return &Device{keys: keys, pub: DeviceKeys{Sign: publicSign(keys.sign), Agree: keys.publicAgree()}}
+	return &Device{keys: hide(keys), pub: DeviceKeys{Sign: publicSign(keys.sign), Agree: keys.publicAgree()}}
 }
 
 // Seed returns what DeviceFromSeed takes, for the key file.
-func (d *Device) Seed() DeviceSeed { return d.keys.seed }
+func (d *Device) Seed() DeviceSeed { return d.keys.get().seed }
 
 // Public returns the public keys.
 func (d *Device) Public() DeviceKeys { return d.pub }
@@ -71,16 +70,16 @@ func (d *Device) Public() DeviceKeys { return d.pub }
 func (d *Device) ID() peer.ID { return d.pub.ID() }
 
 // SignKey returns the Ed25519 private key. It shares memory with d.
-func (d *Device) SignKey() ed25519.PrivateKey { return d.keys.sign }
+func (d *Device) SignKey() ed25519.PrivateKey { return d.keys.get().sign }
 
 // AgreeKey returns the X25519 private key.
-func (d *Device) AgreeKey() *ecdh.PrivateKey { return d.keys.agree }
+func (d *Device) AgreeKey() *ecdh.PrivateKey { return d.keys.get().agree }
 
 // AgreeSecret returns the X25519 private key in bytes, for the link handshake.
-func (d *Device) AgreeSecret() AgreeSecret { return AgreeSecret(d.keys.seed[32:]) }
+func (d *Device) AgreeSecret() AgreeSecret { return AgreeSecret(d.keys.get().seed[32:]) }
 
 // Erase zeroes the private keys.
-func (d *Device) Erase() { d.keys.erase() }
+func (d *Device) Erase() { d.keys.get().erase() }
 
 // Format prints the peer id only.
 func (d Device) Format(f fmt.State, _ rune) { fmt.Fprint(f, d.pub.ID()) }
@@ -95,7 +94,7 @@ func (d Device) MarshalText() ([]byte, error) { return []byte(d.pub.ID().String(
 // spec: 01-identity#open-profile
 type OpenProfile struct {
 	_    [0]func() // not comparable
-	keys *keyPairs
+	keys hidden[keyPairs]
 	pub  OpenKeys
 }
 
@@ -112,23 +111,23 @@ func NewOpenProfile(rand io.Reader) (*OpenProfile, error) {
 // OpenProfileFromSeed makes the profile whose Seed returned seed.
 func OpenProfileFromSeed(seed OpenSeed) *OpenProfile {
 	keys := newKeyPairs(seed)
-	return &OpenProfile{keys: keys, pub: OpenKeys{Sign: publicSign(keys.sign), Agree: keys.publicAgree()}}
+	return &OpenProfile{keys: hide(keys), pub: OpenKeys{Sign: publicSign(keys.sign), Agree: keys.publicAgree()}}
 }
 
 // Seed returns what OpenProfileFromSeed takes, for the key file.
-func (p *OpenProfile) Seed() OpenSeed { return p.keys.seed }
+func (p *OpenProfile) Seed() OpenSeed { return p.keys.get().seed }
 
 // Public returns the public keys.
 func (p *OpenProfile) Public() OpenKeys { return p.pub }
 
 // SignKey returns the Ed25519 private key. It shares memory with p.
-func (p *OpenProfile) SignKey() ed25519.PrivateKey { return p.keys.sign }
+func (p *OpenProfile) SignKey() ed25519.PrivateKey { return p.keys.get().sign }
 
 // AgreeSecret returns the X25519 private key in bytes, for the link handshake.
-func (p *OpenProfile) AgreeSecret() AgreeSecret { return AgreeSecret(p.keys.seed[32:]) }
+func (p *OpenProfile) AgreeSecret() AgreeSecret { return AgreeSecret(p.keys.get().seed[32:]) }
 
 // Erase zeroes the private keys.
-func (p *OpenProfile) Erase() { p.keys.erase() }
+func (p *OpenProfile) Erase() { p.keys.get().erase() }
 
 // Format prints the handle only.
 func (p OpenProfile) Format(f fmt.State, _ rune) { fmt.Fprint(f, p.pub.Handle()) }
@@ -141,7 +140,7 @@ func (p OpenProfile) MarshalText() ([]byte, error) { return []byte(p.pub.Handle(
 // spec: 01-identity#account
 type Root struct {
 	_    [0]func() // not comparable
-	seed *RootSeed
+	seed hidden[RootSeed]
 	pub  [32]byte
 }
 
@@ -157,20 +156,20 @@ func NewRoot(rand io.Reader) (*Root, error) {
 
 // RootFromSeed makes the root whose Seed returned seed.
 func RootFromSeed(seed RootSeed) *Root {
-	return &Root{seed: &seed, pub: publicSign(ed25519.NewKeyFromSeed(seed[:]))}
+	return &Root{seed: hide(seed), pub: publicSign(ed25519.NewKeyFromSeed(seed[:]))}
 }
 
 // Seed returns what RootFromSeed takes, for the key file and for words on paper.
-func (r *Root) Seed() RootSeed { return *r.seed }
+func (r *Root) Seed() RootSeed { return *r.seed.get() }
 
 // Public returns the Ed25519 public key.
 func (r *Root) Public() [32]byte { return r.pub }
 
 // Erase zeroes the private key.
-func (r *Root) Erase() { r.seed.Erase() }
+func (r *Root) Erase() { r.seed.get().Erase() }
 
 // key makes the private key anew; it lives as long as one signature.
-func (r *Root) key() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(r.seed[:]) }
+func (r *Root) key() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(r.seed.get()[:]) }
 
 // Format prints "account root".
 func (r Root) Format(f fmt.State, _ rune) { fmt.Fprint(f, "account root") }

@@ -35,7 +35,7 @@ var ErrPast = errors.New("the discovery key of that day is gone")
 type DiscoveryKey struct {
 	_   [0]func() // not comparable
 	day uint32
-	key *DaySecret // behind a pointer, so that no verb prints it from inside another struct
+	key hidden[DaySecret]
 }
 
 // NewDiscoveryKey draws the key of day, in days since the Unix epoch, from rand.
@@ -50,7 +50,7 @@ func NewDiscoveryKey(rand io.Reader, day uint32) (DiscoveryKey, error) {
 // DiscoveryKeyOf makes the key of day from its secret, for example that on a
 // contact card.
 func DiscoveryKeyOf(day uint32, key DaySecret) DiscoveryKey {
-	return DiscoveryKey{day: day, key: &key}
+	return DiscoveryKey{day: day, key: hide(key)}
 }
 
 // ParseDiscoveryKey parses what Bytes returned.
@@ -67,17 +67,17 @@ func ParseDiscoveryKey(b []byte) (DiscoveryKey, error) {
 
 // Bytes returns day (4, big endian) ‖ key (32), for the key file.
 func (k DiscoveryKey) Bytes() []byte {
-	return append(binary.BigEndian.AppendUint32(nil, k.day), k.key[:]...)
+	return append(binary.BigEndian.AppendUint32(nil, k.day), k.key.get()[:]...)
 }
 
 // Day returns the day since the Unix epoch that the key is of.
 func (k DiscoveryKey) Day() uint32 { return k.day }
 
 // Secret returns the key itself, for a contact card.
-func (k DiscoveryKey) Secret() DaySecret { return *k.key }
+func (k DiscoveryKey) Secret() DaySecret { return *k.key.get() }
 
 // Erase zeroes the key in all copies of k.
-func (k DiscoveryKey) Erase() { k.key.Erase() }
+func (k DiscoveryKey) Erase() { k.key.get().Erase() }
 
 // Format prints the day only.
 func (k DiscoveryKey) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "discovery key of day %d", k.day) }
@@ -98,7 +98,8 @@ func (k DiscoveryKey) At(day uint32) (DiscoveryKey, error) {
 	if day-k.day > stepsMax {
 		return DiscoveryKey{}, fmt.Errorf("day %d is more than %d days ahead", day, stepsMax)
 	}
-	key := *k.key
+	key := *k.key.get()
+	defer key.Erase()
 	for range day - k.day {
 		mac := hmac.New(sha256.New, key[:])
 		mac.Write([]byte(labelDiscoveryDay))
@@ -126,7 +127,7 @@ func (k DiscoveryKey) Slot(device peer.ID, a peer.Announcement) (peer.Slot, erro
 	}
 	epoch := binary.BigEndian.AppendUint32(nil, a.Epoch)
 
-	mac := hmac.New(sha256.New, k.key[:])
+	mac := hmac.New(sha256.New, k.key.get()[:])
 	mac.Write([]byte("epoch"))
 	mac.Write(epoch)
 	mac.Write(device[:])

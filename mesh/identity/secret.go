@@ -20,8 +20,21 @@ type AgreeSecret [32]byte
 // DaySecret is the discovery key of a day in bytes.
 type DaySecret [32]byte
 
-// The secrets print as "[secret]" under every verb, in text, JSON and logs;
-// Erase sets them to zero.
+// The secrets above print as "[secret]" under every verb (but %p, which vet
+// forbids for them), in text, JSON and logs, as long as fmt may call their methods: in an unexported field of a struct
+// without Format it may not, so what lives long is kept in hidden. Erase sets
+// them to zero.
+
+// hidden keeps a secret where package fmt never follows, whatever verb and
+// whoever's struct: behind two pointers. Copies share the secret.
+type hidden[T any] struct{ p **T }
+
+func hide[T any](secret T) hidden[T] {
+	p := &secret
+	return hidden[T]{&p}
+}
+
+func (h hidden[T]) get() *T { return *h.p }
 
 // String returns "[secret]".
 func (DeviceSeed) String() string { return redacted }
