@@ -1,0 +1,330 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/wire"
+)
+
+func TestBundleRoundTrip(t *testing.T) {
+	now := epochStart
+	src := seeded("bundle")
+	dev := got(identity.NewDevice(src))(t)
+	heads := []wire.Hash{{3}, {1}, {2}}
+	for pairs := range oneTimeMax + 1 {
+		s := got(NewBundle(dev, heads, pairs, now, src))(t)
+		b := got(ParseBundle(s.Public(), dev.Public(), now))(t)
+		if b.ID() != s.s.ID || b.heads != s.s.Heads || len(b.body.OneTime) != pairs {
+			t.Errorf("%d pairs: parsed as another", pairs)
+		}
+		loaded := got(LoadBundle(s.Save()))(t)
+		if !bytes.Equal(loaded.Public(), s.Public()) || !bytes.Equal(loaded.Save(), s.Save()) {
+			t.Error("not the same after loading")
+		}
+		if len(s.Public()) > bundleSizeMax || len(s.Save()) > 8<<10 {
+			t.Errorf("%d bytes, saved %d", len(s.Public()), len(s.Save()))
+		}
+	}
+	if hashHeads(heads) != hashHeads([]wire.Hash{{1}, {2}, {3}}) || hashHeads(heads) == hashHeads(heads[:2]) {
+		t.Error("hash of heads")
+	}
+	for _, x := range []struct {
+		heads []wire.Hash
+		pairs int
+	}{{nil, 0}, {heads, -1}, {heads, 4}, {make([]wire.Hash, headsMax+1), 0}} {
+		if _, err := NewBundle(dev, x.heads, x.pairs, now, src); err == nil {
+			t.Errorf("%d heads, %d pairs", len(x.heads), x.pairs)
+		}
+	}
+}
+
+func TestParseBundleRefuses(t *testing.T) {
+	now := epochStart
+	src := seeded("refuses")
+	dev := got(identity.NewDevice(src))(t)
+	other := got(identity.NewDevice(src))(t)
+	true_ := got(NewBundle(dev, []wire.Hash{{1}, {2}}, 2, now, src))(t).Public()
+	for cut := range true_ {
+		if _, err := ParseBundle(true_[:cut], dev.Public(), now); err == nil {
+			t.Fatalf("cut at %d", cut)
+		}
+	}
+	for i := range true_ {
+		changed := bytes.Clone(true_)
+		changed[i] ^= 0x10
+		if _, err := ParseBundle(changed, dev.Public(), now); err == nil {
+			t.Fatalf("byte %d changed", i)
+		}
+	}
+	if _, err := ParseBundle(true_, other.Public(), now); !errors.Is(err, identity.ErrSignature) {
+		t.Errorf("another device: %v", err)
+	}
+	if _, err := ParseBundle(make([]byte, bundleSizeMax+1), dev.Public(), now); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("too large: %v", err)
+	}
+	if _, err := ParseBundle(true_, dev.Public(), now.AddDate(bundleYears, 0, 1)); !errors.Is(err, ErrExpired) {
+		t.Errorf("after a year: %v", err)
+	}
+	body := got(ParseBundle(true_, dev.Public(), now))(t).body
+	for name, x := range map[string]struct {
+		change func(*bundleBody)
+		want   error
+	}{
+		"another suite":       {func(b *bundleBody) { b.Suite = 2 }, wire.ErrNewer},
+		"another's key":       {func(b *bundleBody) { b.Identity[0] ^= 1 }, wire.ErrMalformed},
+		"four pairs":          {func(b *bundleBody) { b.OneTime = slices.Repeat(b.OneTime[:1], 4) }, wire.ErrMalformed},
+		"no heads":            {func(b *bundleBody) { b.Heads = nil }, wire.ErrMalformed},
+		"unsorted heads":      {func(b *bundleBody) { b.Heads = []wire.Hash{{2}, {1}} }, wire.ErrMalformed},
+		"a head twice":        {func(b *bundleBody) { b.Heads = []wire.Hash{{2}, {2}} }, wire.ErrMalformed},
+		"too many heads":      {func(b *bundleBody) { b.Heads = make([]wire.Hash, headsMax+1) }, wire.ErrMalformed},
+		"no last resort":      {func(b *bundleBody) { b.LastResort = nil }, wire.ErrMalformed},
+		"a bad one-time key":  {func(b *bundleBody) { b.OneTime = []oneTime{{KEM: bytes.Repeat([]byte{0xff}, 1184)}} }, wire.ErrMalformed},
+		"an unknown, allowed": {func(b *bundleBody) {}, nil},
+	} {
+		changed := body
+		x.change(&changed)
+		object := identity.Sign(labelBundle, mustMarshal(changed), dev.SignKey())
+		if _, err := ParseBundle(object, dev.Public(), now); !errors.Is(err, x.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	odd := identity.Sign(labelBundle, mustMarshal(struct {
+		Algs  []uint64 `cbor:"0,keyasint"`
+		Suite string   `cbor:"1,keyasint"`
+	}{identity.Algs(), "one"}), dev.SignKey())
+	if _, err := ParseBundle(odd, dev.Public(), now); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("a body of another shape: %v", err)
+	}
+}
+
+func TestLoadBundleRefuses(t *testing.T) {
+	s := got(NewBundle(got(identity.NewDevice(seeded("x")))(t), []wire.Hash{{}}, 1, epochStart, seeded("y")))(t)
+	if _, err := LoadBundle(s.Save()[1:]); err == nil {
+		t.Error("cut")
+	}
+	s.s.OneTime[0] = s.s.OneTime[0][:95]
+	if _, err := LoadBundle(s.Save()); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("a short pair: %v", err)
+	}
+}
+
+func TestNewPairRefuses(t *testing.T) {
+	now := epochStart
+	src := seeded("new pair")
+	our, their := got(identity.NewDevice(src))(t), got(identity.NewDevice(src))(t)
+	config := func() PairConfig {
+		return PairConfig{
+			Our: our, Their: their.Public(), OurHeads: []wire.Hash{{1}}, TheirHeads: []wire.Hash{{2}},
+			OurBundle:   got(NewBundle(our, []wire.Hash{{1}}, 1, now, src))(t),
+			TheirBundle: got(NewBundle(their, []wire.Hash{{2}}, 1, now, src))(t).Public(),
+		}
+	}
+	for name, change := range map[string]func(*PairConfig){
+		"their heads":  func(c *PairConfig) { c.TheirHeads = []wire.Hash{{3}} },
+		"our heads":    func(c *PairConfig) { c.OurHeads = nil },
+		"their bundle": func(c *PairConfig) { c.TheirBundle = nil },
+	} {
+		cfg := config()
+		change(&cfg)
+		if _, err := NewPair(cfg, now); err == nil {
+			t.Errorf("%s accepted", name)
+		}
+	}
+	p := got(NewPair(config(), now))(t)
+	if _, err := p.Start(now, src); err != nil { // with the standard library's encapsulation
+		t.Error(err)
+	}
+	if got, want := fmt.Sprint(p), "pair with "+their.ID().String(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// offer sends s's bundle to o in a message; the message is returned.
+func (s *side) offer(now time.Time) Sealed {
+	s.t.Helper()
+	object := got(s.pair.Offer(now, s.rand))(s.t)
+	sealed := got(s.pair.Seal(now, Content{Bundle: object}, s.rand))(s.t)
+	s.reload()
+	return sealed
+}
+
+func TestWeeklyBundle(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "weekly", 1, now)
+	if a.pair.BundleDue(now.Add(6 * day)) {
+		t.Error("due after six days")
+	}
+	now = now.Add(7 * day)
+	if !a.pair.BundleDue(now) {
+		t.Fatal("not due after a week")
+	}
+	lost := a.offer(now)
+	if a.pair.BundleDue(now) || !a.pair.BundleDue(now.Add(day)) {
+		t.Fatal("on its way: due at once, or not the next day")
+	}
+	now = now.Add(day)
+	carried := a.offer(now)
+	if n := len(a.pair.s.Ours); n != 2 {
+		t.Fatalf("%d bundles for one that is on its way", n)
+	}
+	if a.pair.offered().ID != a.pair.s.Ours[0].ID {
+		t.Fatal("a start would name a bundle that the peer may not have")
+	}
+	opened := b.mustOpen(now, carried)
+	if len(opened.Bundle) == 0 || len(b.pair.s.Theirs) != 2 || !bytes.Equal(b.pair.s.TheirBundle, opened.Bundle) {
+		t.Fatal("not adopted")
+	}
+	b.mustOpen(now, lost) // the same bundle again
+	if len(b.pair.s.Theirs) != 2 {
+		t.Error("adopted twice")
+	}
+	if a.pair.Receipted(now, receiptFor(Ref{Session: [8]byte{1}, Chain: carried.Chain, N: carried.N})) {
+		t.Error("a receipt of another session")
+	}
+	a.pair.Receipted(now, receiptFor(Ref{Session: carried.Session, Chain: carried.Chain, N: carried.N + 1}))
+	if a.pair.s.Ours[1].Object == nil {
+		t.Error("another receipt confirms the bundle")
+	}
+	if !a.pair.Receipted(now, receiptFor(carried.Ref)) || a.pair.s.Ours[1].Object != nil || a.pair.BundleDue(now) {
+		t.Fatal("receipt does not confirm")
+	}
+	// The old one lives for 60 days from now, on both sides.
+	for _, p := range []*Pair{a.pair, b.pair} {
+		p.Expire(now.Add(59 * day))
+	}
+	if len(a.pair.s.Ours) != 2 || len(b.pair.s.Theirs) != 2 {
+		t.Error("gone after 59 days")
+	}
+	for _, p := range []*Pair{a.pair, b.pair} {
+		p.Expire(now.Add(60 * day))
+	}
+	if len(a.pair.s.Ours) != 1 || len(b.pair.s.Theirs) != 1 {
+		t.Error("not gone after 60 days")
+	}
+}
+
+// A start that crosses a new bundle names the old one, and is accepted for 60
+// days; then it is refused.
+func TestStartWithASupersededBundle(t *testing.T) {
+	for days, want := range map[int]error{59: nil, 60: ErrPrekey} {
+		now := epochStart
+		a, b := meet(t, "superseded", 0, now)
+		copied := got(LoadPair(b.dev, b.pair.Save(), replayed))(t) // b, which will not hear of it
+		carried := a.offer(now)
+		b.mustOpen(now, carried)
+		a.pair.Receipted(now, receiptFor(carried.Ref))
+		s, _ := copied.reached()
+		start := got(copied.start(now, s.Ratchet.Epochs()[0].Reset, 1, false, b.rand))(t)
+		now = now.Add(time.Duration(days) * day)
+		a.pair.Expire(now)
+		if _, err := a.open(now, start.Blob, false); !errors.Is(err, want) {
+			t.Errorf("after %d days: %v", days, err)
+		}
+	}
+}
+
+func TestStartConfirmsTheBundleItNames(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "confirms", 0, now)
+	b.mustOpen(now, a.offer(now)) // the receipt is lost
+	s, _ := b.pair.reached()
+	start := got(b.pair.start(now, s.Ratchet.Epochs()[0].Reset, 1, false, b.rand))(t)
+	a.mustOpen(now, start)
+	if a.pair.s.Ours[1].Object != nil || a.pair.s.Ours[0].Gone == 0 {
+		t.Error("the bundle that a start names is not known to have arrived")
+	}
+}
+
+func TestBundlesNotAdopted(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "not adopted", 0, now)
+	src := seeded("others")
+	for name, object := range map[string][]byte{
+		"junk":           {1, 2, 3},
+		"other heads":    got(NewBundle(a.dev, []wire.Hash{{9}}, 0, now, src))(t).Public(),
+		"another device": got(NewBundle(b.dev, a.pair.s.OurHeads, 0, now, src))(t).Public(),
+		"expired":        got(NewBundle(a.dev, a.pair.s.OurHeads, 0, now.AddDate(-2, 0, 0), src))(t).Public(),
+		"known":          b.pair.s.TheirBundle,
+	} {
+		before := b.pair.s.TheirBundle
+		sealed := got(a.pair.Seal(now, Content{Payload: []byte(name), Bundle: object}, a.rand))(t)
+		if opened := b.mustOpen(now, sealed); string(opened.Payload) != name || !bytes.Equal(opened.Bundle, object) {
+			t.Errorf("%s: the content is lost", name)
+		}
+		if !bytes.Equal(before, b.pair.s.TheirBundle) || len(b.pair.s.Theirs) != 1 {
+			t.Errorf("%s is adopted", name)
+		}
+	}
+}
+
+func TestBundleWaitsForRoom(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "room", 1, now)
+	object := got(a.pair.Offer(now, a.rand))(t)
+	full := Content{Payload: []byte(strings.Repeat("x", a.pair.Room(wire.Class2))), Bundle: object}
+	sealed := got(a.pair.Seal(now, full, a.rand))(t)
+	if opened := b.mustOpen(now, sealed); len(opened.Bundle) != 0 || len(opened.Payload) != len(full.Payload) {
+		t.Error("the bundle did not wait")
+	}
+	if !a.pair.BundleDue(now) {
+		t.Error("a bundle that was left out is not due")
+	}
+}
+
+func TestBundlesAreBounded(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "many bundles", 0, now)
+	for range 100 {
+		now = now.Add(12 * time.Hour)
+		a.pair.s.Ours[len(a.pair.s.Ours)-1].Made = 0 // as if a week had gone
+		if a.pair.BundleDue(now) {
+			carried := a.offer(now)
+			b.mustOpen(now, carried)
+			a.pair.Receipted(now, receiptFor(carried.Ref))
+		}
+	}
+	if len(a.pair.s.Ours) != bundlesMax || len(b.pair.s.Theirs) > theirBundlesMax {
+		t.Errorf("%d of ours, %d of theirs", len(a.pair.s.Ours), len(b.pair.s.Theirs))
+	}
+}
+
+func TestStartWithExpiredBundle(t *testing.T) {
+	a, _ := newSides(t, "expired", 0, epochStart)
+	if _, err := a.pair.Start(epochStart.AddDate(2, 0, 0), a.rand); !errors.Is(err, ErrExpired) {
+		t.Errorf("start with a bundle of two years ago: %v", err)
+	}
+}
+
+// A start is remembered for 60 days, and as long as the bundle it used can
+// compute its session again: no clock that jumps lets a replay in.
+func TestSeenStartsOutliveTheirBundle(t *testing.T) {
+	now := epochStart
+	a, b := newSides(t, "seen", 0, now)
+	start := a.start(now)
+	b.mustOpen(now, start)
+	for _, days := range []int{59, 61, 400, 4000} {
+		later := now.Add(time.Duration(days) * day)
+		b.pair.Expire(later)
+		if _, err := b.open(later, start.Blob, false); !errors.Is(err, ErrSeen) {
+			t.Fatalf("after %d days: %v", days, err)
+		}
+	}
+	b.talk(now, a, "hello")
+	carried := b.offer(now)
+	a.mustOpen(now, carried)
+	b.pair.Receipted(now, receiptFor(carried.Ref))
+	b.pair.Expire(now.Add(60 * day))
+	if len(b.pair.s.Seen) != 0 {
+		t.Error("remembered although nothing can compute it")
+	}
+	if _, err := b.open(now.Add(60*day), start.Blob, false); !errors.Is(err, ErrPrekey) {
+		t.Errorf("replayed when its bundle is gone: %v", err)
+	}
+}
