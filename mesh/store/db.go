@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the page encryption
 )
 
 // conn is a connection with its statements, which are kept.
@@ -32,7 +31,7 @@ const (
 func dial(path string, key [32]byte) (*conn, error) {
 	name := url.URL{
 		Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path),
-		RawQuery: "vfs=adiantum&hexkey=" + hex.EncodeToString(key[:]),
+		RawQuery: "vfs=" + diskName() + "&hexkey=" + hex.EncodeToString(key[:]),
 	}
 	db, err := sqlite3.OpenFlags(name.String(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {

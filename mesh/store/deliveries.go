@@ -24,6 +24,7 @@ const (
 	sqlSealDelivery    = `UPDATE deliveries SET blob=? WHERE id=?`
 	sqlNoteSealed      = `INSERT OR IGNORE INTO sealed (blob, delivery) VALUES (?,?)`
 	sqlDeliveryState   = `UPDATE deliveries SET state=?, reason=? WHERE id=?`
+	sqlUnsealedCount   = `SELECT count(*) FROM deliveries d WHERE d.state < 3 AND d.pair=? AND d.blob=0`
 	sqlPendingCount    = `SELECT state, count(*) FROM deliveries WHERE state < 3 GROUP BY state`
 )
 
@@ -47,6 +48,12 @@ func (tx *Tx) Deliveries(pair int64, unsealed bool, limit int) ([]Delivery, erro
 		return tx.query(sqlUnsealed).int(pair).limit(limit).deliveries()
 	}
 	return tx.query(sqlPending).int(pair).limit(limit).deliveries()
+}
+
+// UnsealedCount counts the pending deliveries of a pair that are not sealed.
+func (tx *Tx) UnsealedCount(pair int64) (n int, err error) {
+	err = tx.query(sqlUnsealedCount).int(pair).each(func(r *row) { n = int(r.int(0)) })
+	return n, err
 }
 
 // DeliveriesOf returns the deliveries of an op, in whatever state.

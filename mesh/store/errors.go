@@ -49,18 +49,26 @@ func faultf(kind error, format string, args ...any) error {
 	return &fault{kind, fmt.Sprintf(format, args...)}
 }
 
-// fileFault turns what the operating system said about a file into one of our
+// explain turns what the operating system or the database said into one of our
 // errors, or leaves it.
-func fileFault(home string, err error) error {
+func explain(home string, err error) error {
+	var ours *fault
 	switch {
-	case err == nil:
-		return nil
-	case isFull(err):
+	case err == nil || errors.As(err, &ours):
+		return err
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR_SHMSIZE), isFull(err):
 		return faultf(ErrFull, "the disk of %s is full: make room and try again", home)
-	case isReadOnly(err):
+	case isDamage(err):
+		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore the home from a backup", inHome(home, databaseName), err)
+	case errors.Is(err, sqlite3.READONLY) || isReadOnly(err):
 		return faultf(ErrReadOnly, "%s cannot be written: mount it writable or give it to the user who runs this", home)
 	}
 	return fmt.Errorf("home: %w", err)
+}
+
+func isDamage(err error) bool {
+	return errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) ||
+		errors.Is(err, sqlite3.IOERR_DATA) || errors.Is(err, sqlite3.IOERR_SHORT_READ) || errors.Is(err, errDamaged)
 }
 
 func isFull(err error) bool {
@@ -69,21 +77,4 @@ func isFull(err error) bool {
 
 func isReadOnly(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
-}
-
-// databaseFault is fileFault for what the database says.
-func databaseFault(home string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, sqlite3.FULL) || isFull(err):
-		return faultf(ErrFull, "the disk of %s is full: make room and try again", home)
-	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB),
-		errors.Is(err, sqlite3.IOERR_DATA), errors.Is(err, sqlite3.IOERR_SHORT_READ),
-		errors.Is(err, sqlite3.IOERR_CORRUPTFS), errors.Is(err, errSeal):
-		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore the home from a backup", inHome(home, databaseName), err)
-	case errors.Is(err, sqlite3.READONLY) || isReadOnly(err):
-		return faultf(ErrReadOnly, "%s cannot be written: mount it writable or give it to the user who runs this", home)
-	}
-	return fmt.Errorf("database: %w", err)
 }

@@ -31,7 +31,7 @@ func Init(home string, s Secrets, rand io.Reader) (err error) {
 	}
 	made, err := makeHome(home)
 	if err != nil {
-		return fileFault(home, err)
+		return explain(home, err)
 	}
 	lock, err := lockHome(home)
 	if err != nil {
@@ -46,15 +46,16 @@ func Init(home string, s Secrets, rand io.Reader) (err error) {
 	}()
 	switch there, err := exists(inHome(home, keysName)); {
 	case err != nil:
-		return fileFault(home, err)
+		return explain(home, err)
 	case there:
 		return faultf(ErrExists, "%s holds an identity already", home)
 	}
 	if err := refuseOrphan(home); err != nil {
 		return err
 	}
-	if err := fillHome(home, s.clone(), rand); err != nil {
-		return errors.Join(fileFault(home, err), emptyHome(home))
+	if err := fillHome(home, &s, rand); err != nil {
+		_ = emptyHome(home) // what stays is overwritten by the next Init
+		return explain(home, err)
 	}
 	return finishHome(home)
 }
@@ -79,7 +80,7 @@ func lockHome(home string) (*flock.Flock, error) {
 	lock := flock.New(inHome(home, lockName), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	switch got, err := lock.TryLock(); {
 	case err != nil:
-		return nil, fileFault(home, err)
+		return nil, explain(home, err)
 	case !got:
 		return nil, faultf(ErrInUse, "%s is in use by another process: stop it first", home)
 	}
@@ -90,7 +91,7 @@ func lockHome(home string) (*flock.Flock, error) {
 func refuseOrphan(home string) error {
 	switch there, err := exists(inHome(home, databaseName)); {
 	case err != nil:
-		return fileFault(home, err)
+		return explain(home, err)
 	case there:
 		return faultf(ErrTampered, "%s is missing but %s is there: restore it from a backup, or move the database away",
 			inHome(home, keysName), inHome(home, databaseName))
@@ -133,7 +134,7 @@ func fillHome(home string, s *Secrets, rand io.Reader) error {
 // emptyHome removes what an Init left that did not come to its end.
 func emptyHome(home string) error {
 	database := inHome(home, databaseNewName)
-	return removeAll(database, database+"-wal", database+"-shm",
+	return removeAll(database, database+"-journal", database+"-wal", database+"-shm",
 		inHome(home, unlockName), inHome(home, unlockName+".new"), inHome(home, keysName+".new"))
 }
 
@@ -162,7 +163,7 @@ func createDatabase(path string, key [32]byte) error {
 func finishHome(home string) error {
 	switch there, err := exists(inHome(home, databaseName)); {
 	case err != nil:
-		return fileFault(home, err)
+		return explain(home, err)
 	case there:
 		return nil
 	}
@@ -173,7 +174,7 @@ func finishHome(home string) error {
 	if err == nil {
 		err = syncDir(home)
 	}
-	return fileFault(home, err)
+	return explain(home, err)
 }
 
 // Open opens the home for this process alone. The errors are ErrNoHome,
@@ -188,7 +189,7 @@ func Open(home string, rand io.Reader) (*Store, error) {
 	}
 	switch there, err := exists(inHome(home, keysName)); {
 	case err != nil:
-		return nil, fileFault(home, err)
+		return nil, explain(home, err)
 	case !there:
 		if err := refuseOrphan(home); err != nil {
 			return nil, err
@@ -220,7 +221,7 @@ func (s *Store) open() error {
 	path := inHome(s.home, databaseName)
 	c, err := dial(path, s.Secrets().Database)
 	if err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	if err := s.begin(c); err != nil {
 		return errors.Join(err, c.close())
@@ -228,7 +229,7 @@ func (s *Store) open() error {
 	// The library does not make the name of the log durable.
 	err = errors.Join(closeToOthers(path, path+"-wal", path+"-shm"), syncDir(s.home))
 	if err != nil {
-		return errors.Join(fileFault(s.home, err), c.close())
+		return errors.Join(explain(s.home, err), c.close())
 	}
 	s.writer = c
 	return nil
@@ -241,14 +242,14 @@ func (s *Store) begin(c *conn) error {
 		return err
 	}
 	if err := c.settle(writer); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	if err := c.migrate(version); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	reserved, err := c.number("SELECT reserved FROM sequence")
 	if err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	s.ids = sequence{last: reserved, reserved: reserved}
 	return nil
@@ -259,7 +260,7 @@ func (s *Store) loadKeys() error {
 	path, unlockPath := inHome(s.home, keysName), inHome(s.home, unlockName)
 	content, err := readLimited(path, keyFileSizeMax)
 	if err != nil {
-		return fileFault(s.home, err)
+		return explain(s.home, err)
 	}
 	f, err := parseKeyFile(content)
 	switch {
@@ -273,7 +274,7 @@ func (s *Store) loadKeys() error {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && len(key) != 32:
 		return faultf(ErrTampered, "%s is missing or damaged: restore it from a backup", unlockPath)
 	case err != nil:
-		return fileFault(s.home, err)
+		return explain(s.home, err)
 	}
 	unlock := FileKey([32]byte(key))
 	clear(key)
@@ -327,7 +328,7 @@ func (s *Store) SaveSecrets(fn func(*Secrets)) error {
 		return err
 	}
 	if err := replaceFile(inHome(s.home, keysName), content); err != nil {
-		return fileFault(s.home, err)
+		return explain(s.home, err)
 	}
 	s.keys = &f
 	s.secrets.Store(next)
@@ -344,7 +345,7 @@ func (s *Store) Scrub() error {
 	if s.writer == nil {
 		return ErrClosed
 	}
-	return databaseFault(s.home, s.writer.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"))
+	return explain(s.home, s.writer.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"))
 }
 
 // Close waits for what runs and closes the home. The secrets are erased. It may
@@ -368,7 +369,7 @@ func (s *Store) Close() error {
 	s.keys, s.slot = nil, slotKey{}
 	errs = append(errs, s.lock.Close())
 	if err := errors.Join(errs...); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func (f *keyFile) open(u Unlock) (*Secrets, slotKey, error) {
 		clear(plain)
 		return s, key, err
 	}
-	return nil, slotKey{}, errSeal
+	return nil, slotKey{}, errDamaged
 }
 
 // seal puts secrets into the key's slot. The other slot is kept, unless the

@@ -35,7 +35,7 @@ const (
 	sqlOpColumns = `SELECT o.seq, o.conversation, a.peer, o.author_seq, o.lamport, o.time, o.received, o.kind, o.mine, o.state, o.id, o.body
 		FROM ops o JOIN authors a ON a.id = o.author`
 	sqlOp         = sqlOpColumns + ` WHERE o.seq=?`
-	sqlOpsByID    = sqlOpColumns + ` WHERE o.id8 BETWEEN ? AND ? AND substr(o.id, 1, ?) = ? ORDER BY o.seq LIMIT ?`
+	sqlOpsByID    = sqlOpColumns + ` WHERE o.id8 BETWEEN ? AND ? AND substr(o.id, 1, ?) = ? ORDER BY o.id8 LIMIT ?`
 	sqlSetOpState = `UPDATE ops SET state=? WHERE seq=?`
 )
 
@@ -131,7 +131,7 @@ func (tx *Tx) Op(seq int64) (*Op, error) {
 }
 
 // OpsByPrefix returns the ops whose ID begins with these bytes, one at least, in
-// the order of arrival and at most limit.
+// the order of their IDs (of the first 8 bytes) and at most limit.
 func (tx *Tx) OpsByPrefix(id []byte, limit int) ([]Op, error) {
 	if len(id) == 0 || len(id) > len(Op{}.ID) {
 		return nil, nil

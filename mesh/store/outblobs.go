@@ -17,38 +17,40 @@ type OutBlob struct {
 	Created   int64    // Unix ms
 }
 
-// Stages of an out blob. Receipts look for the awaited ones only: a receipt
-// names ranges, and would find all that were ever receipted.
-const (
-	blobDone    = 0 // without bytes, awaits nothing
-	blobAwaited = 1 // without bytes, a receipt still counts
-	blobWhole   = 2
-)
+// The stage of an out blob is 2 while it has its bytes, 1 without them while a
+// receipt still counts, and 0 after that. Receipts look for stages above 0 only:
+// they name ranges, and would find all that was ever receipted.
+const blobWhole = 2
 
 const (
 	sqlBlobColumns = `SELECT id, pair, session, start, chain, n, expiry_day, created, secret`
 	sqlAddBlob     = `INSERT INTO out_blobs (pair, session, start, chain, n, expiry_day, created, stage, secret, bytes, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?)`
-	sqlSetBlob = `UPDATE out_blobs SET pair=?, session=?, start=?, chain=?, n=?, expiry_day=?, created=?, stage=?, secret=?, bytes=?
-		WHERE id=?`
-	sqlOutBlobs = sqlBlobColumns + `, bytes FROM out_blobs WHERE stage > 0 AND stage=2 AND pair=? AND id>? ORDER BY id LIMIT ?`
+	sqlOutBlobs = sqlBlobColumns + `, bytes FROM out_blobs WHERE id IN
+		(SELECT id FROM out_blobs WHERE stage > 0 AND stage=2 AND pair=? AND id>? ORDER BY id LIMIT ?) ORDER BY id`
 	sqlOutBlob  = sqlBlobColumns + `, bytes FROM out_blobs WHERE id=?`
 	sqlFindBlob = sqlBlobColumns + ` FROM out_blobs WHERE stage > 0 AND pair=? AND session=? AND start=? AND chain=?
-		AND n BETWEEN ? AND ? ORDER BY n, id LIMIT ?`
+		AND n BETWEEN ? AND ? ORDER BY n LIMIT ?`
 	sqlDropBlob = `UPDATE out_blobs SET bytes=NULL, stage=EXISTS (SELECT 1 FROM sealed s JOIN deliveries d ON d.id = s.delivery
 		WHERE s.blob = out_blobs.id AND d.state < 3) WHERE id=?`
 	sqlExpireSealed = `DELETE FROM sealed WHERE blob IN (SELECT id FROM out_blobs WHERE expiry_day < ?)`
 	sqlExpireBlobs  = `DELETE FROM out_blobs WHERE expiry_day < ?`
 )
 
-// PutOutBlob inserts the blob and sets its ID when that is 0, and changes the
-// blob of that ID otherwise, ErrNotFound if there is none.
+// PutOutBlob adds the blob and sets its ID.
 func (tx *Tx) PutOutBlob(b *OutBlob) error {
-	return tx.put(&b.ID, sqlAddBlob, sqlSetBlob, func(q *query, id int64) {
-		q.int(b.Pair).int(int64(binary.BigEndian.Uint64(b.Session[:]))).bool(b.Start).int(int64(b.Chain)).int(int64(b.N)).
-			int(int64(b.ExpiryDay)).int(b.Created).int(blobWhole).
-			sealed(b.Delete[:], rowAD(adDelete, id)).sealed(b.Bytes, rowAD(adBlob, id))
-	})
+	id, err := tx.newID()
+	if err != nil {
+		return err
+	}
+	err = tx.change(sqlAddBlob).int(b.Pair).int(int64(binary.BigEndian.Uint64(b.Session[:]))).bool(b.Start).
+		int(int64(b.Chain)).int(int64(b.N)).int(int64(b.ExpiryDay)).int(b.Created).int(blobWhole).
+		sealed(b.Delete[:], rowAD(adDelete, id)).sealed(b.Bytes, rowAD(adBlob, id)).int(id).exec()
+	if err != nil {
+		return err
+	}
+	b.ID = id
+	return nil
 }
 
 // OutBlobs returns the blobs of a pair with IDs above after whose bytes were

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -128,13 +126,15 @@ func (q *query) one(f func(*row)) error {
 // end makes the statement ready for its next use, and forgets what was bound.
 func (q *query) end() error {
 	if q.st != nil {
-		q.err = errors.Join(q.err, q.st.ClearBindings())
 		_ = q.st.Reset() // says again what Step and Exec said
+		if err := q.st.ClearBindings(); q.err == nil {
+			q.err = err
+		}
 	}
 	if q.err == nil {
 		return nil
 	}
-	err := databaseFault(q.tx.s.home, q.err)
+	err := explain(q.tx.s.home, q.err)
 	if q.tx.write && q.tx.broken == nil && q.tx.c.db.GetAutocommit() {
 		q.tx.broken = err // the database has rolled back by itself: nothing more may run
 	}
@@ -166,6 +166,6 @@ func (r *row) sealed(i int, ad []byte) []byte { return r.opened(i, r.q.tx.s.rows
 
 func (r *row) damaged() {
 	if r.q.err == nil {
-		r.q.err = errSeal
+		r.q.err = errDamaged
 	}
 }

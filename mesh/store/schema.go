@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
@@ -106,7 +105,7 @@ CREATE TABLE deliveries (
 	time   INTEGER NOT NULL
 );
 CREATE INDEX deliveries_op ON deliveries (op);
-CREATE INDEX deliveries_pending ON deliveries (pair, blob, state) WHERE state < 3;
+CREATE INDEX deliveries_pending ON deliveries (pair, blob) WHERE state < 3;
 
 CREATE TABLE out_blobs (
 	id         INTEGER PRIMARY KEY,
@@ -182,12 +181,12 @@ func (c *conn) check(home string) (version int, err error) {
 	version, err = c.version()
 	switch {
 	case err != nil:
-		return 0, databaseFault(home, err)
+		return 0, explain(home, err)
 	case version > schemaVersion:
 		return 0, faultf(ErrNewer, "%s has schema version %d, this program knows %d: use the newer program that wrote it",
 			inHome(home, databaseName), version, schemaVersion)
 	case version < 1:
-		return 0, databaseFault(home, errors.Join(errSeal, errors.New("no schema version")))
+		return 0, explain(home, fmt.Errorf("%w: schema version %d", errDamaged, version))
 	}
 	return version, nil
 }

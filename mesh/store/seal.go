@@ -26,8 +26,9 @@ const (
 	adDelete  = "delete"
 )
 
-// errSeal says that a sealed value does not open or has the wrong size.
-var errSeal = errors.New("a sealed value does not open")
+// errDamaged says that a sealed value does not open, or that a value is not what
+// we write.
+var errDamaged = errors.New("a value is damaged")
 
 // newSealer returns the XChaCha20-Poly1305 of a 32-byte key.
 func newSealer(key []byte) cipher.AEAD {

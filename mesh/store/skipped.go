@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 )
 
 // SkippedKey is the message key of a blob that has not come yet, by the tag it
@@ -16,6 +17,23 @@ type SkippedKey struct {
 	Key      [32]byte // sealed at rest
 	Until    int64    // Unix day; gone after it
 }
+
+const skippedWord = "store.SkippedKey(hidden)"
+
+// String hides the key.
+func (SkippedKey) String() string { return skippedWord }
+
+// GoString hides the key.
+func (SkippedKey) GoString() string { return skippedWord }
+
+// Format hides the key, whatever the verb.
+func (SkippedKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, skippedWord) }
+
+// MarshalText hides the key.
+func (SkippedKey) MarshalText() ([]byte, error) { return []byte(skippedWord), nil }
+
+// Erase overwrites the key in memory.
+func (k *SkippedKey) Erase() { *k = SkippedKey{} }
 
 const (
 	sqlAddSkipped = `INSERT INTO skipped (id, pair, session, chain, n, until, tag8, tag, key) VALUES (?,?,?,?,?,?,?,?,?)`

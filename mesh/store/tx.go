@@ -40,7 +40,7 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	}
 	tx := &Tx{s: s, c: s.writer, write: true}
 	if err := tx.c.run(sqlBegin); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	reserved := s.ids.reserved
 	done := false
@@ -61,7 +61,7 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		return err
 	}
 	if err := tx.c.run(sqlCommit); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	done = true
 	return nil
@@ -79,19 +79,19 @@ func (s *Store) View(fn func(*Tx) error) error {
 	if c == nil {
 		var err error
 		if c, err = s.connect(reader); err != nil {
-			return databaseFault(s.home, err)
+			return explain(s.home, err)
 		}
 	}
 	tx := &Tx{s: s, c: c}
 	if err := c.run(sqlBeginRead); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	defer func() {
 		c.rollback()
 		tx.c = nil
 	}()
 	if err := c.run(sqlSnapshot); err != nil {
-		return databaseFault(s.home, err)
+		return explain(s.home, err)
 	}
 	return fn(tx)
 }

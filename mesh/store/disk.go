@@ -1,0 +1,64 @@
+package store
+
+import (
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+	"github.com/ncruces/go-sqlite3/vfs/adiantum"
+)
+
+// diskName returns the name under which the database library knows our files:
+// page-encrypted ones that tell a full disk from a broken one.
+var diskName = sync.OnceValue(func() string {
+	const name = "sottovoce"
+	vfs.Register(name, adiantum.Wrap(disk{vfs.Find("")}, nil))
+	return name
+})
+
+// disk is the operating system's files but for one thing: the library loses
+// which error a write had, so that a full disk would be any I/O error.
+type disk struct{ vfs.VFS }
+
+// OpenFilename opens a file.
+func (d disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	f, flags, err := vfsutil.WrapOpenFilename(d.VFS, name, flags)
+	if err != nil {
+		return nil, flags, full(err)
+	}
+	return diskFile{f}, flags, nil
+}
+
+type diskFile struct{ vfs.File }
+
+func (f diskFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.File.WriteAt(p, off)
+	return n, full(err)
+}
+
+func (f diskFile) Sync(flags vfs.SyncFlag) error { return full(f.File.Sync(flags)) }
+
+// SizeHint reserves room.
+func (f diskFile) SizeHint(size int64) error {
+	if f, ok := f.File.(vfs.FileSizeHint); ok {
+		return full(f.SizeHint(size))
+	}
+	return nil
+}
+
+// SharedMemory is the index of the log, which holds no content.
+func (f diskFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
+
+// HasMoved reports whether another file has the name now.
+func (f diskFile) HasMoved() (bool, error) { return vfsutil.WrapHasMoved(f.File) }
+
+// Unwrap returns the operating system's file.
+func (f diskFile) Unwrap() vfs.File { return f.File }
+
+func full(err error) error {
+	if isFull(err) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// smallDisk mounts a file system of its own, unmounted after the test.
+func smallDisk(t *testing.T, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("a file system cannot be mounted: %v", err)
+		}
+		t.Skipf("needs root to mount a file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func oneLine(t *testing.T, err error, path string) {
+	t.Helper()
+	if text := err.Error(); strings.Contains(text, "\n") || !strings.Contains(text, path) || !strings.Contains(text, ": ") {
+		t.Errorf("the error does not tell what to do: %q", text)
+	}
+}
+
+// fillDisk leaves so many bytes and returns what makes room again.
+func fillDisk(t *testing.T, dir string, leave int64) (free func()) {
+	t.Helper()
+	var fs syscall.Statfs_t
+	must(t, syscall.Statfs(dir, &fs))
+	f, err := os.CreateTemp(dir, "filler")
+	must(t, err)
+	_, err = f.Write(make([]byte, int64(fs.Bavail)*fs.Bsize-leave))
+	must(t, errors.Join(err, f.Close()))
+	return func() { must(t, os.Remove(f.Name())) }
+}
+
+// On a full disk nothing that was acknowledged is lost, nothing is half there,
+// reading goes on, and with room again so does writing.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, "size=4m")
+	home := filepath.Join(dir, "home")
+	must(t, Init(home, sampleSecrets(), rand.Reader))
+	s := openHome(t, home)
+	c := Conversation{}
+	doUpdate(t, s, func(tx *Tx) { must(t, tx.PutConversation(&c)) })
+	free := fillDisk(t, dir, 1<<20)
+	committed := uint64(0)
+	add := func() error {
+		return s.Update(func(tx *Tx) error {
+			for i := range uint64(3) {
+				seq := committed + i + 1
+				if _, err := tx.AppendOp(&Op{Conversation: c.ID, AuthorSeq: seq, Lamport: seq, Body: make([]byte, 20000)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	check := func() {
+		t.Helper()
+		doView(t, s, func(tx *Tx) {
+			ops, err := tx.Log(c.ID, nil, rowsMax)
+			must(t, err)
+			same(t, uint64(len(ops)), committed)
+		})
+	}
+	var err error
+	for range 1000 {
+		if err = add(); err != nil {
+			break
+		}
+		committed += 3
+	}
+	if !errors.Is(err, ErrFull) || committed < 3 {
+		t.Fatalf("after %d ops: %v", committed, err)
+	}
+	oneLine(t, err, home)
+	check()
+	for range 3 {
+		if err := add(); !errors.Is(err, ErrFull) {
+			t.Fatalf("on the full disk: %v", err)
+		}
+	}
+	// Whoever overlooks the error within a transaction gets no part of it either.
+	err = s.Update(func(tx *Tx) error {
+		for seq := range uint64(200) {
+			_, _ = tx.AppendOp(&Op{Conversation: c.ID, AuthorSeq: 1e6 + seq, Body: make([]byte, 60000)})
+		}
+		_ = tx.SetSetting("small", []byte("x"))
+		return nil
+	})
+	if !errors.Is(err, ErrFull) {
+		t.Fatalf("with the error overlooked: %v", err)
+	}
+	check()
+	secrets := s.Secrets()
+	fillDisk(t, dir, 0)
+	err = s.SaveSecrets(func(to *Secrets) { to.Open[0] ^= 1 })
+	if !errors.Is(err, ErrFull) || s.Secrets() != secrets {
+		t.Fatalf("key file on the full disk: %v", err)
+	}
+	oneLine(t, err, home)
+	closeStore(t, s)
+	free()
+	s = openHome(t, home)
+	check()
+	must(t, add())
+	committed += 3
+	check()
+}
+
+func TestOpenOnAFullDisk(t *testing.T) {
+	dir := smallDisk(t, "size=2m")
+	home := filepath.Join(dir, "home")
+	must(t, Init(home, sampleSecrets(), rand.Reader))
+	free := fillDisk(t, dir, 0)
+	if _, err := Open(home, rand.Reader); !errors.Is(err, ErrFull) {
+		t.Fatalf("Open: %v", err)
+	} else {
+		oneLine(t, err, home)
+	}
+	free()
+	closeStore(t, openHome(t, home))
+}
+
+func TestInitOnAFullDisk(t *testing.T) {
+	dir := smallDisk(t, "size=1m")
+	for _, room := range []int64{0, 4096, 64 << 10, 160 << 10} {
+		free := fillDisk(t, dir, room)
+		home := filepath.Join(dir, "home")
+		err := Init(home, sampleSecrets(), rand.Reader)
+		if !errors.Is(err, ErrFull) {
+			t.Fatalf("%d bytes of room: %v", room, err)
+		}
+		oneLine(t, err, home)
+		if there, err := exists(home); there || err != nil {
+			t.Errorf("%d bytes of room: something stays (%v)", room, err)
+		}
+		free()
+	}
+}
+
+// Rights do not bind root, a mount does.
+func TestReadOnlyHome(t *testing.T) {
+	dir := smallDisk(t, "size=2m")
+	home := filepath.Join(dir, "home")
+	must(t, Init(home, sampleSecrets(), rand.Reader))
+	s := openHome(t, home)
+	w := newWorld()
+	doUpdate(t, s, func(tx *Tx) { w.put(t, tx) })
+	closeStore(t, s)
+	must(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	before := sums(t, home)
+	_, err := Open(home, rand.Reader)
+	if !errors.Is(err, ErrReadOnly) {
+		t.Fatalf("Open: %v", err)
+	}
+	oneLine(t, err, home)
+	err = Init(filepath.Join(dir, "other"), sampleSecrets(), rand.Reader)
+	if !errors.Is(err, ErrReadOnly) {
+		t.Fatalf("Init: %v", err)
+	}
+	oneLine(t, err, dir)
+	same(t, sums(t, home), before)
+	must(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT, ""))
+	checkWorld(t, openHome(t, home), w)
+}

@@ -1,0 +1,395 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+)
+
+// filled is an open store with a world.
+func filled(t testing.TB) (*Store, *world) {
+	t.Helper()
+	s, w := openHome(t, newHome(t)), newWorld()
+	doUpdate(t, s, func(tx *Tx) { w.put(t, tx) })
+	return s, w
+}
+
+func TestDuplicateAndFork(t *testing.T) {
+	s, w := filled(t)
+	doUpdate(t, s, func(tx *Tx) {
+		op := w.Ops[0]
+		op.Seq, op.Received, op.State = 0, 99, 3
+		dup, err := tx.AppendOp(&op)
+		must(t, err)
+		same(t, dup, true)
+		same(t, op.Seq, w.Ops[0].Seq)
+		fork := w.Ops[0]
+		fork.ID[0] ^= 1
+		if _, err := tx.AppendOp(&fork); !errors.Is(err, ErrFork) {
+			t.Error(err)
+		}
+		elsewhere := w.Ops[0]
+		elsewhere.Conversation = w.Conversations[1].ID
+		dup, err = tx.AppendOp(&elsewhere)
+		must(t, err)
+		same(t, dup, false)
+		for _, op := range []Op{{AuthorSeq: 1 << 63}, {Lamport: 1 << 63}} {
+			op.Conversation = w.Conversations[0].ID
+			if _, err := tx.AppendOp(&op); err == nil {
+				t.Error("out of range, and taken")
+			}
+		}
+		must(t, tx.change("DELETE FROM ops WHERE seq = "+itoa(elsewhere.Seq)).execOne())
+	})
+	checkWorld(t, s, w)
+}
+
+func itoa(n int64) string { return string(appendInt(nil, n)) }
+
+func appendInt(b []byte, n int64) []byte {
+	if n >= 10 {
+		b = appendInt(b, n/10)
+	}
+	return append(b, byte('0'+n%10))
+}
+
+// The display order is (lamport, author, id), whatever the order of arrival, and
+// pages of any size join without a gap or a repetition.
+func TestLogInDisplayOrder(t *testing.T) {
+	s, _ := filled(t)
+	c := Conversation{Key: [32]byte{77}}
+	random := rand.New(seeded("log"))
+	var want []Op
+	doUpdate(t, s, func(tx *Tx) {
+		must(t, tx.PutConversation(&c))
+		for i := range uint64(200) {
+			op := Op{Conversation: c.ID, AuthorSeq: i, Lamport: random.Uint64N(20), Body: []byte{byte(i)}}
+			op.Author[0] = byte(random.UintN(5) * 60) // beyond 127, too: bytes have no sign
+			binary.BigEndian.PutUint64(op.ID[:], random.Uint64())
+			_, err := tx.AppendOp(&op)
+			must(t, err)
+			want = append(want, op)
+		}
+	})
+	slices.SortFunc(want, func(a, b Op) int {
+		return cmp.Or(cmp.Compare(a.Lamport, b.Lamport), a.Author.Compare(b.Author), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	for _, page := range []int{1, 7, 200, 1000} {
+		var got []Op
+		doView(t, s, func(tx *Tx) {
+			for before := (*Position)(nil); ; {
+				ops, err := tx.Log(c.ID, before, page)
+				must(t, err)
+				if len(ops) == 0 {
+					return
+				}
+				got = append(slices.Clone(ops), got...)
+				position := ops[0].Position()
+				before = &position
+			}
+		})
+		same(t, got, want)
+	}
+	doView(t, s, func(tx *Tx) {
+		for _, limit := range []int{0, -1} {
+			ops, err := tx.Log(c.ID, nil, limit)
+			must(t, err)
+			same(t, len(ops), 0)
+		}
+		ops, err := tx.Log(c.ID, &Position{Lamport: 1<<64 - 1}, 500)
+		must(t, err)
+		same(t, len(ops), 200)
+	})
+}
+
+func TestOpsByPrefix(t *testing.T) {
+	s, w := filled(t)
+	ids := [][32]byte{{0xff, 0xff, 1}, {0xff, 0xff, 2}, {0xff, 0}, {0x7f}, {0x80}, {9, 9, 9, 9, 9, 9, 9, 9, 1}, {9, 9, 9, 9, 9, 9, 9, 9, 2}}
+	var ops []Op
+	doUpdate(t, s, func(tx *Tx) {
+		for i, id := range ids {
+			op := Op{Conversation: w.Conversations[1].ID, AuthorSeq: uint64(i), ID: id, Body: []byte{1}}
+			_, err := tx.AppendOp(&op)
+			must(t, err)
+			ops = append(ops, op)
+		}
+	})
+	doView(t, s, func(tx *Tx) {
+		for _, c := range []struct {
+			prefix []byte
+			want   []Op
+		}{
+			{[]byte{0xff}, ops[:3]},
+			{[]byte{0xff, 0xff}, ops[:2]},
+			{[]byte{0xff, 0xff, 2}, ops[1:2]},
+			{[]byte{0x7f}, ops[3:4]},
+			{[]byte{0x80}, ops[4:5]},
+			{[]byte{9, 9, 9, 9, 9, 9, 9, 9}, ops[5:7]},
+			{[]byte{9, 9, 9, 9, 9, 9, 9, 9, 2}, ops[6:7]},
+			{ids[6][:], ops[6:7]},
+			{[]byte{1}, nil},
+			{nil, nil},
+			{make([]byte, 33), nil},
+		} {
+			got, err := tx.OpsByPrefix(c.prefix, 10)
+			must(t, err)
+			same(t, got, c.want)
+		}
+		got, err := tx.OpsByPrefix([]byte{0xff}, 2)
+		must(t, err)
+		same(t, len(got), 2)
+	})
+}
+
+// A change of state does not write a long body again.
+func TestChangeOfStateIsSmall(t *testing.T) {
+	s, w := filled(t)
+	doUpdate(t, s, func(tx *Tx) { must(t, tx.SetOpState(w.Ops[1].Seq, 6)) })
+	for state := range uint8(6) {
+		must(t, s.Scrub())
+		doUpdate(t, s, func(tx *Tx) { must(t, tx.SetOpState(w.Ops[1].Seq, state)) })
+		fi, err := os.Stat(inHome(s.home, databaseName+"-wal"))
+		must(t, err)
+		if fi.Size() > 3*4096 { // two pages and what frames them
+			t.Errorf("state %d costs %d bytes for a body of %d", state, fi.Size(), len(w.Ops[1].Body))
+		}
+	}
+}
+
+func TestSkippedKeys(t *testing.T) {
+	s, w := filled(t)
+	key := func(pair int64, session byte, n int) SkippedKey {
+		k := SkippedKey{Pair: pair, Session: [8]byte{session}, N: uint32(n), Until: int64(n)}
+		binary.BigEndian.PutUint64(k.Tag[8:], uint64(n)) // the same first 8 bytes throughout
+		k.Tag[0], k.Key[0] = session, byte(n)
+		return k
+	}
+	var many []SkippedKey
+	for n := range skippedSessionMax {
+		many = append(many, key(w.Pairs[0].ID, 1, n))
+	}
+	other := key(w.Pairs[0].ID, 2, 1)
+	doUpdate(t, s, func(tx *Tx) {
+		must(t, tx.AddSkipped(append(many, other)))
+		must(t, tx.AddSkipped(nil))
+	})
+	count := func() (n int64) {
+		t.Helper()
+		doView(t, s, func(tx *Tx) {
+			must(t, tx.query("SELECT count(*) FROM skipped").each(func(r *row) { n = r.int(0) }))
+		})
+		return n
+	}
+	all := int64(skippedSessionMax + 1 + len(w.Skipped))
+	same(t, count(), all)
+	find := func(k SkippedKey, want bool) {
+		t.Helper()
+		doView(t, s, func(tx *Tx) {
+			got, err := tx.Skipped(k.Tag)
+			must(t, err)
+			if (got != nil) != want || want && *got != k {
+				t.Errorf("key %d of session %d: found %v", k.N, k.Session[0], got != nil)
+			}
+		})
+	}
+	find(many[0], true)
+	find(many[1999], true)
+	newest := key(w.Pairs[0].ID, 1, skippedSessionMax)
+	doUpdate(t, s, func(tx *Tx) { must(t, tx.AddSkipped([]SkippedKey{newest})) })
+	same(t, count(), all)
+	find(newest, true)
+	find(many[0], false) // the oldest went
+	find(many[1], true)
+	find(other, true)
+	doUpdate(t, s, func(tx *Tx) {
+		must(t, tx.DeleteSkipped(newest.Tag))
+		must(t, tx.DeleteSkipped(newest.Tag))
+		n, err := tx.ExpireSkipped(100)
+		must(t, err)
+		same(t, n, 99+1) // 1 to 99, and the other session's
+	})
+	find(many[99], false)
+	find(many[100], true)
+	find(w.Skipped[0], true)
+	same(t, count(), all-1-100)
+}
+
+func TestDeliveries(t *testing.T) {
+	s, w := filled(t)
+	pair, op := w.Pairs[1].ID, w.Ops[1].Seq
+	blob1, blob2 := w.OutBlobs[0].ID, w.OutBlobs[1].ID
+	ds := make([]Delivery, 6)
+	ids := make([]int64, len(ds))
+	doUpdate(t, s, func(tx *Tx) {
+		for i := range ds {
+			ds[i] = Delivery{Op: op, Pair: pair, State: stateQueued, Time: int64(i)}
+			must(t, tx.PutDelivery(&ds[i]))
+			ids[i] = ds[i].ID
+		}
+	})
+	check := func(name string, got []Delivery, err error, want ...int) {
+		t.Helper()
+		must(t, err)
+		var wanted []Delivery
+		for _, i := range want {
+			wanted = append(wanted, ds[i])
+		}
+		if len(got) != len(want) {
+			t.Errorf("%s: %d of %d", name, len(got), len(want))
+		}
+		same(t, got, wanted)
+	}
+	counts := func(tx *Tx, wantQueued, wantHeld int) {
+		t.Helper()
+		queued, held, err := tx.PendingCount()
+		must(t, err)
+		same(t, [2]int{queued, held}, [2]int{wantQueued, wantHeld})
+	}
+	doUpdate(t, s, func(tx *Tx) {
+		counts(tx, 1+6, 0)
+		got, err := tx.Deliveries(pair, true, 4)
+		check("unsealed", got, err, 0, 1, 2, 3)
+		must(t, tx.SealDeliveries(ids[:3], blob1))
+		must(t, tx.SealDeliveries(ids[3:4], blob2))
+		for i := range 4 {
+			ds[i].Blob = blob1
+		}
+		ds[3].Blob = blob2
+		got, err = tx.Deliveries(pair, true, 10)
+		check("unsealed", got, err, 4, 5)
+		got, err = tx.Deliveries(pair, false, 10)
+		check("pending", got, err, 0, 1, 2, 3, 4, 5)
+		got, err = tx.DeliveriesIn(blob2)
+		check("in", got, err, 3)
+		got, err = tx.DeliveriesOf(op)
+		check("of", got, err, 0, 1, 2, 3, 4, 5)
+
+		for i, state := range []uint8{stateQueued, stateHeld, 3, 4, 5, 6} {
+			must(t, tx.SetDelivery(ids[i], state, "why"))
+			ds[i].State, ds[i].Reason = state, "why"
+		}
+		counts(tx, 1+1, 1)
+		got, err = tx.Deliveries(pair, false, 10)
+		check("pending", got, err, 0, 1)
+		got, err = tx.Deliveries(w.Pairs[0].ID, false, 10)
+		must(t, err)
+		same(t, got, w.Deliveries[:1])
+		got, err = tx.DeliveriesOf(op)
+		check("of", got, err, 0, 1, 2, 3, 4, 5)
+
+		// What rests unsealed again is still found by the blob it was in.
+		must(t, tx.SealDeliveries(ids[1:2], 0))
+		ds[1].Blob = 0
+		got, err = tx.Deliveries(pair, true, 10)
+		check("unsealed again", got, err, 1)
+		must(t, tx.SealDeliveries(ids[1:2], blob2))
+		ds[1].Blob = blob2
+		got, err = tx.DeliveriesIn(blob2)
+		check("in the new one", got, err, 1, 3)
+		got, err = tx.DeliveriesIn(blob1)
+		must(t, err)
+		same(t, got, append(slices.Clone(w.Deliveries), ds[0], ds[1], ds[2]))
+	})
+}
+
+func TestOutBlobs(t *testing.T) {
+	s, w := filled(t)
+	pair := w.Pairs[1].ID
+	session := [8]byte{0x80, 1}
+	blobs := make([]OutBlob, 5)
+	doUpdate(t, s, func(tx *Tx) {
+		for i := range blobs {
+			blobs[i] = OutBlob{Pair: pair, Session: session, Chain: 2, N: uint32(10 - i), Bytes: []byte{byte(i)}, ExpiryDay: uint16(100 + i), Delete: [16]byte{1}}
+			must(t, tx.PutOutBlob(&blobs[i]))
+		}
+	})
+	find := func(tx *Tx, first, last uint32, want ...int) {
+		t.Helper()
+		got, err := tx.FindOutBlobs(pair, session, false, 2, first, last)
+		must(t, err)
+		var wanted []OutBlob
+		for _, i := range want {
+			b := blobs[i]
+			b.Bytes = nil
+			wanted = append(wanted, b)
+		}
+		same(t, got, wanted)
+	}
+	doUpdate(t, s, func(tx *Tx) {
+		got, err := tx.OutBlobs(pair, 0, 10)
+		must(t, err)
+		same(t, got, blobs)
+		got, err = tx.OutBlobs(pair, blobs[1].ID, 2)
+		must(t, err)
+		same(t, got, blobs[2:4])
+		find(tx, 0, 1<<32-1, 4, 3, 2, 1, 0)
+		find(tx, 7, 9, 3, 2, 1)
+		find(tx, 11, 20)
+		for _, c := range []struct {
+			session [8]byte
+			start   bool
+			chain   uint32
+		}{{[8]byte{}, false, 2}, {session, true, 2}, {session, false, 3}} {
+			got, err := tx.FindOutBlobs(pair, c.session, c.start, c.chain, 0, 1<<32-1)
+			must(t, err)
+			same(t, len(got), 0)
+		}
+
+		// One that awaits a receipt is found without its bytes, one that does not is not.
+		d := Delivery{Op: w.Ops[0].Seq, Pair: pair, Blob: blobs[0].ID, State: stateQueued}
+		must(t, tx.PutDelivery(&d))
+		must(t, tx.SealDeliveries([]int64{d.ID}, 0))
+		must(t, tx.DropOutBlob(blobs[0].ID))
+		must(t, tx.DropOutBlob(blobs[1].ID))
+		blobs[0].Bytes, blobs[1].Bytes = nil, nil
+		got, err = tx.OutBlobs(pair, 0, 10)
+		must(t, err)
+		same(t, got, blobs[2:])
+		find(tx, 0, 20, 4, 3, 2, 0)
+		must(t, tx.SetDelivery(d.ID, 3, ""))
+		must(t, tx.DropOutBlob(blobs[0].ID))
+		find(tx, 0, 20, 4, 3, 2)
+		for i := range 2 {
+			b, err := tx.OutBlob(blobs[i].ID)
+			must(t, err)
+			same(t, *b, blobs[i]) // row and Delete stay
+		}
+
+		n, err := tx.ExpireOutBlobs(103)
+		must(t, err)
+		same(t, n, 3+1) // one of the world's expired on day 0
+		find(tx, 0, 20, 4, 3)
+		if _, err := tx.OutBlob(blobs[0].ID); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+		ds, err := tx.DeliveriesIn(blobs[0].ID)
+		must(t, err)
+		same(t, len(ds), 0)
+		ds, err = tx.DeliveriesOf(w.Ops[0].Seq)
+		must(t, err)
+		same(t, len(ds), 3)
+	})
+}
+
+func TestEventsInPages(t *testing.T) {
+	s, w := filled(t)
+	doView(t, s, func(tx *Tx) {
+		first, err := tx.Events(0, 1)
+		must(t, err)
+		same(t, first, w.Events[:1])
+		rest, err := tx.Events(first[0].Cursor, 10)
+		must(t, err)
+		same(t, rest, w.Events[1:])
+		none, err := tx.Events(rest[0].Cursor, 10)
+		must(t, err)
+		same(t, len(none), 0)
+		cursor, err := tx.LastCursor()
+		must(t, err)
+		same(t, cursor, rest[0].Cursor)
+	})
+}
