@@ -179,10 +179,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"SSS", "535353", "83 83", "83,83", "U1NT", "0x53,", `\x53`,
 		fmt.Sprintf("%x", dev.SignKey()[:8]), fmt.Sprintf("%v", []byte(dev.SignKey()[:4])),
 	}
-	type holder struct {
-		Exported any
-		hidden   any
-	}
+	type holder struct{ Exported any }
 	secrets := map[string]any{
 		"device seed": DeviceSeed(s64), "open seed": OpenSeed(s64), "root seed": RootSeed(s32), "agree": AgreeSecret(s32), "day": DaySecret(s32),
 		"device": dev, "open profile": open, "root": root, "discovery key": key, "pointer to key": &key,
