@@ -18,18 +18,18 @@ const (
 	keyDays        = 60   // life of skipped keys, prekeys, losing sessions, seen starts
 	startsPerDay   = 8    // starts of one device to another with one expiry day
 	oneTimeMax     = 3    // one-time pairs in a bundle
-	headsMax       = 64   // heads of an account that a bundle names
+	headsMax       = 16   // heads of an account that a bundle names
 )
 
 // Ours, not the protocol's.
 const (
 	bundleDays      = 7       // a bundle is replaced after a week
 	bundleYears     = 1       // and not to be used after a year
-	bundlesMax      = 12      // of ours: nine superseded within 60 days, the newest, one on its way, one spare
-	theirBundlesMax = 16      // of theirs that a start may name
+	bundlesMax      = 11      // of ours: nine superseded within 60 days, the newest, one on its way
+	theirBundlesMax = 12      // of theirs that a start may name
 	refillPairs     = 1       // one-time pairs of a bundle that goes inside a session: starts are rare
 	recentMax       = 32      // ranges of opened numbers that are receipted again
-	sessionsMax     = 6       // the one we send on, and losers; more only an attack makes
+	sessionsMax     = 5       // the one we send on, and losers; more only an attack makes
 	seenMax         = 64      // starts of theirs that are remembered
 	resetAheadMax   = 8       // how far a reset number may jump
 	offerAgainDays  = 1       // after which an unreceipted bundle rides again
