@@ -324,7 +324,7 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 	if _, err := io.ReadFull(rand, x.share[:]); err != nil {
 		return nil, fmt.Errorf("drawing a share: %v", err)
 	}
-	o, err := x.conclude(side{x.our, card, x.share}, side{x.their, f.Card, f.Share}, bundle, their)
+	o, err := x.conclude(now, side{x.our, card, x.share}, side{x.their, f.Card, f.Share}, bundle, their)
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +346,7 @@ func (x *Exchange) theyAnswer(now time.Time, f wire.CardFrame) ([]Action, error)
 	if err != nil {
 		return nil, err
 	}
-	o, err := x.conclude(side{x.their, f.Card, f.Share}, side{x.our, x.card, x.share}, x.bundle, their)
+	o, err := x.conclude(now, side{x.their, f.Card, f.Share}, side{x.our, x.card, x.share}, x.bundle, their)
 	if err != nil {
 		return nil, err
 	}

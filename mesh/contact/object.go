@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/session"
@@ -79,7 +80,7 @@ type side struct {
 
 // conclude makes the object of an exchange between asker and asked, and keeps its
 // transcript.
-func (x *Exchange) conclude(asker, asked side, bundle *session.BundleSecrets, their Party) (*Object, error) {
+func (x *Exchange) conclude(now time.Time, asker, asked side, bundle *session.BundleSecrets, their Party) (*Object, error) {
 	our := asker.card
 	if asker.profile != x.our {
 		our = asked.card
@@ -90,8 +91,37 @@ func (x *Exchange) conclude(asker, asked side, bundle *session.BundleSecrets, th
 		return nil, fmt.Errorf("our contact card: %w", err)
 	}
 	o.Transcript, o.Secret = agree(asker, asked)
+	if err := o.try(x.ours.Device, now); err != nil {
+		return nil, err
+	}
 	x.transcript = o.Transcript
 	return o, nil
+}
+
+// try makes sessions of a copy of the object, so that Commit brings none that the
+// session package would refuse.
+func (o *Object) try(device *identity.Device, now time.Time) error {
+	saved := o.Bundle.Save()
+	defer clear(saved)
+	bundle, err := session.LoadBundle(saved)
+	if err != nil {
+		return fmt.Errorf("our bundle: %w", err)
+	}
+	trial := *o
+	trial.Bundle = bundle
+	configs, err := trial.Pairs(device)
+	if err != nil {
+		return err
+	}
+	for _, cfg := range configs {
+		defer cfg.OurBundle.Erase()
+		pair, err := session.NewPair(cfg, now)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrCard, err)
+		}
+		pair.Erase()
+	}
+	return nil
 }
 
 // agree derives what both sides share.

@@ -34,3 +34,15 @@ func (share) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
 // MarshalText returns "[secret]".
 func (share) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Format prints where the exchange stands and nothing else.
+func (x Exchange) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "contact exchange in phase %d", x.phase) }
+
+// Format prints the other account's id and nothing else.
+func (o Object) Format(f fmt.State, _ rune) {
+	if o.Their.Account == nil {
+		fmt.Fprint(f, "no contact")
+		return
+	}
+	fmt.Fprint(f, o.Their.Account.ID())
+}
