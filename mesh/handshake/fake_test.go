@@ -35,8 +35,8 @@ type cast struct {
 
 func newCast() *cast {
 	c := &cast{
-		anna:     Statics{Device: static(1), Open: static(2)},
-		bruno:    Statics{Device: static(3), Open: static(4)},
+		anna:     Statics{Device: static(1), Open: static(2), OpenSign: [32]byte{1, 2}},
+		bruno:    Statics{Device: static(3), Open: static(4), OpenSign: [32]byte{3, 4}},
 		key:      NewLinkKey([]byte("0123456789abcdef0123456789abcdef")),
 		annaRand: seeded(5), brunoRand: seeded(6),
 	}
@@ -59,11 +59,11 @@ func (c *cast) find(e Exporter, hint [HintSize]byte) (Pair, bool) {
 // dial begins as anna.
 func (c *cast) dial(t *testing.T, mode Mode) (*Initiator, Flight) {
 	t.Helper()
-	our, pair := c.anna.Device, &c.annaSees
+	pair := &c.annaSees
 	if mode == Open {
-		our, pair = c.anna.Open, nil
+		pair = nil
 	}
-	i, flight, err := NewInitiator(mode, c.e, our, pair, c.annaRand)
+	i, flight, err := NewInitiator(mode, c.e, c.anna, pair, c.annaRand)
 	if err != nil {
 		t.Fatalf("dialling in mode %s: %v", mode, err)
 	}

@@ -43,6 +43,7 @@ type Proof struct {
 	Mode    Mode
 	Pair    uint64        // contact: the ID of the pair; otherwise 0
 	Their   [KeySize]byte // the X25519 public key they proved to hold
+	Sign    [KeySize]byte // open: the Ed25519 public key that they say goes with it; otherwise zero
 	Binding [32]byte      // Noise handshake hash; equal on both ends, covers E
 }
 

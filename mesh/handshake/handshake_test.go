@@ -35,8 +35,8 @@ func TestBothEndsProve(t *testing.T) {
 			}
 			if mode == Open {
 				want = [2]Proof{
-					{Mode: Open, Their: c.bruno.Open.Public(), Binding: theirs.Binding},
-					{Mode: Open, Their: c.anna.Open.Public(), Binding: ours.Binding},
+					{Mode: Open, Their: c.bruno.Open.Public(), Sign: c.bruno.OpenSign, Binding: theirs.Binding},
+					{Mode: Open, Their: c.anna.Open.Public(), Sign: c.anna.OpenSign, Binding: ours.Binding},
 				}
 			}
 			if got := [2]Proof{ours, theirs}; got != want {
@@ -156,7 +156,7 @@ func TestRefusedBeforeTheFirstFlight(t *testing.T) {
 		"to oneself":           {Contact, c.anna.Device, &self, ErrSelf},
 		"to a low-order key":   {Contact, c.anna.Device, &lowOrder, nil},
 	} {
-		i, flight, err := NewInitiator(test.mode, c.e, test.our, test.pair, c.annaRand)
+		i, flight, err := NewInitiator(test.mode, c.e, Statics{Device: test.our, Open: test.our}, test.pair, c.annaRand)
 		if err == nil || i != nil || flight != (Flight{}) || (test.want != nil && err != test.want) {
 			t.Errorf("%s: error %v, want %v, and nothing else", name, err, test.want)
 		}
@@ -166,7 +166,7 @@ func TestRefusedBeforeTheFirstFlight(t *testing.T) {
 func TestRandomnessFails(t *testing.T) {
 	c := newCast()
 	for _, mode := range builtModes {
-		if _, _, err := NewInitiator(mode, c.e, c.anna.Device, &c.annaSees, strings.NewReader("short")); err == nil {
+		if _, _, err := NewInitiator(mode, c.e, c.anna, &c.annaSees, strings.NewReader("short")); err == nil {
 			t.Errorf("%s: dialled without randomness", mode)
 		}
 		_, first := c.dial(t, mode)
@@ -188,18 +188,19 @@ func TestPayloads(t *testing.T) {
 		payload []byte
 		want    error
 	}{
-		"ours":                 {appendPayload(nil, 40), nil},
+		"ours":                 {appendPayload(nil, 40, nil), nil},
 		"unknown key":          {build(1, 3, 0xa1, 0x05, 0x07), nil},
 		"unknown critical key": {build(1, 5, 0xa1, 0x19, 0x80, 0x00, 0x07), wire.ErrNewer},
 		"later version":        {build(2, 1, 0xa0), wire.ErrNewer},
 		"not a map":            {build(1, 1, 0x80), wire.ErrMalformed},
+		"key of a wrong size":  {build(1, 4, 0xa1, 0x01, 0x41, 0x07), wire.ErrMalformed},
 		"two maps":             {build(1, 2, 0xa0, 0xa0), wire.ErrMalformed},
 		"no map":               {build(1, 0), wire.ErrMalformed},
 		"map past the end":     {build(1, 400, 0xa0), wire.ErrMalformed},
 		"dirty padding":        {dirty, wire.ErrMalformed},
 		"too short":            {[]byte{1, 0}, wire.ErrMalformed},
 	} {
-		if err := checkPayload(test.payload); !errors.Is(err, test.want) || (test.want == nil) != (err == nil) {
+		if _, err := parsePayload(test.payload); !errors.Is(err, test.want) || (test.want == nil) != (err == nil) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}

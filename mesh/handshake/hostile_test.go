@@ -127,7 +127,7 @@ func TestLowOrderPoints(t *testing.T) {
 				}
 			}
 			pair := Pair{Their: [KeySize]byte(point), Key: c.key}
-			if _, _, err := NewInitiator(Contact, c.e, c.anna.Device, &pair, c.annaRand); err == nil {
+			if _, _, err := NewInitiator(Contact, c.e, c.anna, &pair, c.annaRand); err == nil {
 				t.Error("as the pair's static: dialled")
 			}
 			evil := noise.DHKey{Private: bytes.Repeat([]byte{3}, 32), Public: point}
@@ -152,7 +152,7 @@ func forgeFirst(t *testing.T, c *cast, key noise.DHKey) []byte {
 	}
 	hint := c.key.Hint(c.e)
 	first := append([]byte{byte(Contact)}, hint[:]...)
-	first, _, _, err = hs.WriteMessage(first, appendPayload(nil, FlightSize-messageOffset-2*KeySize-2*tagSize))
+	first, _, _, err = hs.WriteMessage(first, appendPayload(nil, FlightSize-messageOffset-2*KeySize-2*tagSize, nil))
 	if err != nil || len(first) != FlightSize {
 		t.Fatalf("forging %d bytes: %v", len(first), err)
 	}
@@ -336,7 +336,7 @@ func TestOpenKeyIsHeldTo(t *testing.T) {
 		"wrong": {newCast().bruno.Device.Public(), ErrRefused},
 	} {
 		c := newCast()
-		initiator, first, err := NewInitiator(Open, c.e, c.anna.Open, &Pair{Their: test.their}, c.annaRand)
+		initiator, first, err := NewInitiator(Open, c.e, c.anna, &Pair{Their: test.their}, c.annaRand)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -364,7 +364,7 @@ func TestDiallingOneself(t *testing.T) {
 	// A dialler that goes on nevertheless is dropped by the responder.
 	hs, _ := newState(Open, true, c.e, &c.anna.Open, nil, noise.DH25519, seeded(5))
 	first = Flight{0: byte(Open)}
-	if _, _, _, err := hs.WriteMessage(first[:messageOffset], appendPayload(nil, FlightSize-messageOffset-KeySize)); err != nil {
+	if _, _, _, err := hs.WriteMessage(first[:messageOffset], appendPayload(nil, FlightSize-messageOffset-KeySize, nil)); err != nil {
 		t.Fatal(err)
 	}
 	responder = c.responder(c.e)
@@ -372,11 +372,40 @@ func TestDiallingOneself(t *testing.T) {
 	if _, _, _, err := hs.ReadMessage(nil, second[:]); err != nil {
 		t.Fatal(err)
 	}
-	third, _, _, err := hs.WriteMessage(nil, appendPayload(nil, FlightSize-KeySize-2*tagSize))
+	third, _, _, err := hs.WriteMessage(nil, appendPayload(nil, FlightSize-KeySize-2*tagSize, &c.anna.OpenSign))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := responder.Finish(third); err != ErrSelf {
+		t.Errorf("the responder says %v", err)
+	}
+}
+
+// The keys behind a handle are two: an end that does not name its signing key is refused.
+func TestOpenNeedsSigningKey(t *testing.T) {
+	c := newCast()
+	c.bruno.OpenSign = [32]byte{}
+	initiator, first := c.dial(t, Open)
+	responder := c.responder(c.e)
+	second, _, err := responder.Answer(first[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := initiator.Finish(second[:]); err != ErrRefused {
+		t.Errorf("the dialler says %v", err)
+	}
+	c = newCast()
+	c.anna.OpenSign = [32]byte{}
+	initiator, first = c.dial(t, Open)
+	responder = c.responder(c.e)
+	if second, _, err = responder.Answer(first[:]); err != nil {
+		t.Fatal(err)
+	}
+	third, proof, err := initiator.Finish(second[:])
+	if err != nil || proof.Sign != c.bruno.OpenSign {
+		t.Fatalf("the dialler learnt %x, %v", proof.Sign, err)
+	}
+	if _, err := responder.Finish(third[:]); err != ErrRefused {
 		t.Errorf("the responder says %v", err)
 	}
 }
@@ -392,7 +421,7 @@ func TestKeysKeepToTheirMode(t *testing.T) {
 func FuzzAnswer(f *testing.F) {
 	c := newCast()
 	for _, mode := range builtModes {
-		i, first, err := NewInitiator(mode, c.e, c.anna.Device, &c.annaSees, c.annaRand)
+		i, first, err := NewInitiator(mode, c.e, c.anna, &c.annaSees, c.annaRand)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -416,7 +445,7 @@ func FuzzAnswer(f *testing.F) {
 
 func FuzzFinish(f *testing.F) {
 	c := newCast()
-	i, first, err := NewInitiator(Contact, c.e, c.anna.Device, &c.annaSees, c.annaRand)
+	i, first, err := NewInitiator(Contact, c.e, c.anna, &c.annaSees, c.annaRand)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -438,8 +467,8 @@ func FuzzFinish(f *testing.F) {
 }
 
 func FuzzPayload(f *testing.F) {
-	f.Add(appendPayload(nil, 40))
+	f.Add(appendPayload(nil, 40, nil))
 	f.Add([]byte{1, 0, 3, 0xa1, 5, 7, 0, 0})
 	f.Add([]byte{1, 0xff, 0xff})
-	f.Fuzz(func(_ *testing.T, b []byte) { _ = checkPayload(b) })
+	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = parsePayload(b) })
 }

@@ -14,7 +14,8 @@ import (
 // Initiator is the dialling end of one handshake. It is used once, by one goroutine.
 type Initiator struct {
 	mode  Mode
-	our   [KeySize]byte // public half of what we prove
+	our   [KeySize]byte  // public half of what we prove
+	sign  *[KeySize]byte // open: what goes with it
 	pair  Pair
 	named bool // open: pair.Their is the key that was dialled
 	noise *state
@@ -22,14 +23,19 @@ type Initiator struct {
 }
 
 // NewInitiator begins a handshake over the connection whose exporter is e and returns
-// flight 1. our is the device key in contact mode and the open profile's key in open
-// mode. Contact mode needs pair; in open mode pair may be nil, or name in Their the one
+// flight 1. Of ours the device key is proven in contact mode and the open profile's in
+// open mode. Contact mode needs pair; in open mode pair may be nil, or name in Their the one
 // key that is acceptable. It fails with ErrMode, ErrSelf, or when rand does.
 // spec: 03-links#flight-1
-func NewInitiator(mode Mode, e Exporter, our Static, pair *Pair, rand io.Reader) (*Initiator, Flight, error) {
+func NewInitiator(mode Mode, e Exporter, ours Statics, pair *Pair, rand io.Reader) (*Initiator, Flight, error) {
 	var flight Flight
 	if mode != Contact && mode != Open {
 		return nil, flight, ErrMode
+	}
+	defer ours.Erase()
+	our := &ours.Device
+	if mode == Open {
+		our = &ours.Open
 	}
 	if our.IsZero() {
 		return nil, flight, errors.New("our static key is missing")
@@ -38,6 +44,9 @@ func NewInitiator(mode Mode, e Exporter, our Static, pair *Pair, rand io.Reader)
 		return nil, flight, errors.New("a contact link needs its pair")
 	}
 	i := &Initiator{mode: mode, our: our.Public(), step: stepWaiting}
+	if mode == Open {
+		i.sign = &ours.OpenSign
+	}
 	if pair != nil {
 		i.pair, i.named = *pair, true
 		if pair.Their == i.our {
@@ -45,7 +54,7 @@ func NewInitiator(mode Mode, e Exporter, our Static, pair *Pair, rand io.Reader)
 		}
 	}
 	var err error
-	i.noise, err = newState(mode, true, e, &our, &i.pair, noise.DH25519, rand)
+	i.noise, err = newState(mode, true, e, our, &i.pair, noise.DH25519, rand)
 	if err != nil {
 		return nil, flight, err
 	}
@@ -66,7 +75,7 @@ func (i *Initiator) writeFirst(flight *Flight, e Exporter, rand io.Reader) error
 	} else if _, err := io.ReadFull(rand, flight[1:messageOffset]); err != nil {
 		return err
 	}
-	_, _, _, err := i.noise.WriteMessage(flight[:messageOffset], appendPayload(nil, size))
+	_, _, _, err := i.noise.WriteMessage(flight[:messageOffset], appendPayload(nil, size, nil))
 	return err
 }
 
@@ -88,12 +97,14 @@ func (i *Initiator) Finish(flight2 []byte) (Flight, Proof, error) {
 	if err != nil {
 		return flight, Proof{}, ErrRefused
 	}
-	if err := checkPayload(payload); errors.Is(err, wire.ErrNewer) {
+	said, err := parsePayload(payload)
+	if errors.Is(err, wire.ErrNewer) {
 		return flight, Proof{}, err
-	} else if err != nil {
-		return flight, Proof{}, ErrRefused
 	}
 	proof := Proof{Mode: i.mode, Pair: i.pair.ID, Their: [KeySize]byte(i.noise.PeerStatic())}
+	if err != nil || !proof.vouch(said) {
+		return flight, Proof{}, ErrRefused
+	}
 	if proof.Their == i.our {
 		return flight, Proof{}, ErrSelf
 	}
@@ -107,12 +118,22 @@ func (i *Initiator) Finish(flight2 []byte) (Flight, Proof, error) {
 	return flight, proof, nil
 }
 
+// vouch takes the signing key that the far end says goes with the key it proved: one
+// there must be in open mode, and none otherwise.
+// spec: 03-links#payload
+func (p *Proof) vouch(said payloadMap) bool {
+	if said.Sign != nil {
+		p.Sign = *said.Sign
+	}
+	return (p.Mode == Open) == (p.Sign != [KeySize]byte{})
+}
+
 func (i *Initiator) writeLast(flight *Flight, send *noise.CipherState) error {
 	var err error
 	if i.mode == Contact {
-		_, err = send.Encrypt(flight[:0], nil, appendPayload(nil, FlightSize-tagSize))
+		_, err = send.Encrypt(flight[:0], nil, appendPayload(nil, FlightSize-tagSize, nil))
 	} else {
-		_, _, _, err = i.noise.WriteMessage(flight[:0], appendPayload(nil, FlightSize-KeySize-2*tagSize))
+		_, _, _, err = i.noise.WriteMessage(flight[:0], appendPayload(nil, FlightSize-KeySize-2*tagSize, i.sign))
 	}
 	return err
 }

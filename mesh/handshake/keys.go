@@ -45,11 +45,13 @@ func (Static) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // redacted is what every secret of this package prints as.
 const redacted = "(secret)"
 
-// Statics are the private keys that a node answers with. Open is zero while the node
-// shows no open profile; open-mode dials then get a decoy.
+// Statics are the private keys that a node proves itself with. Open is zero while the
+// node shows no open profile; open-mode dials then get a decoy. OpenSign is the open
+// profile's Ed25519 public key, which goes with Open.
 type Statics struct {
-	Device Static
-	Open   Static
+	Device   Static
+	Open     Static
+	OpenSign [KeySize]byte
 }
 
 // Erase overwrites both keys.

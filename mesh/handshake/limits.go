@@ -10,8 +10,7 @@ const (
 	KeySize = 32
 
 	payloadVersion = 1
-	payloadHeader  = 3 // version byte and the two length bytes of the map
-	emptyMap       = 0xa0
+	payloadHeader  = 3  // version byte and the two length bytes of the map
 	tagSize        = 16 // ChaCha20-Poly1305
 	messageOffset  = 1 + HintSize
 )

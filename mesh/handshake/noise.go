@@ -94,38 +94,47 @@ func (s *state) erase() {
 
 func (s *state) binding() [32]byte { return [32]byte(s.ChannelBinding()) }
 
-// appendPayload appends a payload of size bytes: version, length of the map, the empty
-// map, zeros.
+// payloadMap is what a payload says. Unknown keys are ignored, unknown keys from 0x8000
+// up refuse the handshake.
+type payloadMap struct {
+	// Sign is the Ed25519 key of the sender's open profile: in open mode, beside the
+	// sender's static key, it completes the keys behind the handle.
+	Sign *[KeySize]byte `cbor:"1,keyasint,omitempty"`
+}
+
+// appendPayload appends a payload of size bytes: version, length of the map, the map,
+// zeros. sign is nil where the payload says nothing.
 // spec: 03-links#payload
-func appendPayload(b []byte, size int) []byte {
+func appendPayload(b []byte, size int, sign *[KeySize]byte) []byte {
+	said, err := wire.Marshal(payloadMap{Sign: sign})
+	if err != nil {
+		panic("handshake: encoding a payload: " + err.Error())
+	}
 	payload := make([]byte, size)
 	payload[0] = payloadVersion
-	binary.BigEndian.PutUint16(payload[1:], 1)
-	payload[payloadHeader] = emptyMap
+	binary.BigEndian.PutUint16(payload[1:], uint16(len(said)))
+	copy(payload[payloadHeader:], said)
 	return append(b, payload...)
 }
 
-// reserved is the map of a payload: no key is defined yet. Unknown keys are ignored,
-// unknown keys from 0x8000 up refuse the handshake.
-type reserved struct{}
-
-// checkPayload accepts what appendPayload makes and what later versions may add.
-func checkPayload(b []byte) error {
+// parsePayload reads what appendPayload makes and what later versions may add.
+func parsePayload(b []byte) (payloadMap, error) {
+	var said payloadMap
 	if len(b) < payloadHeader {
-		return wire.ErrMalformed
+		return said, wire.ErrMalformed
 	}
 	if b[0] != payloadVersion {
-		return wire.ErrNewer
+		return said, wire.ErrNewer
 	}
 	n := int(binary.BigEndian.Uint16(b[1:]))
 	rest := b[payloadHeader:]
 	if n > len(rest) {
-		return wire.ErrMalformed
+		return said, wire.ErrMalformed
 	}
 	for _, c := range rest[n:] {
 		if c != 0 {
-			return wire.ErrMalformed
+			return said, wire.ErrMalformed
 		}
 	}
-	return wire.Unmarshal(rest[:n], &reserved{})
+	return said, wire.Unmarshal(rest[:n], &said)
 }

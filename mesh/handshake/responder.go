@@ -98,10 +98,14 @@ func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Fligh
 		return false
 	}
 	payload, _, _, err := r.noise.ReadMessage(nil, message)
-	if err != nil || checkPayload(payload) != nil {
+	if err != nil {
+		return false
+	}
+	if _, err := parsePayload(payload); err != nil {
 		return false
 	}
 	r.proof = Proof{Mode: mode}
+	var sign *[KeySize]byte
 	size := FlightSize - KeySize - tagSize
 	if mode == Contact {
 		r.proof.Pair, r.proof.Their = pair.ID, pair.Their
@@ -110,8 +114,9 @@ func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Fligh
 		}
 	} else {
 		size -= KeySize + tagSize
+		sign = &r.statics.OpenSign
 	}
-	_, recv, _, err := r.noise.WriteMessage(flight2[:0], appendPayload(nil, size))
+	_, recv, _, err := r.noise.WriteMessage(flight2[:0], appendPayload(nil, size, sign))
 	r.recv = recv
 	return err == nil
 }
@@ -139,8 +144,12 @@ func (r *Responder) Finish(flight3 []byte) (Proof, error) {
 	if err != nil {
 		return Proof{}, ErrRefused
 	}
-	if err := checkPayload(payload); err != nil {
+	said, err := parsePayload(payload)
+	if err != nil {
 		return Proof{}, errors.Join(ErrRefused, err)
+	}
+	if !r.proof.vouch(said) {
+		return Proof{}, ErrRefused
 	}
 	if r.proof.Their == r.our {
 		return Proof{}, ErrSelf

@@ -116,11 +116,11 @@ func (l *Link) readContactStreams() {
 		c := newContactStream(l, stream)
 		_ = stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
 		kind, err := c.in.ReadByte()
-		if err == nil && wire.StreamKind(kind) != wire.StreamContact || malformed(err) {
+		if err == nil && wire.StreamKind(kind) != wire.StreamContact && !laterKind(kind) || malformed(err) {
 			l.bad("stream kind")
 			return
 		}
-		if err != nil { // given up before it began
+		if err != nil || laterKind(kind) { // given up before it began, or not for us
 			stream.CancelRead(quic.StreamErrorCode(ReasonDeadline))
 			stream.CancelWrite(quic.StreamErrorCode(ReasonDeadline))
 			continue

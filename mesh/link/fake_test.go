@@ -89,7 +89,7 @@ func newEnd(t testing.TB) *end {
 func newEndOn(t testing.TB, pc net.PacketConn) *end {
 	t.Helper()
 	n := &end{
-		ring: &ring{statics: handshake.Statics{Device: newStatic(t), Open: newStatic(t)}},
+		ring: &ring{statics: handshake.Statics{Device: newStatic(t), Open: newStatic(t), OpenSign: [32]byte{1}}},
 		at:   endpointOf(pc.LocalAddr()),
 		log:  &bytes.Buffer{},
 	}
@@ -250,7 +250,7 @@ func (s *stranger) contact(conn *quic.Conn, r *ring) *quic.Stream {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	initiator, first, err := handshake.NewInitiator(handshake.Contact, e, r.statics.Device, &r.pairs[0], rand.Reader)
+	initiator, first, err := handshake.NewInitiator(handshake.Contact, e, r.statics, &r.pairs[0], rand.Reader)
 	if err != nil {
 		s.t.Fatal(err)
 	}

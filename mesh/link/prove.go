@@ -103,15 +103,14 @@ func (t *Transport) prove(ctx context.Context, conn *quic.Conn, to *Target) (*at
 	}
 	statics := t.keyring.Statics()
 	defer statics.Erase()
-	our, pair := statics.Device, to.Pair
+	pair := to.Pair
 	if to.Mode == handshake.Open {
-		our, pair = statics.Open, nil
+		pair = nil
 		if to.OpenKey != nil {
 			pair = &handshake.Pair{Their: *to.OpenKey}
 		}
 	}
-	defer our.Erase()
-	initiator, first, err := handshake.NewInitiator(to.Mode, e, our, pair, t.rand)
+	initiator, first, err := handshake.NewInitiator(to.Mode, e, statics, pair, t.rand)
 	if err != nil {
 		return nil, err
 	}

@@ -159,12 +159,22 @@ func (l *Link) readBlobStreams(r Receiver) {
 	}
 }
 
+// laterKind says whether a stream is of a kind that only later versions know: it is
+// reset, and the link stays. spec: 00-encoding#streams
+func laterKind(kind byte) bool {
+	return wire.StreamKind(kind) > wire.StreamContact || kind == 0
+}
+
 // readBlobs reads one batch. If the stream is cut short, what arrived whole is kept:
 // a link too slow for a batch still gets on.
 func (l *Link) readBlobs(stream *quic.ReceiveStream, r Receiver) {
 	_ = stream.SetReadDeadline(time.Now().Add(blobStreamTimeout))
 	in := bufio.NewReaderSize(stream, blobBufferSize)
 	kind, err := in.ReadByte()
+	if err == nil && laterKind(kind) {
+		stream.CancelRead(quic.StreamErrorCode(ReasonBye))
+		return
+	}
 	if err == nil && (wire.StreamKind(kind) != wire.StreamBlobs || l.proof.Mode != handshake.Contact) {
 		l.bad("stream kind")
 		return
