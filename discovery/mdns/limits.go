@@ -54,7 +54,7 @@ const (
 	// askAtLeast ends that.
 	askEvery   = 60 * time.Second
 	staleAfter = ttl / 2
-	askAtLeast = 5 * time.Minute
+	askAtLeast = 10 * time.Minute
 	// partingGap lies between the two rounds of goodbyes.
 	partingGap = 50 * time.Millisecond
 )

@@ -17,7 +17,7 @@ type loop struct {
 	f     *Finder
 	seen  func(peer.Sighting)
 	table *discovery.Table
-	lines []*line
+	lines []*line     // replaced, never changed in place
 	inbox chan parsed // written by the readers, never closed
 	bad   atomic.Uint64
 
@@ -252,7 +252,10 @@ func endpoints(n discovery.Net, f found, source netip.Addr) []discovery.Reachabl
 // spec: 02-discovery#answers
 func (r *loop) answerSoon(p parsed, now time.Time) {
 	a := r.f.current.Load()
-	if a != nil && p.asked && p.group && p.from.Port() == port && !slices.Contains(p.known, a.Instance) {
+	if a == nil || !p.group || p.from.Port() != port {
+		return
+	}
+	if p.listing || p.asked && !slices.Contains(p.known, a.Instance) {
 		r.callSoon(now)
 	}
 }
@@ -292,7 +295,7 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 // follow opens, keeps and closes lines so that they match the chosen interfaces,
 // and reports whether anything is new.
 func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed bool) {
-	old, failed := r.lines, make(map[string]bool)
+	old, failed := slices.Clone(r.lines), make(map[string]bool) // Health reads r.lines
 	var lines []*line
 	for _, n := range chosen {
 		i := slices.IndexFunc(old, func(l *line) bool { return l != nil && l.nic.sameLine(n) })

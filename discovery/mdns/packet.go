@@ -22,6 +22,7 @@ type packet struct {
 	gone     []string // instances that said goodbye
 	bad      int      // instances with malformed records
 	asked    bool     // somebody asks everybody for all instances
+	listing  bool     // or for all kinds of services, and does not know ours
 	known    []string // instances that the asker knows and need not hear again
 }
 
@@ -32,14 +33,18 @@ type found struct {
 	life         time.Duration
 }
 
-// mentioned reports whether a packet can concern us at all: a name's labels
-// are written out once in every packet, whatever is compressed. Foreign packets
-// thus cost one look and no memory.
+// ourLabel and listLabel are what a packet must contain to concern us: a name's
+// labels are written out once in every packet, whatever is compressed.
+var ourLabel, listLabel = []byte("\x0a_sottovoce"), []byte("\x09_services")
+
+// mentioned reports whether a packet can concern us at all. Foreign packets thus
+// cost one look and no memory.
 func mentioned(b []byte) bool {
-	label := []byte("\x0a_sottovoce")
-	for i := 12; i+len(label) <= len(b); i++ {
-		if b[i] == label[0] && bytes.EqualFold(b[i:i+len(label)], label) {
-			return true
+	for i := 12; i < len(b); i++ {
+		for _, label := range [][]byte{ourLabel, listLabel} {
+			if b[i] == label[0] && len(b)-i >= len(label) && bytes.EqualFold(b[i:i+len(label)], label) {
+				return true
+			}
 		}
 	}
 	return false
@@ -82,13 +87,17 @@ func parsePacket(b []byte) (packet, error) {
 
 func (p *packet) parseQuery(m *dns.Msg) {
 	for _, q := range m.Question {
-		if q.Qclass == dns.ClassINET && asks(q, dns.TypePTR) && strings.EqualFold(q.Name, serviceName) {
-			p.asked = true
+		if q.Qclass == dns.ClassINET && asks(q, dns.TypePTR) {
+			p.asked = p.asked || strings.EqualFold(q.Name, serviceName)
+			p.listing = p.listing || strings.EqualFold(q.Name, typesName)
 		}
 	}
 	for _, rr := range m.Answer {
 		if instance, left, ok := pointed(rr); ok && left >= ttl/2 && len(p.known) < instancesMax {
 			p.known = append(p.known, instance)
+		}
+		if ptr, ok := rr.(*dns.PTR); ok && strings.EqualFold(ptr.Hdr.Name, typesName) && strings.EqualFold(ptr.Ptr, serviceName) {
+			p.listing = false
 		}
 	}
 }

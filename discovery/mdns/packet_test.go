@@ -92,6 +92,7 @@ func TestParseResponse(t *testing.T) {
 		"foreign too": {func(m *dns.Msg) {
 			m.Answer = append(m.Answer, mustRR(t, "_ipp._tcp.local. 9 IN PTR x._ipp._tcp.local."))
 		}, 1, 0},
+		"no kind":         {func(m *dns.Msg) { m.Answer = m.Answer[:len(m.Answer)-1] }, 1, 0},
 		"later version":   {func(m *dns.Msg) { m.Answer[2].(*dns.TXT).Txt[0] = "v=2" }, 0, 0},
 		"not a response":  {func(m *dns.Msg) { m.Response = false }, 0, 0},
 		"an error":        {func(m *dns.Msg) { m.Rcode = dns.RcodeNameError }, 0, 0},
@@ -149,11 +150,19 @@ func TestParseQuery(t *testing.T) {
 	if err != nil || !p.asked || p.response || !slices.Equal(p.known, []string{sample(1).Instance}) {
 		t.Errorf("%+v, %v", p, err)
 	}
+	list := &dns.Msg{Question: []dns.Question{{Name: typesName, Qtype: dns.TypePTR, Qclass: dns.ClassINET}}}
+	if p, err := parsePacket(pack(t, list)); err != nil || !p.listing || p.asked || !mentioned(pack(t, list)) {
+		t.Errorf("a question for all kinds: %+v, %v", p, err)
+	}
+	list.Answer = []dns.RR{mustRR(t, typesName+" 9 IN PTR "+serviceName)}
+	if p, err := parsePacket(pack(t, list)); err != nil || p.listing {
+		t.Errorf("a question by one who knows our kind: %+v, %v", p, err)
+	}
 	b, err := question(77)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := parsePacket(b); err != nil || p.asked || p.id != 77 {
+	if p, err := parsePacket(b); err != nil || p.asked || p.listing || p.id != 77 {
 		t.Errorf("a question for unicast answers: %+v, %v", p, err)
 	}
 }

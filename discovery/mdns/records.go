@@ -20,9 +20,10 @@ const flush = 1 << 15
 type answer struct {
 	ptr, srv, txt dns.RR
 	addrs         []dns.RR
+	kind          dns.RR // our service in the list of all kinds
 }
 
-// newAnswer makes the records; seconds 0 is a goodbye.
+// newAnswer makes the records; a life of 0 is a goodbye.
 //
 // spec: 02-discovery#records
 func newAnswer(a *peer.Announcement, addrs []netip.Addr, life time.Duration) (answer, error) {
@@ -42,6 +43,8 @@ func newAnswer(a *peer.Announcement, addrs []netip.Addr, life time.Duration) (an
 		ptr: &dns.PTR{Hdr: header(serviceName, dns.TypePTR), Ptr: instance},
 		srv: &dns.SRV{Hdr: header(instance, dns.TypeSRV), Port: a.Port, Target: host},
 		txt: &dns.TXT{Hdr: header(instance, dns.TypeTXT), Txt: txt},
+
+		kind: &dns.PTR{Hdr: header(typesName, dns.TypePTR), Ptr: serviceName},
 	}
 	for _, addr := range addrs {
 		if addr.Is4() {
@@ -55,7 +58,8 @@ func newAnswer(a *peer.Announcement, addrs []netip.Addr, life time.Duration) (an
 
 func (a answer) all() []dns.RR { return append([]dns.RR{a.ptr, a.srv, a.txt}, a.addrs...) }
 
-// packet returns the answer as an unsolicited multicast response.
+// packet returns the answer as an unsolicited multicast response. A goodbye
+// leaves the list of kinds alone: others may still be there.
 //
 // spec: 02-discovery#announcing
 func (a answer) packet() ([]byte, error) {
@@ -63,6 +67,9 @@ func (a answer) packet() ([]byte, error) {
 		rr.Header().Class |= flush
 	}
 	m := dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true, Answer: a.all()}
+	if a.kind.Header().Ttl > 0 {
+		m.Answer = append(m.Answer, a.kind)
+	}
 	return m.Pack()
 }
 

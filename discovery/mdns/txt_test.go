@@ -40,9 +40,9 @@ func TestVectors(t *testing.T) {
 	for i, a := range []*peer.Announcement{sample(1), hidden, longest} {
 		fmt.Fprintf(&got, "# announcement %d\n", i+1)
 		for _, s := range txtOf(t, a) {
-			fmt.Fprintf(&got, "txt %s\n", s)
+			fmt.Fprintf(&got, "txt = %s\n", s)
 		}
-		fmt.Fprintf(&got, "packet %s\n", hex.EncodeToString(response(t, a)))
+		fmt.Fprintf(&got, "packet = %s\n", hex.EncodeToString(response(t, a)))
 	}
 	file := filepath.Join("testdata", "announcement.txt")
 	if *update {

@@ -28,12 +28,8 @@ func (z *zone) Records(q dns.Question) []dns.RR {
 		return nil
 	}
 	name := strings.ToLower(q.Name)
-	if name == typesName && asks(q, dns.TypePTR) {
-		header := dns.RR_Header{Name: typesName, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())}
-		return []dns.RR{&dns.PTR{Hdr: header, Ptr: serviceName}}
-	}
 	instance, host := a.Instance+"."+serviceName, a.Host+"."+domain
-	if name != serviceName && name != instance && name != host {
+	if name != serviceName && name != instance && name != host && name != typesName {
 		return nil // a foreign question must not cost a look at the interface
 	}
 	made, err := newAnswer(a, z.addrs(), ttl)
@@ -41,6 +37,8 @@ func (z *zone) Records(q dns.Question) []dns.RR {
 		return nil // Announce has refused such an announcement
 	}
 	switch {
+	case name == typesName && asks(q, dns.TypePTR):
+		return []dns.RR{made.kind}
 	case name == serviceName && asks(q, dns.TypePTR):
 		return made.all()
 	case name == instance && asks(q, dns.TypeSRV):
