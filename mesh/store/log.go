@@ -9,7 +9,7 @@ import (
 
 // Position is a place in the display order of a conversation.
 //
-// spec: 06-conversations#display-order
+// spec: 06-conversations#order
 type Position struct {
 	Lamport uint64
 	Author  peer.ID

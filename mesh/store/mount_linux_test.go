@@ -47,57 +47,67 @@ func fillDisk(t *testing.T, dir string, leave int64) (free func()) {
 	return func() { must(t, os.Remove(f.Name())) }
 }
 
+// growing is a conversation that gets three ops a commit.
+type growing struct {
+	t         *testing.T
+	s         *Store
+	c         Conversation
+	committed uint64
+}
+
+func (g *growing) add() error {
+	err := g.s.Update(func(tx *Tx) error {
+		for i := range uint64(3) {
+			seq := g.committed + i + 1
+			if _, err := tx.AppendOp(&Op{Conversation: g.c.ID, AuthorSeq: seq, Lamport: seq, Body: make([]byte, 20000)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		g.committed += 3
+	}
+	return err
+}
+
+// check wants exactly what was committed.
+func (g *growing) check() {
+	g.t.Helper()
+	doView(g.t, g.s, func(tx *Tx) {
+		ops, err := tx.Log(g.c.ID, nil, rowsMax)
+		must(g.t, err)
+		same(g.t, uint64(len(ops)), g.committed)
+	})
+}
+
 // On a full disk nothing that was acknowledged is lost, nothing is half there,
 // reading goes on, and with room again so does writing.
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, "size=4m")
 	home := filepath.Join(dir, "home")
 	must(t, Init(home, sampleSecrets(), rand.Reader))
-	s := openHome(t, home)
-	c := Conversation{}
-	doUpdate(t, s, func(tx *Tx) { must(t, tx.PutConversation(&c)) })
+	g := &growing{t: t, s: openHome(t, home)}
+	doUpdate(t, g.s, func(tx *Tx) { must(t, tx.PutConversation(&g.c)) })
 	free := fillDisk(t, dir, 1<<20)
-	committed := uint64(0)
-	add := func() error {
-		return s.Update(func(tx *Tx) error {
-			for i := range uint64(3) {
-				seq := committed + i + 1
-				if _, err := tx.AppendOp(&Op{Conversation: c.ID, AuthorSeq: seq, Lamport: seq, Body: make([]byte, 20000)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	check := func() {
-		t.Helper()
-		doView(t, s, func(tx *Tx) {
-			ops, err := tx.Log(c.ID, nil, rowsMax)
-			must(t, err)
-			same(t, uint64(len(ops)), committed)
-		})
-	}
 	var err error
-	for range 1000 {
-		if err = add(); err != nil {
-			break
-		}
-		committed += 3
+	for i := 0; i < 1000 && err == nil; i++ {
+		err = g.add()
 	}
-	if !errors.Is(err, ErrFull) || committed < 3 {
-		t.Fatalf("after %d ops: %v", committed, err)
+	if !errors.Is(err, ErrFull) || g.committed < 3 {
+		t.Fatalf("after %d ops: %v", g.committed, err)
 	}
 	oneLine(t, err, home)
-	check()
+	g.check()
 	for range 3 {
-		if err := add(); !errors.Is(err, ErrFull) {
+		if err := g.add(); !errors.Is(err, ErrFull) {
 			t.Fatalf("on the full disk: %v", err)
 		}
 	}
 	// Whoever overlooks the error within a transaction gets no part of it either.
-	err = s.Update(func(tx *Tx) error {
+	err = g.s.Update(func(tx *Tx) error {
 		for seq := range uint64(200) {
-			_, _ = tx.AppendOp(&Op{Conversation: c.ID, AuthorSeq: 1e6 + seq, Body: make([]byte, 60000)})
+			_, _ = tx.AppendOp(&Op{Conversation: g.c.ID, AuthorSeq: 1e6 + seq, Body: make([]byte, 60000)})
 		}
 		_ = tx.SetSetting("small", []byte("x"))
 		return nil
@@ -105,21 +115,20 @@ func TestFullDisk(t *testing.T) {
 	if !errors.Is(err, ErrFull) {
 		t.Fatalf("with the error overlooked: %v", err)
 	}
-	check()
-	secrets := s.Secrets()
+	g.check()
+	secrets := g.s.Secrets()
 	fillDisk(t, dir, 0)
-	err = s.SaveSecrets(func(to *Secrets) { to.Open[0] ^= 1 })
-	if !errors.Is(err, ErrFull) || s.Secrets() != secrets {
+	err = g.s.SaveSecrets(func(to *Secrets) { to.Open[0] ^= 1 })
+	if !errors.Is(err, ErrFull) || g.s.Secrets() != secrets {
 		t.Fatalf("key file on the full disk: %v", err)
 	}
 	oneLine(t, err, home)
-	closeStore(t, s)
+	closeStore(t, g.s)
 	free()
-	s = openHome(t, home)
-	check()
-	must(t, add())
-	committed += 3
-	check()
+	g.s = openHome(t, home)
+	g.check()
+	must(t, g.add())
+	g.check()
 }
 
 func TestOpenOnAFullDisk(t *testing.T) {

@@ -109,7 +109,7 @@ func TestLogInDisplayOrder(t *testing.T) {
 
 func TestOpsByPrefix(t *testing.T) {
 	s, w := filled(t)
-	ids := [][32]byte{{0xff, 0xff, 1}, {0xff, 0xff, 2}, {0xff, 0}, {0x7f}, {0x80}, {9, 9, 9, 9, 9, 9, 9, 9, 1}, {9, 9, 9, 9, 9, 9, 9, 9, 2}}
+	ids := [][32]byte{{0xff, 0}, {0xff, 0xff, 1}, {0xff, 0xff, 2}, {0x7f}, {0x80}, {9, 9, 9, 9, 9, 9, 9, 9, 1}, {9, 9, 9, 9, 9, 9, 9, 9, 2}}
 	var ops []Op
 	doUpdate(t, s, func(tx *Tx) {
 		for i, id := range ids {
@@ -125,8 +125,8 @@ func TestOpsByPrefix(t *testing.T) {
 			want   []Op
 		}{
 			{[]byte{0xff}, ops[:3]},
-			{[]byte{0xff, 0xff}, ops[:2]},
-			{[]byte{0xff, 0xff, 2}, ops[1:2]},
+			{[]byte{0xff, 0xff}, ops[1:3]},
+			{[]byte{0xff, 0xff, 2}, ops[2:3]},
 			{[]byte{0x7f}, ops[3:4]},
 			{[]byte{0x80}, ops[4:5]},
 			{[]byte{9, 9, 9, 9, 9, 9, 9, 9}, ops[5:7]},
@@ -219,155 +219,197 @@ func TestSkippedKeys(t *testing.T) {
 	same(t, count(), all-1-100)
 }
 
-func TestDeliveries(t *testing.T) {
+// outbox is six deliveries of one op to one pair, beside those of the world.
+type outbox struct {
+	t   *testing.T
+	w   *world
+	ds  []Delivery
+	ids []int64
+}
+
+func newOutbox(t *testing.T) (*Store, *outbox) {
 	s, w := filled(t)
-	pair, op := w.Pairs[1].ID, w.Ops[1].Seq
-	blob1, blob2 := w.OutBlobs[0].ID, w.OutBlobs[1].ID
-	ds := make([]Delivery, 6)
-	ids := make([]int64, len(ds))
+	o := &outbox{t: t, w: w, ds: make([]Delivery, 6)}
 	doUpdate(t, s, func(tx *Tx) {
-		for i := range ds {
-			ds[i] = Delivery{Op: op, Pair: pair, State: stateQueued, Time: int64(i)}
-			must(t, tx.PutDelivery(&ds[i]))
-			ids[i] = ds[i].ID
+		for i := range o.ds {
+			o.ds[i] = Delivery{Op: w.Ops[1].Seq, Pair: w.Pairs[1].ID, State: stateQueued, Time: int64(i)}
+			must(t, tx.PutDelivery(&o.ds[i]))
+			o.ids = append(o.ids, o.ds[i].ID)
 		}
 	})
-	check := func(name string, got []Delivery, err error, want ...int) {
-		t.Helper()
-		must(t, err)
+	return s, o
+}
+
+// seal seals some deliveries and notes it in what is expected.
+func (o *outbox) seal(tx *Tx, blob int64, which ...int) {
+	o.t.Helper()
+	var ids []int64
+	for _, i := range which {
+		o.ds[i].Blob = blob
+		ids = append(ids, o.ids[i])
+	}
+	must(o.t, tx.SealDeliveries(ids, blob))
+}
+
+// are checks an answer: the deliveries of these numbers.
+func (o *outbox) are(got []Delivery, err error) func(want ...int) {
+	return func(want ...int) {
+		o.t.Helper()
+		must(o.t, err)
 		var wanted []Delivery
 		for _, i := range want {
-			wanted = append(wanted, ds[i])
+			wanted = append(wanted, o.ds[i])
 		}
-		if len(got) != len(want) {
-			t.Errorf("%s: %d of %d", name, len(got), len(want))
-		}
-		same(t, got, wanted)
+		same(o.t, got, wanted)
 	}
-	counts := func(tx *Tx, wantQueued, wantHeld int) {
-		t.Helper()
-		queued, held, err := tx.PendingCount()
-		must(t, err)
-		same(t, [2]int{queued, held}, [2]int{wantQueued, wantHeld})
-	}
+}
+
+func (o *outbox) counts(tx *Tx, wantQueued, wantHeld int) {
+	o.t.Helper()
+	queued, held, err := tx.PendingCount()
+	must(o.t, err)
+	same(o.t, [2]int{queued, held}, [2]int{wantQueued, wantHeld})
+}
+
+func TestPendingDeliveries(t *testing.T) {
+	s, o := newOutbox(t)
+	pair, op := o.w.Pairs[1].ID, o.w.Ops[1].Seq
 	doUpdate(t, s, func(tx *Tx) {
-		counts(tx, 1+6, 0)
-		got, err := tx.Deliveries(pair, true, 4)
-		check("unsealed", got, err, 0, 1, 2, 3)
-		must(t, tx.SealDeliveries(ids[:3], blob1))
-		must(t, tx.SealDeliveries(ids[3:4], blob2))
-		for i := range 4 {
-			ds[i].Blob = blob1
-		}
-		ds[3].Blob = blob2
-		got, err = tx.Deliveries(pair, true, 10)
-		check("unsealed", got, err, 4, 5)
-		got, err = tx.Deliveries(pair, false, 10)
-		check("pending", got, err, 0, 1, 2, 3, 4, 5)
-		got, err = tx.DeliveriesIn(blob2)
-		check("in", got, err, 3)
-		got, err = tx.DeliveriesOf(op)
-		check("of", got, err, 0, 1, 2, 3, 4, 5)
-
+		o.counts(tx, 1+6, 0)
+		o.are(tx.Deliveries(pair, true, 4))(0, 1, 2, 3)
+		o.seal(tx, o.w.OutBlobs[0].ID, 0, 1, 2)
+		o.seal(tx, o.w.OutBlobs[1].ID, 3)
+		o.are(tx.Deliveries(pair, true, 10))(4, 5)
+		o.are(tx.Deliveries(pair, false, 10))(0, 1, 2, 3, 4, 5)
+		o.are(tx.Deliveries(pair, false, 3))(0, 1, 2)
 		for i, state := range []uint8{stateQueued, stateHeld, 3, 4, 5, 6} {
-			must(t, tx.SetDelivery(ids[i], state, "why"))
-			ds[i].State, ds[i].Reason = state, "why"
+			must(t, tx.SetDelivery(o.ids[i], state, "why"))
+			o.ds[i].State, o.ds[i].Reason = state, "why"
 		}
-		counts(tx, 1+1, 1)
-		got, err = tx.Deliveries(pair, false, 10)
-		check("pending", got, err, 0, 1)
-		got, err = tx.Deliveries(w.Pairs[0].ID, false, 10)
+		o.counts(tx, 1+1, 1)
+		o.are(tx.Deliveries(pair, false, 10))(0, 1)
+		o.are(tx.Deliveries(pair, true, 10))()
+		o.are(tx.DeliveriesOf(op))(0, 1, 2, 3, 4, 5)
+		got, err := tx.Deliveries(o.w.Pairs[0].ID, false, 10)
 		must(t, err)
-		same(t, got, w.Deliveries[:1])
-		got, err = tx.DeliveriesOf(op)
-		check("of", got, err, 0, 1, 2, 3, 4, 5)
-
-		// What rests unsealed again is still found by the blob it was in.
-		must(t, tx.SealDeliveries(ids[1:2], 0))
-		ds[1].Blob = 0
-		got, err = tx.Deliveries(pair, true, 10)
-		check("unsealed again", got, err, 1)
-		must(t, tx.SealDeliveries(ids[1:2], blob2))
-		ds[1].Blob = blob2
-		got, err = tx.DeliveriesIn(blob2)
-		check("in the new one", got, err, 1, 3)
-		got, err = tx.DeliveriesIn(blob1)
-		must(t, err)
-		same(t, got, append(slices.Clone(w.Deliveries), ds[0], ds[1], ds[2]))
+		same(t, got, o.w.Deliveries[:1])
 	})
 }
 
-func TestOutBlobs(t *testing.T) {
-	s, w := filled(t)
-	pair := w.Pairs[1].ID
-	session := [8]byte{0x80, 1}
-	blobs := make([]OutBlob, 5)
+// What rests unsealed again, or is sealed anew, is still found by the blob it was in.
+func TestDeliveriesSealedAnew(t *testing.T) {
+	s, o := newOutbox(t)
+	pair, blob1, blob2 := o.w.Pairs[1].ID, o.w.OutBlobs[0].ID, o.w.OutBlobs[1].ID
 	doUpdate(t, s, func(tx *Tx) {
-		for i := range blobs {
-			blobs[i] = OutBlob{Pair: pair, Session: session, Chain: 2, N: uint32(10 - i), Bytes: []byte{byte(i)}, ExpiryDay: uint16(100 + i), Delete: [16]byte{1}}
-			must(t, tx.PutOutBlob(&blobs[i]))
+		o.seal(tx, blob1, 0, 1, 2, 4, 5)
+		o.seal(tx, blob2, 3)
+		o.are(tx.DeliveriesIn(blob2))(3)
+		o.are(tx.Deliveries(pair, true, 10))()
+		o.seal(tx, 0, 1)
+		o.are(tx.Deliveries(pair, true, 10))(1)
+		o.seal(tx, blob2, 1)
+		o.are(tx.DeliveriesIn(blob2))(1, 3)
+		got, err := tx.DeliveriesIn(blob1)
+		must(t, err)
+		same(t, got, append(slices.Clone(o.w.Deliveries), o.ds[0], o.ds[1], o.ds[2], o.ds[4], o.ds[5]))
+	})
+}
+
+// chain is five blobs with falling numbers of one chain, beside those of the world.
+type chain struct {
+	t     *testing.T
+	pair  int64
+	blobs []OutBlob
+}
+
+var chainSession = [8]byte{0x80, 1}
+
+func newChain(t *testing.T) (*Store, *world, *chain) {
+	s, w := filled(t)
+	c := &chain{t: t, pair: w.Pairs[1].ID, blobs: make([]OutBlob, 5)}
+	doUpdate(t, s, func(tx *Tx) {
+		for i := range c.blobs {
+			c.blobs[i] = OutBlob{
+				Pair: c.pair, Session: chainSession, Chain: 2, N: uint32(10 - i), Bytes: []byte{byte(i)},
+				ExpiryDay: uint16(100 + i), Delete: [16]byte{1},
+			}
+			must(t, tx.PutOutBlob(&c.blobs[i]))
 		}
 	})
-	find := func(tx *Tx, first, last uint32, want ...int) {
-		t.Helper()
-		got, err := tx.FindOutBlobs(pair, session, false, 2, first, last)
-		must(t, err)
+	return s, w, c
+}
+
+// find checks which blobs a receipt of these numbers is about.
+func (c *chain) find(tx *Tx, first, last uint32) func(want ...int) {
+	got, err := tx.FindOutBlobs(c.pair, chainSession, false, 2, first, last)
+	return func(want ...int) {
+		c.t.Helper()
+		must(c.t, err)
 		var wanted []OutBlob
 		for _, i := range want {
-			b := blobs[i]
+			b := c.blobs[i]
 			b.Bytes = nil
 			wanted = append(wanted, b)
 		}
-		same(t, got, wanted)
+		same(c.t, got, wanted)
 	}
-	doUpdate(t, s, func(tx *Tx) {
-		got, err := tx.OutBlobs(pair, 0, 10)
+}
+
+func TestOutBlobsOfAPair(t *testing.T) {
+	s, _, c := newChain(t)
+	doView(t, s, func(tx *Tx) {
+		got, err := tx.OutBlobs(c.pair, 0, 10)
 		must(t, err)
-		same(t, got, blobs)
-		got, err = tx.OutBlobs(pair, blobs[1].ID, 2)
+		same(t, got, c.blobs)
+		got, err = tx.OutBlobs(c.pair, c.blobs[1].ID, 2)
 		must(t, err)
-		same(t, got, blobs[2:4])
-		find(tx, 0, 1<<32-1, 4, 3, 2, 1, 0)
-		find(tx, 7, 9, 3, 2, 1)
-		find(tx, 11, 20)
-		for _, c := range []struct {
+		same(t, got, c.blobs[2:4])
+		c.find(tx, 0, 1<<32-1)(4, 3, 2, 1, 0)
+		c.find(tx, 7, 9)(3, 2, 1)
+		c.find(tx, 11, 20)()
+		for _, other := range []struct {
 			session [8]byte
 			start   bool
 			chain   uint32
-		}{{[8]byte{}, false, 2}, {session, true, 2}, {session, false, 3}} {
-			got, err := tx.FindOutBlobs(pair, c.session, c.start, c.chain, 0, 1<<32-1)
+		}{{[8]byte{}, false, 2}, {chainSession, true, 2}, {chainSession, false, 3}} {
+			got, err := tx.FindOutBlobs(c.pair, other.session, other.start, other.chain, 0, 1<<32-1)
 			must(t, err)
 			same(t, len(got), 0)
 		}
+	})
+}
 
-		// One that awaits a receipt is found without its bytes, one that does not is not.
-		d := Delivery{Op: w.Ops[0].Seq, Pair: pair, Blob: blobs[0].ID, State: stateQueued}
+// A dropped blob is found by receipts as long as one counts, and its row stays
+// until it expires.
+func TestDroppedOutBlobs(t *testing.T) {
+	s, w, c := newChain(t)
+	doUpdate(t, s, func(tx *Tx) {
+		d := Delivery{Op: w.Ops[0].Seq, Pair: c.pair, Blob: c.blobs[0].ID, State: stateQueued}
 		must(t, tx.PutDelivery(&d))
 		must(t, tx.SealDeliveries([]int64{d.ID}, 0))
-		must(t, tx.DropOutBlob(blobs[0].ID))
-		must(t, tx.DropOutBlob(blobs[1].ID))
-		blobs[0].Bytes, blobs[1].Bytes = nil, nil
-		got, err = tx.OutBlobs(pair, 0, 10)
+		must(t, tx.DropOutBlob(c.blobs[0].ID))
+		must(t, tx.DropOutBlob(c.blobs[1].ID))
+		c.blobs[0].Bytes, c.blobs[1].Bytes = nil, nil
+		got, err := tx.OutBlobs(c.pair, 0, 10)
 		must(t, err)
-		same(t, got, blobs[2:])
-		find(tx, 0, 20, 4, 3, 2, 0)
+		same(t, got, c.blobs[2:])
+		c.find(tx, 0, 20)(4, 3, 2, 0)
 		must(t, tx.SetDelivery(d.ID, 3, ""))
-		must(t, tx.DropOutBlob(blobs[0].ID))
-		find(tx, 0, 20, 4, 3, 2)
+		must(t, tx.DropOutBlob(c.blobs[0].ID))
+		c.find(tx, 0, 20)(4, 3, 2)
 		for i := range 2 {
-			b, err := tx.OutBlob(blobs[i].ID)
+			b, err := tx.OutBlob(c.blobs[i].ID)
 			must(t, err)
-			same(t, *b, blobs[i]) // row and Delete stay
+			same(t, *b, c.blobs[i])
 		}
-
 		n, err := tx.ExpireOutBlobs(103)
 		must(t, err)
 		same(t, n, 3+1) // one of the world's expired on day 0
-		find(tx, 0, 20, 4, 3)
-		if _, err := tx.OutBlob(blobs[0].ID); !errors.Is(err, ErrNotFound) {
+		c.find(tx, 0, 20)(4, 3)
+		if _, err := tx.OutBlob(c.blobs[0].ID); !errors.Is(err, ErrNotFound) {
 			t.Error(err)
 		}
-		ds, err := tx.DeliveriesIn(blobs[0].ID)
+		ds, err := tx.DeliveriesIn(c.blobs[0].ID)
 		must(t, err)
 		same(t, len(ds), 0)
 		ds, err = tx.DeliveriesOf(w.Ops[0].Seq)
