@@ -153,79 +153,11 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// A crowd from one address gets four places, one from many gets 64; whoever is known
-// still gets in between 16 and 64, by way of Retry.
-func TestCrowd(t *testing.T) {
-	t.Parallel()
-	b, friend := newEnd(t), newEnd(t)
-	befriend(friend, b)
-	one := newStranger(t, "127.0.3.1")
-	var refused int
-	for range 100 {
-		if conn, err := one.dial(b, nil); err != nil {
-			var said *quic.TransportError
-			if !errors.As(err, &said) || said.ErrorCode != quic.ConnectionRefused {
-				t.Fatalf("turned away with %v", err)
-			}
-			refused++
-		} else {
-			t.Cleanup(func() { _ = conn.CloseWithError(0, "") })
-		}
-	}
-	if s := b.Stats(); refused != 96 || s.Unproven != unprovenPerAddressMax || s.TurnedAway < 96 {
-		t.Errorf("%d of 100 were turned away, stats %+v", refused, s)
-	}
-	for i := range 4 {
-		s := newStranger(t, fmt.Sprintf("127.0.3.%d", i+2))
-		for range unprovenPerAddressMax {
-			s.connect(b)
-		}
-	}
-	if s := b.Stats(); s.Unproven != 20 || s.Retries == 0 {
-		t.Errorf("stats %+v, want 20 unproven and some by Retry", s)
-	}
-	linked(t, toward(friend, b), friend, b)
-	for i := range 20 {
-		s := newStranger(t, fmt.Sprintf("127.0.3.%d", i+6))
-		for range unprovenPerAddressMax {
-			if conn, err := s.dial(b, nil); err == nil {
-				t.Cleanup(func() { _ = conn.CloseWithError(0, "") })
-			}
-		}
-	}
-	if s := b.Stats(); s.Unproven > unprovenMax {
-		t.Errorf("%d unproven at a time", s.Unproven)
-	}
-}
+// misdeed is what a peer does over conn, whose control stream is stream.
+type misdeed func(t *testing.T, conn *quic.Conn, stream *quic.Stream)
 
-// Guessing hints is slow, and slows down nobody's links for long.
-func TestHintScansAreRare(t *testing.T) {
-	t.Parallel()
-	a, b := newEnd(t), newEnd(t)
-	befriend(a, b)
-	to := toward(a, b)
-	stale := *to.Pair
-	stale.Key = handshake.NewLinkKey([]byte("stale"))
-	to.Pair = &stale
-	begin := time.Now()
-	const dials = 12
-	for range dials {
-		if _, err := a.Dial(within(t, 10*time.Second), to); !errors.Is(err, ErrRefused) {
-			t.Fatal(err)
-		}
-	}
-	if took := time.Since(begin); took < (dials-scanBurst-1)*time.Second/scansPerSecond {
-		t.Errorf("%d scans in %v", b.ring.scanned(), took)
-	}
-	linked(t, toward(a, b), a, b)
-	if n := b.ring.scanned(); n != dials+1 {
-		t.Errorf("%d scans", n)
-	}
-}
-
-// What a far end may not send once it has proven itself, and what it loses by it.
-func TestBadInputFromAPeer(t *testing.T) {
-	t.Parallel()
+// misdeeds are what a far end may not send once it has proven itself.
+func misdeeds(t *testing.T) map[string]misdeed {
 	frame := func(f wire.Frame) []byte {
 		b, err := wire.AppendFrame(nil, f)
 		if err != nil {
@@ -233,7 +165,7 @@ func TestBadInputFromAPeer(t *testing.T) {
 		}
 		return b
 	}
-	uni := func(b ...byte) func(*testing.T, *quic.Conn, *quic.Stream) {
+	uni := func(b ...byte) misdeed {
 		return func(t *testing.T, conn *quic.Conn, _ *quic.Stream) {
 			stream, err := conn.OpenUniStream()
 			if err != nil {
@@ -243,7 +175,7 @@ func TestBadInputFromAPeer(t *testing.T) {
 			stream.Close()
 		}
 	}
-	bidi := func(b ...byte) func(*testing.T, *quic.Conn, *quic.Stream) {
+	bidi := func(b ...byte) misdeed {
 		return func(t *testing.T, conn *quic.Conn, _ *quic.Stream) {
 			stream, err := conn.OpenStream()
 			if err != nil {
@@ -253,7 +185,7 @@ func TestBadInputFromAPeer(t *testing.T) {
 			stream.Close()
 		}
 	}
-	control := func(b ...byte) func(*testing.T, *quic.Conn, *quic.Stream) {
+	control := func(b ...byte) misdeed {
 		return func(_ *testing.T, _ *quic.Conn, stream *quic.Stream) { _, _ = stream.Write(b) }
 	}
 	many := []byte{byte(wire.StreamBlobs)}
@@ -267,7 +199,7 @@ func TestBadInputFromAPeer(t *testing.T) {
 		wide = wire.AppendBlob(wide, big)
 	}
 	cut := wire.AppendBlob([]byte{byte(wire.StreamBlobs)}, blob(1))
-	for name, send := range map[string]func(*testing.T, *quic.Conn, *quic.Stream){
+	return map[string]misdeed{
 		"control on a stream of blobs":  uni(byte(wire.StreamControl)),
 		"a stream of nothing":           uni(),
 		"a stream of no blobs":          uni(byte(wire.StreamBlobs)),
@@ -286,7 +218,13 @@ func TestBadInputFromAPeer(t *testing.T) {
 		"a frame that is not canonical": control(byte(wire.StreamControl), byte(wire.FrameRefusal), 2, 0xbf, 0xff),
 		"control stream closed":         func(_ *testing.T, _ *quic.Conn, s *quic.Stream) { s.Close() },
 		"control stream reset":          func(_ *testing.T, _ *quic.Conn, s *quic.Stream) { s.CancelWrite(1) },
-	} {
+	}
+}
+
+// What a far end may not send once it has proven itself, and what it loses by it.
+func TestBadInputFromAPeer(t *testing.T) {
+	t.Parallel()
+	for name, send := range misdeeds(t) {
 		t.Run(name, func(t *testing.T) {
 			b, friend := newEnd(t), newEnd(t)
 			befriend(friend, b)

@@ -125,15 +125,21 @@ func TestOpenLink(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 	_ = in.Close()
+	secondExchange(ctx, t, dialed, accepted, endB)
+}
 
-	// A second exchange on the same link, abandoned by the responder's node.
-	if out, err = dialed.Contact(ctx); err != nil {
+// secondExchange happens on the same link and is ended by the responder's node.
+func secondExchange(ctx context.Context, t *testing.T, dialed, accepted *Link, endB <-chan error) {
+	t.Helper()
+	out, err := dialed.Contact(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := out.Send(ctx, wire.Declined{}); err != nil {
 		t.Fatal(err)
 	}
-	if in, err = accepted.Contact(ctx); err != nil {
+	in, err := accepted.Contact(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
 	accepted.Close(ReasonBye)
