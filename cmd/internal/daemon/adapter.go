@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/mesh"
+	"sottovoce/mesh/store"
+)
+
+// adapter answers the control API from a node.
+type adapter struct {
+	node       *mesh.Node
+	version    string
+	interfaces func() []string
+	down       func()
+}
+
+var _ control.Node = (*adapter)(nil)
+
+// Me implements control.Node.
+func (a *adapter) Me(ctx context.Context) (control.Me, error) {
+	p, err := a.node.Me(ctx)
+	return control.Me{Person: person(p)}, failure(err)
+}
+
+// SetName implements control.Node.
+func (a *adapter) SetName(ctx context.Context, name string) (control.Me, error) {
+	p, err := a.node.SetName(ctx, name)
+	if errors.Is(err, mesh.ErrName) {
+		return control.Me{}, control.Errorf(control.CodeUsage, "%v", err)
+	}
+	return control.Me{Person: person(p)}, failure(err)
+}
+
+// Status implements control.Node.
+func (a *adapter) Status(ctx context.Context) (control.Status, error) {
+	s, err := a.node.Status(ctx)
+	if err != nil {
+		return control.Status{}, failure(err)
+	}
+	return control.Status{
+		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
+		Visibility: "everyone", Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
+		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Memory: residentMemory(), Notices: s.Notices,
+	}, nil
+}
+
+// Nearby implements control.Node.
+func (a *adapter) Nearby(ctx context.Context) ([]control.Person, error) {
+	return people(a.node.Nearby(ctx))
+}
+
+// Contacts implements control.Node.
+func (a *adapter) Contacts(ctx context.Context) ([]control.Person, error) {
+	return people(a.node.Contacts(ctx))
+}
+
+// Requests implements control.Node.
+func (a *adapter) Requests(ctx context.Context) ([]control.Person, error) {
+	return people(a.node.Requests(ctx))
+}
+
+// Add implements control.Node.
+func (a *adapter) Add(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Add(ctx, who)
+	return person(p), failure(err)
+}
+
+// Accept implements control.Node.
+func (a *adapter) Accept(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Accept(ctx, who)
+	return person(p), failure(err)
+}
+
+// Decline implements control.Node.
+func (a *adapter) Decline(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Decline(ctx, who)
+	return person(p), failure(err)
+}
+
+// Send implements control.Node.
+func (a *adapter) Send(ctx context.Context, batch []control.Outgoing) []control.SendResult {
+	out := make([]mesh.Outgoing, len(batch))
+	for i, o := range batch {
+		out[i] = mesh.Outgoing{To: o.To, Text: o.Text}
+	}
+	results := make([]control.SendResult, len(batch))
+	for i, r := range a.node.Send(ctx, out) {
+		results[i] = control.SendResult{Message: message(r.Message), Err: failure(r.Err)}
+	}
+	return results
+}
+
+// Message implements control.Node.
+func (a *adapter) Message(ctx context.Context, id string) (control.Message, error) {
+	m, err := a.node.Message(ctx, id)
+	return message(m), failure(err)
+}
+
+// Log implements control.Node.
+func (a *adapter) Log(ctx context.Context, to string, q control.LogQuery) ([]control.Message, error) {
+	found, err := a.node.Log(ctx, to, mesh.LogQuery{Newest: q.N, After: q.After, Since: q.Since})
+	if err != nil {
+		return nil, failure(err)
+	}
+	messages := make([]control.Message, len(found))
+	for i, m := range found {
+		messages[i] = message(m)
+	}
+	return messages, nil
+}
+
+// Events implements control.Node.
+func (a *adapter) Events(ctx context.Context, since *int64) (iter.Seq2[control.Event, error], error) {
+	events, err := a.node.Events(ctx, since)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return func(yield func(control.Event, error) bool) {
+		for e, err := range events {
+			if !yield(event(e), failure(err)) {
+				return
+			}
+		}
+	}, nil
+}
+
+// Down implements control.Node.
+func (a *adapter) Down(context.Context) error {
+	a.down()
+	return nil
+}
+
+func people(found []mesh.Person, err error) ([]control.Person, error) {
+	if err != nil {
+		return nil, failure(err)
+	}
+	shown := make([]control.Person, len(found))
+	for i, p := range found {
+		shown[i] = person(p)
+	}
+	return shown, nil
+}
+
+func person(p mesh.Person) control.Person {
+	return control.Person{
+		ID: p.ID, Name: p.Name, Verified: p.Verified, Contact: p.Contact, Online: p.Online,
+		Via: control.Via(p.Via), Direction: control.Direction(p.Direction),
+	}
+}
+
+func message(m mesh.Message) control.Message {
+	return control.Message{
+		ID:           m.ID,
+		Conversation: control.Conversation{Kind: control.KindDirect, ID: m.Conversation, Name: m.Peer.Name},
+		From:         person(m.From),
+		Time:         m.Time.UTC().Truncate(time.Millisecond),
+		Text:         m.Text,
+		State:        control.State(m.State.String()),
+		Reason:       m.Reason,
+		Delivered:    m.Delivered,
+		Devices:      m.Devices,
+	}
+}
+
+func event(e mesh.Event) control.Event {
+	out := control.Event{Cursor: e.Cursor, Event: control.EventKind(e.Kind), Notice: e.Notice}
+	if e.Message != nil {
+		m := message(*e.Message)
+		out.Message = &m
+	}
+	if e.Person != nil {
+		p := person(*e.Person)
+		out.Person = &p
+	}
+	return out
+}
+
+// failure turns an error of the node into one that faces can act on.
+func failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	if ambiguous, ok := errors.AsType[*mesh.AmbiguousError](err); ok {
+		e := control.Errorf(control.CodeAmbiguous, "more than one person fits; use an id")
+		for _, p := range ambiguous.Candidates {
+			e.Candidates = append(e.Candidates, person(p))
+		}
+		return e
+	}
+	for _, known := range []struct {
+		is   error
+		code control.Code
+	}{
+		{mesh.ErrNotFound, control.CodeNotFound},
+		{mesh.ErrTooLong, control.CodeTooLong},
+		{mesh.ErrAmbiguousMessage, control.CodeAmbiguous},
+		{mesh.ErrText, control.CodeUsage},
+		{mesh.ErrCursor, control.CodeUsage},
+		{mesh.ErrSelf, control.CodeRefused},
+		{mesh.ErrRequests, control.CodeFull},
+		{mesh.ErrUnreached, control.CodeTimeout},
+		{mesh.ErrClosed, control.CodeNotRunning},
+		{store.ErrFull, control.CodeFull},
+	} {
+		if errors.Is(err, known.is) {
+			return control.Errorf(known.code, "%v", err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,64 @@
+// Command sottovoce is private chat for the network one is standing in.
+//
+// It hands the arguments to the command line, and the nodes of the daemon to what needs one; it leaves all else to them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"sottovoce/cmd/internal/cli"
+	"sottovoce/cmd/internal/daemon"
+)
+
+// version is set when a release is built.
+var version string
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Run(ctx, os.Args[1:], &cli.Program{
+		Stdin:   os.Stdin,
+		Stdout:  os.Stdout,
+		Stderr:  os.Stderr,
+		Version: versionText(),
+		Exists:  daemon.Exists,
+		Init:    daemon.Init,
+		Start:   start,
+	})
+}
+
+// start brings up a node; run waits for it and ends it with ctx.
+func start(ctx context.Context, o cli.Options) (run func(context.Context) error, err error) {
+	d, err := daemon.Start(context.WithoutCancel(ctx), daemon.Options{
+		Home: o.Home, Listen: o.Listen, Interfaces: o.Interfaces, Version: versionText(), Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return d.Close()
+		case <-d.Done():
+			return d.Wait()
+		}
+	}, nil
+}
+
+// versionText is the version of a release, or of the source it was built from.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	build, ok := debug.ReadBuildInfo()
+	if !ok || build.Main.Version == "" {
+		return "unknown"
+	}
+	return build.Main.Version
+}

@@ -1,0 +1,82 @@
+package mesh
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"sottovoce/mesh/peer"
+)
+
+// air is a LAN for Finders in one process: what one announces, the others see.
+type air struct {
+	mu      sync.Mutex
+	finders map[*airFinder]struct{}
+}
+
+// airFinder is one node's place in the air.
+type airFinder struct {
+	air     *air
+	current *peer.Announcement
+	seen    func(peer.Sighting)
+}
+
+func newAir() *air { return &air{finders: make(map[*airFinder]struct{})} }
+
+func (a *air) finder() *airFinder { return &airFinder{air: a} }
+
+// Announce implements Finder.
+func (f *airFinder) Announce(a *peer.Announcement) {
+	f.air.mu.Lock()
+	old := f.current
+	f.current = a
+	var tell []func(peer.Sighting)
+	for o := range f.air.finders {
+		if o != f {
+			tell = append(tell, o.seen)
+		}
+	}
+	f.air.mu.Unlock()
+	for _, seen := range tell {
+		if a != nil {
+			seen(sightingOf(*a))
+		}
+		if old != nil && old != a {
+			gone := sightingOf(*old)
+			gone.Gone = true
+			seen(gone)
+		}
+	}
+}
+
+func sightingOf(a peer.Announcement) peer.Sighting {
+	at := net.UDPAddr{IP: net.IPv4(127, 0, 0, 1).To4(), Port: int(a.Port)}
+	return peer.Sighting{Announcement: a, Endpoints: []peer.Endpoint{at.AddrPort()}}
+}
+
+// Run implements Finder.
+func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting)) error {
+	f.air.mu.Lock()
+	f.seen = seen
+	var present []peer.Announcement
+	for o := range f.air.finders {
+		if o.current != nil {
+			present = append(present, *o.current)
+		}
+	}
+	f.air.finders[f] = struct{}{}
+	mine := f.current
+	f.air.mu.Unlock()
+	if mine != nil {
+		f.Announce(mine)
+	}
+	for _, a := range present {
+		seen(sightingOf(a))
+	}
+	<-ctx.Done()
+	f.air.mu.Lock()
+	delete(f.air.finders, f)
+	f.air.mu.Unlock()
+	f.Announce(nil)
+	return nil
+}

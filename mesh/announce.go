@@ -1,0 +1,103 @@
+package mesh
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/big"
+	"time"
+
+	"sottovoce/mesh/peer"
+)
+
+// epoch is what rotates together: labels, certificate, nonce and slots.
+type epoch struct {
+	number uint32
+	jitter time.Duration // fixed for a run: nodes do not rotate in step
+	ends   time.Time
+}
+
+// epochLength is the life of everything that is announced.
+// spec: 02-discovery#epochs
+const epochLength = time.Hour
+
+// newEpoch draws this run's jitter.
+func newEpoch(random io.Reader) (epoch, error) {
+	n, err := randomBelow(random, int64(epochLength/time.Second))
+	return epoch{jitter: time.Duration(n) * time.Second}, err
+}
+
+// at returns the epoch that now falls into.
+func (e epoch) at(now time.Time) epoch {
+	shifted := now.Add(e.jitter)
+	start := shifted.Truncate(epochLength)
+	e.number = uint32(start.Unix() / int64(epochLength/time.Second))
+	e.ends = start.Add(epochLength).Add(-e.jitter)
+	return e
+}
+
+// rotate begins the epoch of this turn with a new certificate and announces it.
+// Links live on; only what strangers see changes.
+func (t *turn) rotate() error {
+	n := t.n
+	n.epoch = n.epoch.at(t.now)
+	if err := n.transport.Rotate(); err != nil {
+		return fmt.Errorf("new certificate: %w", err)
+	}
+	return t.announce()
+}
+
+// announce shows the epoch as things stand now.
+func (t *turn) announce() error {
+	a, err := t.n.announcement()
+	if err != nil {
+		return fmt.Errorf("announcement: %w", err)
+	}
+	t.then(func() { t.n.finder.Announce(a) })
+	return nil
+}
+
+// announcement is what this epoch shows: our account's beacon in one of four slots,
+// random bytes in the others, and the open profile.
+// spec: 02-discovery#txt-record
+func (n *Node) announcement() (*peer.Announcement, error) {
+	var labels [16]byte
+	a := &peer.Announcement{Version: 1, Epoch: n.epoch.number, Port: n.local.Port(), Fingerprint: n.transport.Fingerprint()}
+	if _, err := io.ReadFull(n.rand, labels[:]); err != nil {
+		return nil, err
+	}
+	a.Instance, a.Host = hex.EncodeToString(labels[:8]), hex.EncodeToString(labels[8:])
+	if _, err := io.ReadFull(n.rand, a.Nonce[:]); err != nil {
+		return nil, err
+	}
+	for i := range a.Slots {
+		if _, err := io.ReadFull(n.rand, a.Slots[i][:]); err != nil {
+			return nil, err
+		}
+	}
+	ours, err := randomBelow(n.rand, int64(len(a.Slots)))
+	if err != nil {
+		return nil, err
+	}
+	key, err := n.me.discovery.At(max(a.Epoch/epochsPerDay, n.me.discovery.Day()))
+	if err != nil {
+		return nil, err
+	}
+	a.Open = &peer.Open{Name: n.me.name, Handle: n.me.open.Public().Handle()}
+	a.Slots[ours], err = key.Slot(n.me.device.ID(), *a)
+	return a, err
+}
+
+// epochsPerDay divides an epoch's number into the day of its discovery key.
+// spec: 01-identity#discovery-key
+const epochsPerDay = 24
+
+// randomBelow draws from [0, n) without bias.
+func randomBelow(random io.Reader, n int64) (int64, error) {
+	v, err := rand.Int(random, big.NewInt(n))
+	if err != nil {
+		return 0, err
+	}
+	return v.Int64(), nil
+}

@@ -1,0 +1,168 @@
+package mesh
+
+import (
+	"fmt"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/session"
+	"sottovoce/mesh/store"
+)
+
+// kindDirect is the kind of conversation of two accounts, as the store keeps it.
+const kindDirect uint8 = 1
+
+// befriend makes a contact of what an exchange ended in: the contact, its
+// conversation, and what sessions with its devices are made of, in this turn's commit.
+// A known account is not keyed anew by an exchange: that would let a copy of its card
+// in.
+func (t *turn) befriend(q *request, o *contact.Object) error {
+	n := t.n
+	account := o.Their.Account
+	if known := n.contacts[account.ID()]; known != nil {
+		t.notice(known.shownName() + " is a contact already; another request in that name was ignored")
+		return nil
+	}
+	c := &contactState{account: account, discovery: o.Their.Discovery()}
+	c.row = store.Contact{Account: account.ID(), Name: o.Their.Card.Name, Added: t.now.UnixMilli(), Object: o.Save()}
+	if err := t.tx.PutContact(&c.row); err != nil {
+		return err
+	}
+	log := conversation.NewLog(conversation.DirectID(n.me.account.ID(), account.ID()))
+	c.talk = &talk{log: log, row: store.Conversation{Key: log.ID(), Kind: kindDirect, Contact: c.row.ID, Log: log.Save()}}
+	if err := t.tx.PutConversation(&c.talk.row); err != nil {
+		return err
+	}
+	configs, err := o.Pairs(n.me.device)
+	if err != nil {
+		return err
+	}
+	for _, cfg := range configs {
+		if err := t.addDevice(c, cfg); err != nil {
+			return err
+		}
+	}
+	n.contacts[account.ID()] = c
+	t.viewStale, t.keysStale = true, true
+	if s := t.whereIs(q); s != nil && len(c.devices) == 1 {
+		t.approach(c.devices[0], s)
+	}
+	t.recogniseAll()
+	return t.recordPerson(storedPerson, n.person(c))
+}
+
+// addDevice keeps what sessions with a new device of a contact are made of.
+func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
+	pair, err := session.NewPair(cfg, t.now)
+	if err != nil {
+		return err
+	}
+	d := &device{
+		id: cfg.Their.ID(), contact: c, keys: cfg.Their, pair: pair, queue: outbox.New(), route: &route{}, stale: true,
+	}
+	row := store.Pair{Contact: c.row.ID, Peer: d.id, State: pair.Save()}
+	if err := t.tx.PutPair(&row); err != nil {
+		return err
+	}
+	d.row = row.ID
+	d.rekey()
+	c.devices = append(c.devices, d)
+	t.n.devices[d.row] = d
+	return t.step(d, outbox.Loaded{})
+}
+
+// whereIs is where the profile of a request is right now: in sight, or else at the far
+// end of the link that the exchange went over.
+func (t *turn) whereIs(q *request) *place {
+	if s := t.n.findNearby(q.row.Handle); s != nil {
+		return s.place()
+	}
+	if o := t.n.open[q.exchange.Their()]; o != nil {
+		return &place{endpoints: []peer.Endpoint{o.link.Remote()}}
+	}
+	return nil
+}
+
+// loadContacts reads the contacts with their conversations and sessions. The routes are
+// of this run and stay.
+func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
+	rows, err := tx.Contacts()
+	if err != nil {
+		return err
+	}
+	byRow := make(map[int64]*contactState, len(rows))
+	for _, row := range rows {
+		o, err := contact.LoadObject(row.Object)
+		if err != nil {
+			return fmt.Errorf("a contact: %w", err)
+		}
+		c := &contactState{row: row, account: o.Their.Account, discovery: o.Their.Discovery()}
+		o.Erase()
+		byRow[row.ID] = c
+		n.contacts[row.Account] = c
+	}
+	talks, err := tx.Conversations()
+	if err != nil {
+		return err
+	}
+	for _, row := range talks {
+		log, err := conversation.LoadLog(row.Log)
+		if err != nil {
+			return fmt.Errorf("a conversation: %w", err)
+		}
+		if c := byRow[row.Contact]; c != nil {
+			c.talk = &talk{row: row, log: log}
+		}
+	}
+	return n.loadDevices(tx, byRow, routes)
+}
+
+// loadDevices reads the sessions and begins their outboxes.
+func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, routes map[int64]*route) error {
+	rows, err := tx.Pairs()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		pair, err := session.LoadPair(n.me.device, row.State, nil)
+		if err != nil {
+			return fmt.Errorf("a session: %w", err)
+		}
+		c := contacts[row.Contact]
+		d := &device{row: row.ID, id: row.Peer, contact: c, pair: pair, queue: outbox.New(), route: routes[row.ID], stale: true}
+		if d.route == nil {
+			d.route = &route{}
+		}
+		for _, keys := range c.account.Devices() {
+			if keys.ID() == d.id {
+				d.keys = keys
+			}
+		}
+		d.rekey()
+		c.devices = append(c.devices, d)
+		n.devices[d.row] = d
+		if err := d.loadQueue(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadQueue tells the device's outbox what waits for it, and the link there is.
+func (d *device) loadQueue(tx *store.Tx) error {
+	rows, err := tx.OutBlobs(d.row, 0, outbox.PageMax+1)
+	if err != nil {
+		return err
+	}
+	loaded := outbox.Loaded{More: len(rows) > outbox.PageMax}
+	for _, row := range rows[:min(len(rows), outbox.PageMax)] {
+		loaded.Blobs = append(loaded.Blobs, queued(row))
+	}
+	if loaded.Ops, err = tx.UnsealedCount(d.row); err != nil {
+		return err
+	}
+	d.loaded = &loaded
+	return nil
+}

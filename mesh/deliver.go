@@ -1,0 +1,293 @@
+package mesh
+
+import (
+	"errors"
+	"time"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/session"
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// step gives a device's queue an event and carries out everything that follows from it.
+func (t *turn) step(d *device, event outbox.Event) error {
+	for events := []outbox.Event{event}; len(events) > 0; events = events[1:] {
+		d.tick = time.Time{}
+		for _, action := range d.queue.Step(t.now, events[0]) {
+			answer, err := t.act(d, action)
+			if err != nil {
+				return err
+			}
+			if answer != nil {
+				events = append(events, answer)
+			}
+		}
+	}
+	return nil
+}
+
+// act carries out one action of the outbox and returns the event that answers it.
+func (t *turn) act(d *device, action outbox.Action) (outbox.Event, error) {
+	switch a := action.(type) {
+	case outbox.Load:
+		return t.loadBlobs(d, a)
+	case outbox.Seal:
+		return t.seal(d, a.Max)
+	case outbox.Transmit:
+		return nil, t.transmit(d, a)
+	case outbox.Wait:
+		d.tick = a.Until
+		t.n.wakeBy(a.Until)
+	case outbox.Expire:
+		return nil, t.expire(d, a.Blobs)
+	case outbox.Reseal:
+		return t.reseal(d, a.Blobs)
+	}
+	return nil, nil
+}
+
+func (t *turn) loadBlobs(d *device, a outbox.Load) (outbox.Event, error) {
+	rows, err := t.tx.OutBlobs(d.row, a.After, a.Max+1)
+	if err != nil {
+		return nil, err
+	}
+	loaded := outbox.Loaded{More: len(rows) > a.Max}
+	for _, row := range rows[:min(len(rows), a.Max)] {
+		loaded.Blobs = append(loaded.Blobs, queued(row))
+	}
+	return loaded, nil
+}
+
+// queued is what the outbox keeps of a blob.
+func queued(b store.OutBlob) outbox.Blob {
+	return outbox.Blob{ID: b.ID, Size: len(b.Bytes), Expires: dayEnd(b.ExpiryDay), Session: b.Session}
+}
+
+// dayEnd is when a blob that expires on a Unix day is of no use any more.
+func dayEnd(day uint16) time.Time { return time.Unix((int64(day)+1)*daySeconds, 0) }
+
+const daySeconds = 24 * 60 * 60
+
+// seal puts resting ops into at most limit blobs, full ones as long as there is enough,
+// behind a start when there is no session to send in.
+func (t *turn) seal(d *device, limit int) (outbox.Event, error) {
+	var done outbox.Sealed
+	if d.pair.NeedsStart(t.now) {
+		blob, err := t.start(d)
+		if err != nil {
+			return nil, err
+		}
+		done.Blobs = append(done.Blobs, blob)
+	}
+	for len(done.Blobs) < limit {
+		resting, err := t.tx.Deliveries(d.row, true, conversation.OpsPerPayloadMax)
+		if err != nil {
+			return nil, err
+		}
+		if len(resting) == 0 {
+			break
+		}
+		blob, count, err := t.sealSome(d, resting)
+		if errors.Is(err, session.ErrWindow) {
+			return outbox.WindowFull(done), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		done.Blobs = append(done.Blobs, blob)
+		done.Ops += count
+	}
+	return done, nil
+}
+
+// sealSome seals as many of the resting ops as one blob holds.
+func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, error) {
+	ops := make([][]byte, len(resting))
+	for i, r := range resting {
+		op, err := t.tx.Op(r.Op)
+		if err != nil {
+			return outbox.Blob{}, 0, err
+		}
+		ops[i] = op.Body
+	}
+	receipts := d.pair.Receipts()
+	count := conversation.Fit(ops, d.pair.Room(wire.Class2)-receiptsRoom(receipts))
+	payload, err := conversation.Pack(ops[:count])
+	if err != nil {
+		return outbox.Blob{}, 0, err
+	}
+	content := session.Content{Payload: payload, Receipts: receipts}
+	if d.pair.BundleDue(t.now) {
+		if content.Bundle, err = d.pair.Offer(t.now, t.n.rand); err != nil {
+			return outbox.Blob{}, 0, err
+		}
+	}
+	sealed, err := d.pair.Seal(t.now, content, t.n.rand)
+	if err != nil {
+		return outbox.Blob{}, 0, err
+	}
+	blob, err := t.keep(d, sealed)
+	if err != nil {
+		return outbox.Blob{}, 0, err
+	}
+	ids := make([]int64, count)
+	for i := range ids {
+		ids[i] = resting[i].ID
+	}
+	return blob, count, t.tx.SealDeliveries(ids, blob.ID)
+}
+
+// start makes a session and keeps its start blob to be sent.
+func (t *turn) start(d *device) (outbox.Blob, error) {
+	sealed, err := d.pair.Start(t.now, t.n.rand)
+	if err != nil {
+		return outbox.Blob{}, err
+	}
+	return t.keep(d, sealed)
+}
+
+// keep writes a sealed blob to the outbox.
+func (t *turn) keep(d *device, s session.Sealed) (outbox.Blob, error) {
+	header, err := wire.ParseHeader(s.Blob)
+	if err != nil {
+		return outbox.Blob{}, err
+	}
+	row := store.OutBlob{
+		Pair: d.row, Session: s.Session, Start: s.Start, Chain: s.Chain, N: s.N,
+		Bytes: s.Blob, Delete: s.Delete, ExpiryDay: header.ExpiryDay, Created: t.now.UnixMilli(),
+	}
+	if err := t.tx.PutOutBlob(&row); err != nil {
+		return outbox.Blob{}, err
+	}
+	t.fresh[row.ID] = row.Bytes
+	t.touch(d)
+	return queued(row), nil
+}
+
+// transmit hands blobs to the device's link after the commit, and tells the queue
+// when they have left.
+func (t *turn) transmit(d *device, a outbox.Transmit) error {
+	v := d.route.live
+	blobs := make([][]byte, 0, len(a.Blobs))
+	for _, id := range a.Blobs {
+		b, ok := t.fresh[id]
+		if !ok {
+			row, err := t.tx.OutBlob(id)
+			if err != nil {
+				return err
+			}
+			b = row.Bytes
+		}
+		blobs = append(blobs, b)
+	}
+	n, row := t.n, d.row
+	sent := func() {
+		n.post(func(t *turn) error {
+			if d := n.devices[row]; d != nil {
+				return t.step(d, outbox.Sent{Link: a.Link, Blobs: a.Blobs})
+			}
+			return nil
+		})
+	}
+	t.then(func() { v.post.put(parcel{blobs: blobs, sent: sent}) })
+	return nil
+}
+
+// expire gives blobs up that no receipt came for in all of their life.
+func (t *turn) expire(d *device, blobs []int64) error {
+	for _, id := range blobs {
+		if err := t.settleBlob(d, id, conversation.StateExpired, "not received within 58 days"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleBlob gives every op of a blob its last state at this device and lets the
+// blob's bytes go.
+func (t *turn) settleBlob(d *device, blob int64, state conversation.State, reason string) error {
+	deliveries, err := t.tx.DeliveriesIn(blob)
+	if err != nil {
+		return err
+	}
+	for _, dl := range deliveries {
+		next := conversation.State(dl.State).Advance(state)
+		if uint8(next) == dl.State {
+			continue
+		}
+		if err := t.tx.SetDelivery(dl.ID, uint8(next), reason); err != nil {
+			return err
+		}
+		t.moved[dl.Op] = struct{}{}
+	}
+	return t.tx.DropOutBlob(blob)
+}
+
+// reseal lets the ops of blobs rest again, to be sealed under the session that counts.
+func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
+	count := 0
+	for _, id := range blobs {
+		deliveries, err := t.tx.DeliveriesIn(id)
+		if err != nil {
+			return nil, err
+		}
+		var ids []int64
+		for _, dl := range deliveries {
+			if dl.Blob == id && !conversation.State(dl.State).Final() {
+				ids = append(ids, dl.ID)
+			}
+		}
+		if err := t.tx.SealDeliveries(ids, 0); err != nil {
+			return nil, err
+		}
+		if err := t.tx.DropOutBlob(id); err != nil {
+			return nil, err
+		}
+		count += len(ids)
+	}
+	return outbox.OpsQueued{Ops: count}, nil
+}
+
+// frame takes a frame of a link's control stream. Refusals are about custody, which
+// the far end of a link between contacts does not take.
+func (t *turn) frame(d *device, f wire.Frame) error {
+	if r, ok := f.(wire.Receipt); ok {
+		return t.receipted(d, r)
+	}
+	return nil
+}
+
+// receipted settles what the device says it has.
+// spec: 04-sessions#receipts
+func (t *turn) receipted(d *device, r wire.Receipt) error {
+	if !d.pair.Receipted(t.now, r) {
+		return nil
+	}
+	t.touch(d)
+	ranges := r.Ranges
+	var rows []store.OutBlob
+	for _, g := range ranges {
+		found, err := t.tx.FindOutBlobs(d.row, r.Session, false, g.Chain, g.First, g.Last)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, found...)
+	}
+	if r.Start {
+		found, err := t.tx.FindOutBlobs(d.row, r.Session, true, 0, 0, 0)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, found...)
+	}
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+		if err := t.settleBlob(d, row.ID, conversation.StateDelivered, ""); err != nil {
+			return err
+		}
+	}
+	return t.step(d, outbox.Receipted{Blobs: ids})
+}

@@ -1,0 +1,76 @@
+package mesh
+
+import (
+	"context"
+	"sync"
+)
+
+// feed is the live end of the events: a ring of the most recent ones for readers that
+// keep up. Readers that do not, and those that begin in the past, read the store.
+type feed struct {
+	mu      sync.Mutex    // guards the fields below
+	ring    []Event       // the last eventsKept, oldest first
+	next    uint64        // number of the event to be published next in this run
+	last    int64         // cursor of the last durable event published
+	changed chan struct{} // closed at the next publication
+}
+
+// start begins after the last durable event of earlier runs.
+func (f *feed) start(last int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = last
+	f.changed = make(chan struct{})
+}
+
+// publish gives an event to all readers. One without a cursor is not durable and
+// takes the last one's.
+func (f *feed) publish(e Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !e.stored {
+		e.Cursor = f.last
+	} else {
+		f.last = e.Cursor
+	}
+	if len(f.ring) == eventsKept {
+		f.ring = append(f.ring[:0], f.ring[1:]...)
+	}
+	f.ring = append(f.ring, e)
+	f.next++
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// now returns where live reading begins and the last durable cursor before it.
+func (f *feed) now() (position uint64, last int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next, f.last
+}
+
+// from waits for events at position and returns them with the next position.
+// missed means that the ring has moved on past the position.
+func (f *feed) from(ctx context.Context, position uint64) (events []Event, next uint64, missed bool, err error) {
+	for {
+		f.mu.Lock()
+		oldest := f.next - uint64(len(f.ring))
+		if position < oldest {
+			f.mu.Unlock()
+			return nil, 0, true, nil
+		}
+		if position < f.next {
+			events = append(events, f.ring[position-oldest:]...)
+			next = f.next
+			f.mu.Unlock()
+			return events, next, false, nil
+		}
+		changed := f.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, 0, false, context.Cause(ctx)
+		}
+	}
+}

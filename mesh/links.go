@@ -1,0 +1,272 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// route is the way to one device in this run: where it was last seen, whether a dial
+// is under way or planned, and the link when there is one.
+//
+//	unseen ──sighting──▶ planned ──due──▶ dialling ──proven──▶ live
+//	                        ▲                 │                  │
+//	                        └──── back-off ───┴────── lost ◀─────┘
+type route struct {
+	seen     *place
+	due      time.Time // zero: no dial planned
+	dialing  bool
+	failures int
+	live     *live
+}
+
+// place is where a device can be dialled.
+type place struct {
+	instance    string // that was announced; empty for an address that was not
+	endpoints   []peer.Endpoint
+	fingerprint *peer.Fingerprint // nil: whoever answers, if it proves the right keys
+}
+
+// place is where a sighting leads.
+func (s *sighted) place() *place {
+	return &place{instance: s.Instance, endpoints: s.Endpoints, fingerprint: &s.Fingerprint}
+}
+
+// live is a proven link to a contact's device and what is waiting on it.
+type live struct {
+	id      uint64 // of this run
+	link    *link.Link
+	since   time.Time
+	post    *postbox
+	waiting [][]byte // blobs whose key is not known yet; the sender offers them again on another link
+}
+
+// approach plans a dial to a device that was just seen. Of two nodes that see each
+// other the one with the larger PeerID gives the other a head start, so that mostly
+// one dial is made.
+// spec: 03-links#two-ends
+func (t *turn) approach(d *device, at *place) {
+	d.route.seen = at
+	if d.route.live != nil || d.route.dialing {
+		return
+	}
+	d.route.failures = 0
+	d.route.due = t.now
+	if t.n.me.device.ID().Compare(d.id) > 0 {
+		d.route.due = t.now.Add(dialDelayLarger)
+	}
+	t.n.wakeBy(d.route.due)
+}
+
+// dialDue starts the dials whose time has come.
+func (t *turn) dialDue() {
+	for _, d := range t.n.devices {
+		r := d.route
+		if r.due.IsZero() {
+			continue
+		}
+		if r.due.After(t.now) {
+			t.n.wakeBy(r.due)
+			continue
+		}
+		r.due = time.Time{}
+		if r.live == nil && !r.dialing && r.seen != nil {
+			t.dial(d)
+		}
+	}
+}
+
+// dial opens a link in mode contact, beside the loop.
+func (t *turn) dial(d *device) {
+	n, row := t.n, d.row
+	d.route.dialing = true
+	target := link.Target{
+		Endpoints:   d.route.seen.endpoints,
+		Fingerprint: d.route.seen.fingerprint,
+		Mode:        handshake.Contact,
+		Pair:        d.dialPair(),
+	}
+	n.beside(func(ctx context.Context) {
+		l, err := n.transport.Dial(ctx, target)
+		n.post(func(t *turn) error {
+			if d := t.n.devices[row]; d != nil {
+				d.route.dialing = false
+				if err != nil {
+					t.dialFailed(d)
+				}
+			}
+			if err != nil {
+				return nil
+			}
+			return t.proven(l)
+		})
+	})
+}
+
+// dialFailed plans the next attempt as long as the device is in sight.
+func (t *turn) dialFailed(d *device) {
+	r := d.route
+	if r.live != nil || r.seen == nil {
+		return
+	}
+	delay := min(redialDelayMin<<min(r.failures, 16), redialDelayMax)
+	r.failures++
+	r.due = t.now.Add(delay)
+	t.n.wakeBy(r.due)
+}
+
+// accept takes proven links until the transport closes.
+func (n *Node) accept(ctx context.Context) {
+	for {
+		l, err := n.transport.Accept(ctx)
+		if err != nil {
+			return
+		}
+		n.post(func(t *turn) error { return t.proven(l) })
+	}
+}
+
+// proven takes a link whose far end has proven itself.
+func (t *turn) proven(l *link.Link) error {
+	if l.Proof().Mode == handshake.Contact {
+		return t.contactLink(l)
+	}
+	return t.meet(l)
+}
+
+// contactLink makes l the link to the device it proved, or closes it when the one
+// there is wins.
+// spec: 03-links#two-ends
+func (t *turn) contactLink(l *link.Link) error {
+	n := t.n
+	d := n.devices[int64(l.Proof().Pair)]
+	if d == nil {
+		l.Close(link.ReasonBye)
+		return nil
+	}
+	if old := d.route.live; old != nil {
+		if n.keepsOld(d, old, l, t.now) {
+			l.Close(link.ReasonReplaced)
+			return nil
+		}
+		old.link.Close(link.ReasonReplaced)
+		if err := t.unlink(d, old); err != nil {
+			return err
+		}
+	}
+	n.lastLink++
+	r := d.route
+	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox()}
+	r.due, r.failures = time.Time{}, 0
+	n.serve(d.row, r.live)
+	return t.linked(d, r.live)
+}
+
+// linked sets everything going that waited for a link. A device that there is no
+// session with yet gets one from the end that dialled.
+func (t *turn) linked(d *device, v *live) error {
+	t.changed(d.contact)
+	var again []wire.Frame
+	for _, r := range d.pair.Receipts() {
+		again = append(again, r)
+	}
+	t.then(func() { v.post.put(parcel{frames: again}) })
+	if err := t.step(d, outbox.RouteUp{Link: v.id}); err != nil {
+		return err
+	}
+	if !v.link.Dialed() || !d.pair.NeedsStart(t.now) {
+		return nil
+	}
+	blob, err := t.start(d)
+	if err != nil {
+		return err
+	}
+	return t.step(d, outbox.Sealed{Blobs: []outbox.Blob{blob}})
+}
+
+// unlink takes the device's link away.
+func (t *turn) unlink(d *device, v *live) error {
+	d.route.live = nil
+	t.changed(d.contact)
+	return t.step(d, outbox.RouteDown{Link: v.id})
+}
+
+// changed tells the faces that a contact came, went or has another name.
+func (t *turn) changed(c *contactState) {
+	t.viewStale = true
+	t.then(func() {
+		p := t.n.person(c)
+		t.n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p})
+	})
+}
+
+// keepsOld decides between two links to one device: of simultaneous dials from both
+// ends the smaller PeerID's stays, otherwise the newer replaces the older.
+func (n *Node) keepsOld(d *device, old *live, fresh *link.Link, now time.Time) bool {
+	if old.link.Dialed() == fresh.Dialed() || now.Sub(old.since) > simultaneousMax {
+		return false
+	}
+	oursSmaller := n.me.device.ID().Compare(d.id) < 0
+	return old.link.Dialed() == oursSmaller
+}
+
+// serve runs a link's two directions beside the loop until it ends.
+func (n *Node) serve(row int64, v *live) {
+	n.beside(func(ctx context.Context) { v.post.run(ctx, v.link) })
+	n.beside(func(ctx context.Context) {
+		err := v.link.Run(ctx, receiver{n: n, row: row, live: v})
+		v.post.close()
+		n.post(func(t *turn) error {
+			if d := t.n.devices[row]; d != nil {
+				return t.lost(d, v, err)
+			}
+			return nil
+		})
+	})
+}
+
+// lost forgets a link that ended and plans the next while the device is in sight.
+func (t *turn) lost(d *device, v *live, err error) error {
+	if d.route.live != v {
+		return nil
+	}
+	t.n.log.Debug("link ended", "error", err)
+	if !errors.Is(err, link.ErrBye) {
+		defer t.dialFailed(d)
+	}
+	return t.unlink(d, v)
+}
+
+// receiver hands what arrives on a link to the loop, in order.
+type receiver struct {
+	n    *Node
+	row  int64
+	live *live
+}
+
+// Frame takes a control frame.
+func (r receiver) Frame(f wire.Frame) {
+	r.turn(func(t *turn, d *device) error { return t.frame(d, f) })
+}
+
+// Blobs takes a batch of blobs.
+func (r receiver) Blobs(blobs [][]byte) {
+	r.turn(func(t *turn, d *device) error { return t.receive(d, r.live, blobs) })
+}
+
+// turn runs f in the loop while the link it came from is still the device's.
+func (r receiver) turn(f func(*turn, *device) error) {
+	r.n.post(func(t *turn) error {
+		d := t.n.devices[r.row]
+		if d == nil || d.route.live != r.live {
+			return nil
+		}
+		return f(t, d)
+	})
+}

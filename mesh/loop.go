@@ -1,0 +1,172 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sottovoce/mesh/store"
+)
+
+// command is one thing for the loop to do. done is nil when nobody waits for it.
+type command struct {
+	run  func(*turn) error
+	done chan error
+}
+
+// turn is what one pass of the loop works with: everything done in it commits
+// together, and what is to be seen outside happens after the commit or not at all.
+type turn struct {
+	n     *Node
+	tx    *store.Tx
+	now   time.Time
+	after []func()
+
+	dirty     map[*device]struct{} // sessions to be saved, outboxes to be fed
+	talks     map[*talk]struct{}   // conversation heads to be saved
+	moved     map[int64]struct{}   // ops of ours with a delivery that moved
+	fresh     map[int64][]byte     // blobs sealed in this turn
+	handOver  chan<- error         // told when the frames of this command have left, if not nil
+	viewStale bool                 // people changed
+	keysStale bool                 // links are proven with other keys now
+}
+
+func (n *Node) newTurn() *turn {
+	return &turn{
+		n: n, now: time.Now(), dirty: make(map[*device]struct{}), talks: make(map[*talk]struct{}),
+		moved: make(map[int64]struct{}), fresh: make(map[int64][]byte),
+	}
+}
+
+// refusal is an error that was found before anything was changed: the turn goes on,
+// only its asker hears of it. Any other error undoes the whole turn.
+type refusal struct{ err error }
+
+func (r refusal) Error() string { return r.err.Error() }
+func (r refusal) Unwrap() error { return r.err }
+
+func refuse(err error) error { return refusal{err} }
+
+// then runs f once this turn is durable, in the order of the calls.
+func (t *turn) then(f func()) { t.after = append(t.after, f) }
+
+// touch marks a device whose outbox or session moved, to be flushed and saved
+// before the commit.
+func (t *turn) touch(d *device) { t.dirty[d] = struct{}{} }
+
+// touchTalk marks a conversation whose head moved.
+func (t *turn) touchTalk(c *talk) { t.talks[c] = struct{}{} }
+
+// do runs a command in the loop and waits until it is durable.
+func (n *Node) do(ctx context.Context, run func(*turn) error) error {
+	c := command{run: run, done: make(chan error, 1)}
+	select {
+	case n.inbox <- c:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-n.stopped:
+		return ErrClosed
+	}
+	select { // the loop answers soon, and may be writing to what run captured
+	case err := <-c.done:
+		var r refusal
+		if errors.As(err, &r) {
+			return r.err
+		}
+		return err
+	case <-n.stopped:
+		return ErrClosed
+	}
+}
+
+// post hands the loop something that nobody waits for; it blocks while the loop is
+// behind, which is what slows a flooding link down.
+func (n *Node) post(run func(*turn) error) {
+	select {
+	case n.inbox <- command{run: run}:
+	case <-n.stopped:
+	}
+}
+
+// loop owns all of the node's state until ctx ends.
+func (n *Node) loop(ctx context.Context) {
+	defer close(n.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	batch := make([]command, 0, turnCommandsMax)
+	for {
+		batch = batch[:0]
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-n.inbox:
+			batch = n.drain(append(batch, c))
+		case <-timer.C:
+			batch = append(batch, command{run: (*turn).tick})
+		}
+		n.take(batch)
+		timer.Reset(time.Until(n.wake))
+	}
+}
+
+// drain adds what already waits, so that one commit serves many.
+func (n *Node) drain(batch []command) []command {
+	for len(batch) < turnCommandsMax {
+		select {
+		case c := <-n.inbox:
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// take runs a batch as one turn. When it cannot be made durable nothing of it
+// happened: what is in memory is read again from the store.
+func (n *Node) take(batch []command) {
+	results := make([]error, len(batch))
+	t := n.newTurn()
+	err := n.store.Update(func(tx *store.Tx) error {
+		t.tx = tx
+		for i, c := range batch {
+			results[i] = c.run(t)
+			var r refusal
+			if results[i] != nil && !errors.As(results[i], &r) {
+				return results[i]
+			}
+		}
+		return t.settle()
+	})
+	if err != nil {
+		n.undo(err)
+		for i := range results {
+			results[i] = err
+		}
+		t.after = nil
+	}
+	if err == nil && t.viewStale {
+		n.refreshView()
+	}
+	if err == nil && t.keysStale {
+		n.refreshKeyring()
+	}
+	for _, f := range t.after {
+		f()
+	}
+	for i, c := range batch {
+		if c.done != nil {
+			c.done <- results[i]
+		}
+	}
+}
+
+// undo brings memory back to what the store holds after a turn that failed.
+func (n *Node) undo(cause error) {
+	n.log.Error("could not save; nothing of it was done", "error", cause)
+	n.publish(Event{Kind: EventNotice, Time: time.Now(), Notice: "could not save: " + cause.Error()})
+	if err := n.load(); err != nil {
+		n.stop(fmt.Errorf("reading our own state again: %w", err))
+	}
+}

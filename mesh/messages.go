@@ -1,0 +1,298 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/store"
+)
+
+// SendResult is what became of one Outgoing: a message that is durable, or why not.
+type SendResult struct {
+	Message Message
+	Err     error
+}
+
+// Send queues a batch in its order; what is not refused is durable when it returns.
+// It fails one by one with ErrNotFound, ErrAmbiguous, ErrTooLong and ErrText, and
+// altogether with what the store says.
+func (n *Node) Send(ctx context.Context, batch []Outgoing) []SendResult {
+	results := make([]SendResult, len(batch))
+	err := n.do(ctx, func(t *turn) error {
+		for i, o := range batch {
+			var r refusal
+			if err := t.send(o, &results[i].Message); errors.As(err, &r) {
+				results[i].Err = r.err
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for i := range results {
+			results[i] = SendResult{Err: err}
+		}
+	}
+	return results
+}
+
+// send appends our op to the conversation and one delivery for each device; after the
+// commit it shows the message in to.
+func (t *turn) send(o Outgoing, to *Message) error {
+	n := t.n
+	c, err := n.contactCalled(o.To)
+	if err != nil {
+		return refuse(err)
+	}
+	op, err := c.talk.log.Next(n.me.device.ID(), t.now, conversation.Text(o.Text))
+	if err != nil {
+		return refuse(err)
+	}
+	admission, err := c.talk.log.Admit(op, n.me.device.ID())
+	if err != nil {
+		return err
+	}
+	t.touchTalk(c.talk)
+	row := opRow(c.talk, op, admission, t.now)
+	row.Mine, row.State = true, uint8(conversation.StateQueued)
+	if _, err := t.tx.AppendOp(&row); err != nil {
+		return err
+	}
+	for _, d := range c.devices {
+		delivery := store.Delivery{Op: row.Seq, Pair: d.row, State: uint8(conversation.StateQueued), Time: t.now.UnixMilli()}
+		if err := t.tx.PutDelivery(&delivery); err != nil {
+			return err
+		}
+		d.queued++
+		t.touch(d)
+	}
+	s := standing{Summary: conversation.Summary{State: conversation.StateQueued, Devices: len(c.devices)}}
+	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
+		e.Kind, e.Message = EventMessage, n.view.Load().shows(&row, s)
+		*to = *e.Message
+	})
+}
+
+// settle ends a turn, before its commit: queued ops are sealed where there is a way,
+// states of ops follow their deliveries, and everything that moved is saved.
+func (t *turn) settle() error {
+	for d := range t.dirty {
+		if d.queued > 0 {
+			queued := outbox.OpsQueued{Ops: d.queued}
+			d.queued = 0
+			if err := t.step(d, queued); err != nil {
+				return err
+			}
+		}
+	}
+	for op := range t.moved {
+		if err := t.moveState(op); err != nil {
+			return err
+		}
+	}
+	for d := range t.dirty {
+		if err := t.tx.SavePair(d.row, d.pair.Save()); err != nil {
+			return err
+		}
+		t.sendReceipts(d)
+		if d.rekey() {
+			t.keysStale = true
+		}
+	}
+	for c := range t.talks {
+		c.row.Log = c.log.Save()
+		if err := t.tx.PutConversation(&c.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveState brings an op's state up to its deliveries. A state never goes back.
+// spec: 06-conversations#delivery-states
+func (t *turn) moveState(seq int64) error {
+	row, err := t.tx.Op(seq)
+	if err != nil {
+		return err
+	}
+	sum, err := standingOf(t.tx, row)
+	if err != nil {
+		return err
+	}
+	if uint8(sum.State) != row.State {
+		row.State = uint8(sum.State)
+		if err := t.tx.SetOpState(seq, row.State); err != nil {
+			return err
+		}
+	}
+	detail := stateDetail{State: uint8(sum.State), Delivered: sum.Delivered, Devices: sum.Devices}
+	return t.record(storedState, seq, detail, func(e *Event) { e.Kind, e.Message = EventState, t.n.view.Load().shows(row, sum) })
+}
+
+// standing is how far an op of ours has come; it is zero for others' ops.
+type standing struct {
+	conversation.Summary
+	reason string // why it expired or failed
+}
+
+// standingOf sums up the deliveries of an op.
+func standingOf(tx *store.Tx, row *store.Op) (standing, error) {
+	if !row.Mine {
+		return standing{}, nil
+	}
+	deliveries, err := tx.DeliveriesOf(row.Seq)
+	if err != nil {
+		return standing{}, err
+	}
+	var s standing
+	states := make([]conversation.State, len(deliveries))
+	for i, d := range deliveries {
+		states[i] = conversation.State(d.State)
+		if d.Reason != "" {
+			s.reason = d.Reason
+		}
+	}
+	s.Summary = conversation.Summarise(states)
+	s.State = conversation.State(row.State).Advance(s.State)
+	return s, nil
+}
+
+// LogQuery chooses messages of a conversation; the zero value is all of it.
+type LogQuery struct {
+	Newest int       // that many of the newest of what is chosen; 0 is all
+	After  string    // what follows the message with this id or prefix of one
+	Since  time.Time // the author's clock said this time or later
+}
+
+// Log lists messages with one contact in the conversation's order, oldest first.
+func (n *Node) Log(ctx context.Context, to string, q LogQuery) ([]Message, error) {
+	var conv int64
+	err := n.do(ctx, func(*turn) error {
+		c, err := n.contactCalled(to)
+		if err != nil {
+			return refuse(err)
+		}
+		conv = c.talk.row.ID
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var messages []Message
+	view := n.view.Load()
+	err = n.store.View(func(tx *store.Tx) error {
+		after, err := q.start(tx)
+		if err != nil {
+			return err
+		}
+		messages, err = view.log(ctx, tx, conv, q, after)
+		return err
+	})
+	return messages, err
+}
+
+// start is where the message that the query names stands, nil when it names none.
+func (q LogQuery) start(tx *store.Tx) (*conversation.Place, error) {
+	if q.After == "" {
+		return nil, nil
+	}
+	row, err := opCalled(tx, q.After)
+	if err != nil {
+		return nil, err
+	}
+	p := standsAt(row)
+	return &p, nil
+}
+
+func standsAt(row *store.Op) conversation.Place {
+	return conversation.Place{Lamport: row.Lamport, Author: row.Author, ID: row.ID}
+}
+
+// log reads back from the newest until the query has what it wants.
+func (v *view) log(ctx context.Context, tx *store.Tx, conv int64, q LogQuery, after *conversation.Place) ([]Message, error) {
+	var newestFirst []Message
+	var before *store.Position
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		rows, err := tx.Log(conv, before, logPage)
+		if err != nil {
+			return nil, err
+		}
+		for i := len(rows) - 1; i >= 0; i-- {
+			row := &rows[i]
+			if after != nil && !after.Less(standsAt(row)) || q.Newest > 0 && len(newestFirst) == q.Newest {
+				return reversed(newestFirst), nil
+			}
+			if row.Kind != uint8(conversation.KindText) || time.UnixMilli(row.Time).Before(q.Since) {
+				continue
+			}
+			sum, err := standingOf(tx, row)
+			if err != nil {
+				return nil, err
+			}
+			newestFirst = append(newestFirst, *v.shows(row, sum))
+		}
+		if len(rows) < logPage {
+			return reversed(newestFirst), nil
+		}
+		before = &store.Position{Lamport: rows[0].Lamport, Author: rows[0].Author, ID: rows[0].ID}
+	}
+}
+
+func reversed(m []Message) []Message {
+	for i, j := 0, len(m)-1; i < j; i, j = i+1, j-1 {
+		m[i], m[j] = m[j], m[i]
+	}
+	return m
+}
+
+// Message finds one message by its id or an unambiguous prefix of it.
+func (n *Node) Message(_ context.Context, id string) (Message, error) {
+	var m *Message
+	view := n.view.Load()
+	err := n.store.View(func(tx *store.Tx) error {
+		row, err := opCalled(tx, id)
+		if err != nil {
+			return err
+		}
+		m, err = view.message(tx, row.Seq)
+		return err
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	return *m, nil
+}
+
+// opCalled finds the op whose id begins as typed.
+func opCalled(tx *store.Tx, typed string) (*store.Op, error) {
+	prefix, err := conversation.OpIDPrefix(typed)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	rows, err := tx.OpsByPrefix(prefix, opPrefixRows)
+	if err != nil {
+		return nil, err
+	}
+	var found *store.Op
+	for i := range rows {
+		if !strings.HasPrefix(conversation.OpID(rows[i].ID).String(), typed) {
+			continue
+		}
+		if found != nil {
+			return nil, ErrAmbiguousMessage
+		}
+		found = &rows[i]
+	}
+	if found == nil {
+		return nil, ErrNotFound
+	}
+	return found, nil
+}

@@ -1,0 +1,168 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"sottovoce/mesh/peer"
+)
+
+// sighted is somebody that discovery shows right now: a contact's device when a slot
+// matched, else a stranger with an open profile.
+type sighted struct {
+	peer.Sighting
+	device *device
+}
+
+// saw takes a sighting from discovery.
+func (t *turn) saw(s peer.Sighting) error {
+	n := t.n
+	old, known := n.nearby[s.Instance]
+	if s.Gone {
+		if known {
+			delete(n.nearby, s.Instance)
+			t.left(old)
+		}
+		return nil
+	}
+	if !known && len(n.nearby) >= strangersMax {
+		return nil
+	}
+	fresh := &sighted{Sighting: s}
+	if known && sameClaim(old.Announcement, s.Announcement) {
+		fresh.device = old.device
+	} else {
+		fresh.device = n.recognise(s.Announcement)
+	}
+	n.nearby[s.Instance] = fresh
+	if fresh.device != nil {
+		t.approach(fresh.device, fresh.place())
+	} else if fresh.Open != nil {
+		t.approachRequested(fresh)
+	}
+	if !known {
+		t.appeared(fresh)
+	}
+	return nil
+}
+
+// sameClaim reports whether nothing a slot covers has changed, so that contacts are
+// tried once per new announcement and not per packet.
+func sameClaim(a, b peer.Announcement) bool {
+	return a.Epoch == b.Epoch && a.Nonce == b.Nonce && a.Fingerprint == b.Fingerprint && a.Slots == b.Slots && a.Port == b.Port
+}
+
+// recognise finds the contact's device whose slot is among those announced.
+// spec: 02-discovery#recognising-contacts
+func (n *Node) recognise(a peer.Announcement) *device {
+	day := a.Epoch / epochsPerDay
+	for _, c := range n.contacts {
+		key, err := c.discovery.At(day)
+		if err != nil {
+			continue // a day before we knew each other, or too far ahead to believe
+		}
+		for _, d := range c.devices {
+			if key.Match(d.id, a) {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// recogniseAll looks at everybody nearby again, after a contact was made.
+func (t *turn) recogniseAll() {
+	for _, s := range t.n.nearby {
+		if s.device = t.n.recognise(s.Announcement); s.device != nil {
+			t.approach(s.device, s.place())
+		}
+	}
+}
+
+// appeared tells the faces of somebody who was not there before, restarts and
+// rotations of the same person aside.
+func (t *turn) appeared(s *sighted) {
+	if p, ok := t.n.shown(s); ok && t.n.sightings(p.ID) == 1 {
+		t.then(func() { t.n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p}) })
+	}
+}
+
+// left tells the faces of somebody who is gone: no other sighting and no link.
+func (t *turn) left(s *sighted) {
+	if s.device != nil && s.device.route.seen != nil && s.device.route.seen.instance == s.Instance {
+		s.device.route.seen = nil
+	}
+	p, ok := t.n.shown(s)
+	if !ok || t.n.sightings(p.ID) > 0 {
+		return
+	}
+	p.Online = p.Via == ViaLink
+	t.then(func() { t.n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p}) })
+}
+
+// sightings counts those that show the person with this id.
+func (n *Node) sightings(id string) int {
+	count := 0
+	for _, s := range n.nearby {
+		if p, ok := n.shown(s); ok && p.ID == id {
+			count++
+		}
+	}
+	return count
+}
+
+// shown is the person that a sighting shows, if it shows one.
+func (n *Node) shown(s *sighted) (Person, bool) {
+	switch {
+	case s.device != nil:
+		return n.person(s.device.contact), true
+	case s.Open != nil:
+		return stranger(s.Open.Handle, s.Open.Name), true
+	}
+	return Person{}, false
+}
+
+// stranger is a person known by an open profile only.
+func stranger(h peer.Handle, name string) Person {
+	return Person{ID: h.String(), Name: peer.ShowName(name), Via: ViaNone, Online: true}
+}
+
+// Nearby lists who is on this network, one entry a person, by name.
+func (n *Node) Nearby(ctx context.Context) ([]Person, error) {
+	var people []Person
+	err := n.do(ctx, func(*turn) error {
+		people = n.people()
+		return nil
+	})
+	byName(people)
+	return people, err
+}
+
+// people is everybody in sight, once.
+func (n *Node) people() []Person {
+	var people []Person
+	for _, s := range n.nearby {
+		if p, ok := n.shown(s); ok {
+			people = appendNew(people, p)
+		}
+	}
+	return people
+}
+
+func byName(people []Person) {
+	slices.SortFunc(people, func(a, b Person) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// findNearby returns the freshest sighting of an open profile.
+func (n *Node) findNearby(h peer.Handle) *sighted {
+	var best *sighted
+	for _, s := range n.nearby {
+		if s.Open != nil && s.Open.Handle == h && (best == nil || s.Epoch > best.Epoch) {
+			best = s
+		}
+	}
+	return best
+}

@@ -1,0 +1,194 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/store"
+)
+
+// Config is what a node is made of. All fields are required.
+type Config struct {
+	Store  *store.Store
+	Finder Finder
+	Conn   net.PacketConn // the socket of all links; its owner closes it after Run
+	Rand   io.Reader      // safe for concurrent use
+	Log    *slog.Logger
+}
+
+// Node is this device, running. Its methods are safe for concurrent use; they fail with
+// ErrClosed once Run has returned.
+type Node struct {
+	store     *store.Store
+	finder    Finder
+	transport *link.Transport
+	rand      io.Reader
+	log       *slog.Logger
+	local     netip.AddrPort
+	started   time.Time
+
+	inbox   chan command  // never closed
+	stopped chan struct{} // closed by loop
+	running sync.WaitGroup
+	ctx     context.Context
+	stop    context.CancelCauseFunc
+	feed    feed
+	keyring keyring
+	view    atomic.Pointer[view]
+
+	// What the loop owns. The first group mirrors the store and is read again after a
+	// turn that failed; the second is about this run only.
+	me       self
+	contacts map[identity.AccountID]*contactState
+	devices  map[int64]*device
+	requests map[contact.Profile]*request
+	tags     map[[16]byte]tagged
+
+	nearby   map[string]*sighted // by instance
+	open     map[contact.Profile]*openLink
+	epoch    epoch
+	wake     time.Time // when tick is due
+	lastLink uint64
+	refused  uint64 // blobs and frames that were dropped
+}
+
+// New reads the node's state and begins to accept links; Run makes it live.
+func New(cfg Config) (*Node, error) {
+	local, ok := cfg.Conn.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return nil, errors.New("links need a UDP socket")
+	}
+	n := &Node{
+		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), started: time.Now(),
+		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}),
+		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink),
+	}
+	n.ctx, n.stop = context.WithCancelCause(context.Background())
+	err := n.store.View(func(tx *store.Tx) error {
+		last, err := tx.LastCursor()
+		n.feed.start(last)
+		return err
+	})
+	if err == nil {
+		err = n.load()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n.epoch, err = newEpoch(n.rand); err != nil {
+		return nil, err
+	}
+	n.transport, err = link.Open(cfg.Conn, link.Config{Rand: n.rand, Log: n.log, Keyring: &n.keyring})
+	return n, err
+}
+
+// Run lives until ctx ends, then says goodbye and waits for all it started. It returns
+// an error only if the node's own state could not be read any more.
+func (n *Node) Run(ctx context.Context) error {
+	release := context.AfterFunc(ctx, func() { n.stop(nil) })
+	defer release()
+	n.beside(n.accept)
+	n.beside(func(ctx context.Context) {
+		if err := n.finder.Run(ctx, n.sighting); err != nil && ctx.Err() == nil {
+			n.stop(fmt.Errorf("discovery: %w", err))
+		}
+	})
+	n.loop(n.ctx)
+	err := n.transport.Close()
+	n.running.Wait()
+	if cause := context.Cause(n.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	return err
+}
+
+// beside runs f next to the loop; Run waits for it, and ctx ends with the node.
+func (n *Node) beside(f func(ctx context.Context)) {
+	n.running.Go(func() { f(n.ctx) })
+}
+
+// sighting hands the loop what discovery saw.
+func (n *Node) sighting(s peer.Sighting) {
+	n.post(func(t *turn) error { return t.saw(s) })
+}
+
+// wakeBy makes sure that tick runs at the given time or before.
+func (n *Node) wakeBy(at time.Time) {
+	if n.wake.IsZero() || at.Before(n.wake) {
+		n.wake = at
+	}
+}
+
+// tick does everything whose time has come and finds out when to wake next.
+func (t *turn) tick() error {
+	n := t.n
+	if !t.now.Before(n.epoch.ends) {
+		if err := t.rotate(); err != nil {
+			return err
+		}
+	}
+	n.wake = n.epoch.ends
+	t.dialDue()
+	for _, d := range n.devices {
+		if err := t.resume(d); err != nil {
+			return err
+		}
+		switch {
+		case d.tick.IsZero():
+		case d.tick.After(t.now):
+			n.wakeBy(d.tick)
+		default:
+			if err := t.step(d, outbox.Tick{}); err != nil {
+				return err
+			}
+		}
+	}
+	return t.tickRequests()
+}
+
+// resume gives a device's outbox what was read from the store, and the link there is.
+func (t *turn) resume(d *device) error {
+	if d.loaded == nil {
+		return nil
+	}
+	loaded := *d.loaded
+	d.loaded = nil
+	if err := t.step(d, loaded); err != nil || d.route.live == nil {
+		return err
+	}
+	return t.step(d, outbox.RouteUp{Link: d.route.live.id})
+}
+
+// Status says what the node is doing.
+func (n *Node) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := n.do(ctx, func(t *turn) error {
+		s = Status{
+			Me: n.myself(), Started: n.started, Listen: []string{n.local.String()}, Contacts: len(n.contacts),
+			Requests: n.waitingRequests(), Nearby: len(n.people()),
+		}
+		for _, c := range n.contacts {
+			if n.person(c).Via == ViaLink {
+				s.Links++
+			}
+		}
+		_, s.Cursor = n.feed.now()
+		var err error
+		s.Queued, s.Held, err = t.tx.PendingCount()
+		return err
+	})
+	return s, err
+}

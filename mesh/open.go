@@ -1,0 +1,263 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// openLink is a link in mode open, on which one contact exchange goes on.
+type openLink struct {
+	link    *link.Link
+	profile contact.Profile
+	handle  peer.Handle
+	frames  chan outgoingFrame // to the writer; never closed
+}
+
+// outgoingFrame is a frame to send; done, if any, is told how that went.
+type outgoingFrame struct {
+	frame wire.Frame
+	done  chan<- error
+}
+
+// dialOpen opens a link in mode open to one key, or to whoever answers at an address.
+func (n *Node) dialOpen(ctx context.Context, at []peer.Endpoint, fingerprint *peer.Fingerprint, key *[32]byte) (*link.Link, error) {
+	return n.transport.Dial(ctx, link.Target{Endpoints: at, Fingerprint: fingerprint, Mode: handshake.Open, OpenKey: key})
+}
+
+// meet takes a proven link in mode open and goes on with the exchange that it is for.
+// A newer link of the same profile replaces an older one.
+func (t *turn) meet(l *link.Link) error {
+	n, proof := t.n, l.Proof()
+	o := &openLink{
+		link: l, profile: contact.Profile(proof.Their), frames: make(chan outgoingFrame, openFramesMax),
+		handle: identity.OpenKeys{Sign: proof.Sign, Agree: proof.Their}.Handle(),
+	}
+	if old := n.open[o.profile]; old != nil {
+		old.link.Close(link.ReasonReplaced)
+	} else if len(n.open) >= openLinksMax {
+		l.Close(link.ReasonBusy)
+		return nil
+	}
+	n.open[o.profile] = o
+	n.converse(o)
+	q := n.requests[o.profile]
+	if q == nil {
+		return nil
+	}
+	return t.advance(q, contact.LinkUp{})
+}
+
+// converse runs the link and its contact stream until either ends.
+func (n *Node) converse(o *openLink) {
+	n.beside(func(ctx context.Context) {
+		err := o.link.Run(ctx, silent{})
+		n.log.Debug("open link ended", "error", err)
+		n.post(func(t *turn) error {
+			if n.open[o.profile] == o {
+				delete(n.open, o.profile)
+			}
+			return nil
+		})
+	})
+	n.beside(func(ctx context.Context) {
+		defer o.link.Close(link.ReasonBye)
+		stream, err := o.link.Contact(ctx)
+		if err != nil {
+			return
+		}
+		n.beside(func(ctx context.Context) { o.write(ctx, stream) })
+		for {
+			f, err := stream.Receive(ctx)
+			if err != nil {
+				return
+			}
+			n.post(func(t *turn) error { return t.contactFrame(o, f) })
+		}
+	})
+}
+
+// silent is the receiver of links in mode open, whose control streams say nothing.
+type silent struct{}
+
+func (silent) Frame(wire.Frame) {}
+func (silent) Blobs([][]byte)   {}
+
+// write sends frames until the link ends, and tells those who wait for one.
+func (o *openLink) write(ctx context.Context, stream *link.ContactStream) {
+	for {
+		select {
+		case f := <-o.frames:
+			err := stream.Send(ctx, f.frame)
+			if f.done != nil {
+				f.done <- err
+			}
+			if err != nil {
+				o.link.Close(link.ReasonBye)
+				return
+			}
+		case <-o.link.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sendContact sends a frame of an exchange after the commit, on the link there is: on
+// a later one it is sent again.
+func (t *turn) sendContact(q *request, f wire.Frame) {
+	n, profile, done := t.n, q.exchange.Their(), t.handOver
+	t.then(func() {
+		if o := n.open[profile]; o != nil {
+			select {
+			case o.frames <- outgoingFrame{frame: f, done: done}:
+			default: // full: the far end does not read, and gets it on another link
+			}
+		}
+	})
+}
+
+// Add asks somebody nearby, or whoever answers at host:port, to be a contact. It
+// returns once the request is durable here and handed over there; a contact is returned as it
+// stands. It fails with ErrNotFound, ErrAmbiguous, ErrSelf, ErrRequests, or
+// ErrUnreached, after which nothing is kept.
+func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
+	at, err := n.target(ctx, typed)
+	if err != nil || at.person.Contact {
+		return at.person, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverMax)
+	defer cancel()
+	l, err := n.dialOpen(ctx, at.endpoints, at.fingerprint, nil)
+	switch {
+	case errors.Is(err, link.ErrSelf):
+		return Person{}, ErrSelf
+	case err != nil:
+		return Person{}, fmt.Errorf("%w: %s does not answer", ErrUnreached, typed)
+	}
+	handed := make(chan error, 1)
+	var p Person
+	err = n.do(ctx, func(t *turn) error {
+		var err error
+		p, err = t.ask(l, at, handed)
+		return err
+	})
+	if err != nil || p.Contact {
+		return p, err
+	}
+	select {
+	case err = <-handed:
+	case <-l.Done():
+		err = l.Err()
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return p, fmt.Errorf("%w: the request is kept and goes out when they are seen again", ErrUnreached)
+	}
+	return p, nil
+}
+
+// ask makes our request on a link that was opened for it.
+func (t *turn) ask(l *link.Link, at address, handed chan<- error) (Person, error) {
+	n := t.n
+	proof := l.Proof()
+	handle := identity.OpenKeys{Sign: proof.Sign, Agree: proof.Their}.Handle()
+	if at.handle != nil && *at.handle != handle {
+		l.Close(link.ReasonBye)
+		return Person{}, refuse(fmt.Errorf("%w: somebody else answers there", ErrUnreached))
+	}
+	if err := t.meet(l); err != nil {
+		return Person{}, err
+	}
+	o := n.open[contact.Profile(proof.Their)]
+	if o == nil {
+		return Person{}, refuse(ErrRequests)
+	}
+	q, err := t.exchange(o)
+	if err != nil {
+		return Person{}, refuse(err)
+	}
+	if q.row.Name == "" {
+		q.row.Name = at.person.Name
+	}
+	t.handOver = handed
+	defer func() { t.handOver = nil }()
+	if err := t.advance(q, contact.Ask{}); err != nil {
+		return Person{}, err
+	}
+	p := n.shownRequest(q)
+	if p.Direction == Out {
+		return p, t.recordPerson(storedRequest, p)
+	}
+	return p, nil
+}
+
+// address is where a typed WHO leads: a contact as it stands, or where to dial.
+type address struct {
+	person      Person
+	endpoints   []peer.Endpoint
+	fingerprint *peer.Fingerprint
+	handle      *peer.Handle
+}
+
+// target finds what was typed among the people nearby and the contacts, or takes it
+// for host:port.
+func (n *Node) target(ctx context.Context, typed string) (address, error) {
+	var at address
+	err := n.do(ctx, func(*turn) error {
+		people := n.people()
+		for _, c := range n.contacts {
+			people = appendNew(people, n.person(c))
+		}
+		p, err := who(people, typed)
+		if errors.Is(err, ErrNotFound) {
+			if endpoint, ok := parseEndpoint(typed); ok {
+				at = address{person: Person{Name: typed}, endpoints: []peer.Endpoint{endpoint}}
+				return nil
+			}
+		}
+		if err != nil {
+			return refuse(err)
+		}
+		at.person = p
+		if p.Contact {
+			return nil
+		}
+		handle, err := peer.ParseHandle(p.ID)
+		if err != nil {
+			return err
+		}
+		s := n.findNearby(handle)
+		at.endpoints, at.fingerprint, at.handle = s.Endpoints, &s.Fingerprint, &handle
+		return nil
+	})
+	return at, err
+}
+
+// appendNew appends p unless somebody with its id is there.
+func appendNew(people []Person, p Person) []Person {
+	for _, known := range people {
+		if known.ID == p.ID {
+			return people
+		}
+	}
+	return append(people, p)
+}
+
+// parseEndpoint reads an IP address and a port. Names are not looked up: there may be
+// nobody to ask.
+func parseEndpoint(typed string) (peer.Endpoint, bool) {
+	endpoint, err := netip.ParseAddrPort(strings.TrimSpace(typed))
+	return endpoint, err == nil && endpoint.Port() != 0
+}

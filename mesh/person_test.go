@@ -1,0 +1,149 @@
+package mesh
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/store"
+)
+
+// person is a node under test with its home.
+type person struct {
+	*Node
+	t    *testing.T
+	name string
+	home string
+	air  *air
+	stop func()
+}
+
+// newPerson founds an identity and starts its node.
+func newPerson(t *testing.T, a *air, name string) *person {
+	t.Helper()
+	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), air: a}
+	if err := Found(p.home, name, rand.Reader); err != nil {
+		t.Fatalf("founding %s: %v", name, err)
+	}
+	p.start()
+	t.Cleanup(func() { p.stop() })
+	return p
+}
+
+func (p *person) start() {
+	p.t.Helper()
+	db, err := store.Open(p.home, rand.Reader)
+	if err != nil {
+		p.t.Fatalf("opening the home: %v", err)
+	}
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	level := slog.LevelWarn
+	if os.Getenv("SOTTOVOCE_DEBUG") != "" {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", p.name)
+	n, err := New(Config{Store: db, Finder: p.air.finder(), Conn: conn, Rand: rand.Reader, Log: log})
+	if err != nil {
+		p.t.Fatalf("starting the node: %v", err)
+	}
+	p.Node = n
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	var once sync.Once
+	p.stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				p.t.Errorf("node ended: %v", err)
+			}
+			if err := errors.Join(conn.Close(), db.Close()); err != nil {
+				p.t.Errorf("closing: %v", err)
+			}
+		})
+	}
+}
+
+// within waits until ok, or fails.
+func (p *person) within(d time.Duration, what string, ok func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	p.t.Fatalf("%s: not within %v: %s", p.name, d, what)
+}
+
+// finds reports whether a list of people has the one of that name, as ok wants it.
+func (p *person) finds(list func(context.Context) ([]Person, error), name string, ok func(Person) bool) func() bool {
+	return func() bool {
+		people, err := list(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		found, err := who(people, name)
+		return err == nil && ok(found)
+	}
+}
+
+func anyhow(Person) bool       { return true }
+func linked(found Person) bool { return found.Via == ViaLink }
+
+// befriends makes two people who see each other contacts with a link.
+func (p *person) befriends(o *person) {
+	p.t.Helper()
+	p.within(5*time.Second, "sees the other", p.finds(p.Nearby, o.name, anyhow))
+	if _, err := p.Add(p.t.Context(), o.name); err != nil {
+		p.t.Fatalf("add: %v", err)
+	}
+	o.within(5*time.Second, "has the request", o.finds(o.Requests, p.name, anyhow))
+	if _, err := o.Accept(p.t.Context(), p.name); err != nil {
+		p.t.Fatalf("accept: %v", err)
+	}
+	p.within(5*time.Second, "linked contact", p.finds(p.Contacts, o.name, linked))
+	o.within(5*time.Second, "linked contact", o.finds(o.Contacts, p.name, linked))
+}
+
+func (p *person) says(to, text string) Message {
+	p.t.Helper()
+	r := p.Send(p.t.Context(), []Outgoing{{To: to, Text: text}})
+	if r[0].Err != nil {
+		p.t.Fatalf("send: %v", r[0].Err)
+	}
+	return r[0].Message
+}
+
+func (p *person) delivered(m Message) func() bool {
+	return func() bool {
+		now, err := p.Message(p.t.Context(), m.ID)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return now.State == conversation.StateDelivered
+	}
+}
+
+func (p *person) texts(with string) []string {
+	p.t.Helper()
+	log, err := p.Log(p.t.Context(), with, LogQuery{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var texts []string
+	for _, m := range log {
+		texts = append(texts, m.Text)
+	}
+	return texts
+}

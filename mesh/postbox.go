@@ -1,0 +1,98 @@
+package mesh
+
+import (
+	"context"
+	"sync"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+)
+
+// parcel is what one turn sends on a link.
+type parcel struct {
+	frames []wire.Frame
+	blobs  [][]byte
+	sent   func() // once QUIC has taken all of it; may be nil
+}
+
+// postbox holds what is to leave on one link, so that the loop never waits for a
+// network. It is bounded by its users: the outbox keeps a limited number of bytes in
+// flight, and a turn adds at most a few receipts.
+type postbox struct {
+	wake chan struct{} // holds one token; closed by close
+
+	mu      sync.Mutex // guards the fields below
+	parcels []parcel
+	closed  bool
+}
+
+func newPostbox() *postbox { return &postbox{wake: make(chan struct{}, 1)} }
+
+// put adds a parcel; after close it does nothing.
+func (p *postbox) put(next parcel) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.parcels = append(p.parcels, next)
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close ends run.
+func (p *postbox) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.closed = true
+		close(p.wake)
+	}
+}
+
+// take empties the box.
+func (p *postbox) take() []parcel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	parcels := p.parcels
+	p.parcels = nil
+	return parcels
+}
+
+// run sends what is put until the box closes, ctx ends or the link fails; a failed
+// link is closed, and its reader reports it.
+func (p *postbox) run(ctx context.Context, l *link.Link) {
+	for {
+		select {
+		case _, open := <-p.wake:
+			if !open {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+		for _, next := range p.take() {
+			if err := next.send(ctx, l); err != nil {
+				l.Close(link.ReasonBye)
+				return
+			}
+		}
+	}
+}
+
+func (p parcel) send(ctx context.Context, l *link.Link) error {
+	for _, f := range p.frames {
+		if err := l.Send(ctx, f); err != nil {
+			return err
+		}
+	}
+	if err := l.SendBlobs(ctx, p.blobs); err != nil {
+		return err
+	}
+	if p.sent != nil {
+		p.sent()
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package mesh
+
+import (
+	"errors"
+	"time"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/session"
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// tagged is what the tag table finds: whose key opens a blob, and which one.
+type tagged struct {
+	row int64
+	ref session.Ref
+}
+
+// receive opens what a link brought. A blob whose key is not known yet waits: the
+// window moves with what is opened, and a start may be behind what it starts.
+// spec: 04-sessions#tags
+func (t *turn) receive(from *device, v *live, blobs [][]byte) error {
+	v.waiting = append(v.waiting, blobs...)
+	for moved := true; moved; {
+		moved = false
+		todo := v.waiting
+		v.waiting = nil
+		for _, blob := range todo {
+			known, err := t.open(from, blob)
+			if err != nil {
+				return err
+			}
+			if known {
+				moved = true
+			} else {
+				v.waiting = append(v.waiting, blob)
+			}
+		}
+		moved = moved && len(v.waiting) > 0
+	}
+	if extra := len(v.waiting) - unmatchedMax; extra > 0 {
+		t.drop("blobs without a key")
+		v.waiting = v.waiting[extra:]
+	}
+	return nil
+}
+
+// open opens one blob and takes in what it says. known is false when no key for it is
+// known; junk under a known tag is dropped.
+func (t *turn) open(from *device, blob []byte) (known bool, err error) {
+	header, err := wire.ParseHeader(blob)
+	if err != nil {
+		t.drop("blob header")
+		return true, nil
+	}
+	d, ref, skipped, err := t.find(from, header)
+	if err != nil || d == nil {
+		return false, err
+	}
+	before, sending := d.pair.Sending()
+	opened, err := d.pair.Open(t.now, blob, ref, skipped)
+	switch {
+	case errors.Is(err, session.ErrSeen):
+		d.receipts = append(d.receipts, opened.Ref)
+		t.touch(d)
+		return true, nil
+	case errors.Is(err, session.ErrReset):
+		t.notice(d.contact.shownName() + " tries to begin a new session without the keys of the old one; it was refused")
+		return true, nil
+	case err != nil:
+		t.drop("blob content")
+		return true, nil
+	}
+	t.touch(d)
+	delete(t.n.tags, header.Tag)
+	d.stale = true
+	if skipped != nil {
+		if err := t.tx.DeleteSkipped(header.Tag); err != nil {
+			return true, err
+		}
+	}
+	if err := t.keepSkipped(d, opened.Skipped); err != nil {
+		return true, err
+	}
+	d.receipts = append(d.receipts, opened.Ref)
+	for _, r := range opened.Receipts {
+		if err := t.receipted(d, r); err != nil {
+			return true, err
+		}
+	}
+	if sending && d.pair.Overtaken(before) {
+		if err := t.step(d, outbox.Overtaken{Session: before}); err != nil {
+			return true, err
+		}
+	}
+	if len(opened.Payload) > 0 {
+		return true, t.admit(d, opened.Payload)
+	}
+	return true, nil
+}
+
+// find looks for the key of a blob: in the tag table, among the skipped keys, and
+// among the starts that the device at the other end of the link may send.
+func (t *turn) find(from *device, h wire.Header) (*device, session.Ref, *session.SkippedKey, error) {
+	n := t.n
+	if n.tags[h.Tag].row == 0 {
+		n.retag()
+	}
+	if found, ok := n.tags[h.Tag]; ok {
+		return n.devices[found.row], found.ref, nil, nil
+	}
+	row, err := t.tx.Skipped(h.Tag)
+	if err != nil {
+		return nil, session.Ref{}, nil, err
+	}
+	if row != nil {
+		key := skippedKey(row)
+		return n.devices[row.Pair], key.Ref, &key, nil
+	}
+	for tag, ref := range from.pair.StartTags(h.ExpiryDay) {
+		if tag == h.Tag {
+			return from, ref, nil, nil
+		}
+	}
+	return nil, session.Ref{}, nil, nil
+}
+
+// retag brings the tag table up to date with sessions that have moved.
+func (n *Node) retag() {
+	for _, d := range n.devices {
+		if d.stale {
+			n.tagAll(d)
+		}
+	}
+}
+
+// tagAll replaces the tags of one device.
+func (n *Node) tagAll(d *device) {
+	for _, tag := range d.tags {
+		if n.tags[tag].row == d.row {
+			delete(n.tags, tag)
+		}
+	}
+	d.tags = d.tags[:0]
+	for tag, ref := range d.pair.Tags() {
+		n.tags[tag] = tagged{row: d.row, ref: ref}
+		d.tags = append(d.tags, tag)
+	}
+	d.stale = false
+}
+
+func (t *turn) keepSkipped(d *device, keys []session.SkippedKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	rows := make([]store.SkippedKey, len(keys))
+	for i, k := range keys {
+		rows[i] = store.SkippedKey{
+			Pair: d.row, Tag: k.Tag, Session: k.Session, Chain: k.Chain, N: k.N, Key: k.Key, Until: int64(k.Until),
+		}
+	}
+	return t.tx.AddSkipped(rows)
+}
+
+func skippedKey(row *store.SkippedKey) session.SkippedKey {
+	return session.SkippedKey{
+		Tag:   row.Tag,
+		Ref:   session.Ref{Session: row.Session, Chain: row.Chain, N: row.N},
+		Key:   row.Key,
+		Until: uint16(row.Until),
+	}
+}
+
+// admit takes the ops of a payload into the conversation with their author. What is
+// malformed or not theirs is dropped, not refused: the blob was opened, and sending
+// it again would not make it better.
+// spec: 06-conversations#admission
+func (t *turn) admit(d *device, payload []byte) error {
+	ops, err := conversation.Unpack(payload)
+	switch {
+	case errors.Is(err, wire.ErrNewer):
+		t.notice(d.contact.shownName() + " wrote something that needs a newer version of this program")
+	case err != nil:
+		t.drop("ops")
+		return nil
+	}
+	c := d.contact.talk
+	for _, op := range ops {
+		admission, err := c.log.Admit(op, d.id)
+		if errors.Is(err, conversation.ErrFork) {
+			t.notice(d.contact.shownName() + " seems to run a copy of the same device: some of it is left out")
+		}
+		if err != nil {
+			t.drop("op")
+			continue
+		}
+		if admission.Verdict == conversation.Duplicate {
+			continue
+		}
+		if err := t.arrived(c, op, admission); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrived stores an op of theirs and tells the faces.
+func (t *turn) arrived(c *talk, op *conversation.Op, a conversation.Admission) error {
+	row := opRow(c, op, a, t.now)
+	duplicate, err := t.tx.AppendOp(&row)
+	if errors.Is(err, store.ErrFork) {
+		t.drop("op")
+		return nil
+	}
+	if err != nil || duplicate {
+		return err
+	}
+	t.touchTalk(c)
+	if op.Kind != conversation.KindText {
+		return nil
+	}
+	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
+		e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, standing{})
+	})
+}
+
+// opRow is an op as the store keeps it.
+func opRow(c *talk, op *conversation.Op, a conversation.Admission, now time.Time) store.Op {
+	return store.Op{
+		Conversation: c.row.ID, ID: op.ID(), Author: op.Author, AuthorSeq: op.Seq, Lamport: a.Lamport,
+		Time: op.Time, Received: now.UnixMilli(), Kind: uint8(op.Kind), Body: op.Raw(),
+	}
+}
+
+// drop counts input that was not taken. The log line is the link's business, which
+// limits their rate; here it is a number that status shows.
+func (t *turn) drop(what string) {
+	t.n.refused++
+	t.n.log.Debug("dropped", "what", what)
+}
+
+// notice tells the person at the screen something, once.
+func (t *turn) notice(text string) {
+	t.then(func() { t.n.publish(Event{Kind: EventNotice, Time: t.now, Notice: text}) })
+}
+
+// sendReceipts tells every device of this turn which of its blobs are stored now.
+// spec: 04-sessions#receipts
+func (t *turn) sendReceipts(d *device) {
+	frames := receipts(d.receipts)
+	d.receipts = nil
+	if v := d.route.live; v != nil && len(frames) > 0 {
+		t.then(func() { v.post.put(parcel{frames: frames}) })
+	}
+}

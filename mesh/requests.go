@@ -1,0 +1,299 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// request is the exchange with one open profile. It is dialled for while the exchange
+// waits for something that a link would bring, and the profile is in sight.
+type request struct {
+	row      store.Request
+	exchange *contact.Exchange
+	due      time.Time // of the next dial; zero: none planned
+	dialing  bool
+	failures int
+}
+
+// ours is what this device brings into its exchanges.
+func (n *Node) ours() *contact.Ours {
+	return &contact.Ours{Device: n.me.device, Account: n.me.account, Discovery: n.me.discovery, Name: n.me.name}
+}
+
+// profile is our open profile as exchanges name it.
+func (n *Node) profile() contact.Profile { return contact.Profile(n.me.open.Public().Agree) }
+
+func (n *Node) loadRequests(tx *store.Tx) error {
+	rows, err := tx.Requests()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		x, err := contact.Load(n.ours(), row.State)
+		if err != nil {
+			return fmt.Errorf("a contact request: %w", err)
+		}
+		n.requests[x.Their()] = &request{row: row, exchange: x}
+	}
+	return nil
+}
+
+// exchange finds or begins the exchange with the profile at the other end of a link.
+func (t *turn) exchange(o *openLink) (*request, error) {
+	n := t.n
+	if q := n.requests[o.profile]; q != nil {
+		return q, nil
+	}
+	if len(n.requests) >= requestsMax {
+		return nil, ErrRequests
+	}
+	q := &request{
+		row:      store.Request{Handle: o.handle, Time: t.now.UnixMilli()},
+		exchange: contact.New(n.ours(), n.profile(), o.profile),
+	}
+	n.requests[o.profile] = q
+	return q, nil
+}
+
+// advance takes an exchange one event further, keeps it, and does what follows: after
+// the commit, where it is to be seen outside.
+// spec: 05-contacts#the-exchange
+func (t *turn) advance(q *request, event contact.Event) error {
+	actions, err := q.exchange.Step(t.now, event, t.n.rand)
+	if err != nil {
+		return refuse(err)
+	}
+	for _, action := range actions {
+		if err := t.follow(q, action); err != nil {
+			return err
+		}
+	}
+	return t.keepRequest(q)
+}
+
+// follow carries out one action of an exchange.
+func (t *turn) follow(q *request, action contact.Action) error {
+	switch a := action.(type) {
+	case contact.Send:
+		t.sendContact(q, a.Frame)
+	case contact.Notify:
+		q.row.Incoming, q.row.Name = true, a.Name
+		return t.recordPerson(storedRequest, q.person())
+	case contact.Commit:
+		return t.befriend(q, a.Object)
+	case contact.Refused:
+		t.notice(peer.ShowName(q.row.Name) + " declined to be a contact")
+	case contact.Settled:
+	}
+	return nil
+}
+
+// keepRequest writes the exchange down, or forgets it when nothing is left to answer.
+func (t *turn) keepRequest(q *request) error {
+	if q.exchange.Over(t.now) {
+		delete(t.n.requests, q.exchange.Their())
+		if q.row.ID == 0 {
+			return nil
+		}
+		return t.tx.DeleteRequest(q.row.ID)
+	}
+	q.row.State = q.exchange.Save()
+	if q.exchange.Due() && t.n.open[q.exchange.Their()] == nil {
+		q.due = t.now
+		t.n.wakeBy(t.now)
+	}
+	return t.tx.PutRequest(&q.row)
+}
+
+// person is the other side of a request. The profile is all that is known of it.
+func (q *request) person() Person {
+	p := stranger(q.row.Handle, q.row.Name)
+	p.Online, p.Direction = false, Out
+	if q.row.Incoming {
+		p.Direction = In
+	}
+	return p
+}
+
+// waiting reports whether a person has yet to answer.
+func (q *request) waiting() bool {
+	switch q.exchange.Phase() {
+	case contact.PhaseAsked, contact.PhaseIncoming, contact.PhaseOffered:
+		return true
+	}
+	return false
+}
+
+func (n *Node) waitingRequests() int {
+	count := 0
+	for _, q := range n.requests {
+		if q.waiting() {
+			count++
+		}
+	}
+	return count
+}
+
+// Requests lists who waits for an answer, ours or theirs, oldest first.
+func (n *Node) Requests(ctx context.Context) ([]Person, error) {
+	var people []Person
+	err := n.do(ctx, func(*turn) error {
+		var waiting []*request
+		for _, q := range n.requests {
+			if q.waiting() {
+				waiting = append(waiting, q)
+			}
+		}
+		slices.SortFunc(waiting, func(a, b *request) int { return int(a.row.Time - b.row.Time) })
+		for _, q := range waiting {
+			people = append(people, n.shownRequest(q))
+		}
+		return nil
+	})
+	return people, err
+}
+
+// shownRequest is the person of a request, online when the profile is in sight.
+func (n *Node) shownRequest(q *request) Person {
+	p := q.person()
+	p.Online = n.findNearby(q.row.Handle) != nil
+	return p
+}
+
+// Accept says yes to a request. It returns once the yes is durable; the exchange goes
+// on by itself, now or when the other side is seen again. ErrNotFound and ErrAmbiguous.
+func (n *Node) Accept(ctx context.Context, typed string) (Person, error) {
+	return n.answer(ctx, typed, func(q *request) contact.Event {
+		if q.exchange.Phase() == contact.PhaseIncoming || q.exchange.Phase() == contact.PhaseOffered {
+			return contact.Accept{}
+		}
+		return nil
+	})
+}
+
+// Decline says no to a request of theirs, or takes one of ours back. ErrNotFound and
+// ErrAmbiguous.
+func (n *Node) Decline(ctx context.Context, typed string) (Person, error) {
+	return n.answer(ctx, typed, func(q *request) contact.Event {
+		switch q.exchange.Phase() {
+		case contact.PhaseIncoming:
+			return contact.Decline{}
+		case contact.PhaseAsked:
+			return contact.Withdraw{}
+		}
+		return nil
+	})
+}
+
+// answer finds the one request that fits what was typed and for which event says
+// something, and advances it.
+func (n *Node) answer(ctx context.Context, typed string, event func(*request) contact.Event) (Person, error) {
+	var p Person
+	err := n.do(ctx, func(t *turn) error {
+		var people []Person
+		found := make(map[string]*request)
+		for _, q := range n.requests {
+			if event(q) != nil {
+				shown := n.shownRequest(q)
+				people, found[shown.ID] = append(people, shown), q
+			}
+		}
+		var err error
+		if p, err = who(people, typed); err != nil {
+			return refuse(err)
+		}
+		return t.advance(found[p.ID], event(found[p.ID]))
+	})
+	return p, err
+}
+
+// approachRequested plans a dial to a profile that was just seen, if a request with it
+// waits for a link.
+func (t *turn) approachRequested(s *sighted) {
+	for _, q := range t.n.requests {
+		if q.row.Handle == s.Open.Handle && q.exchange.Due() && t.n.open[q.exchange.Their()] == nil {
+			q.due, q.failures = t.now, 0
+			t.n.wakeBy(t.now)
+		}
+	}
+}
+
+// tickRequests dials for the requests whose time has come and forgets those that are
+// over.
+func (t *turn) tickRequests() error {
+	n := t.n
+	for _, q := range n.requests {
+		if q.exchange.Over(t.now) {
+			if err := t.keepRequest(q); err != nil {
+				return err
+			}
+			continue
+		}
+		switch {
+		case q.due.IsZero() || q.dialing:
+		case q.due.After(t.now):
+			n.wakeBy(q.due)
+		default:
+			q.due = time.Time{}
+			if s := n.findNearby(q.row.Handle); s != nil && n.open[q.exchange.Their()] == nil && q.exchange.Due() {
+				t.dialRequest(q, s)
+			}
+		}
+	}
+	return nil
+}
+
+// dialRequest opens a link for an exchange that waits for one; what is due is sent when
+// it is proven.
+func (t *turn) dialRequest(q *request, s *sighted) {
+	n, profile := t.n, q.exchange.Their()
+	q.dialing = true
+	n.beside(func(ctx context.Context) {
+		l, err := n.dialOpen(ctx, s.Endpoints, &s.Fingerprint, (*[32]byte)(&profile))
+		n.post(func(t *turn) error {
+			if q := n.requests[profile]; q != nil {
+				q.dialing = false
+				if err != nil {
+					q.due = t.now.Add(min(redialDelayMin<<min(q.failures, 16), redialDelayMax))
+					q.failures++
+					n.wakeBy(q.due)
+				}
+			}
+			if err != nil {
+				return nil
+			}
+			return t.proven(l)
+		})
+	})
+}
+
+// contactFrame takes a frame of the exchange with the profile at the other end.
+func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
+	_, known := t.n.requests[o.profile]
+	if _, asks := f.(wire.Ask); !known && !asks {
+		return nil // of an exchange that is over
+	}
+	q, err := t.exchange(o)
+	if err != nil {
+		t.drop("contact request")
+		return nil
+	}
+	err = t.advance(q, contact.Received{From: o.profile, Frame: f})
+	if refusal := (refusal{}); errors.As(err, &refusal) {
+		t.drop("contact frame")
+		t.n.log.Debug("contact frame", "error", refusal.err)
+		if q.row.ID == 0 {
+			delete(t.n.requests, o.profile)
+		}
+		return nil
+	}
+	return err
+}

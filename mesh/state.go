@@ -1,0 +1,82 @@
+package mesh
+
+import (
+	"time"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/session"
+	"sottovoce/mesh/store"
+)
+
+// contactState is an account that we and they have accepted.
+type contactState struct {
+	row       store.Contact
+	account   *identity.Account
+	discovery identity.DiscoveryKey
+	devices   []*device
+	talk      *talk
+}
+
+// device is one device of a contact: the session with it, what is to be sent to it,
+// and the way there. The way survives a turn that failed; the rest is read again.
+type device struct {
+	row     int64
+	id      peer.ID
+	contact *contactState
+	keys    identity.DeviceKeys
+	pair    *session.Pair
+	queue   *outbox.Queue
+	route   *route
+
+	secrets  []session.Secret // that links are accepted with, and
+	accepts  []handshake.Pair // the keys made of them
+	loaded   *outbox.Loaded   // what the store held, until the queue knows
+	tick     time.Time        // when the queue wants one
+	queued   int              // deliveries of this turn that the queue does not know yet
+	receipts []session.Ref    // what this turn opened
+	tags     [][16]byte       // in the node's table
+	stale    bool             // the table is behind the session
+}
+
+// talk is a conversation and its head.
+type talk struct {
+	row store.Conversation
+	log *conversation.Log
+}
+
+// shownName is the contact's name, safe to show.
+func (c *contactState) shownName() string { return peer.ShowName(c.row.Name) }
+
+// load reads the state that the store holds; ways and links of this run are kept.
+func (n *Node) load() error {
+	routes := make(map[int64]*route, len(n.devices))
+	for row, d := range n.devices {
+		routes[row] = d.route
+	}
+	n.contacts = make(map[identity.AccountID]*contactState)
+	n.devices = make(map[int64]*device)
+	n.requests = make(map[contact.Profile]*request)
+	n.tags = make(map[[16]byte]tagged)
+	err := n.store.View(func(tx *store.Tx) error {
+		var err error
+		if n.me, err = loadSelf(tx, n.store.Secrets()); err != nil {
+			return err
+		}
+		if err := n.loadContacts(tx, routes); err != nil {
+			return err
+		}
+		return n.loadRequests(tx)
+	})
+	if err != nil {
+		return err
+	}
+	n.refreshKeyring()
+	n.refreshView()
+	n.wake = time.Time{}
+	return nil
+}

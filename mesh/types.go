@@ -1,0 +1,125 @@
+package mesh
+
+import (
+	"errors"
+	"time"
+
+	"sottovoce/mesh/conversation"
+)
+
+// Via says which way a person is reached right now.
+type Via string
+
+// The ways that exist today.
+const (
+	ViaNone Via = "none"
+	ViaLink Via = "link"
+)
+
+// Direction of a contact request, as seen from here.
+type Direction string
+
+// A request is theirs to us or ours to them.
+const (
+	In  Direction = "in"
+	Out Direction = "out"
+)
+
+// Person is anybody a face can show: a contact, somebody nearby, or a requester.
+// ID is an account id for contacts and for oneself, else the handle of an open
+// profile. Name is cleaned for display.
+type Person struct {
+	ID        string
+	Name      string
+	Verified  bool
+	Contact   bool
+	Online    bool
+	Via       Via
+	Direction Direction
+}
+
+// Message is one text of a conversation as it stands now. Delivered and Devices
+// count the recipient's devices; both are zero for what others wrote.
+type Message struct {
+	ID           string
+	Conversation string
+	Peer         Person
+	From         Person
+	Mine         bool
+	Time         time.Time
+	Text         string
+	State        conversation.State
+	Reason       string // why it expired or failed
+	Delivered    int
+	Devices      int
+}
+
+// EventKind says which field of an Event is set.
+type EventKind string
+
+// The kinds of events of this version.
+const (
+	EventMessage EventKind = "message"
+	EventState   EventKind = "state"
+	EventPerson  EventKind = "person"
+	EventRequest EventKind = "request"
+	EventNotice  EventKind = "notice"
+)
+
+// Event is one thing that happened. Message, state and request events are durable:
+// Cursor rises strictly and is never reused. Person events say who came and went;
+// they are not stored and carry the cursor of the last durable event.
+type Event struct {
+	Cursor  int64
+	Kind    EventKind
+	Time    time.Time
+	Message *Message
+	Person  *Person
+	Notice  string
+	stored  bool // durable, with a cursor of its own
+}
+
+// Status is what the node is doing. The counts are of people, Queued and Held of
+// messages.
+type Status struct {
+	Me       Person
+	Started  time.Time
+	Listen   []string
+	Links    int
+	Nearby   int
+	Contacts int
+	Requests int
+	Queued   int
+	Held     int
+	Cursor   int64
+	Notices  []string
+}
+
+// Outgoing is a text to send.
+type Outgoing struct {
+	To   string
+	Text string
+}
+
+// Errors that callers branch on.
+var (
+	ErrNotFound  = errors.New("nobody and nothing by that name or id")
+	ErrAmbiguous = errors.New("more than one person fits that name")
+	ErrTooLong   = conversation.ErrTooLong
+	ErrSelf      = errors.New("that is yourself")
+	ErrRequests  = errors.New("too many requests wait for an answer")
+	ErrText      = conversation.ErrText
+	ErrCursor    = errors.New("no event ever had that cursor")
+	// ErrAmbiguousMessage says that more than one message id begins as typed.
+	ErrAmbiguousMessage = errors.New("more than one message id begins like that; give more of it")
+	ErrUnreached        = errors.New("could not be reached")
+	ErrClosed           = errors.New("the node is stopping")
+)
+
+// AmbiguousError names everybody who fits what was asked for; it is ErrAmbiguous.
+type AmbiguousError struct{ Candidates []Person }
+
+func (e *AmbiguousError) Error() string { return ErrAmbiguous.Error() }
+
+// Unwrap makes errors.Is(err, ErrAmbiguous) hold.
+func (e *AmbiguousError) Unwrap() error { return ErrAmbiguous }

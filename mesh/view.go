@@ -1,0 +1,64 @@
+package mesh
+
+import (
+	"errors"
+	"time"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/store"
+)
+
+// view is what is needed to show messages outside the loop: who is who. It is never
+// changed; the loop puts a new one in its place.
+type view struct {
+	me    Person
+	talks map[int64]talkView // by the conversation's row
+}
+
+// talkView names a conversation and the other person in it.
+type talkView struct {
+	id   conversation.ID
+	with Person
+}
+
+// refreshView makes what changed about people visible.
+func (n *Node) refreshView() {
+	v := &view{me: n.myself(), talks: make(map[int64]talkView, len(n.contacts))}
+	for _, c := range n.contacts {
+		v.talks[c.talk.row.ID] = talkView{id: c.talk.log.ID(), with: n.person(c)}
+	}
+	n.view.Store(v)
+}
+
+// shows renders an op of kind text.
+func (v *view) shows(row *store.Op, s standing) *Message {
+	talk := v.talks[row.Conversation]
+	m := &Message{
+		ID: conversation.OpID(row.ID).String(), Conversation: talk.id.String(), Peer: talk.with, From: talk.with,
+		Mine: row.Mine, Time: time.UnixMilli(row.Time), State: s.State, Reason: s.reason,
+		Delivered: s.Delivered, Devices: s.Devices,
+	}
+	if row.Mine {
+		m.From = v.me
+	}
+	if op, err := conversation.ParseOp(row.Body); err == nil {
+		m.Text, _ = op.Text()
+	}
+	return m
+}
+
+// message reads and renders one op; nil when it is gone or not a text.
+func (v *view) message(tx *store.Tx, seq int64) (*Message, error) {
+	row, err := tx.Op(seq)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil || row.Kind != uint8(conversation.KindText) {
+		return nil, err
+	}
+	s, err := standingOf(tx, row)
+	if err != nil {
+		return nil, err
+	}
+	return v.shows(row, s), nil
+}

@@ -1,0 +1,84 @@
+package mesh
+
+import (
+	"context"
+	"strings"
+
+	"sottovoce/mesh/peer"
+)
+
+// who finds the one person that fits what was typed: an id or an unambiguous prefix of
+// one, or a name. Contacts go before strangers of the same name, and a whole match
+// before a prefix.
+func who(people []Person, typed string) (Person, error) {
+	for _, fits := range []func(Person) bool{
+		func(p Person) bool { return p.ID == typed },
+		func(p Person) bool { return p.Contact && strings.EqualFold(p.Name, typed) },
+		func(p Person) bool { return strings.EqualFold(p.Name, typed) },
+		func(p Person) bool { return len(typed) >= idPrefixMin && strings.HasPrefix(p.ID, typed) },
+	} {
+		var found []Person
+		for _, p := range people {
+			if fits(p) {
+				found = append(found, p)
+			}
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			return found[0], nil
+		default:
+			return Person{}, &AmbiguousError{Candidates: found}
+		}
+	}
+	return Person{}, ErrNotFound
+}
+
+// idPrefixMin is the shortest prefix of an id that is taken for one: the kind, the
+// hyphen and three digits.
+const idPrefixMin = len("near-") + 3
+
+// contactCalled finds a contact by what was typed.
+func (n *Node) contactCalled(typed string) (*contactState, error) {
+	var people []Person
+	for _, c := range n.contacts {
+		people = append(people, n.person(c))
+	}
+	p, err := who(people, typed)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range n.contacts {
+		if c.account.ID().String() == p.ID {
+			return c, nil
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// Contacts lists the accounts that we and they have accepted, by name.
+func (n *Node) Contacts(ctx context.Context) ([]Person, error) {
+	var people []Person
+	err := n.do(ctx, func(*turn) error {
+		for _, c := range n.contacts {
+			people = append(people, n.person(c))
+		}
+		return nil
+	})
+	byName(people)
+	return people, err
+}
+
+// person shows a contact as it stands.
+func (n *Node) person(c *contactState) Person {
+	p := Person{ID: c.account.ID().String(), Name: peer.ShowName(c.row.Name), Contact: true, Via: ViaNone}
+	for _, d := range c.devices {
+		switch {
+		case d.route.live != nil:
+			p.Online, p.Via = true, ViaLink
+		case d.route.seen != nil:
+			p.Online = true
+		}
+	}
+	return p
+}
