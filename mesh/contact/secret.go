@@ -36,7 +36,9 @@ func (share) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 func (share) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Format prints where the exchange stands and nothing else.
-func (x Exchange) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "contact exchange in phase %d", x.phase) }
+func (x Exchange) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "contact exchange in phase %d", x.phase)
+}
 
 // Format prints the other account's id and nothing else.
 func (o Object) Format(f fmt.State, _ rune) {

@@ -116,8 +116,10 @@ func (l *Log) Admit(op *Op, from peer.ID) (Admission, error) {
 			return Admission{}, err
 		}
 		adm.Lamport = max(adm.Lamport, min(a.lamport+1, LamportMax))
+		l.dropFrontier(op, a.last)
+		l.frontier = append(l.frontier, op.id)
+		l.frontier = slices.Delete(l.frontier, 0, max(0, len(l.frontier)-FrontierMax))
 		a.seq, a.last, a.lamport = op.Seq, op.id, adm.Lamport
-		l.advanceFrontier(op)
 		adm.Verdict = New
 	case op.Seq == a.seq && op.id != a.last:
 		return Admission{}, ErrFork
@@ -130,6 +132,7 @@ func (l *Log) Admit(op *Op, from peer.ID) (Admission, error) {
 		}
 		adm.Verdict = Unsure
 		if filled {
+			l.dropFrontier(op, op.Prev)
 			adm.Verdict = New
 		}
 	}
@@ -193,13 +196,12 @@ func (a *author) count() (n uint64) {
 	return n
 }
 
-// advanceFrontier replaces what op names by op. When it is full the oldest goes.
-func (l *Log) advanceFrontier(op *Op) {
+// dropFrontier takes out of the frontier what op names and what its author wrote
+// before.
+func (l *Log) dropFrontier(op *Op, before OpID) {
 	l.frontier = slices.DeleteFunc(l.frontier, func(id OpID) bool {
-		return id == op.Prev || slices.Contains(op.Frontier, id)
+		return id == op.Prev || id == before || slices.Contains(op.Frontier, id)
 	})
-	l.frontier = append(l.frontier, op.id)
-	l.frontier = slices.Delete(l.frontier, 0, max(0, len(l.frontier)-FrontierMax))
 }
 
 // find returns where the author is, or would be.
