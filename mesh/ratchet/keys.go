@@ -58,7 +58,7 @@ func DeriveAll(secret, salt []byte, info string, outs ...*Secret) {
 //
 // spec: 04-sessions#tags
 func Tag(key Secret, n uint32) [TagSize]byte {
-	return [TagSize]byte(mac(key[:], binary.BigEndian.AppendUint32(nil, n)))
+	return [TagSize]byte(MAC(key[:], binary.BigEndian.AppendUint32(nil, n)))
 }
 
 // Public returns the X25519 public key of a private one; any 32 bytes are a
@@ -92,12 +92,13 @@ func privateKey(private Secret) *ecdh.PrivateKey {
 // step returns HMAC(key, 0x01), the message's half, and replaces key by
 // HMAC(key, 0x02).
 func step(key *Secret) Secret {
-	half := Secret(mac(key[:], []byte{stepMessageKey}))
-	*key = Secret(mac(key[:], []byte{stepChainKey}))
+	half := Secret(MAC(key[:], []byte{stepMessageKey}))
+	*key = Secret(MAC(key[:], []byte{stepChainKey}))
 	return half
 }
 
-func mac(key, message []byte) []byte {
+// MAC returns HMAC-SHA256(key, message), 32 bytes.
+func MAC(key, message []byte) []byte {
 	m := hmac.New(sha256.New, key)
 	m.Write(message)
 	return m.Sum(nil)

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"iter"
 
@@ -107,10 +105,7 @@ func startKey(keying Secret) Secret {
 }
 
 func startTag(key Secret, expiryDay uint16, starter, other peer.ID, i uint8) [16]byte {
-	m := hmac.New(sha256.New, key[:])
-	m.Write(binary.BigEndian.AppendUint16(nil, expiryDay))
-	m.Write(starter[:])
-	m.Write(other[:])
-	m.Write([]byte{i})
-	return [16]byte(m.Sum(nil))
+	m := binary.BigEndian.AppendUint16(nil, expiryDay)
+	m = append(append(m, starter[:]...), other[:]...)
+	return [16]byte(ratchet.MAC(key[:], append(m, i)))
 }
