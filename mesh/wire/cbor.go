@@ -55,8 +55,8 @@ func Marshal(v any) ([]byte, error) {
 // pointer. It refuses with ErrMalformed whatever Marshal would not have written:
 // longer forms of an integer, unsorted or repeated keys, indefinite lengths,
 // tags, floats, null, text that is not UTF-8, more than eight levels, bytes after
-// the end, and byte strings and arrays whose length is not that of the Go array
-// they go to. Unknown keys are ignored, but an unknown key of 0x8000 and above
+// the end, byte strings and arrays whose length is not that of the Go array they
+// go to, and maps without a key that Marshal never omits. Unknown keys are ignored, but an unknown key of 0x8000 and above
 // in any map that is not decoded into a Go map gives ErrNewer.
 //
 // spec: 00-encoding#canonical-cbor

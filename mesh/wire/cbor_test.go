@@ -238,6 +238,32 @@ func TestUnmarshalNeedsANewerVersion(t *testing.T) {
 	}
 }
 
+func TestUnmarshalWantsWhatIsNeverOmitted(t *testing.T) {
+	type strict struct {
+		A uint64   `cbor:"1,keyasint"`
+		B uint64   `cbor:"2,keyasint,omitempty"`
+		C []uint64 `cbor:"3,keyasint"`
+	}
+	var v struct {
+		List []strict `cbor:"1,keyasint"`
+	}
+	for in, ok := range map[string]bool{
+		"a1 01 81 a2 01 00 03 80":       true,
+		"a1 01 81 a3 01 00 02 00 03 80": true,
+		"a1 01 80":                      true,
+		"a0":                            false,
+		"a1 01 81 a0":                   false,
+		"a1 01 81 a1 01 00":             false,
+		"a1 01 81 a1 03 80":             false,
+		"a1 01 81 a2 01 00 02 00":       false,
+		"a1 01 82 a2 01 00 03 80 a0":    false,
+	} {
+		if err := Unmarshal(unhex(t, in), &v); (err == nil) != ok || !ok && !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 func TestUnmarshalWantsAPointer(t *testing.T) {
 	for _, v := range []any{nil, specimen{}} {
 		func() {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,11 +97,26 @@ func (s shape) value(key uint64) (shape, bool) {
 	return shapeOf(t), known
 }
 
+// missing returns a key that must stand in the map and is not among keys, which
+// ascend.
+func (s shape) missing(keys []uint64) (key uint64, found bool) {
+	if s.t == nil || s.t.Kind() != reflect.Struct {
+		return 0, false
+	}
+	for _, key := range planOf(s.t).required {
+		if _, there := slices.BinarySearch(keys, key); !there {
+			return key, true
+		}
+	}
+	return 0, false
+}
+
 // plan is what the tags of a struct say.
 type plan struct {
-	asArray bool
-	fields  []reflect.Type // in order
-	byKey   map[uint64]reflect.Type
+	asArray  bool
+	fields   []reflect.Type // in order
+	byKey    map[uint64]reflect.Type
+	required []uint64 // keys that are not omitted when empty
 }
 
 // plans holds the plan of every struct type seen: as many as there are in the
@@ -122,6 +138,9 @@ func planOf(t reflect.Type) *plan {
 			p.fields = append(p.fields, f.Type)
 			if key, err := strconv.ParseUint(name, 10, 64); err == nil {
 				p.byKey[key] = f.Type
+				if !strings.Contains(options, "omit") {
+					p.required = append(p.required, key)
+				}
 			}
 		}
 	}

@@ -153,7 +153,8 @@ func (w *walker) elements(s shape, n, depth int) error {
 // pairs walks over a map: unsigned keys, ascending, none twice. In their shortest
 // form keys sort by value as they do by encoding.
 func (w *walker) pairs(s shape, n, depth int) error {
-	for i, last := 0, uint64(0); i < n; i++ {
+	keys := make([]uint64, 0, min(n, 16))
+	for range n {
 		major, key, err := w.head()
 		if err != nil {
 			return err
@@ -161,10 +162,10 @@ func (w *walker) pairs(s shape, n, depth int) error {
 		if major != majorUint {
 			return w.errorf("map key is not an unsigned integer")
 		}
-		if i > 0 && key <= last {
+		if len(keys) > 0 && key <= keys[len(keys)-1] {
 			return w.errorf("map keys are unsorted or repeated")
 		}
-		last = key
+		keys = append(keys, key)
 		value, known := s.value(key)
 		if !known && key >= criticalKey && w.newer == 0 {
 			w.newer = key
@@ -172,6 +173,9 @@ func (w *walker) pairs(s shape, n, depth int) error {
 		if err := w.item(value, depth); err != nil {
 			return err
 		}
+	}
+	if key, found := s.missing(keys); found {
+		w.mismatch("key %d is missing", key)
 	}
 	return nil
 }
