@@ -55,6 +55,12 @@ func (r *ring) Find(e handshake.Exporter, hint [handshake.HintSize]byte) (handsh
 	return handshake.Pair{}, false
 }
 
+func (r *ring) add(p handshake.Pair) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pairs = append(r.pairs, p)
+}
+
 func (r *ring) scanned() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,8 +116,8 @@ func newEndOn(t testing.TB, pc net.PacketConn) *end {
 // befriend makes two ends a pair: 1 is the first as the second knows it, 2 the second.
 func befriend(a, b *end) {
 	key := handshake.NewLinkKey([]byte("a secret between two"))
-	a.ring.pairs = append(a.ring.pairs, handshake.Pair{ID: 2, Their: b.ring.statics.Device.Public(), Key: key})
-	b.ring.pairs = append(b.ring.pairs, handshake.Pair{ID: 1, Their: a.ring.statics.Device.Public(), Key: key})
+	a.ring.add(handshake.Pair{ID: 2, Their: b.ring.statics.Device.Public(), Key: key})
+	b.ring.add(handshake.Pair{ID: 1, Their: a.ring.statics.Device.Public(), Key: key})
 }
 
 // toward is how a dials b in mode contact.
