@@ -15,6 +15,7 @@ const (
 	// spec: 05-contacts#cards
 	oneTimePairs = 3
 
+	labelCard       = "sv1 card"
 	labelTranscript = "sv1 contact"
 	labelSecret     = "sv1 contact secret"
 )

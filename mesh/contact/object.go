@@ -3,7 +3,6 @@ package contact
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -128,9 +127,9 @@ func (o *Object) try(device *identity.Device, now time.Time) error {
 //
 // spec: 05-contacts#transcript-and-secret
 func agree(asker, asked side) (transcript [32]byte, secret Secret) {
+	askerCard, askedCard := wire.HashOf(labelCard, asker.card), wire.HashOf(labelCard, asked.card)
 	transcript = wire.HashOf(
-		labelTranscript, asker.profile[:], asked.profile[:], asker.share[:], asked.share[:],
-		lengthOf(asker.card), asker.card, lengthOf(asked.card), asked.card,
+		labelTranscript, asker.profile[:], asked.profile[:], asker.share[:], asked.share[:], askerCard[:], askedCard[:],
 	)
 	shares := append(asker.share[:], asked.share[:]...)
 	defer clear(shares)
@@ -141,8 +140,6 @@ func agree(asker, asked side) (transcript [32]byte, secret Secret) {
 	defer clear(key)
 	return transcript, Secret(key)
 }
-
-func lengthOf(b []byte) []byte { return binary.BigEndian.AppendUint32(nil, uint32(len(b))) }
 
 func parseParty(profile Profile, raw []byte) (Party, error) {
 	card, err := identity.ParseCard(raw)

@@ -167,7 +167,7 @@ func TestTranscriptVector(t *testing.T) {
 	asker := side{Profile(fill(0x00)), []byte("the asker's card"), fill(0x40)}
 	asked := side{Profile(fill(0x20)), []byte("the card of the asked one"), fill(0x60)}
 	transcript, secret := agree(asker, asked)
-	got := fmt.Sprintf("asker profile %x\nasked profile %x\nasker share   %x\nasked share   %x\nasker card    %x\nasked card    %x\ntranscript    %s\nsecret        %s\n",
+	got := fmt.Sprintf("asker profile = %x\nasked profile = %x\nasker share = %x\nasked share = %x\nasker card = %x\nasked card = %x\ntranscript = %s\nsecret = %s\n",
 		asker.profile, asked.profile, asker.share, asked.share, asker.card, asked.card,
 		hex.EncodeToString(transcript[:]), hex.EncodeToString(secret[:]))
 	file := filepath.Join("testdata", "transcript.txt")

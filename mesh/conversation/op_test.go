@@ -64,7 +64,7 @@ func TestOpVector(t *testing.T) {
 	l := NewLog(DirectID(identity.AccountID{1}, identity.AccountID{2}))
 	first := say(t, l, anna, "ciao")
 	second := say(t, l, bruno, "ciao, Anna! \u2615")
-	got := fmt.Sprintf("conversation %x\nfirst  %x\nid     %x\nsecond %x\nid     %x\n",
+	got := fmt.Sprintf("conversation = %x\nfirst op = %x\nfirst id = %x\nsecond op = %x\nsecond id = %x\n",
 		[32]byte(l.ID()), first.Raw(), [32]byte(first.ID()), second.Raw(), [32]byte(second.ID()))
 	file := filepath.Join("testdata", "ops.txt")
 	if *update {
