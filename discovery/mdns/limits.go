@@ -49,6 +49,9 @@ const (
 	// newcomerEvery is the least time between an announcement and one that a
 	// newcomer or a question called for.
 	newcomerEvery = time.Second
+	// settleMax is how long after a change an announcement that did not leave is
+	// tried again each second: IPv6 takes a moment to come up.
+	settleMax = 10 * time.Second
 	// askEvery is the time between questions once the first are over. A
 	// question is left out while every known peer was heard within staleAfter;
 	// askAtLeast ends that.

@@ -153,6 +153,9 @@ func (r *loop) announce(now time.Time) {
 		}
 		if err != nil {
 			r.f.log.Debug("announcement did not leave", "interface", l.name, "err", err)
+			if r.soon.IsZero() && now.Before(r.announces.start.Add(settleMax)) {
+				r.soon = now.Add(newcomerEvery)
+			}
 		}
 	}
 }

@@ -142,7 +142,7 @@ type node struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	started time.Time
-	logged  *bytes.Buffer // read it after stop
+	logged  *logged
 
 	mu    sync.Mutex
 	seen  map[string][]event // by instance
@@ -156,7 +156,7 @@ type event struct {
 
 // start runs a Finder on the host; a nil announcement only browses.
 func (h *host) start(a *peer.Announcement, interfaces ...string) *node {
-	n := &node{t: h.lan.t, done: make(chan struct{}), seen: make(map[string][]event), logged: new(bytes.Buffer)}
+	n := &node{t: h.lan.t, done: make(chan struct{}), seen: make(map[string][]event), logged: new(logged)}
 	n.heard = sync.NewCond(&n.mu)
 	log := slog.New(slog.NewTextHandler(n.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	n.finder = New(Config{Interfaces: interfaces, Log: log})
@@ -177,6 +177,24 @@ func (h *host) start(a *peer.Announcement, interfaces ...string) *node {
 	}()
 	n.t.Cleanup(n.stop)
 	return n
+}
+
+// logged collects a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func (n *node) take(s peer.Sighting) {
@@ -207,7 +225,7 @@ func (n *node) await(instance string, within time.Duration, what string, ok func
 			}
 		}
 		if !time.Now().Before(limit) {
-			n.t.Fatalf("%s: not within %v; heard %v", what, within, n.seen[instance])
+			n.t.Fatalf("%s: not within %v; heard %v; health %+v; log:\n%s", what, within, n.seen[instance], n.finder.Health(), n.logged)
 		}
 		n.heard.Wait()
 	}
