@@ -136,5 +136,6 @@ func parsePayload(b []byte) (payloadMap, error) {
 			return said, wire.ErrMalformed
 		}
 	}
-	return said, wire.Unmarshal(rest[:n], &said)
+	err := wire.Unmarshal(rest[:n], &said)
+	return said, err
 }
