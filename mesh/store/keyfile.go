@@ -46,7 +46,6 @@ const (
 
 	keyChecksumSize = 32
 	keyLengthSize   = 4 // bytes before the secrets inside a slot
-	keySlotOverhead = chacha20poly1305.NonceSizeX + chacha20poly1305.Overhead
 )
 
 // errKeyFile says that bytes are no key file.
@@ -88,8 +87,8 @@ func (f *keyFile) check() error {
 		return fmt.Errorf("%w: argon2id with t=%d m=%d p=%d", errKeyFile, a.Time, a.Memory, a.Threads)
 	}
 	size := len(f.Slots[0].Sealed)
-	if size != len(f.Slots[1].Sealed) || size > keySlotSizeMax+keySlotOverhead ||
-		size <= keySlotOverhead || (size-keySlotOverhead)%keySlotStep != 0 {
+	if size != len(f.Slots[1].Sealed) || size > keySlotSizeMax+sealOverhead ||
+		size <= sealOverhead || (size-sealOverhead)%keySlotStep != 0 {
 		return fmt.Errorf("%w: slots of %d and %d bytes", errKeyFile, size, len(f.Slots[1].Sealed))
 	}
 	return nil
@@ -146,7 +145,7 @@ func (f *keyFile) seal(s *Secrets, key slotKey, rand io.Reader) error {
 	}
 	defer clear(plain)
 	aead := newSealer(key.key[:])
-	sealed := make([]byte, aead.NonceSize(), len(plain)+keySlotOverhead)
+	sealed := make([]byte, aead.NonceSize(), len(plain)+sealOverhead)
 	if err := fill(rand, sealed); err != nil {
 		return err
 	}

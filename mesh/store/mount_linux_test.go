@@ -42,7 +42,7 @@ func fillDisk(t *testing.T, dir string, leave int64) (free func()) {
 	must(t, syscall.Statfs(dir, &fs))
 	f, err := os.CreateTemp(dir, "filler")
 	must(t, err)
-	_, err = f.Write(make([]byte, int64(fs.Bavail)*fs.Bsize-leave))
+	_, err = f.Write(make([]byte, int64(fs.Bavail)*int64(fs.Bsize)-leave))
 	must(t, errors.Join(err, f.Close()))
 	return func() { must(t, os.Remove(f.Name())) }
 }

@@ -12,6 +12,7 @@ type OutBlob struct {
 	Start     bool // a session's start blob
 	Chain, N  uint32
 	Bytes     []byte   // sealed at rest; nil once dropped, and where it says so
+	Size      int      // of Bytes, 0 once dropped; set by the store
 	Delete    [16]byte // D: whoever shows it may delete the blob elsewhere; sealed at rest
 	ExpiryDay uint16   // Unix day
 	Created   int64    // Unix ms
@@ -23,11 +24,13 @@ type OutBlob struct {
 const blobWhole = 2
 
 const (
-	sqlBlobColumns = `SELECT id, pair, session, start, chain, n, expiry_day, created, secret`
+	sqlBlobColumns = `SELECT id, pair, session, start, chain, n, expiry_day, created, secret, ifnull(length(bytes), 0)`
 	sqlAddBlob     = `INSERT INTO out_blobs (pair, session, start, chain, n, expiry_day, created, stage, secret, bytes, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?)`
-	sqlOutBlobs = sqlBlobColumns + `, bytes FROM out_blobs WHERE id IN
+	sqlWholeBlobs = ` FROM out_blobs WHERE id IN
 		(SELECT id FROM out_blobs WHERE stage > 0 AND stage=2 AND pair=? AND id>? ORDER BY id LIMIT ?) ORDER BY id`
+	sqlOutBlobs = sqlBlobColumns + `, bytes` + sqlWholeBlobs
+	sqlOutHeads = sqlBlobColumns + sqlWholeBlobs
 	sqlOutBlob  = sqlBlobColumns + `, bytes FROM out_blobs WHERE id=?`
 	sqlFindBlob = sqlBlobColumns + ` FROM out_blobs WHERE stage > 0 AND pair=? AND session=? AND start=? AND chain=?
 		AND n BETWEEN ? AND ? ORDER BY n LIMIT ?`
@@ -37,7 +40,7 @@ const (
 	sqlExpireBlobs  = `DELETE FROM out_blobs WHERE expiry_day < ?`
 )
 
-// PutOutBlob adds the blob and sets its ID.
+// PutOutBlob adds the blob and sets its ID and Size.
 func (tx *Tx) PutOutBlob(b *OutBlob) error {
 	id, err := tx.newID()
 	if err != nil {
@@ -49,7 +52,7 @@ func (tx *Tx) PutOutBlob(b *OutBlob) error {
 	if err != nil {
 		return err
 	}
-	b.ID = id
+	b.ID, b.Size = id, len(b.Bytes)
 	return nil
 }
 
@@ -57,6 +60,11 @@ func (tx *Tx) PutOutBlob(b *OutBlob) error {
 // not dropped, in the order of their IDs and at most limit.
 func (tx *Tx) OutBlobs(pair, after int64, limit int) ([]OutBlob, error) {
 	return tx.query(sqlOutBlobs).int(pair).int(after).limit(limit).outBlobs(true)
+}
+
+// OutBlobHeads is OutBlobs without Bytes: a full window of blobs is 60 MB.
+func (tx *Tx) OutBlobHeads(pair, after int64, limit int) ([]OutBlob, error) {
+	return tx.query(sqlOutHeads).int(pair).int(after).limit(limit).outBlobs(false)
 }
 
 // OutBlob returns a blob, without Bytes if they were dropped, or ErrNotFound.
@@ -84,7 +92,7 @@ func (q *query) outBlobs(whole bool) ([]OutBlob, error) {
 	err := q.each(func(r *row) {
 		b := OutBlob{
 			ID: r.int(0), Pair: r.int(1), Start: r.bool(3), Chain: r.uint32(4), N: r.uint32(5),
-			ExpiryDay: r.uint16(6), Created: r.int(7),
+			ExpiryDay: r.uint16(6), Created: r.int(7), Size: max(0, int(r.int(9))-sealOverhead),
 		}
 		binary.BigEndian.PutUint64(b.Session[:], uint64(r.int(2)))
 		if secret := r.sealed(8, rowAD(adDelete, b.ID)); len(secret) == len(b.Delete) {
@@ -92,8 +100,8 @@ func (q *query) outBlobs(whole bool) ([]OutBlob, error) {
 		} else {
 			r.damaged()
 		}
-		if whole && !r.null(9) {
-			b.Bytes = r.sealed(9, rowAD(adBlob, b.ID))
+		if whole && !r.null(10) {
+			b.Bytes = r.sealed(10, rowAD(adBlob, b.ID))
 		}
 		all = append(all, b)
 	})

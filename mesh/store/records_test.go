@@ -280,6 +280,9 @@ func TestPendingDeliveries(t *testing.T) {
 		o.seal(tx, o.w.OutBlobs[0].ID, 0, 1, 2)
 		o.seal(tx, o.w.OutBlobs[1].ID, 3)
 		o.are(tx.Deliveries(pair, true, 10))(4, 5)
+		n, err := tx.UnsealedCount(pair)
+		must(t, err)
+		same(t, n, 2)
 		o.are(tx.Deliveries(pair, false, 10))(0, 1, 2, 3, 4, 5)
 		o.are(tx.Deliveries(pair, false, 3))(0, 1, 2)
 		for i, state := range []uint8{stateQueued, stateHeld, 3, 4, 5, 6} {
@@ -364,6 +367,13 @@ func TestOutBlobsOfAPair(t *testing.T) {
 		got, err = tx.OutBlobs(c.pair, c.blobs[1].ID, 2)
 		must(t, err)
 		same(t, got, c.blobs[2:4])
+		for i := range got {
+			got[i].Bytes = nil
+		}
+		heads, err := tx.OutBlobHeads(c.pair, c.blobs[1].ID, 2)
+		must(t, err)
+		same(t, heads, got)
+		same(t, heads[0].Size, 1)
 		c.find(tx, 0, 1<<32-1)(4, 3, 2, 1, 0)
 		c.find(tx, 7, 9)(3, 2, 1)
 		c.find(tx, 11, 20)()
@@ -389,7 +399,9 @@ func TestDroppedOutBlobs(t *testing.T) {
 		must(t, tx.SealDeliveries([]int64{d.ID}, 0))
 		must(t, tx.DropOutBlob(c.blobs[0].ID))
 		must(t, tx.DropOutBlob(c.blobs[1].ID))
-		c.blobs[0].Bytes, c.blobs[1].Bytes = nil, nil
+		for i := range 2 {
+			c.blobs[i].Bytes, c.blobs[i].Size = nil, 0
+		}
 		got, err := tx.OutBlobs(c.pair, 0, 10)
 		must(t, err)
 		same(t, got, c.blobs[2:])

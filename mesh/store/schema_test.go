@@ -50,7 +50,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		sqlPlace: false, sqlOp: false, sqlOpsByID: false, sqlSetOpState: false, sqlLogEnd: true, sqlLogBefore: true, sqlAuthor: false,
 		sqlSkipped: false, sqlDropSkipped: false, sqlCapSkipped: false, sqlSavePair: false,
 		sqlUnsealed: false, sqlPending: true, sqlDeliveriesOf: false, sqlDeliveriesIn: false, sqlDeliveryState: false, sqlSealDelivery: false,
-		sqlOutBlobs: true, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
+		sqlOutBlobs: true, sqlOutHeads: true, sqlUnsealedCount: false, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
 	} {
 		doView(t, s, func(tx *Tx) {
 			must(t, tx.query("EXPLAIN QUERY PLAN "+sql).each(func(r *row) {

@@ -30,6 +30,9 @@ const (
 // we write.
 var errDamaged = errors.New("a value is damaged")
 
+// sealOverhead is what a sealed value is longer than the value, in bytes.
+const sealOverhead = chacha20poly1305.NonceSizeX + chacha20poly1305.Overhead
+
 // newSealer returns the XChaCha20-Poly1305 of a 32-byte key.
 func newSealer(key []byte) cipher.AEAD {
 	aead, err := chacha20poly1305.NewX(key)
