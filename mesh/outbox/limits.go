@@ -27,8 +27,7 @@ var resendAfter = [...]time.Duration{5 * time.Second, 15 * time.Second, time.Min
 
 // Ours.
 const (
-	PageMax   = 1024            // blobs held in memory; the session's window is 1,000
-	SealMax   = 64              // blobs asked for by one Seal: one turn of the caller
-	sealPause = 5 * time.Second // after a Seal that brought nothing
-	deadMax   = 8               // overtaken sessions remembered
+	PageMax = 1024 // blobs held in memory; the session's window is 1,000
+	SealMax = 64   // blobs asked for by one Seal: one turn of the caller
+	deadMax = 8    // overtaken sessions remembered
 )

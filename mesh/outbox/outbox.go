@@ -34,8 +34,8 @@ type (
 	RouteUp struct{ Link uint64 }
 	// RouteDown says that this link is gone.
 	RouteDown struct{ Link uint64 }
-	// Sealed answers Seal: Ops ops went into these blobs, which are on disk. None at
-	// all means that sealing was not possible now.
+	// Sealed answers Seal: Ops ops went into these blobs, which are on disk. No blob
+	// and no op means that nothing rests: what did was receipted in an older blob.
 	Sealed struct {
 		Blobs []Blob
 		Ops   int
@@ -46,7 +46,8 @@ type (
 		Blobs []Blob
 		Ops   int
 	}
-	// WindowOpen says that the session allows numbers again. A receipt says so too.
+	// WindowOpen says that the session allows numbers again. A receipt says so too,
+	// and with a new link or session it is tried.
 	WindowOpen struct{}
 	// Sent says that a Transmit was handed to the link's stream completely.
 	Sent struct {

@@ -31,10 +31,9 @@ type Queue struct {
 	up   bool
 	link uint64
 
-	loading   bool
-	sealing   bool
-	full      bool      // the session's window
-	sealAfter time.Time // not before
+	loading bool
+	sealing bool
+	full    bool // the session's window
 
 	dead [][8]byte // sessions that were overtaken, the latest last
 }
@@ -73,9 +72,12 @@ func (q *Queue) Step(now time.Time, ev Event) []Action {
 			q.up = false
 		}
 	case Sealed:
-		q.sealed(now, ev)
+		q.sealed(ev)
+		if len(ev.Blobs) == 0 && ev.Ops == 0 {
+			q.ops = min(q.ops, 0)
+		}
 	case WindowFull:
-		q.sealed(now, Sealed(ev))
+		q.sealed(Sealed(ev))
 		q.full = true
 	case WindowOpen:
 		q.full = false
@@ -110,7 +112,7 @@ func (q *Queue) proceed(now time.Time, todo []Action) []Action {
 		if ids := q.transmit(now); ids != nil {
 			todo = append(todo, Transmit{Link: q.link, Blobs: ids})
 		}
-		if n := q.sealable(now); n > 0 {
+		if n := q.sealable(); n > 0 {
 			q.sealing = true
 			todo = append(todo, Seal{Max: n})
 		}
@@ -159,8 +161,8 @@ func (q *Queue) transmit(now time.Time) []int64 {
 
 // sealable returns how many blobs may be sealed now: none before everything that is
 // sealed already has been sent on this link.
-func (q *Queue) sealable(now time.Time) int {
-	if q.ops <= 0 || q.sealing || q.full || q.loading || q.more || now.Before(q.sealAfter) {
+func (q *Queue) sealable() int {
+	if q.ops <= 0 || q.sealing || q.full || q.loading || q.more {
 		return 0
 	}
 	var flight room
@@ -193,9 +195,6 @@ func (q *Queue) next(now time.Time) (earliest time.Time, ok bool) {
 			consider(e.due)
 		}
 	}
-	if q.up && q.ops > 0 && !q.sealing && !q.full {
-		consider(q.sealAfter)
-	}
 	return earliest, ok
 }
 
@@ -206,8 +205,8 @@ func (q *Queue) loaded(ev Loaded) {
 }
 
 func (q *Queue) routeUp(link uint64) {
-	q.up, q.link = true, link
-	q.sealAfter = time.Time{}
+	q.up, q.link, q.full = true, link, false
+	q.ops = max(q.ops, 0)
 	q.forgetLink()
 }
 
@@ -218,13 +217,10 @@ func (q *Queue) forgetLink() {
 	}
 }
 
-func (q *Queue) sealed(now time.Time, ev Sealed) {
+func (q *Queue) sealed(ev Sealed) {
 	q.sealing = false
 	q.ops -= ev.Ops
 	q.add(ev.Blobs)
-	if len(ev.Blobs) == 0 {
-		q.sealAfter = now.Add(sealPause)
-	}
 }
 
 func (q *Queue) sent(now time.Time, ev Sent) {

@@ -28,6 +28,7 @@ func TestNeverLost(t *testing.T) {
 			"overtake": func(*rapid.T) { w.overtake() },
 			"full":     func(*rapid.T) { w.refuse(wire.ReasonDiskFull) },
 			"day":      func(*rapid.T) { w.refuse(wire.ReasonWrongDay) },
+			"old":      func(*rapid.T) { w.oldReceipt() },
 			"open":     func(*rapid.T) { w.step(WindowOpen{}) },
 			"tick":     func(*rapid.T) { w.step(Tick{}) },
 			"stale":    func(*rapid.T) { w.step(RouteDown{Link: w.link + 7}) },
@@ -276,25 +277,33 @@ func TestSealRace(t *testing.T) {
 	}
 }
 
-// TestSealFails pauses after a Seal that brought nothing, and tries again.
-func TestSealFails(t *testing.T) {
+// TestNothingRests: when the ops that rested are gone the queue does not ask for ever,
+// and counts later ones right.
+func TestNothingRests(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	q := New()
-	q.Step(now, Loaded{Ops: 1})
+	q.Step(now, Loaded{Ops: 2})
 	q.Step(now, RouteUp{Link: 1})
-	got := q.Step(now, Sealed{})
-	if !slices.Equal(got, []Action{Wait{Until: now.Add(sealPause)}}) {
-		t.Fatalf("after a failure: %v", got)
+	if got := q.Step(now, Sealed{}); len(got) != 0 {
+		t.Fatalf("when nothing rests: %v", got)
 	}
-	if got := q.Step(now.Add(sealPause), Tick{}); !slices.Equal(got, []Action{Seal{Max: SealMax}}) {
-		t.Fatalf("after the pause: %v", got)
+	if got := q.Step(now, OpsQueued{Ops: 1}); !slices.Equal(got, []Action{Seal{Max: SealMax}}) {
+		t.Fatalf("afterwards: %v", got)
+	}
+	q.Step(now, Sealed{Ops: 5}) // more than was ever announced
+	if got := q.Step(now, OpsQueued{Ops: 1}); len(got) != 0 {
+		t.Fatalf("already taken: %v", got)
+	}
+	q.Step(now, RouteUp{Link: 2})
+	if got := q.Step(now, OpsQueued{Ops: 1}); !slices.Equal(got, []Action{Seal{Max: SealMax}}) {
+		t.Fatalf("a new link starts counting anew: %v", got)
 	}
 }
 
 // TestWindow stops sealing at the session's limit until it moves, or until another
 // session takes over.
 func TestWindow(t *testing.T) {
-	for _, opens := range []Event{WindowOpen{}, Receipted{}, Overtaken{Session: [8]byte{9}}} {
+	for _, opens := range []Event{WindowOpen{}, Receipted{}, Overtaken{Session: [8]byte{9}}, RouteUp{Link: 1}} {
 		now := time.Unix(1_800_000_000, 0)
 		q := New()
 		q.Step(now, Loaded{Ops: 1})

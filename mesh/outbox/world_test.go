@@ -25,7 +25,6 @@ type world struct {
 	session byte
 	dead    []byte
 	window  int // blobs that may be unreceipted; 0: no limit
-	blocked bool
 
 	// The link.
 	up       bool
@@ -275,6 +274,15 @@ func (w *world) refuse(reason wire.Reason) {
 	if i := w.find(id); i >= 0 {
 		w.blobs[i].wrongDay = reason == wire.ReasonWrongDay
 		w.step(Refused{Blob: id, Reason: reason})
+	}
+}
+
+// oldReceipt is a receipt for a blob whose ops were to be sealed again: one of them is
+// delivered while it rests, and nobody tells the queue.
+func (w *world) oldReceipt() {
+	if len(w.dead) > 0 && len(w.resting) > 0 {
+		w.have[w.resting[0]] = true
+		w.resting = w.resting[1:]
 	}
 }
 
