@@ -29,7 +29,7 @@ const (
 	theirBundlesMax = 12      // of theirs that a start may name
 	refillPairs     = 1       // one-time pairs of a bundle that goes inside a session: starts are rare
 	recentMax       = 32      // ranges of opened numbers that are receipted again
-	sessionsMax     = 5       // the one we send on, and losers; more only an attack makes
+	sessionsMax     = 4       // the one we send on, and losers; more only an attack makes
 	seenMax         = 64      // starts of theirs that are remembered
 	resetAheadMax   = 8       // how far a reset number may jump
 	offerAgainDays  = 1       // after which an unreceipted bundle rides again

@@ -5,6 +5,7 @@ import (
 	"crypto/mlkem"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"sottovoce/mesh/identity"
@@ -239,6 +240,57 @@ func TestWindowAgainstList(t *testing.T) {
 		if len(again) != len(w.Runs) {
 			t.Fatal("runs do not survive saving")
 		}
+	}
+}
+
+// What was opened lately is receipted again as long as it is remembered; the
+// ranges are a receipt's: ascending, apart, at most 32.
+func TestReceiptsAgain(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "receipts again", 0, now)
+	if r := a.pair.Receipts(); len(r) != 0 {
+		t.Errorf("our own start receipted: %+v", r)
+	}
+	var sent []Sealed
+	for i := range 80 {
+		sent = append(sent, a.seal(now, string(rune('a'+i%26))))
+	}
+	for _, i := range []int{3, 1, 2, 9, 0, 20, 30, 25} {
+		b.mustOpen(now, sent[i])
+	}
+	want := wire.Receipt{Session: sent[0].Session, Start: true, Ranges: []wire.Range{
+		{First: 0, Last: 3}, {First: 9, Last: 9}, {First: 20, Last: 20}, {First: 25, Last: 25}, {First: 30, Last: 30},
+	}}
+	if r := b.pair.Receipts(); len(r) != 1 || !slices.Equal(r[0].Ranges, want.Ranges) || r[0].Session != want.Session || !r[0].Start {
+		t.Errorf("%+v", r)
+	}
+	for i := 31; i < 80; i += 2 {
+		b.mustOpen(now, sent[i])
+	}
+	for i := 79; i > 32; i -= 2 {
+		if i%4 == 3 {
+			b.mustOpen(now, sent[i-1])
+		}
+	}
+	r := b.pair.Receipts()[0]
+	if err := r.Check(); err != nil || len(r.Ranges) > recentMax {
+		t.Errorf("%d ranges: %v", len(r.Ranges), err)
+	}
+	if !a.pair.Receipted(now, r) {
+		t.Error("the receipt is no news")
+	}
+	var twice recent
+	for _, n := range []uint32{5, 6, 7, 6, 5, 7} {
+		twice.add(1, n)
+	}
+	if !slices.Equal(twice, recent{{Chain: 1, First: 5, Last: 7}}) {
+		t.Errorf("%+v", twice)
+	}
+	for i := range uint32(100) {
+		twice.add(2, 3*i)
+	}
+	if len(twice) != recentMax || twice[0].Chain != 2 {
+		t.Errorf("%d ranges kept", len(twice))
 	}
 }
 

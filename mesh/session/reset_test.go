@@ -297,6 +297,6 @@ func TestTooManyStarts(t *testing.T) {
 	now = now.Add(day)
 	over := got(a.pair.start(now, a.pair.s.Contact, 0, false, a.rand))(t)
 	if _, err := b.open(now, over.Blob, false); !errors.Is(err, ErrStarts) {
-		t.Fatalf("the 65th: %v", err)
+		t.Fatalf("one more: %v", err)
 	}
 }

@@ -25,7 +25,7 @@ var (
 	// that we do not hold, or hold no more.
 	ErrPrekey = errors.New("start names prekeys or account heads that are not held")
 	// ErrStarts says that there were too many starts: eight of ours with one
-	// expiry day, or 64 of theirs that are remembered.
+	// expiry day, or 48 of theirs that are remembered.
 	ErrStarts = errors.New("too many starts")
 )
 

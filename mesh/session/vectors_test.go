@@ -254,6 +254,9 @@ func TestStateIsBounded(t *testing.T) {
 	for d := range uint16(keyDays) {
 		s.Skipped = append(s.Skipped, skippedDay{Until: 0xff00 + d, Count: 33})
 	}
+	for i := range uint32(recentMax) {
+		s.Recent.add(70000+i, 70000)
+	}
 	loser := s
 	s.Start = &ourStart{Content: make([]byte, 1400), Day: 0xffff}
 	for i := range uint32(unreceiptedMax) {
