@@ -6,7 +6,9 @@ export FUZZTIME
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := -s -w $(if $(VERSION),-X main.version=$(VERSION))
-export LDFLAGS
+# The control API speaks HTTP/1.1 only: without HTTP/2 the program is half a megabyte smaller.
+TAGS      := nethttpomithttp2
+export LDFLAGS TAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test check race fuzz bench cross
@@ -18,7 +20,7 @@ run: build  ## build the program and open the chat
 	@exec bin/sottovoce
 
 build:  ## build bin/sottovoce, one static file
-	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/sottovoce ./cmd/sottovoce
+	@CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/sottovoce ./cmd/sottovoce
 
 test:  ## run all tests; installs nftables and iproute2 when it can
 	@.ci/need namespaces && go test -timeout 20m $(PKGS)
