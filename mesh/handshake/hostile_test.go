@@ -219,8 +219,8 @@ func TestAttributionIsByPair(t *testing.T) {
 func TestEveryBitOfEveryFlight(t *testing.T) {
 	const keys = messageOffset + 2*KeySize + tagSize
 	for _, mode := range builtModes {
-		for bit := range FlightSize * 8 {
-			if bit/8 >= keys && bit%8 != bit/8%8 {
+		for bit := 0; bit < FlightSize*8; bit += bitStride {
+			if bitStride == 1 && bit/8 >= keys && bit%8 != bit/8%8 {
 				continue // sealed padding, or zeros in clear: one bit of each byte will do
 			}
 			flip := func(f *Flight) { f[bit/8] ^= 1 << (bit % 8) }

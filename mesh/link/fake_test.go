@@ -301,6 +301,14 @@ func closedWith(t testing.TB, conn *quic.Conn) Reason {
 	return Reason(said.ErrorCode)
 }
 
+// settled returns the counters once whoever left has been counted out.
+func (n *end) settled() Stats {
+	for i := 0; n.Stats().Unproven+n.Stats().Links != 0 && i < 500; i++ {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return n.Stats()
+}
+
 func endpoint(s string) peer.Endpoint { return netip.MustParseAddrPort(s) }
 
 func contains(log *bytes.Buffer, words string) bool { return strings.Contains(log.String(), words) }

@@ -85,7 +85,7 @@ func TestProbers(t *testing.T) {
 	for a := range answers {
 		seen[string(a)] = true
 	}
-	if s := b.Stats(); len(seen) != 7 || s.Decoys != 7 || s.Bad != 7 || s.Accepted != 0 || s.Unproven != 0 {
+	if s := b.settled(); len(seen) != 7 || s.Decoys != 7 || s.Bad != 7 || s.Accepted != 0 || s.Unproven != 0 {
 		t.Errorf("%d different decoys, stats %+v", len(seen), s)
 	}
 }
@@ -148,7 +148,7 @@ func TestSlow(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if s := b.Stats(); s.Accepted != 0 || s.Unproven != 0 || s.Links != 0 {
+	if s := b.settled(); s.Accepted != 0 || s.Unproven != 0 || s.Links != 0 {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -316,6 +316,32 @@ func TestHarmlessInput(t *testing.T) {
 	next(t, in.blobs)
 	if l.Err() != nil || b.Stats().Bad != 0 {
 		t.Errorf("link %v, stats %+v", l.Err(), b.Stats())
+	}
+}
+
+// An honest dialler that races several of our addresses leaves all but one behind flight 2.
+func TestLosersOfARace(t *testing.T) {
+	t.Parallel()
+	b, friend := newEnd(t), newEnd(t)
+	befriend(friend, b)
+	conn := newStranger(t, "127.0.0.1").connect(b)
+	e, err := exporterOf(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, first, err := handshake.NewInitiator(handshake.Contact, e, friend.ring.statics, &friend.ring.pairs[0], rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := conn.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = stream.Write(first[:])
+	readFlight(t, stream)
+	_ = conn.CloseWithError(0, "")
+	if s := b.settled(); s.Unproven != 0 || s.Bad != 0 || s.Accepted != 0 {
+		t.Errorf("stats %+v", s)
 	}
 }
 

@@ -66,10 +66,10 @@ func TestContactLink(t *testing.T) {
 	if err := dialed.SendBlobs(ctx, [][]byte{blob(1)}); !errors.As(err, &ours) {
 		t.Errorf("sending blobs after the end: %v", err)
 	}
-	if s := b.Stats(); s.Accepted != 1 || s.Unproven != 0 || s.Links != 0 || s.Bad != 0 {
+	if s := b.settled(); s.Accepted != 1 || s.Unproven != 0 || s.Links != 0 || s.Bad != 0 {
 		t.Errorf("stats of the responder: %+v", s)
 	}
-	if s := a.Stats(); s.Dialed != 1 || s.Links != 0 {
+	if s := a.settled(); s.Dialed != 1 || s.Links != 0 {
 		t.Errorf("stats of the dialler: %+v", s)
 	}
 }

@@ -45,7 +45,10 @@ func (t *Transport) receive(conn *quic.Conn) {
 	}
 	proof, err := t.answer(ctx, conn, stream)
 	if err != nil {
-		t.bad("handshake")
+		var left *quic.ApplicationError
+		if !errors.As(err, &left) { // who leaves has lost a race against itself, or is no peer
+			t.bad("handshake")
+		}
 		_, _ = io.CopyN(io.Discard, stream, silenceBytesMax)
 		<-conn.Context().Done()
 		return

@@ -1,0 +1,6 @@
+//go:build !race
+
+package handshake
+
+// bitStride 1: every bit.
+const bitStride = 1
