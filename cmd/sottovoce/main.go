@@ -20,6 +20,8 @@ var version string
 func main() { os.Exit(run()) }
 
 func run() int {
+	// The QUIC library advises everybody who is not root to change a kernel setting; a chat does well without.
+	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return cli.Run(ctx, os.Args[1:], &cli.Program{
