@@ -137,12 +137,12 @@ func TestEncapsulationMayFail(t *testing.T) {
 	now := epochStart
 	broken := errors.New("broken")
 	fail := func(*mlkem.EncapsulationKey768, io.Reader) ([]byte, []byte, error) { return nil, nil, broken }
-	a, b := newSides(t, "encapsulation", 0, now)
+	a, _ := newSides(t, "encapsulation", 0, now)
 	a.pair.encapsulate = fail
 	if _, err := a.pair.Start(now, a.rand); !errors.Is(err, broken) {
 		t.Errorf("start: %v", err)
 	}
-	a, b = meet(t, "encapsulation", 0, now)
+	a, b := meet(t, "encapsulation", 0, now)
 	a.talk(now.Add(2*day), b, "a key rides")
 	b.pair.encapsulate = fail
 	before := b.pair.Save()

@@ -216,3 +216,53 @@ func TestLinkSecrets(t *testing.T) {
 		}
 	}
 }
+
+// An answer that was lost is not taken for confirmed: a chain begun meanwhile
+// stays in the old epoch, else the peer could not read the answer in it.
+func TestUnconfirmedEpochIsNotUsed(t *testing.T) {
+	a, b := meet(t, "unconfirmed", 0, epochStart)
+	now := epochStart.Add(25 * time.Hour)
+	early := b.seal(now, "before the key came")
+	a.talk(now, b, "key")
+	b.seal(now, "the answer, lost")
+	a.mustOpen(now, early)
+	a.talk(now, b, "begins a chain")
+	b.talk(now, a, "begins a chain, the answer riding")
+	if got := a.pair.s.Sessions[0].Ratchet.Confirmed(); got != 1 {
+		t.Errorf("epoch %d confirmed", got)
+	}
+}
+
+// Whatever is sealed in whatever order and lost: what arrives opens, and when
+// the loss ends the steps go on.
+func TestStepsUnderRandomLoss(t *testing.T) {
+	for run := range 60 {
+		a, b := meet(t, fmt.Sprint("random loss", run), 0, epochStart)
+		now := epochStart
+		src := seeded(fmt.Sprint("loss", run))
+		draw := func() byte {
+			var c [1]byte
+			must(t, readInto(src, c[:]))
+			return c[0]
+		}
+		for range 40 {
+			now = now.Add(time.Duration(draw()%8) * time.Hour)
+			from, to := a, b
+			if draw()%2 == 0 {
+				from, to = b, a
+			}
+			if sealed := from.seal(now, "x"); draw()%3 != 0 {
+				to.mustOpen(now, sealed)
+			}
+		}
+		before := min(a.confirmed(), b.confirmed())
+		for range 8 {
+			now = now.Add(13 * time.Hour)
+			a.talk(now, b, "x")
+			b.talk(now, a, "y")
+		}
+		if after := min(a.confirmed(), b.confirmed()); after < before+2 {
+			t.Fatalf("run %d: epoch %d, then %d", run, before, after)
+		}
+	}
+}

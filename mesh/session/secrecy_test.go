@@ -172,7 +172,7 @@ func short(n int64) io.Reader { return io.LimitReader(seeded("short"), n) }
 
 func TestRandomnessMayFail(t *testing.T) {
 	now := epochStart
-	a, b := newSides(t, "fail", 1, now)
+	a, _ := newSides(t, "fail", 1, now)
 	for _, n := range []int64{0, 31, 32, 63, 64, 95, 96, 111} {
 		before := a.pair.Save()
 		if _, err := a.pair.Start(now, short(n)); err == nil || !bytes.Equal(before, a.pair.Save()) {
@@ -182,7 +182,7 @@ func TestRandomnessMayFail(t *testing.T) {
 	if _, err := a.pair.Start(now, short(112)); err != nil {
 		t.Errorf("start takes more than 112 bytes: %v", err)
 	}
-	a, b = meet(t, "fail", 1, now)
+	a, b := meet(t, "fail", 1, now)
 	b.talk(now, a, "a key to answer")
 	later := now.Add(2 * day)
 	for _, n := range []int64{0, 31, 32, 95, 96, 111} { // ratchet key, post-quantum key, salt

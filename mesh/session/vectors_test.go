@@ -123,52 +123,57 @@ func (r *vectorRun) start(name string, from int) {
 	s.pair.Receipted(r.now, receiptFor(sealed.Ref))
 }
 
-func conversationVectors(t *testing.T) []byte {
-	v, src := &vectors{}, &stream{}
-	v.WriteString("# Vectors of docs/protocol/04-sessions.md; rewritten by `go test ./mesh/session -update`.\n")
-	r := &vectorRun{t: t, v: v, rand: src, now: epochStart}
+// meet makes the two devices, their bundles and their contact.
+func (r *vectorRun) meet() {
 	var devs [2]*identity.Device
 	var own [2]*BundleSecrets
 	var accounts [2]identity.AccountID
 	var heads [2][]wire.Hash
 	for i := range devs {
 		name := string(rune('A' + i))
-		v.section("device " + name)
+		r.v.section("device " + name)
 		var seed identity.DeviceSeed
-		must(t, readInto(src, seed[:]))
-		must(t, readInto(src, accounts[i][:]))
+		must(r.t, readInto(r.rand, seed[:]))
+		must(r.t, readInto(r.rand, accounts[i][:]))
 		heads[i] = make([]wire.Hash, 1+i)
 		for k := range heads[i] {
-			must(t, readInto(src, heads[i][k][:]))
-			v.hex(fmt.Sprint("head_", k), heads[i][k][:])
+			must(r.t, readInto(r.rand, heads[i][k][:]))
+			r.v.hex(fmt.Sprint("head_", k), heads[i][k][:])
 		}
-		src.take()
+		r.rand.take()
 		devs[i] = identity.DeviceFromSeed(seed)
 		id := devs[i].ID()
-		v.hex("seed", seed[:])
-		v.hex("id", id[:])
-		v.hex("account", accounts[i][:])
-		own[i] = got(NewBundle(devs[i], heads[i], i, epochStart, src))(t)
-		v.section("bundle " + name)
-		v.num("now_ms", epochStart.UnixMilli())
-		v.num("one_time_pairs", int64(i))
-		v.hex("rand", src.take())
-		v.hex("heads_hash", own[i].s.Heads[:])
-		v.hex("object", own[i].Public())
-		v.hex("id", own[i].s.ID[:])
+		r.v.hex("seed", seed[:])
+		r.v.hex("id", id[:])
+		r.v.hex("account", accounts[i][:])
+		own[i] = got(NewBundle(devs[i], heads[i], i, epochStart, r.rand))(r.t)
+		r.v.section("bundle " + name)
+		r.v.num("now_ms", epochStart.UnixMilli())
+		r.v.num("one_time_pairs", int64(i))
+		r.v.hex("rand", r.rand.take())
+		r.v.hex("heads_hash", own[i].s.Heads[:])
+		r.v.hex("object", own[i].Public())
+		r.v.hex("id", own[i].s.ID[:])
 	}
-	v.section("contact")
+	r.v.section("contact")
 	var secret [32]byte
-	must(t, readInto(src, secret[:]))
-	v.hex("secret", src.take())
+	must(r.t, readInto(r.rand, secret[:]))
+	r.v.hex("secret", r.rand.take())
 	public := [2][]byte{own[0].Public(), own[1].Public()}
 	for i := range r.ends {
-		r.ends[i] = &side{t: t, name: string(rune('A' + i)), dev: devs[i], rand: src, skipped: map[[16]byte]SkippedKey{}}
+		r.ends[i] = &side{t: r.t, name: string(rune('A' + i)), dev: devs[i], rand: r.rand, skipped: map[[16]byte]SkippedKey{}}
 		r.ends[i].pair = got(NewPair(PairConfig{
 			Our: devs[i], OurAccount: accounts[i], TheirAccount: accounts[1-i], OurHeads: heads[i], TheirHeads: heads[1-i],
 			Their: devs[1-i].Public(), Secret: secret, OurBundle: own[i], TheirBundle: public[1-i], Encapsulate: replayed,
-		}, epochStart))(t)
+		}, epochStart))(r.t)
 	}
+}
+
+func conversationVectors(t *testing.T) []byte {
+	v, src := &vectors{}, &stream{}
+	v.WriteString("# Vectors of docs/protocol/04-sessions.md; rewritten by `go test ./mesh/session -update`.\n")
+	r := &vectorRun{t: t, v: v, rand: src, now: epochStart}
+	r.meet()
 	r.start("first, with a one-time pair", 0)
 	first := r.message("skipped", 0, Content{Payload: []byte("number 0, which comes late")}, true)
 	r.message("first opened", 0, Content{Payload: []byte("number 1, which comes first")}, false)
