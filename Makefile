@@ -34,8 +34,8 @@ race:  ## run the tests under the race detector; installs a C compiler when it c
 fuzz:  ## run every fuzz target for FUZZTIME (default 20s)
 	@.ci/fuzz
 
-bench:  ## run all benchmarks
-	@go test -run '^$$' -bench . -benchmem $(PKGS)
+bench:  ## run all benchmarks and print the table of figures; BENCH_JSON=FILE writes it too
+	@.ci/need namespaces && BENCH_JSON=$(abspath $(BENCH_JSON)) go test -timeout 30m -run '^$$' -bench . -benchmem $(PKGS)
 
 cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into bin/cross
 	@.ci/cross

@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/cli":     faceImports,
 	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/control", "cmd/internal/config"},
 	"cmd/internal/netlab":  {},
+	"cmd/internal/bench":   {},
 	"cmd/internal/tidy":    {},
 	"cmd/sottovoce":        {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/config"},
 }
