@@ -3,7 +3,6 @@ package mesh
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"math/big"
 	"time"
@@ -37,25 +36,32 @@ func (e epoch) at(now time.Time) epoch {
 	return e
 }
 
-// rotate begins the epoch of this turn with a new certificate and announces it.
-// Links live on; only what strangers see changes.
-func (t *turn) rotate() error {
-	n := t.n
-	n.epoch = n.epoch.at(t.now)
+// over reports whether the epoch is, also when the clock was set back.
+func (e epoch) over(now time.Time) bool {
+	left := e.ends.Sub(now)
+	return left <= 0 || left > epochLength
+}
+
+// rotate begins the epoch that now falls into, with a new certificate, and announces
+// it. Links live on; only what strangers see changes.
+func (n *Node) rotate(now time.Time) {
 	if err := n.transport.Rotate(); err != nil {
-		return fmt.Errorf("new certificate: %w", err)
+		n.log.Error("no new certificate; the old one stays for now", "error", err)
+		n.epoch.ends = now.Add(redialDelayMax)
+		return
 	}
-	return t.announce()
+	n.epoch = n.epoch.at(now)
+	n.announce()
 }
 
 // announce shows the epoch as things stand now.
-func (t *turn) announce() error {
-	a, err := t.n.announcement()
+func (n *Node) announce() {
+	a, err := n.announcement()
 	if err != nil {
-		return fmt.Errorf("announcement: %w", err)
+		n.log.Error("could not announce this node", "error", err)
+		return
 	}
-	t.then(func() { t.n.finder.Announce(a) })
-	return nil
+	n.finder.Announce(a)
 }
 
 // announcement is what this epoch shows: our account's beacon in one of four slots,

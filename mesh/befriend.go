@@ -25,7 +25,7 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 		t.notice(known.shownName() + " is a contact already; another request in that name was ignored")
 		return nil
 	}
-	c := &contactState{account: account, discovery: o.Their.Discovery()}
+	c := &contactState{account: account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
 	c.row = store.Contact{Account: account.ID(), Name: o.Their.Card.Name, Added: t.now.UnixMilli(), Object: o.Save()}
 	if err := t.tx.PutContact(&c.row); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
 		if err != nil {
 			return fmt.Errorf("a contact: %w", err)
 		}
-		c := &contactState{row: row, account: o.Their.Account, discovery: o.Their.Discovery()}
+		c := &contactState{row: row, account: o.Their.Account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
 		o.Erase()
 		byRow[row.ID] = c
 		n.contacts[row.Account] = c
@@ -150,15 +150,11 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 	return nil
 }
 
-// loadQueue tells the device's outbox what waits for it, and the link there is.
+// loadQueue reads what waits for the device; step tells its outbox.
 func (d *device) loadQueue(tx *store.Tx) error {
-	rows, err := tx.OutBlobs(d.row, 0, outbox.PageMax+1)
+	loaded, err := loadPage(tx, d.row, 0, outbox.PageMax)
 	if err != nil {
 		return err
-	}
-	loaded := outbox.Loaded{More: len(rows) > outbox.PageMax}
-	for _, row := range rows[:min(len(rows), outbox.PageMax)] {
-		loaded.Blobs = append(loaded.Blobs, queued(row))
 	}
 	if loaded.Ops, err = tx.UnsealedCount(d.row); err != nil {
 		return err

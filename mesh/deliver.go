@@ -12,8 +12,17 @@ import (
 )
 
 // step gives a device's queue an event and carries out everything that follows from it.
+// A queue that was just read from the store is told that first.
 func (t *turn) step(d *device, event outbox.Event) error {
-	for events := []outbox.Event{event}; len(events) > 0; events = events[1:] {
+	var events []outbox.Event
+	if d.loaded != nil {
+		events = append(events, *d.loaded)
+		d.loaded = nil
+		if v := d.route.live; v != nil {
+			events = append(events, outbox.RouteUp{Link: v.id})
+		}
+	}
+	for events = append(events, event); len(events) > 0; events = events[1:] {
 		d.tick = time.Time{}
 		for _, action := range d.queue.Step(t.now, events[0]) {
 			answer, err := t.act(d, action)
@@ -49,20 +58,22 @@ func (t *turn) act(d *device, action outbox.Action) (outbox.Event, error) {
 }
 
 func (t *turn) loadBlobs(d *device, a outbox.Load) (outbox.Event, error) {
-	rows, err := t.tx.OutBlobs(d.row, a.After, a.Max+1)
-	if err != nil {
-		return nil, err
-	}
-	loaded := outbox.Loaded{More: len(rows) > a.Max}
-	for _, row := range rows[:min(len(rows), a.Max)] {
+	return loadPage(t.tx, d.row, a.After, a.Max)
+}
+
+// loadPage reads a page of the blobs that wait for a device.
+func loadPage(tx *store.Tx, pair, after int64, limit int) (outbox.Loaded, error) {
+	rows, err := tx.OutBlobHeads(pair, after, limit+1)
+	loaded := outbox.Loaded{More: len(rows) > limit}
+	for _, row := range rows[:min(len(rows), limit)] {
 		loaded.Blobs = append(loaded.Blobs, queued(row))
 	}
-	return loaded, nil
+	return loaded, err
 }
 
 // queued is what the outbox keeps of a blob.
 func queued(b store.OutBlob) outbox.Blob {
-	return outbox.Blob{ID: b.ID, Size: len(b.Bytes), Expires: dayEnd(b.ExpiryDay), Session: b.Session}
+	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: dayEnd(b.ExpiryDay), Session: b.Session}
 }
 
 // dayEnd is when a blob that expires on a Unix day is of no use any more.
@@ -74,13 +85,11 @@ const daySeconds = 24 * 60 * 60
 // behind a start when there is no session to send in.
 func (t *turn) seal(d *device, limit int) (outbox.Event, error) {
 	var done outbox.Sealed
-	if d.pair.NeedsStart(t.now) {
-		blob, err := t.start(d)
-		if err != nil {
-			return nil, err
-		}
-		done.Blobs = append(done.Blobs, blob)
+	blobs, err := t.start(d)
+	if err != nil {
+		return nil, err
 	}
+	done.Blobs = blobs
 	for len(done.Blobs) < limit {
 		resting, err := t.tx.Deliveries(d.row, true, conversation.OpsPerPayloadMax)
 		if err != nil {
@@ -90,8 +99,11 @@ func (t *turn) seal(d *device, limit int) (outbox.Event, error) {
 			break
 		}
 		blob, count, err := t.sealSome(d, resting)
-		if errors.Is(err, session.ErrWindow) {
+		switch {
+		case errors.Is(err, session.ErrWindow):
 			return outbox.WindowFull(done), nil
+		case errors.Is(err, session.ErrNoSession):
+			return done, nil
 		}
 		if err != nil {
 			return nil, err
@@ -139,13 +151,19 @@ func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, 
 	return blob, count, t.tx.SealDeliveries(ids, blob.ID)
 }
 
-// start makes a session and keeps its start blob to be sent.
-func (t *turn) start(d *device) (outbox.Blob, error) {
+// start makes a session, if one is needed, and keeps its start blob to be sent. When it
+// cannot be made the device is left to start one.
+func (t *turn) start(d *device) ([]outbox.Blob, error) {
+	if !d.pair.NeedsStart(t.now) {
+		return nil, nil
+	}
 	sealed, err := d.pair.Start(t.now, t.n.rand)
 	if err != nil {
-		return outbox.Blob{}, err
+		t.n.log.Warn("no session could be started", "error", err)
+		return nil, nil
 	}
-	return t.keep(d, sealed)
+	blob, err := t.keep(d, sealed)
+	return []outbox.Blob{blob}, err
 }
 
 // keep writes a sealed blob to the outbox.
@@ -221,6 +239,10 @@ func (t *turn) settleBlob(d *device, blob int64, state conversation.State, reaso
 			return err
 		}
 		t.moved[dl.Op] = struct{}{}
+		if dl.Blob == 0 { // it rested to be sealed again
+			d.queued--
+			t.touch(d)
+		}
 	}
 	return t.tx.DropOutBlob(blob)
 }
@@ -262,13 +284,13 @@ func (t *turn) frame(d *device, f wire.Frame) error {
 // receipted settles what the device says it has.
 // spec: 04-sessions#receipts
 func (t *turn) receipted(d *device, r wire.Receipt) error {
-	if !d.pair.Receipted(t.now, r) {
-		return nil
-	}
-	t.touch(d)
-	ranges := r.Ranges
 	var rows []store.OutBlob
-	for _, g := range ranges {
+	if d.pair.Receipted(t.now, r) {
+		t.touch(d)
+	} else {
+		r.Ranges = nil // no news; but the session may have been known before its start was receipted
+	}
+	for _, g := range r.Ranges {
 		found, err := t.tx.FindOutBlobs(d.row, r.Session, false, g.Chain, g.First, g.Last)
 		if err != nil {
 			return err
@@ -288,6 +310,9 @@ func (t *turn) receipted(d *device, r wire.Receipt) error {
 		if err := t.settleBlob(d, row.ID, conversation.StateDelivered, ""); err != nil {
 			return err
 		}
+	}
+	if len(ids) == 0 && len(r.Ranges) == 0 {
+		return nil
 	}
 	return t.step(d, outbox.Receipted{Blobs: ids})
 }

@@ -185,6 +185,9 @@ func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 			return e, err
 		}
 		e.Kind, e.Message = EventMessage, m
+		if m.Mine { // as it was then: state events say how it went on
+			m.State, m.Delivered, m.Reason = conversation.StateQueued, 0, ""
+		}
 		if row.Kind == storedState {
 			var d stateDetail
 			if err := wire.Unmarshal(row.Detail, &d); err != nil {

@@ -12,12 +12,21 @@ const (
 	redialDelayMin  = 200 * time.Millisecond
 	redialDelayMax  = 30 * time.Second
 	eventsPage      = 256              // stored events read at a time
-	strangersMax    = 512              // people nearby that are not contacts
-	requestsMax     = 256              // contact requests that wait, both directions
+	sightedMax      = 512              // sightings held; contacts take the place of strangers
+	requestsMax     = 256              // contact requests that wait, in each direction
 	unmatchedMax    = 256              // blobs a link may leave waiting for their key
+	unmatchedBytes  = 4 << 20          // and their bytes: four times what an outbox has in flight
+	farDelay        = 3 * time.Second  // until what waits for its key is looked for far ahead
 	openFramesMax   = 8                // frames of an exchange that wait for one link
+	theirFramesMax  = 64               // frames taken on one contact stream; an exchange needs three
 	logPage         = 256              // ops read at a time
 	opPrefixRows    = 64               // ops looked at for one prefix of an id
 	openLinksMax    = 32               // links in mode open, all together
 	handOverMax     = 10 * time.Second // until a request counts as not handed over
+	retryPause      = time.Second      // after a turn that failed
+	unsavedPause    = time.Minute      // between words about that
+	complaintPause  = 10 * time.Second // between log lines about input that was dropped
+	noticePause     = time.Hour        // before the same notice is shown again
+	noticesKept     = 256              // of which that is known
+	housekeeping    = 24 * time.Hour   // between two rounds of forgetting
 )

@@ -44,7 +44,8 @@ type live struct {
 	link    *link.Link
 	since   time.Time
 	post    *postbox
-	waiting [][]byte // blobs whose key is not known yet; the sender offers them again on another link
+	waiting [][]byte  // blobs whose key is not known yet; the sender offers them again on another link
+	far     time.Time // when to look far ahead for those; zero: not
 }
 
 // approach plans a dial to a device that was just seen. Of two nodes that see each
@@ -151,7 +152,10 @@ func (t *turn) contactLink(l *link.Link) error {
 		return nil
 	}
 	if old := d.route.live; old != nil {
-		if n.keepsOld(d, old, l, t.now) {
+		if old.link == l { // in a turn that failed
+			return t.linked(d, old)
+		}
+		if keepsOld(n.me.device.ID().Compare(d.id) < 0, old.link, old.since, l, t.now) {
 			l.Close(link.ReasonReplaced)
 			return nil
 		}
@@ -172,22 +176,18 @@ func (t *turn) contactLink(l *link.Link) error {
 // session with yet gets one from the end that dialled.
 func (t *turn) linked(d *device, v *live) error {
 	t.changed(d.contact)
-	var again []wire.Frame
-	for _, r := range d.pair.Receipts() {
-		again = append(again, r)
-	}
-	t.then(func() { v.post.put(parcel{frames: again}) })
+	t.receiptAgain(d, v)
 	if err := t.step(d, outbox.RouteUp{Link: v.id}); err != nil {
 		return err
 	}
-	if !v.link.Dialed() || !d.pair.NeedsStart(t.now) {
+	if !v.link.Dialed() {
 		return nil
 	}
-	blob, err := t.start(d)
-	if err != nil {
+	blobs, err := t.start(d)
+	if err != nil || blobs == nil {
 		return err
 	}
-	return t.step(d, outbox.Sealed{Blobs: []outbox.Blob{blob}})
+	return t.step(d, outbox.Sealed{Blobs: blobs})
 }
 
 // unlink takes the device's link away.
@@ -206,14 +206,11 @@ func (t *turn) changed(c *contactState) {
 	})
 }
 
-// keepsOld decides between two links to one device: of simultaneous dials from both
-// ends the smaller PeerID's stays, otherwise the newer replaces the older.
-func (n *Node) keepsOld(d *device, old *live, fresh *link.Link, now time.Time) bool {
-	if old.link.Dialed() == fresh.Dialed() || now.Sub(old.since) > simultaneousMax {
-		return false
-	}
-	oursSmaller := n.me.device.ID().Compare(d.id) < 0
-	return old.link.Dialed() == oursSmaller
+// keepsOld decides between two links to one far end: of simultaneous dials from both
+// ends the one of the smaller id stays, otherwise the newer replaces the older.
+// spec: 03-links#two-ends
+func keepsOld(oursSmaller bool, old *link.Link, since time.Time, fresh *link.Link, now time.Time) bool {
+	return old.Dialed() != fresh.Dialed() && now.Sub(since) <= simultaneousMax && old.Dialed() == oursSmaller
 }
 
 // serve runs a link's two directions beside the loop until it ends.
@@ -243,7 +240,8 @@ func (t *turn) lost(d *device, v *live, err error) error {
 	return t.unlink(d, v)
 }
 
-// receiver hands what arrives on a link to the loop, in order.
+// receiver hands what arrives on a link to the loop, in order, and waits until it is
+// done: a far end that floods waits for itself.
 type receiver struct {
 	n    *Node
 	row  int64
@@ -262,11 +260,14 @@ func (r receiver) Blobs(blobs [][]byte) {
 
 // turn runs f in the loop while the link it came from is still the device's.
 func (r receiver) turn(f func(*turn, *device) error) {
-	r.n.post(func(t *turn) error {
+	err := r.n.do(context.Background(), func(t *turn) error {
 		d := t.n.devices[r.row]
 		if d == nil || d.route.live != r.live {
 			return nil
 		}
 		return f(t, d)
 	})
+	if err != nil {
+		r.n.log.Debug("not taken in; it will come again", "error", err)
+	}
 }

@@ -27,7 +27,6 @@ type turn struct {
 	talks     map[*talk]struct{}   // conversation heads to be saved
 	moved     map[int64]struct{}   // ops of ours with a delivery that moved
 	fresh     map[int64][]byte     // blobs sealed in this turn
-	handOver  chan<- error         // told when the frames of this command have left, if not nil
 	viewStale bool                 // people changed
 	keysStale bool                 // links are proven with other keys now
 }
@@ -70,18 +69,28 @@ func (n *Node) do(ctx context.Context, run func(*turn) error) error {
 	}
 	select { // the loop answers soon, and may be writing to what run captured
 	case err := <-c.done:
-		var r refusal
-		if errors.As(err, &r) {
-			return r.err
-		}
-		return err
+		return asked(err)
 	case <-n.stopped:
+	}
+	select { // its last turn may have answered
+	case err := <-c.done:
+		return asked(err)
+	default:
 		return ErrClosed
 	}
 }
 
-// post hands the loop something that nobody waits for; it blocks while the loop is
-// behind, which is what slows a flooding link down.
+// asked is what the asker of a command hears of it.
+func asked(err error) error {
+	var r refusal
+	if errors.As(err, &r) {
+		return r.err
+	}
+	return err
+}
+
+// post hands the loop something that nobody waits for. What is large or comes from a
+// far end goes through do instead: that slows a flood down.
 func (n *Node) post(run func(*turn) error) {
 	select {
 	case n.inbox <- command{run: run}:
@@ -105,6 +114,9 @@ func (n *Node) loop(ctx context.Context) {
 		case <-timer.C:
 			batch = append(batch, command{run: (*turn).tick})
 		}
+		if ctx.Err() != nil {
+			return // what is in memory may not be whole
+		}
 		n.take(batch)
 		timer.Reset(time.Until(n.wake))
 	}
@@ -123,9 +135,28 @@ func (n *Node) drain(batch []command) []command {
 	return batch
 }
 
-// take runs a batch as one turn. When it cannot be made durable nothing of it
-// happened: what is in memory is read again from the store.
+// take runs a batch as one turn. When that fails each command gets a turn of its own,
+// so that one that cannot be done takes no other along. What commands change of this
+// run only (routes, links, who is nearby) is not undone, and holds up to that.
 func (n *Node) take(batch []command) {
+	results, err := n.try(batch)
+	if err != nil && len(batch) > 1 {
+		for i := range batch {
+			if n.ctx.Err() == nil {
+				n.take(batch[i : i+1])
+			}
+		}
+		return
+	}
+	for i, c := range batch {
+		if c.done != nil {
+			c.done <- results[i]
+		}
+	}
+}
+
+// try runs a batch as one turn: all of it is durable, and then seen outside, or none.
+func (n *Node) try(batch []command) ([]error, error) {
 	results := make([]error, len(batch))
 	t := n.newTurn()
 	err := n.store.Update(func(tx *store.Tx) error {
@@ -144,29 +175,35 @@ func (n *Node) take(batch []command) {
 		for i := range results {
 			results[i] = err
 		}
-		t.after = nil
+		return results, err
 	}
-	if err == nil && t.viewStale {
+	if t.viewStale {
 		n.refreshView()
 	}
-	if err == nil && t.keysStale {
+	if t.keysStale {
 		n.refreshKeyring()
 	}
 	for _, f := range t.after {
 		f()
 	}
-	for i, c := range batch {
-		if c.done != nil {
-			c.done <- results[i]
-		}
-	}
+	return results, nil
 }
 
-// undo brings memory back to what the store holds after a turn that failed.
+// undo brings memory back to what the store holds after a turn that failed. What is
+// due is tried again after a pause: the disk may be full.
 func (n *Node) undo(cause error) {
-	n.log.Error("could not save; nothing of it was done", "error", cause)
-	n.publish(Event{Kind: EventNotice, Time: time.Now(), Notice: "could not save: " + cause.Error()})
+	n.unsaved.Do(func() {
+		n.log.Error("could not save; nothing of it was done", "error", cause)
+		n.publish(Event{Kind: EventNotice, Time: time.Now(), Notice: "could not save: " + cause.Error()})
+	})
 	if err := n.load(); err != nil {
 		n.stop(fmt.Errorf("reading our own state again: %w", err))
+		return
 	}
+	for _, s := range n.nearby {
+		if s.device != nil {
+			s.device = n.devices[s.device.row]
+		}
+	}
+	n.wake = time.Now().Add(retryPause)
 }

@@ -3,6 +3,8 @@ package mesh
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +84,7 @@ func (t *turn) send(o Outgoing, to *Message) error {
 // states of ops follow their deliveries, and everything that moved is saved.
 func (t *turn) settle() error {
 	for d := range t.dirty {
-		if d.queued > 0 {
+		if d.queued != 0 {
 			queued := outbox.OpsQueued{Ops: d.queued}
 			d.queued = 0
 			if err := t.step(d, queued); err != nil {
@@ -90,7 +92,7 @@ func (t *turn) settle() error {
 			}
 		}
 	}
-	for op := range t.moved {
+	for _, op := range slices.Sorted(maps.Keys(t.moved)) {
 		if err := t.moveState(op); err != nil {
 			return err
 		}
@@ -186,7 +188,7 @@ func (n *Node) Log(ctx context.Context, to string, q LogQuery) ([]Message, error
 	var messages []Message
 	view := n.view.Load()
 	err = n.store.View(func(tx *store.Tx) error {
-		after, err := q.start(tx)
+		after, err := q.start(tx, conv)
 		if err != nil {
 			return err
 		}
@@ -197,11 +199,14 @@ func (n *Node) Log(ctx context.Context, to string, q LogQuery) ([]Message, error
 }
 
 // start is where the message that the query names stands, nil when it names none.
-func (q LogQuery) start(tx *store.Tx) (*conversation.Place, error) {
+func (q LogQuery) start(tx *store.Tx, conv int64) (*conversation.Place, error) {
 	if q.After == "" {
 		return nil, nil
 	}
 	row, err := opCalled(tx, q.After)
+	if err == nil && row.Conversation != conv {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +233,8 @@ func (v *view) log(ctx context.Context, tx *store.Tx, conv int64, q LogQuery, af
 		for i := len(rows) - 1; i >= 0; i-- {
 			row := &rows[i]
 			if after != nil && !after.Less(standsAt(row)) || q.Newest > 0 && len(newestFirst) == q.Newest {
-				return reversed(newestFirst), nil
+				slices.Reverse(newestFirst)
+				return newestFirst, nil
 			}
 			if row.Kind != uint8(conversation.KindText) || time.UnixMilli(row.Time).Before(q.Since) {
 				continue
@@ -240,17 +246,11 @@ func (v *view) log(ctx context.Context, tx *store.Tx, conv int64, q LogQuery, af
 			newestFirst = append(newestFirst, *v.shows(row, sum))
 		}
 		if len(rows) < logPage {
-			return reversed(newestFirst), nil
+			slices.Reverse(newestFirst)
+			return newestFirst, nil
 		}
 		before = &store.Position{Lamport: rows[0].Lamport, Author: rows[0].Author, ID: rows[0].ID}
 	}
-}
-
-func reversed(m []Message) []Message {
-	for i, j := 0, len(m)-1; i < j; i, j = i+1, j-1 {
-		m[i], m[j] = m[j], m[i]
-	}
-	return m
 }
 
 // Message finds one message by its id or an unambiguous prefix of it.
@@ -263,6 +263,9 @@ func (n *Node) Message(_ context.Context, id string) (Message, error) {
 			return err
 		}
 		m, err = view.message(tx, row.Seq)
+		if err == nil && m == nil {
+			err = ErrNotFound // an op, and no message
+		}
 		return err
 	})
 	if err != nil {
@@ -280,6 +283,9 @@ func opCalled(tx *store.Tx, typed string) (*store.Op, error) {
 	rows, err := tx.OpsByPrefix(prefix, opPrefixRows)
 	if err != nil {
 		return nil, err
+	}
+	if len(rows) == opPrefixRows {
+		return nil, ErrAmbiguousMessage
 	}
 	var found *store.Op
 	for i := range rows {

@@ -26,14 +26,14 @@ func (t *turn) saw(s peer.Sighting) error {
 		}
 		return nil
 	}
-	if !known && len(n.nearby) >= strangersMax {
-		return nil
-	}
 	fresh := &sighted{Sighting: s}
 	if known && sameClaim(old.Announcement, s.Announcement) {
 		fresh.device = old.device
 	} else {
 		fresh.device = n.recognise(s.Announcement)
+	}
+	if !known && len(n.nearby) >= sightedMax && (fresh.device == nil || !t.forgetStranger()) {
+		return nil
 	}
 	n.nearby[s.Instance] = fresh
 	if fresh.device != nil {
@@ -45,6 +45,18 @@ func (t *turn) saw(s peer.Sighting) error {
 		t.appeared(fresh)
 	}
 	return nil
+}
+
+// forgetStranger makes room for a contact.
+func (t *turn) forgetStranger() bool {
+	for instance, s := range t.n.nearby {
+		if s.device == nil {
+			delete(t.n.nearby, instance)
+			t.left(s)
+			return true
+		}
+	}
+	return false
 }
 
 // sameClaim reports whether nothing a slot covers has changed, so that contacts are

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,12 +13,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
 )
 
 // Config is what a node is made of. All fields are required.
@@ -61,8 +65,12 @@ type Node struct {
 	open     map[contact.Profile]*openLink
 	epoch    epoch
 	wake     time.Time // when tick is due
+	kept     time.Time // when housekeep last ran
 	lastLink uint64
-	refused  uint64 // blobs and frames that were dropped
+	noticed  map[string]time.Time // when each notice was last shown
+	dropped  uint64               // blobs, frames and ops that were not taken
+	complain rate.Sometimes       // about those
+	unsaved  rate.Sometimes       // about turns that failed
 }
 
 // New reads the node's state and begins to accept links; Run makes it live.
@@ -74,7 +82,8 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), started: time.Now(),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}),
-		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink),
+		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
+		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
 	}
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
 	err := n.store.View(func(tx *store.Tx) error {
@@ -135,41 +144,74 @@ func (n *Node) wakeBy(at time.Time) {
 // tick does everything whose time has come and finds out when to wake next.
 func (t *turn) tick() error {
 	n := t.n
-	if !t.now.Before(n.epoch.ends) {
-		if err := t.rotate(); err != nil {
-			return err
-		}
+	if n.epoch.over(t.now) {
+		n.rotate(t.now)
 	}
 	n.wake = n.epoch.ends
 	t.dialDue()
 	for _, d := range n.devices {
-		if err := t.resume(d); err != nil {
+		if err := t.tickDevice(d); err != nil {
 			return err
 		}
-		switch {
-		case d.tick.IsZero():
-		case d.tick.After(t.now):
-			n.wakeBy(d.tick)
-		default:
-			if err := t.step(d, outbox.Tick{}); err != nil {
-				return err
-			}
-		}
 	}
+	keepAt := n.kept.Add(housekeeping)
+	if !t.now.Before(keepAt) {
+		if err := t.housekeep(); err != nil {
+			return err
+		}
+		keepAt = t.now.Add(housekeeping)
+	}
+	n.wakeBy(keepAt)
 	return t.tickRequests()
 }
 
-// resume gives a device's outbox what was read from the store, and the link there is.
-func (t *turn) resume(d *device) error {
-	if d.loaded == nil {
+// tickDevice does what is due for a device: its outbox's next step, and a far look for
+// the keys of blobs that wait.
+func (t *turn) tickDevice(d *device) error {
+	if v := d.route.live; v != nil && !v.far.IsZero() {
+		if v.far.After(t.now) {
+			t.n.wakeBy(v.far)
+		} else if err := t.lookFar(d, v); err != nil {
+			return err
+		}
+	}
+	if d.loaded == nil && (d.tick.IsZero() || d.tick.After(t.now)) {
+		if !d.tick.IsZero() {
+			t.n.wakeBy(d.tick)
+		}
 		return nil
 	}
-	loaded := *d.loaded
-	d.loaded = nil
-	if err := t.step(d, loaded); err != nil || d.route.live == nil {
+	return t.step(d, outbox.Tick{})
+}
+
+// housekeep forgets what has outlived every blob. The outboxes go first: what expires
+// in them gives its ops their last state.
+// spec: 04-sessions#expiry
+func (t *turn) housekeep() error {
+	n, today := t.n, wire.DayAt(t.now)
+	for _, d := range n.devices {
+		if err := t.step(d, outbox.WindowOpen{}); err != nil {
+			return err
+		}
+		before := d.pair.Save()
+		d.pair.Expire(t.now)
+		if !bytes.Equal(before, d.pair.Save()) {
+			d.stale = true
+			t.touch(d)
+		}
+		if v := d.route.live; v != nil && len(v.waiting) > 0 {
+			v.far = t.now
+			n.wakeBy(t.now)
+		}
+	}
+	if _, err := t.tx.ExpireSkipped(int64(today)); err != nil {
 		return err
 	}
-	return t.step(d, outbox.RouteUp{Link: d.route.live.id})
+	if _, err := t.tx.ExpireOutBlobs(today); err != nil {
+		return err
+	}
+	t.then(func() { n.kept = t.now })
+	return nil
 }
 
 // Status says what the node is doing.

@@ -1,11 +1,13 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/handshake"
@@ -20,13 +22,8 @@ type openLink struct {
 	link    *link.Link
 	profile contact.Profile
 	handle  peer.Handle
-	frames  chan outgoingFrame // to the writer; never closed
-}
-
-// outgoingFrame is a frame to send; done, if any, is told how that went.
-type outgoingFrame struct {
-	frame wire.Frame
-	done  chan<- error
+	since   time.Time
+	frames  chan wire.Frame // to the writer; never closed
 }
 
 // dialOpen opens a link in mode open to one key, or to whoever answers at an address.
@@ -35,26 +32,50 @@ func (n *Node) dialOpen(ctx context.Context, at []peer.Endpoint, fingerprint *pe
 }
 
 // meet takes a proven link in mode open and goes on with the exchange that it is for.
-// A newer link of the same profile replaces an older one.
 func (t *turn) meet(l *link.Link) error {
 	n, proof := t.n, l.Proof()
 	o := &openLink{
-		link: l, profile: contact.Profile(proof.Their), frames: make(chan outgoingFrame, openFramesMax),
+		link: l, profile: contact.Profile(proof.Their), frames: make(chan wire.Frame, openFramesMax), since: t.now,
 		handle: identity.OpenKeys{Sign: proof.Sign, Agree: proof.Their}.Handle(),
 	}
-	if old := n.open[o.profile]; old != nil {
-		old.link.Close(link.ReasonReplaced)
-	} else if len(n.open) >= openLinksMax {
-		l.Close(link.ReasonBusy)
-		return nil
+	old := n.open[o.profile]
+	if old == nil || old.link != l { // else it came in a turn that failed
+		if old != nil && keepsOld(n.smallerThan(o.profile), old.link, old.since, l, t.now) {
+			l.Close(link.ReasonReplaced)
+			return nil
+		}
+		if old != nil {
+			old.link.Close(link.ReasonReplaced)
+		} else if len(n.open) >= openLinksMax {
+			n.closeOldest()
+		}
+		n.open[o.profile] = o
+		n.converse(o)
 	}
-	n.open[o.profile] = o
-	n.converse(o)
 	q := n.requests[o.profile]
 	if q == nil {
 		return nil
 	}
 	return t.advance(q, contact.LinkUp{})
+}
+
+// smallerThan reports whether our profile is the smaller of two.
+func (n *Node) smallerThan(their contact.Profile) bool {
+	our := n.profile()
+	return bytes.Compare(our[:], their[:]) < 0
+}
+
+// closeOldest makes room for a link in mode open. An exchange that it cuts short goes
+// on with the next link.
+func (n *Node) closeOldest() {
+	var oldest *openLink
+	for _, o := range n.open {
+		if oldest == nil || o.since.Before(oldest.since) {
+			oldest = o
+		}
+	}
+	oldest.link.Close(link.ReasonBusy)
+	delete(n.open, oldest.profile)
 }
 
 // converse runs the link and its contact stream until either ends.
@@ -66,6 +87,9 @@ func (n *Node) converse(o *openLink) {
 			if n.open[o.profile] == o {
 				delete(n.open, o.profile)
 			}
+			if q := n.requests[o.profile]; q != nil && n.open[o.profile] == nil && q.due.IsZero() && !q.dialing {
+				t.redial(q)
+			}
 			return nil
 		})
 	})
@@ -75,13 +99,15 @@ func (n *Node) converse(o *openLink) {
 		if err != nil {
 			return
 		}
-		n.beside(func(ctx context.Context) { o.write(ctx, stream) })
-		for {
+		n.beside(func(ctx context.Context) { n.write(ctx, o, stream) })
+		for range theirFramesMax {
 			f, err := stream.Receive(ctx)
-			if err != nil {
-				return
+			if err == nil {
+				err = n.do(ctx, func(t *turn) error { return t.contactFrame(o, f) })
 			}
-			n.post(func(t *turn) error { return t.contactFrame(o, f) })
+			if err != nil {
+				return // what was not taken in comes again on the next link
+			}
 		}
 	})
 }
@@ -92,19 +118,21 @@ type silent struct{}
 func (silent) Frame(wire.Frame) {}
 func (silent) Blobs([][]byte)   {}
 
-// write sends frames until the link ends, and tells those who wait for one.
-func (o *openLink) write(ctx context.Context, stream *link.ContactStream) {
+// write sends frames until the link ends.
+func (n *Node) write(ctx context.Context, o *openLink, stream *link.ContactStream) {
 	for {
 		select {
 		case f := <-o.frames:
-			err := stream.Send(ctx, f.frame)
-			if f.done != nil {
-				f.done <- err
-			}
-			if err != nil {
+			if err := stream.Send(ctx, f); err != nil {
 				o.link.Close(link.ReasonBye)
 				return
 			}
+			n.post(func(*turn) error {
+				if q := n.requests[o.profile]; q != nil {
+					q.handedOver()
+				}
+				return nil
+			})
 		case <-o.link.Done():
 			return
 		case <-ctx.Done():
@@ -116,11 +144,11 @@ func (o *openLink) write(ctx context.Context, stream *link.ContactStream) {
 // sendContact sends a frame of an exchange after the commit, on the link there is: on
 // a later one it is sent again.
 func (t *turn) sendContact(q *request, f wire.Frame) {
-	n, profile, done := t.n, q.exchange.Their(), t.handOver
+	n, profile := t.n, q.exchange.Their()
 	t.then(func() {
 		if o := n.open[profile]; o != nil {
 			select {
-			case o.frames <- outgoingFrame{frame: f, done: done}:
+			case o.frames <- f:
 			default: // full: the far end does not read, and gets it on another link
 			}
 		}
@@ -129,8 +157,8 @@ func (t *turn) sendContact(q *request, f wire.Frame) {
 
 // Add asks somebody nearby, or whoever answers at host:port, to be a contact. It
 // returns once the request is durable here and handed over there; a contact is returned as it
-// stands. It fails with ErrNotFound, ErrAmbiguous, ErrSelf, ErrRequests, or
-// ErrUnreached, after which nothing is kept.
+// stands. It fails with ErrNotFound, ErrAmbiguous, ErrSelf, ErrRequests or ErrUnreached,
+// whose text says whether the request is kept.
 func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
 	at, err := n.target(ctx, typed)
 	if err != nil || at.person.Contact {
@@ -145,62 +173,64 @@ func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
 	case err != nil:
 		return Person{}, fmt.Errorf("%w: %s does not answer", ErrUnreached, typed)
 	}
-	handed := make(chan error, 1)
 	var p Person
+	var handed <-chan struct{}
 	err = n.do(ctx, func(t *turn) error {
 		var err error
-		p, err = t.ask(l, at, handed)
+		p, handed, err = t.ask(l, at)
 		return err
 	})
 	if err != nil || p.Contact {
+		l.Close(link.ReasonBye)
 		return p, err
 	}
 	select {
-	case err = <-handed:
-	case <-l.Done():
-		err = l.Err()
+	case <-handed:
+		return p, nil
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	if err != nil {
 		return p, fmt.Errorf("%w: the request is kept and goes out when they are seen again", ErrUnreached)
 	}
-	return p, nil
 }
 
-// ask makes our request on a link that was opened for it.
-func (t *turn) ask(l *link.Link, at address, handed chan<- error) (Person, error) {
+// ask makes our request on a link that was opened for it. handed is closed when it has
+// left. Somebody who turns out to be a contact is returned as one.
+func (t *turn) ask(l *link.Link, at address) (p Person, handed <-chan struct{}, err error) {
 	n := t.n
 	proof := l.Proof()
 	handle := identity.OpenKeys{Sign: proof.Sign, Agree: proof.Their}.Handle()
 	if at.handle != nil && *at.handle != handle {
-		l.Close(link.ReasonBye)
-		return Person{}, refuse(fmt.Errorf("%w: somebody else answers there", ErrUnreached))
+		return p, nil, refuse(fmt.Errorf("%w: somebody else answers there", ErrUnreached))
+	}
+	for _, c := range n.contacts {
+		if c.profile == contact.Profile(proof.Their) {
+			return n.person(c), nil, nil
+		}
 	}
 	if err := t.meet(l); err != nil {
-		return Person{}, err
+		return p, nil, err
 	}
-	o := n.open[contact.Profile(proof.Their)]
-	if o == nil {
-		return Person{}, refuse(ErrRequests)
-	}
-	q, err := t.exchange(o)
+	q, err := t.exchange(n.open[contact.Profile(proof.Their)], contact.PhaseAsked)
 	if err != nil {
-		return Person{}, refuse(err)
+		return p, nil, refuse(err)
 	}
 	if q.row.Name == "" {
 		q.row.Name = at.person.Name
 	}
-	t.handOver = handed
-	defer func() { t.handOver = nil }()
+	if at.handle == nil {
+		q.typed = &place{endpoints: at.endpoints}
+	}
+	if q.handed == nil {
+		q.handed = make(chan struct{})
+	}
+	handed = q.handed
 	if err := t.advance(q, contact.Ask{}); err != nil {
-		return Person{}, err
+		return p, nil, err
 	}
-	p := n.shownRequest(q)
+	p = n.shownRequest(q)
 	if p.Direction == Out {
-		return p, t.recordPerson(storedRequest, p)
+		err = t.recordPerson(storedRequest, p)
 	}
-	return p, nil
+	return p, handed, err
 }
 
 // address is where a typed WHO leads: a contact as it stands, or where to dial.

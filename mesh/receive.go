@@ -1,7 +1,9 @@
 package mesh
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"sottovoce/mesh/conversation"
@@ -18,14 +20,12 @@ type tagged struct {
 }
 
 // receive opens what a link brought. A blob whose key is not known yet waits: the
-// window moves with what is opened, and a start may be behind what it starts.
+// window moves with what is opened, and a start may be behind what it starts. Or it was
+// opened before and its receipt was lost, so that is given again.
 // spec: 04-sessions#tags
 func (t *turn) receive(from *device, v *live, blobs [][]byte) error {
-	v.waiting = append(v.waiting, blobs...)
-	for moved := true; moved; {
-		moved = false
-		todo := v.waiting
-		v.waiting = nil
+	for todo := blobs; len(todo) > 0; {
+		moved := false
 		for _, blob := range todo {
 			known, err := t.open(from, blob)
 			if err != nil {
@@ -34,23 +34,69 @@ func (t *turn) receive(from *device, v *live, blobs [][]byte) error {
 			if known {
 				moved = true
 			} else {
-				v.waiting = append(v.waiting, blob)
+				v.wait(blob)
 			}
 		}
-		moved = moved && len(v.waiting) > 0
+		todo = nil
+		if moved {
+			todo, v.waiting = v.waiting, nil
+		}
 	}
-	if extra := len(v.waiting) - unmatchedMax; extra > 0 {
-		t.drop("blobs without a key")
-		v.waiting = v.waiting[extra:]
+	if len(v.waiting) == 0 {
+		return nil
+	}
+	t.receiptAgain(from, v)
+	if v.far.IsZero() {
+		v.far = t.now.Add(farDelay)
+		t.n.wakeBy(v.far)
 	}
 	return nil
+}
+
+// wait keeps a blob until its key is known; the oldest give way.
+func (v *live) wait(blob []byte) {
+	if slices.ContainsFunc(v.waiting, func(b []byte) bool { return bytes.Equal(b, blob) }) {
+		return
+	}
+	v.waiting = append(v.waiting, blob)
+	size := 0
+	for i := len(v.waiting) - 1; i >= 0; i-- {
+		if size += len(v.waiting[i]); size > unmatchedBytes || len(v.waiting)-i > unmatchedMax {
+			v.waiting = slices.Delete(v.waiting, 0, i+1)
+			return
+		}
+	}
+}
+
+// lookFar looks for the keys of blobs that wait beyond the tag table: when many before
+// them have expired, nothing else would find them.
+// spec: 04-sessions#tags
+func (t *turn) lookFar(d *device, v *live) error {
+	n := t.n
+	v.far = time.Time{}
+	wanted := make(map[[16]byte]bool, len(v.waiting))
+	for _, blob := range v.waiting {
+		if h, err := wire.ParseHeader(blob); err == nil {
+			wanted[h.Tag] = true
+		}
+	}
+	n.retag()
+	for tag, ref := range d.pair.FarTags() {
+		if wanted[tag] {
+			n.tags[tag] = tagged{row: d.row, ref: ref}
+			d.tags = append(d.tags, tag)
+		}
+	}
+	todo := v.waiting
+	v.waiting = nil
+	return t.receive(d, v, todo)
 }
 
 // open opens one blob and takes in what it says. known is false when no key for it is
 // known; junk under a known tag is dropped.
 func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 	header, err := wire.ParseHeader(blob)
-	if err != nil {
+	if err != nil || header.Class == wire.Class3 {
 		t.drop("blob header")
 		return true, nil
 	}
@@ -150,12 +196,15 @@ func (n *Node) tagAll(d *device) {
 	d.stale = false
 }
 
+// keepSkipped stores the keys of numbers that were jumped over; their tags lead there
+// from now on.
 func (t *turn) keepSkipped(d *device, keys []session.SkippedKey) error {
 	if len(keys) == 0 {
 		return nil
 	}
 	rows := make([]store.SkippedKey, len(keys))
 	for i, k := range keys {
+		delete(t.n.tags, k.Tag)
 		rows[i] = store.SkippedKey{
 			Pair: d.row, Tag: k.Tag, Session: k.Session, Chain: k.Chain, N: k.N, Key: k.Key, Until: int64(k.Until),
 		}
@@ -233,16 +282,35 @@ func opRow(c *talk, op *conversation.Op, a conversation.Admission, now time.Time
 	}
 }
 
-// drop counts input that was not taken. The log line is the link's business, which
-// limits their rate; here it is a number that status shows.
+// drop counts input that was not taken, and now and then tells the log.
 func (t *turn) drop(what string) {
-	t.n.refused++
-	t.n.log.Debug("dropped", "what", what)
+	n := t.n
+	n.dropped++
+	n.complain.Do(func() { n.log.Warn("input from a peer was dropped", "kind", what, "so_far", n.dropped) })
 }
 
-// notice tells the person at the screen something, once.
+// notice tells the person at the screen something, not again and again.
 func (t *turn) notice(text string) {
-	t.then(func() { t.n.publish(Event{Kind: EventNotice, Time: t.now, Notice: text}) })
+	n := t.n
+	if last, shown := n.noticed[text]; shown && t.now.Sub(last) < noticePause {
+		return
+	}
+	if len(n.noticed) >= noticesKept {
+		clear(n.noticed)
+	}
+	n.noticed[text] = t.now
+	t.then(func() { n.publish(Event{Kind: EventNotice, Time: t.now, Notice: text}) })
+}
+
+// receiptAgain names what was opened lately once more, for a far end that may not have
+// heard of it.
+// spec: 04-sessions#receipts
+func (t *turn) receiptAgain(d *device, v *live) {
+	var frames []wire.Frame
+	for _, r := range d.pair.Receipts() {
+		frames = append(frames, r)
+	}
+	t.then(func() { v.post.put(parcel{frames: frames}) })
 }
 
 // sendReceipts tells every device of this turn which of its blobs are stored now.

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/contact"
+	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
 	"sottovoce/mesh/wire"
@@ -18,14 +20,11 @@ import (
 type request struct {
 	row      store.Request
 	exchange *contact.Exchange
+	typed    *place    // an address that we were given for it; nil: it was nearby
 	due      time.Time // of the next dial; zero: none planned
 	dialing  bool
 	failures int
-}
-
-// ours is what this device brings into its exchanges.
-func (n *Node) ours() *contact.Ours {
-	return &contact.Ours{Device: n.me.device, Account: n.me.account, Discovery: n.me.discovery, Name: n.me.name}
+	handed   chan struct{} // closed, and nil again, when a frame has left; nil: nobody waits
 }
 
 // profile is our open profile as exchanges name it.
@@ -37,30 +36,85 @@ func (n *Node) loadRequests(tx *store.Tx) error {
 		return err
 	}
 	for _, row := range rows {
-		x, err := contact.Load(n.ours(), row.State)
+		x, err := contact.Load(n.me.ours, row.State)
 		if err != nil {
 			return fmt.Errorf("a contact request: %w", err)
 		}
-		n.requests[x.Their()] = &request{row: row, exchange: x}
+		q := &request{row: row, exchange: x}
+		if x.Due() { // at once, where the profile is in sight: a turn may have failed
+			q.due = time.Now()
+		}
+		n.requests[x.Their()] = q
 	}
 	return nil
 }
 
 // exchange finds or begins the exchange with the profile at the other end of a link.
-func (t *turn) exchange(o *openLink) (*request, error) {
+// phase is the one that it will be in; of those that wait in it there is a limit.
+func (t *turn) exchange(o *openLink, phase contact.Phase) (*request, error) {
 	n := t.n
 	if q := n.requests[o.profile]; q != nil {
 		return q, nil
 	}
-	if len(n.requests) >= requestsMax {
-		return nil, ErrRequests
+	if n.inPhase(phase) >= requestsMax {
+		if phase != contact.PhaseIncoming {
+			return nil, ErrRequests
+		}
+		if err := t.forgetAbsent(); err != nil {
+			return nil, err
+		}
 	}
 	q := &request{
 		row:      store.Request{Handle: o.handle, Time: t.now.UnixMilli()},
-		exchange: contact.New(n.ours(), n.profile(), o.profile),
+		exchange: contact.New(n.me.ours, n.profile(), o.profile),
 	}
 	n.requests[o.profile] = q
 	return q, nil
+}
+
+// inPhase counts the exchanges that stand there.
+func (n *Node) inPhase(phase contact.Phase) int {
+	count := 0
+	for _, q := range n.requests {
+		if q.exchange.Phase() == phase {
+			count++
+		}
+	}
+	return count
+}
+
+// forgetAbsent makes room for a request by forgetting the oldest of theirs whose asker
+// is not here any more: who means it asks again. Otherwise it is ErrRequests.
+func (t *turn) forgetAbsent() error {
+	n := t.n
+	var oldest *request
+	for _, q := range n.requests {
+		if q.exchange.Phase() == contact.PhaseIncoming && n.open[q.exchange.Their()] == nil && n.findNearby(q.row.Handle) == nil &&
+			(oldest == nil || q.row.Time < oldest.row.Time) {
+			oldest = q
+		}
+	}
+	if oldest == nil {
+		return ErrRequests
+	}
+	return t.forgetRequest(oldest)
+}
+
+func (t *turn) forgetRequest(q *request) error {
+	q.handedOver()
+	delete(t.n.requests, q.exchange.Their())
+	if q.row.ID == 0 {
+		return nil
+	}
+	return t.tx.DeleteRequest(q.row.ID)
+}
+
+// handedOver tells whoever asked that the request has left.
+func (q *request) handedOver() {
+	if q.handed != nil {
+		close(q.handed)
+		q.handed = nil
+	}
 }
 
 // advance takes an exchange one event further, keeps it, and does what follows: after
@@ -91,7 +145,13 @@ func (t *turn) follow(q *request, action contact.Action) error {
 		return t.befriend(q, a.Object)
 	case contact.Refused:
 		t.notice(peer.ShowName(q.row.Name) + " declined to be a contact")
-	case contact.Settled:
+	case contact.Settled: // the link for it has done its work
+		n, profile := t.n, q.exchange.Their()
+		t.then(func() {
+			if o := n.open[profile]; o != nil {
+				o.link.Close(link.ReasonBye)
+			}
+		})
 	}
 	return nil
 }
@@ -99,18 +159,28 @@ func (t *turn) follow(q *request, action contact.Action) error {
 // keepRequest writes the exchange down, or forgets it when nothing is left to answer.
 func (t *turn) keepRequest(q *request) error {
 	if q.exchange.Over(t.now) {
-		delete(t.n.requests, q.exchange.Their())
-		if q.row.ID == 0 {
-			return nil
-		}
-		return t.tx.DeleteRequest(q.row.ID)
+		return t.forgetRequest(q)
 	}
-	q.row.State = q.exchange.Save()
 	if q.exchange.Due() && t.n.open[q.exchange.Their()] == nil {
 		q.due = t.now
 		t.n.wakeBy(t.now)
 	}
+	state := q.exchange.Save()
+	if bytes.Equal(state, q.row.State) {
+		return nil // a far end that repeats itself does not wear the disk
+	}
+	q.row.State = state
 	return t.tx.PutRequest(&q.row)
+}
+
+// redial plans the next dial of an exchange that needs one, later and later.
+func (t *turn) redial(q *request) {
+	if !q.exchange.Due() {
+		return
+	}
+	q.due = t.now.Add(min(redialDelayMin<<min(q.failures, 16), redialDelayMax))
+	q.failures++
+	t.n.wakeBy(q.due)
 }
 
 // person is the other side of a request. The profile is all that is known of it.
@@ -231,40 +301,44 @@ func (t *turn) approachRequested(s *sighted) {
 func (t *turn) tickRequests() error {
 	n := t.n
 	for _, q := range n.requests {
-		if q.exchange.Over(t.now) {
+		switch {
+		case q.exchange.Over(t.now):
 			if err := t.keepRequest(q); err != nil {
 				return err
 			}
-			continue
-		}
-		switch {
 		case q.due.IsZero() || q.dialing:
 		case q.due.After(t.now):
 			n.wakeBy(q.due)
 		default:
 			q.due = time.Time{}
-			if s := n.findNearby(q.row.Handle); s != nil && n.open[q.exchange.Their()] == nil && q.exchange.Due() {
-				t.dialRequest(q, s)
+			if at := n.whereDue(q); at != nil && n.open[q.exchange.Their()] == nil && q.exchange.Due() {
+				t.dialRequest(q, at)
 			}
 		}
 	}
 	return nil
 }
 
+// whereDue is where the profile of a request can be dialled.
+func (n *Node) whereDue(q *request) *place {
+	if s := n.findNearby(q.row.Handle); s != nil {
+		return s.place()
+	}
+	return q.typed
+}
+
 // dialRequest opens a link for an exchange that waits for one; what is due is sent when
 // it is proven.
-func (t *turn) dialRequest(q *request, s *sighted) {
+func (t *turn) dialRequest(q *request, at *place) {
 	n, profile := t.n, q.exchange.Their()
 	q.dialing = true
 	n.beside(func(ctx context.Context) {
-		l, err := n.dialOpen(ctx, s.Endpoints, &s.Fingerprint, (*[32]byte)(&profile))
+		l, err := n.dialOpen(ctx, at.endpoints, at.fingerprint, (*[32]byte)(&profile))
 		n.post(func(t *turn) error {
 			if q := n.requests[profile]; q != nil {
 				q.dialing = false
 				if err != nil {
-					q.due = t.now.Add(min(redialDelayMin<<min(q.failures, 16), redialDelayMax))
-					q.failures++
-					n.wakeBy(q.due)
+					t.redial(q)
 				}
 			}
 			if err != nil {
@@ -281,10 +355,13 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 	if _, asks := f.(wire.Ask); !known && !asks {
 		return nil // of an exchange that is over
 	}
-	q, err := t.exchange(o)
-	if err != nil {
+	q, err := t.exchange(o, contact.PhaseIncoming)
+	if errors.Is(err, ErrRequests) {
 		t.drop("contact request")
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	err = t.advance(q, contact.Received{From: o.profile, Frame: f})
 	if refusal := (refusal{}); errors.As(err, &refusal) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
@@ -19,6 +20,7 @@ type self struct {
 	device    *identity.Device
 	open      *identity.OpenProfile
 	discovery identity.DiscoveryKey
+	ours      *contact.Ours // all of this that goes into contact exchanges
 }
 
 // The settings that a home holds from its founding on.
@@ -111,10 +113,12 @@ func loadSelf(tx *store.Tx, s *store.Secrets) (self, error) {
 	if err != nil {
 		return self{}, fmt.Errorf("our discovery key: %w", err)
 	}
-	return self{
+	me := self{
 		name: string(name), account: account, discovery: discovery,
 		device: identity.DeviceFromSeed(s.Device), open: identity.OpenProfileFromSeed(s.Open),
-	}, nil
+	}
+	me.ours = &contact.Ours{Device: me.device, Account: account, Discovery: discovery, Name: me.name}
+	return me, nil
 }
 
 // myself is this node as a person.
@@ -143,10 +147,11 @@ func (n *Node) SetName(ctx context.Context, name string) (Person, error) {
 		if err := t.tx.SetSetting(settingName, []byte(name)); err != nil {
 			return err
 		}
-		n.me.name = name
+		n.me.name, n.me.ours.Name = name, name
 		p = n.myself()
 		t.viewStale = true
-		return t.announce()
+		t.then(n.announce)
+		return nil
 	})
 	return p, err
 }

@@ -18,6 +18,7 @@ type contactState struct {
 	row       store.Contact
 	account   *identity.Account
 	discovery identity.DiscoveryKey
+	profile   contact.Profile // they were met by
 	devices   []*device
 	talk      *talk
 }
