@@ -62,7 +62,7 @@ def encoding():
 
 
 def wycheproof(folder):
-    """Every test of the five files; returns how many there were."""
+    """Every test of the six files that has our sizes; returns how many those are."""
     total = 0
     for name, test in (("x25519", _x25519), ("ed25519", _ed25519), ("chacha20_poly1305", _aead),
                        ("hkdf_sha256", _hkdf), ("mlkem_768", _decaps), ("mlkem_768_encaps", _encaps)):
@@ -70,8 +70,9 @@ def wycheproof(folder):
             groups = json.load(file)["testGroups"]
         for group in groups:
             for case in group["tests"]:
-                test(f"{name} {case['tcId']} {case.get('comment', '')}", group, case)
-                total += 1
+                if group.get("ivSize", 96) == 96:
+                    test(f"{name} {case['tcId']} {case.get('comment', '')}", group, case)
+                    total += 1
     return total
 
 
@@ -85,9 +86,7 @@ def _ed25519(name, group, case):
     check(name, ed25519.verify(key, unhex(case["msg"]), unhex(case["sig"])), case["result"] == "valid")
 
 
-def _aead(name, group, case):
-    if group["ivSize"] != 96:
-        return
+def _aead(name, _, case):
     key, nonce, ad, message = (unhex(case[k]) for k in ("key", "iv", "aad", "msg"))
     sealed = unhex(case["ct"] + case["tag"])
     valid = case["result"] == "valid"
