@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"sottovoce/mesh/peer"
 )
@@ -19,6 +20,7 @@ type airFinder struct {
 	air     *air
 	current *peer.Announcement
 	seen    func(peer.Sighting)
+	killed  atomic.Bool // leaves without goodbye
 }
 
 func newAir() *air { return &air{finders: make(map[*airFinder]struct{})} }
@@ -77,6 +79,8 @@ func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting)) error {
 	f.air.mu.Lock()
 	delete(f.air.finders, f)
 	f.air.mu.Unlock()
-	f.Announce(nil)
+	if !f.killed.Load() {
+		f.Announce(nil)
+	}
 	return nil
 }

@@ -50,6 +50,11 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 		t.approach(c.devices[0], s)
 	}
 	t.recogniseAll()
+	if o.Asker { // the other side has the contact only when our card is there
+		for _, d := range c.devices {
+			d.route.due = t.now.Add(dialDelayLarger)
+		}
+	}
 	return t.recordPerson(storedPerson, n.person(c))
 }
 

@@ -23,13 +23,20 @@ type person struct {
 	name string
 	home string
 	air  *air
-	stop func()
+	stop func() // with goodbyes
+	kill func() // without
 }
 
 // newPerson founds an identity and starts its node.
 func newPerson(t *testing.T, a *air, name string) *person {
 	t.Helper()
-	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), air: a}
+	return newPersonIn(t, a, name, t.TempDir())
+}
+
+// newPersonIn does the same with a home in dir.
+func newPersonIn(t *testing.T, a *air, name, dir string) *person {
+	t.Helper()
+	p := &person{t: t, name: name, home: filepath.Join(dir, name), air: a}
 	if err := Found(p.home, name, rand.Reader); err != nil {
 		t.Fatalf("founding %s: %v", name, err)
 	}
@@ -52,8 +59,9 @@ func (p *person) start() {
 	if os.Getenv("SOTTOVOCE_DEBUG") != "" {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", p.name)
-	n, err := New(Config{Store: db, Finder: p.air.finder(), Conn: conn, Rand: rand.Reader, Log: log})
+	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: level})).With("node", p.name)
+	finder := p.air.finder()
+	n, err := New(Config{Store: db, Finder: finder, Conn: conn, Rand: rand.Reader, Log: log})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}
@@ -73,6 +81,34 @@ func (p *person) start() {
 			}
 		})
 	}
+	p.kill = func() {
+		once.Do(func() {
+			finder.killed.Store(true)
+			_ = conn.Close() // nothing leaves any more
+			cancel()
+			<-done
+			if err := db.Close(); err != nil {
+				p.t.Errorf("closing: %v", err)
+			}
+		})
+	}
+}
+
+// inside runs f in the node's loop.
+func (p *person) inside(f func(t *turn) error) {
+	p.t.Helper()
+	if err := p.do(p.t.Context(), f); err != nil {
+		p.t.Fatalf("%s: %v", p.name, err)
+	}
+}
+
+// device is the one device of a contact, inside the loop.
+func (p *person) device(name string) *device {
+	c, err := p.contactCalled(name)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return c.devices[0]
 }
 
 // within waits until ok, or fails.
