@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"sottovoce/mesh/peer"
 )
@@ -13,6 +14,7 @@ import (
 type sighted struct {
 	peer.Sighting
 	device *device
+	at     time.Time // of the latest word
 }
 
 // saw takes a sighting from discovery.
@@ -26,7 +28,7 @@ func (t *turn) saw(s peer.Sighting) error {
 		}
 		return nil
 	}
-	fresh := &sighted{Sighting: s}
+	fresh := &sighted{Sighting: s, at: t.now}
 	if known && sameClaim(old.Announcement, s.Announcement) {
 		fresh.device = old.device
 	} else {
@@ -38,8 +40,9 @@ func (t *turn) saw(s peer.Sighting) error {
 	n.nearby[s.Instance] = fresh
 	if fresh.device != nil {
 		t.approach(fresh.device, fresh.place())
-	} else if fresh.Open != nil {
-		t.approachRequested(fresh)
+	}
+	if fresh.Open != nil { // of a contact too: it may not have our card yet
+		t.approachRequested(fresh, !known)
 	}
 	if !known {
 		t.appeared(fresh)
@@ -172,7 +175,7 @@ func byName(people []Person) {
 func (n *Node) findNearby(h peer.Handle) *sighted {
 	var best *sighted
 	for _, s := range n.nearby {
-		if s.Open != nil && s.Open.Handle == h && (best == nil || s.Epoch > best.Epoch) {
+		if s.Open != nil && s.Open.Handle == h && (best == nil || s.at.After(best.at)) {
 			best = s
 		}
 	}

@@ -286,13 +286,23 @@ func (n *Node) answer(ctx context.Context, typed string, event func(*request) co
 }
 
 // approachRequested plans a dial to a profile that was just seen, if a request with it
-// waits for a link.
-func (t *turn) approachRequested(s *sighted) {
-	for _, q := range t.n.requests {
-		if q.row.Handle == s.Open.Handle && q.exchange.Due() && t.n.open[q.exchange.Their()] == nil {
-			q.due, q.failures = t.now, 0
-			t.n.wakeBy(t.now)
+// waits for a link. One that seems to be there is of no use when the profile has just
+// appeared: its node may have been killed.
+func (t *turn) approachRequested(s *sighted, appeared bool) {
+	n := t.n
+	for _, q := range n.requests {
+		if q.row.Handle != s.Open.Handle || !q.exchange.Due() {
+			continue
 		}
+		if o := n.open[q.exchange.Their()]; o != nil {
+			if !appeared {
+				continue
+			}
+			o.link.Close(link.ReasonReplaced)
+			delete(n.open, o.profile)
+		}
+		q.due, q.failures = t.now, 0
+		n.wakeBy(t.now)
 	}
 }
 
@@ -351,9 +361,12 @@ func (t *turn) dialRequest(q *request, at *place) {
 
 // contactFrame takes a frame of the exchange with the profile at the other end.
 func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
-	_, known := t.n.requests[o.profile]
-	if _, asks := f.(wire.Ask); !known && !asks {
-		return nil // of an exchange that is over
+	if t.n.requests[o.profile] == nil {
+		switch f.(type) {
+		case wire.Ask, wire.Offer: // the second answers a request that was taken back
+		default:
+			return nil // of an exchange that is over
+		}
 	}
 	q, err := t.exchange(o, contact.PhaseIncoming)
 	if errors.Is(err, ErrRequests) {
