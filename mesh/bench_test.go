@@ -52,10 +52,6 @@ func BenchmarkBatch(b *testing.B) {
 	const size = 256
 	anna, bert := benchPair(b)
 	sent := follow(b, anna)
-	go func() {
-		for range follow(b, bert) {
-		}
-	}()
 	batch := make([]Outgoing, size)
 	n := 0
 	for b.Loop() {
@@ -142,7 +138,8 @@ func benchNode(b *testing.B, lan *air, name string) *Node {
 // follow reads a node's events, from now to the end of the benchmark.
 func follow(b *testing.B, n *Node) <-chan Event {
 	b.Helper()
-	events, err := n.Events(context.Background(), nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	events, err := n.Events(ctx, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,12 +147,14 @@ func follow(b *testing.B, n *Node) <-chan Event {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer close(out)
 		for e, err := range events {
 			if err != nil {
-				return // the node has stopped
+				return // the benchmark is over
 			}
 			out <- e
 		}
 	}()
+	b.Cleanup(func() { cancel(); <-done })
 	return out
 }

@@ -1,0 +1,162 @@
+package mesh
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/outbox"
+	"sottovoce/mesh/wire"
+)
+
+// together makes the loop find commands all at once, so that they share a turn.
+func (p *person) together(commands ...func(*turn) error) []error {
+	p.t.Helper()
+	waiting := make(chan struct{})
+	go p.inside(func(*turn) error { <-waiting; return nil })
+	time.Sleep(20 * time.Millisecond)
+	results := make([]chan error, len(commands))
+	for i, run := range commands {
+		results[i] = make(chan error, 1)
+		p.inbox <- command{run: run, done: results[i]}
+	}
+	close(waiting)
+	errs := make([]error, len(commands))
+	for i := range results {
+		errs[i] = <-results[i]
+	}
+	return errs
+}
+
+// A command that cannot be done takes none along that shares its turn, and what is only
+// about links survives it.
+func TestOneFailsAlone(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	broken := errors.New("broken")
+	var first, second Message
+	seen, stop := anna.follow(nil)
+	errs := anna.together(
+		func(t *turn) error { return t.send(Outgoing{To: "Bruno", Text: "first"}, &first) },
+		func(t *turn) error {
+			d := anna.device("Bruno")
+			if v := d.route.live; v != nil { // as if it were lost; a second time there is nothing to do
+				v.link.Close(link.ReasonBye)
+				return t.lost(d, v, nil)
+			}
+			return nil
+		},
+		func(t *turn) error {
+			return errors.Join(t.send(Outgoing{To: "Bruno", Text: "never"}, new(Message)), broken)
+		},
+		func(t *turn) error { return refuse(ErrNotFound) },
+		func(t *turn) error { return t.send(Outgoing{To: "Bruno", Text: "second"}, &second) },
+	)
+	if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], broken) || !errors.Is(errs[3], ErrNotFound) || errs[4] != nil {
+		t.Fatalf("%v", errs)
+	}
+	anna.within(20*time.Second, "delivered", anna.delivered(first))
+	anna.within(20*time.Second, "delivered", anna.delivered(second))
+	if got := bruno.texts("Anna"); len(got) != 2 || got[0] != "first" || got[1] != "second" {
+		t.Errorf("arrived: %v", got)
+	}
+	stop()
+	checkEvents(t, seen())
+}
+
+// Sessions, tags, requests and queues are what they were after a turn that failed.
+func TestGoesOnAfterFailures(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	fail := func(t *turn) error { return errors.New("broken") }
+	for range 10 {
+		for _, p := range []*person{anna, bruno} {
+			if err := p.do(t.Context(), fail); err == nil {
+				t.Fatal("no failure")
+			}
+		}
+		a, b := anna.says("Bruno", "a"), bruno.says("Anna", "b")
+		anna.within(20*time.Second, "delivered", anna.delivered(a))
+		bruno.within(20*time.Second, "delivered", bruno.delivered(b))
+	}
+	notices := 0
+	all, err := anna.Events(t.Context(), nil)
+	_ = all
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range anna.feed.ring {
+		if e.Kind == EventNotice {
+			notices++
+		}
+	}
+	if notices != 1 {
+		t.Errorf("%d words about it", notices)
+	}
+}
+
+// When many numbers in a row are gone, what follows them is found all the same.
+func TestFarLook(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.inside(func(t *turn) error {
+		d := anna.device("Bruno")
+		for range 300 {
+			if _, err := d.pair.Seal(t.now, content("gone"), t.n.rand); err != nil {
+				return err
+			}
+		}
+		t.touch(d)
+		return nil
+	})
+	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "last")))
+}
+
+// What has outlived every blob is forgotten at the start and once a day; ops that were
+// still on their way expire and say so.
+func TestHousekeeping(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.inside(func(*turn) error { // sealed, and never to be receipted
+		deaf := *anna.device("Bruno").route.live
+		anna.device("Bruno").route.live = &deaf
+		return nil
+	})
+	lost := anna.says("Bruno", "lost")
+	bruno.stop()
+	later := time.Now().Add((wire.ExpiryDaysMax + 3) * 24 * time.Hour)
+	anna.inside(func(t *turn) error {
+		t.now = later
+		if err := t.housekeep(); err != nil {
+			return err
+		}
+		rows, err := t.tx.OutBlobs(anna.device("Bruno").row, 0, outbox.PageMax)
+		if err != nil || len(rows) != 0 {
+			return errors.Join(err, errors.New("blobs are left"))
+		}
+		return nil
+	})
+	m, err := anna.Message(t.Context(), lost.ID)
+	if err != nil || m.State.String() != "expired" || m.Reason == "" {
+		t.Errorf("%v (%s), %v", m.State, m.Reason, err)
+	}
+}
+
+func TestStopped(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	anna.stop()
+	if _, err := anna.Me(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("me: %v", err)
+	}
+	if r := anna.Send(t.Context(), []Outgoing{{To: "x", Text: "y"}}); !errors.Is(r[0].Err, ErrClosed) {
+		t.Errorf("send: %v", r[0].Err)
+	}
+	anna.start()
+}
