@@ -50,7 +50,7 @@ func BenchmarkDelivery(b *testing.B) {
 // BenchmarkBatch does the same with batches of 256, and counts messages.
 func BenchmarkBatch(b *testing.B) {
 	const size = 256
-	anna, bert := benchPair(b)
+	anna, _ := benchPair(b)
 	sent := follow(b, anna)
 	batch := make([]Outgoing, size)
 	n := 0
