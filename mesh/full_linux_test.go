@@ -1,0 +1,118 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/store"
+)
+
+// smallDisk mounts a file system of its own, unmounted after the test.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("a file system cannot be mounted: %v", err)
+		}
+		t.Skipf("needs root to mount a file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillDisk takes all the room and returns what gives it back.
+func fillDisk(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	f, err := os.CreateTemp(dir, "filler")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 1 << 16; size > 0; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	_ = f.Close()
+	return func() {
+		if err := os.Remove(f.Name()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// On a full disk nothing that was acknowledged is lost, in either direction; the node
+// says what is wrong, and goes on by itself when there is room again.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t)
+	lan := newAir()
+	anna, bruno := newPersonIn(t, lan, "Anna", dir), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	seen, stop := anna.follow(nil)
+	var sent, theirs []string
+	say := func(p *person, to string, all *[]string, who string) error {
+		text := fmt.Sprint(who, " ", len(*all), strings.Repeat(".", 500))
+		r := p.Send(t.Context(), []Outgoing{{To: to, Text: text}})
+		if r[0].Err == nil {
+			*all = append(*all, text)
+		}
+		return r[0].Err
+	}
+	for range 20 {
+		if err := errors.Join(say(anna, "Bruno", &sent, "a"), say(bruno, "Anna", &theirs, "b")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	free := fillDisk(t, dir)
+	var err error
+	for range 2000 {
+		if err = say(anna, "Bruno", &sent, "a"); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, store.ErrFull) || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	for range 30 {
+		if err := say(bruno, "Anna", &theirs, "b"); err != nil {
+			t.Fatal(err)
+		}
+		_ = say(anna, "Bruno", &sent, "a")
+	}
+	if _, err := anna.Status(t.Context()); err != nil { // reading goes on
+		t.Errorf("status: %v", err)
+	}
+	said := false
+	anna.feed.mu.Lock()
+	for _, e := range anna.feed.ring {
+		said = said || e.Kind == EventNotice && strings.Contains(e.Notice, "full")
+	}
+	anna.feed.mu.Unlock()
+	if !said {
+		t.Error("nothing was said about the full disk")
+	}
+	free()
+	anna.within(30*time.Second, "has what was sent meanwhile", func() bool { return len(from("b", anna.texts("Bruno"))) == len(theirs) })
+	if err := say(anna, "Bruno", &sent, "a"); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	bruno.within(30*time.Second, "has all", func() bool { return len(from("a", bruno.texts("Anna"))) == len(sent) })
+	for p, other := range map[*person]*person{anna: bruno, bruno: anna} {
+		texts := p.texts(other.name)
+		a, b := from("a", append([]string(nil), texts...)), from("b", append([]string(nil), texts...))
+		if strings.Join(a, "\n") != strings.Join(sent, "\n") || strings.Join(b, "\n") != strings.Join(theirs, "\n") {
+			t.Errorf("%s has %d and %d of %d and %d, or in another order", p.name, len(a), len(b), len(sent), len(theirs))
+		}
+	}
+	stop()
+	checkEvents(t, seen())
+}
