@@ -66,6 +66,73 @@ func packed(ops ...*conversation.Op) []byte {
 	return payload
 }
 
+// attacks are what a contact can send besides ops of its own.
+var attacks = map[string]func(t *turn, d *device) ([][]byte, error){
+	"garbage under unknown tags": func(t *turn, d *device) (blobs [][]byte, err error) {
+		for range 3 * unmatchedMax {
+			blobs = append(blobs, noiseBlob(wire.Class0, [16]byte{}))
+		}
+		return blobs, nil
+	},
+	"large garbage": func(t *turn, d *device) (blobs [][]byte, err error) {
+		for range 2 * unmatchedBytes / wire.Class2.Size() {
+			blobs = append(blobs, noiseBlob(wire.Class2, [16]byte{}))
+		}
+		return blobs, nil
+	},
+	"garbage under the next tags": func(t *turn, d *device) ([][]byte, error) {
+		blobs, err := sealed(t, d, packed(foreignOp("x")))
+		if err != nil {
+			return nil, err
+		}
+		h, err := wire.ParseHeader(blobs[0])
+		return append([][]byte{noiseBlob(wire.Class0, h.Tag), noiseBlob(wire.Class1, h.Tag)}, blobs...), err
+	},
+	"ops of another author": func(t *turn, d *device) ([][]byte, error) { return sealed(t, d, packed(foreignOp("x"))) },
+	"payloads that are none": func(t *turn, d *device) ([][]byte, error) {
+		return sealed(t, d, []byte{0}, []byte{1, 2, 3}, make([]byte, 3000), []byte{0, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	},
+	"ops of another conversation": func(t *turn, d *device) ([][]byte, error) {
+		op, err := conversation.NewLog(conversation.ID{1}).Next(t.n.me.device.ID(), t.now, conversation.Text("x"))
+		if err != nil {
+			return nil, err
+		}
+		return sealed(t, d, packed(op))
+	},
+	"a fork": func(t *turn, d *device) ([][]byte, error) {
+		log := conversation.NewLog(d.contact.talk.log.ID())
+		op, err := log.Next(t.n.me.device.ID(), t.now, conversation.Text("another first message"))
+		if err != nil {
+			return nil, err
+		}
+		return sealed(t, d, packed(op), packed(op))
+	},
+	"a replay": func(t *turn, d *device) ([][]byte, error) {
+		blobs, err := sealed(t, d, packed(foreignOp("again")))
+		if err != nil {
+			return nil, err
+		}
+		return [][]byte{blobs[0], blobs[0], blobs[0]}, nil
+	},
+	"jumps": func(t *turn, d *device) (blobs [][]byte, err error) {
+		for range 40 {
+			if blobs, err = sealed(t, d, packed(foreignOp("x"))); err != nil {
+				return nil, err
+			}
+		}
+		return blobs, nil
+	},
+	"backwards": func(t *turn, d *device) ([][]byte, error) {
+		var all [][]byte
+		for range 20 {
+			all = append(all, packed(foreignOp("x")))
+		}
+		blobs, err := sealed(t, d, all...)
+		slices.Reverse(blobs)
+		return blobs, err
+	},
+}
+
 // A contact sends everything it should not. The node keeps what is in order, shows
 // nothing else, holds little, and goes on.
 func TestHostileContact(t *testing.T) {
@@ -81,74 +148,7 @@ func TestHostileContact(t *testing.T) {
 		mallory.within(20*time.Second, what, mallory.delivered(mallory.says("Anna", what)))
 		anna.within(20*time.Second, what, anna.delivered(anna.says("Mallory", what)))
 	}
-	var seen []byte // a blob that was opened
-	steps := map[string]func(t *turn, d *device) ([][]byte, error){
-		"garbage under unknown tags": func(t *turn, d *device) (blobs [][]byte, err error) {
-			for range 3 * unmatchedMax {
-				blobs = append(blobs, noiseBlob(wire.Class0, [16]byte{}))
-			}
-			return blobs, nil
-		},
-		"large garbage": func(t *turn, d *device) (blobs [][]byte, err error) {
-			for range 2 * unmatchedBytes / wire.Class2.Size() {
-				blobs = append(blobs, noiseBlob(wire.Class2, [16]byte{}))
-			}
-			return blobs, nil
-		},
-		"garbage under the next tags": func(t *turn, d *device) ([][]byte, error) {
-			blobs, err := sealed(t, d, packed(foreignOp("x")))
-			if err != nil {
-				return nil, err
-			}
-			h, err := wire.ParseHeader(blobs[0])
-			return append([][]byte{noiseBlob(wire.Class0, h.Tag), noiseBlob(wire.Class1, h.Tag)}, blobs...), err
-		},
-		"ops of another author": func(t *turn, d *device) ([][]byte, error) { return sealed(t, d, packed(foreignOp("x"))) },
-		"payloads that are none": func(t *turn, d *device) ([][]byte, error) {
-			return sealed(t, d, []byte{0}, []byte{1, 2, 3}, make([]byte, 3000), []byte{0, 0xff, 0xff, 0xff, 0xff, 0x0f})
-		},
-		"ops of another conversation": func(t *turn, d *device) ([][]byte, error) {
-			op, err := conversation.NewLog(conversation.ID{1}).Next(t.n.me.device.ID(), t.now, conversation.Text("x"))
-			if err != nil {
-				return nil, err
-			}
-			return sealed(t, d, packed(op))
-		},
-		"a fork": func(t *turn, d *device) ([][]byte, error) {
-			log := conversation.NewLog(d.contact.talk.log.ID())
-			op, err := log.Next(t.n.me.device.ID(), t.now, conversation.Text("another first message"))
-			if err != nil {
-				return nil, err
-			}
-			return sealed(t, d, packed(op), packed(op))
-		},
-		"a replay": func(t *turn, d *device) ([][]byte, error) {
-			blobs, err := sealed(t, d, packed(foreignOp("again")))
-			if err != nil {
-				return nil, err
-			}
-			seen = blobs[0]
-			return [][]byte{seen, seen, seen}, nil
-		},
-		"jumps": func(t *turn, d *device) (blobs [][]byte, err error) {
-			for range 40 {
-				if blobs, err = sealed(t, d, packed(foreignOp("x"))); err != nil {
-					return nil, err
-				}
-			}
-			return blobs, nil
-		},
-		"backwards": func(t *turn, d *device) ([][]byte, error) {
-			var all [][]byte
-			for range 20 {
-				all = append(all, packed(foreignOp("x")))
-			}
-			blobs, err := sealed(t, d, all...)
-			slices.Reverse(blobs)
-			return blobs, err
-		},
-	}
-	for what, blobs := range steps {
+	for what, blobs := range attacks {
 		mallory.sends("Anna", blobs)
 		honest("after " + what)
 		anna.inside(func(t *turn) error {
