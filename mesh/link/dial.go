@@ -18,7 +18,7 @@ import (
 
 // Target is whom to dial, and where.
 type Target struct {
-	Endpoints   []peer.Endpoint   // raced, the first few earlier; at most EndpointsMax
+	Endpoints   []peer.Endpoint   // the first EndpointsMax usable ones are raced, each a little after the one before
 	Fingerprint *peer.Fingerprint // as announced; nil for an address that was typed
 	Mode        handshake.Mode    // Contact or Open
 	Pair        *handshake.Pair   // Contact: whom
@@ -41,9 +41,11 @@ type attempt struct {
 func (t *Transport) Dial(ctx context.Context, to Target) (*Link, error) {
 	endpoints := slices.Clone(to.Endpoints)
 	endpoints = slices.DeleteFunc(endpoints, func(e peer.Endpoint) bool { return !e.IsValid() || e.Port() == 0 })
-	if len(endpoints) == 0 || len(endpoints) > EndpointsMax {
-		return nil, fmt.Errorf("%d usable endpoints to dial: between 1 and %d can be raced", len(endpoints), EndpointsMax)
+	if len(endpoints) == 0 {
+		return nil, errors.New("no usable endpoint to dial")
 	}
+	// A host may have more addresses, and a copy of an announcement may claim more for it.
+	endpoints = endpoints[:min(len(endpoints), EndpointsMax)]
 	if to.Fingerprint != nil && *to.Fingerprint == t.Fingerprint() {
 		return nil, ErrSelf
 	}

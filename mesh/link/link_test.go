@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -171,7 +172,6 @@ func TestDialRefusals(t *testing.T) {
 		"a reserved mode":      {func(to *Target) { to.Mode = handshake.Member }, handshake.ErrMode},
 		"nowhere":              {func(to *Target) { to.Endpoints = nil }, nil},
 		"nowhere valid":        {func(to *Target) { to.Endpoints = []peer.Endpoint{{}, endpoint("127.0.0.1:0")} }, nil},
-		"too many endpoints":   {func(to *Target) { to.Endpoints = make([]peer.Endpoint, 9); fill(to.Endpoints, b.at) }, nil},
 		"our own certificate":  {func(to *Target) { f := a.Fingerprint(); to.Fingerprint = &f }, ErrSelf},
 		"our own open profile": {func(to *Target) { *to = Target{Endpoints: []peer.Endpoint{a.at}, Mode: handshake.Open} }, ErrSelf},
 	} {
@@ -186,12 +186,6 @@ func TestDialRefusals(t *testing.T) {
 	}
 	if s := a.Stats(); s.Refused != 2 || s.Dialed != 0 {
 		t.Errorf("stats: %+v", s)
-	}
-}
-
-func fill(s []peer.Endpoint, e peer.Endpoint) {
-	for i := range s {
-		s[i] = e
 	}
 }
 
@@ -220,6 +214,22 @@ func TestRace(t *testing.T) {
 	next(t, in.blobs)
 	if s := b.Stats(); s.Accepted != 1 {
 		t.Errorf("the far end saw %d links", s.Accepted)
+	}
+}
+
+// Of many endpoints the first are dialled: hosts have many addresses, and others can announce more for them.
+func TestManyEndpoints(t *testing.T) {
+	a, b, c := newEnd(t), newEnd(t), newEnd(t)
+	befriend(a, b)
+	to := toward(a, b)
+	to.Fingerprint = nil
+	to.Endpoints = append([]peer.Endpoint{{}, endpoint("127.0.0.1:0"), b.at}, slices.Repeat([]peer.Endpoint{c.at}, 2*EndpointsMax)...)
+	if dialed, _ := linked(t, to, a, b); dialed.Remote() != b.at {
+		t.Errorf("linked to %v", dialed.Remote())
+	}
+	to.Endpoints = append(slices.Repeat([]peer.Endpoint{c.at}, EndpointsMax), b.at)
+	if _, err := a.Dial(within(t, 10*time.Second), to); err == nil {
+		t.Errorf("endpoint %d was dialled", EndpointsMax+1)
 	}
 }
 
