@@ -267,3 +267,29 @@ func noiseBlob(class wire.Class, tag [16]byte) []byte {
 	_, _ = rand.Read(blob[wire.HeaderSize:])
 	return blob
 }
+
+// What waits for its key costs one far look and one more receipt, not one every moment.
+func TestWaitingIsQuiet(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	junk := noiseBlob(wire.Class0, [16]byte{})
+	for range 2 {
+		bruno.sends("Anna", func(*turn, *device) ([][]byte, error) { return [][]byte{junk}, nil })
+		bruno.within(5*time.Second, "delivered", bruno.delivered(bruno.says("Anna", "x")))
+	}
+	anna.inside(func(t *turn) error {
+		d := anna.device("Bruno")
+		v := d.route.live
+		if len(v.waiting) != 1 || v.far.IsZero() {
+			return fmt.Errorf("%d blobs wait, far look planned for %v", len(v.waiting), v.far)
+		}
+		if err := t.lookFar(d, v); err != nil {
+			return err
+		}
+		if len(v.waiting) != 1 || !v.far.IsZero() {
+			return fmt.Errorf("after the far look %d blobs wait, another planned for %v", len(v.waiting), v.far)
+		}
+		return nil
+	})
+}

@@ -24,26 +24,9 @@ type tagged struct {
 // opened before and its receipt was lost, so that is given again.
 // spec: 04-sessions#tags
 func (t *turn) receive(from *device, v *live, blobs [][]byte) error {
-	for todo := blobs; len(todo) > 0; {
-		moved := false
-		for _, blob := range todo {
-			known, err := t.open(from, blob)
-			if err != nil {
-				return err
-			}
-			if known {
-				moved = true
-			} else {
-				v.wait(blob)
-			}
-		}
-		todo = nil
-		if moved {
-			todo, v.waiting = v.waiting, nil
-		}
-	}
-	if len(v.waiting) == 0 {
-		return nil
+	left, err := t.match(from, v, blobs)
+	if err != nil || !left {
+		return err
 	}
 	t.receiptAgain(from, v)
 	if v.far.IsZero() {
@@ -53,19 +36,45 @@ func (t *turn) receive(from *device, v *live, blobs [][]byte) error {
 	return nil
 }
 
-// wait keeps a blob until its key is known; the oldest give way.
-func (v *live) wait(blob []byte) {
+// match opens blobs, and as long as some open also those that wait. left says that not
+// all of blobs opened at once, and some wait.
+func (t *turn) match(from *device, v *live, blobs [][]byte) (left bool, err error) {
+	for todo, fresh := blobs, true; len(todo) > 0; fresh = false {
+		moved := false
+		for _, blob := range todo {
+			known, err := t.open(from, blob)
+			if err != nil {
+				return false, err
+			}
+			if known {
+				moved = true
+			} else if v.wait(blob) && fresh {
+				left = true
+			}
+		}
+		todo = nil
+		if moved {
+			todo, v.waiting = v.waiting, nil
+		}
+	}
+	return left && len(v.waiting) > 0, nil
+}
+
+// wait keeps a blob until its key is known; the oldest give way. It reports whether the
+// blob was not there yet.
+func (v *live) wait(blob []byte) bool {
 	if slices.ContainsFunc(v.waiting, func(b []byte) bool { return bytes.Equal(b, blob) }) {
-		return
+		return false
 	}
 	v.waiting = append(v.waiting, blob)
 	size := 0
 	for i := len(v.waiting) - 1; i >= 0; i-- {
 		if size += len(v.waiting[i]); size > unmatchedBytes || len(v.waiting)-i > unmatchedMax {
 			v.waiting = slices.Delete(v.waiting, 0, i+1)
-			return
+			break
 		}
 	}
+	return true
 }
 
 // lookFar looks for the keys of blobs that wait beyond the tag table: when many before
@@ -89,7 +98,8 @@ func (t *turn) lookFar(d *device, v *live) error {
 	}
 	todo := v.waiting
 	v.waiting = nil
-	return t.receive(d, v, todo)
+	_, err := t.match(d, v, todo)
+	return err
 }
 
 // open opens one blob and takes in what it says. known is false when no key for it is
