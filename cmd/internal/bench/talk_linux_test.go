@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	warmUp         = 100 // messages before the first that counts
+	warmUp         = 200 // messages before the first that counts: the log of both databases has come round by then
 	deliveryRounds = 20
 	roundMessages  = 30
 	batchMessages  = 10_000
