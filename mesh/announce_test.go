@@ -1,0 +1,81 @@
+package mesh
+
+import (
+	"testing"
+	"time"
+)
+
+func TestEpochIsOver(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	e := epoch{jitter: 17 * time.Minute}.at(now)
+	for _, c := range []struct {
+		at   time.Time
+		over bool
+	}{
+		{now, false},
+		{e.ends.Add(-time.Second), false},
+		{e.ends, true},
+		{e.ends.Add(-epochLength - time.Second), true}, // the clock was set back
+	} {
+		if e.over(c.at) != c.over {
+			t.Errorf("at %v of an epoch that ends %v: %v", c.at, e.ends, !c.over)
+		}
+		next := e.at(c.at)
+		if next.over(c.at) || next.ends.Sub(c.at) > epochLength {
+			t.Errorf("the epoch of %v ends %v", c.at, next.ends)
+		}
+	}
+}
+
+// A new epoch changes everything that is announced; who knows us sees nobody come or
+// go, links live on, and new ones are made.
+func TestRotation(t *testing.T) {
+	lan := newAir()
+	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
+	anna.befriends(bruno)
+	carla.within(5*time.Second, "sees", carla.finds(carla.Nearby, "Bruno", anyhow))
+	one := func() bool {
+		people, err := carla.Nearby(t.Context())
+		return err == nil && len(people) == 2
+	}
+	carla.within(5*time.Second, "sees both", one)
+	position, _ := carla.feed.now()
+	var before, after sighted
+	of := func(s *sighted) {
+		carla.inside(func(t *turn) error {
+			for _, seen := range t.n.nearby {
+				if seen.Open.Name == "Bruno" {
+					*s = *seen
+				}
+			}
+			return nil
+		})
+	}
+	of(&before)
+	bruno.inside(func(t *turn) error {
+		t.n.rotate(t.now.Add(epochLength))
+		return nil
+	})
+	carla.within(5*time.Second, "sees the new epoch", func() bool {
+		of(&after)
+		return after.Instance != before.Instance
+	})
+	if after.Epoch != before.Epoch+1 || after.Host == before.Host || after.Nonce == before.Nonce || after.Fingerprint == before.Fingerprint ||
+		after.Port != before.Port || after.Open.Handle != before.Open.Handle {
+		t.Errorf("%+v became %+v", before.Announcement, after.Announcement)
+	}
+	for _, slot := range after.Slots {
+		for _, old := range before.Slots {
+			if slot == old {
+				t.Error("a slot stays")
+			}
+		}
+	}
+	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
+	if now, _ := carla.feed.now(); now != position || !one() {
+		t.Error("somebody came or went")
+	}
+	carla.adds("Bruno")
+	bruno.accepts("Carla")
+	carla.within(10*time.Second, "linked", carla.finds(carla.Contacts, "Bruno", linked))
+}
