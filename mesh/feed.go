@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -9,7 +10,7 @@ import (
 // keep up. Readers that do not, and those that begin in the past, read the store.
 type feed struct {
 	mu      sync.Mutex    // guards the fields below
-	ring    []Event       // the last eventsKept, oldest first
+	ring    []Event       // the last eventsKept at least, oldest first
 	next    uint64        // number of the event to be published next in this run
 	last    int64         // cursor of the last durable event published
 	changed chan struct{} // closed at the next publication
@@ -33,8 +34,8 @@ func (f *feed) publish(e Event) {
 	} else {
 		f.last = e.Cursor
 	}
-	if len(f.ring) == eventsKept {
-		f.ring = append(f.ring[:0], f.ring[1:]...)
+	if len(f.ring) == 2*eventsKept { // half at a time, so that publishing moves little
+		f.ring = slices.Delete(f.ring, 0, eventsKept)
 	}
 	f.ring = append(f.ring, e)
 	f.next++
