@@ -9,6 +9,9 @@ const (
 	// SightingsMax is how many instances are remembered; further newcomers are
 	// refused, so that a flood does not push out the peers already known.
 	SightingsMax = 1024
+	// SourceMax is how many of them were first heard from one address, so that a
+	// single host cannot fill the table; a relay of another network's needs some.
+	SourceMax = 128
 	// EndpointsMax is how many endpoints one sighting holds.
 	EndpointsMax = 16
 	// TTLMax caps the life a record claims for itself.

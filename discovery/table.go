@@ -11,6 +11,7 @@ package discovery
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type Heard struct {
 	peer.Announcement
 	Source    peer.Source
+	From      netip.Addr // who said it; zero where that is nobody on the network
 	Endpoints []Reachable
 	TTL       time.Duration // how long it holds unless it is heard again
 }
@@ -31,13 +33,15 @@ type Heard struct {
 //	           ├──Hear, other content or another endpoint──▶ changed
 //	           └──Leave, Expire──▶ gone
 type Table struct {
-	known map[string]*entry // by instance
-	own   []string          // our instances, the newest last
+	known map[string]*entry  // by instance
+	from  map[netip.Addr]int // how many of them by the address that first said so
+	own   []string           // our instances, the newest last
 }
 
 type entry struct {
 	announcement peer.Announcement
 	source       peer.Source
+	from         netip.Addr
 	ends         time.Time
 	heard        time.Time
 	changed      time.Time
@@ -50,7 +54,9 @@ type endpoint struct {
 }
 
 // NewTable returns an empty table.
-func NewTable() *Table { return &Table{known: make(map[string]*entry)} }
+func NewTable() *Table {
+	return &Table{known: make(map[string]*entry), from: make(map[netip.Addr]int)}
+}
 
 // Own names an instance that is ourselves: it is never a sighting.
 func (t *Table) Own(instance string) {
@@ -61,10 +67,27 @@ func (t *Table) Own(instance string) {
 		t.own = slices.Delete(t.own, 0, 1)
 	}
 	t.own = append(t.own, instance)
-	delete(t.known, instance)
+	t.forget(instance)
 }
 
 func (t *Table) isOwn(instance string) bool { return slices.Contains(t.own, instance) }
+
+// full reports whether there is no room for a newcomer that from speaks of.
+func (t *Table) full(from netip.Addr) bool {
+	return len(t.known) >= SightingsMax || from.IsValid() && t.from[from] >= SourceMax
+}
+
+// forget removes an instance, if it is known.
+func (t *Table) forget(instance string) {
+	e := t.known[instance]
+	if e == nil {
+		return
+	}
+	delete(t.known, instance)
+	if t.from[e.from]--; t.from[e.from] == 0 {
+		delete(t.from, e.from)
+	}
+}
 
 // Len returns the number of sightings.
 func (t *Table) Len() int { return len(t.known) }
@@ -74,8 +97,8 @@ func (t *Table) Knows(instance string) bool { return t.known[instance] != nil }
 
 // Hear takes in one announcement. It returns the sighting and true when it is
 // new or changed: another content under the same instance (taken at most once
-// a second), or a further endpoint. Our own echo, newcomers to a full table, and
-// announcements without an endpoint or a life are dropped.
+// a second), or a further endpoint. Our own echo, newcomers to a full table or
+// from an address that has filled its share, and announcements without an endpoint or a life are dropped.
 //
 // spec: 02-discovery#sightings
 func (t *Table) Hear(now time.Time, h Heard) (peer.Sighting, bool) {
@@ -85,12 +108,13 @@ func (t *Table) Hear(now time.Time, h Heard) (peer.Sighting, bool) {
 	e := t.known[h.Instance]
 	news := e == nil
 	switch {
-	case news && len(t.known) >= SightingsMax:
+	case news && t.full(h.From):
 		return peer.Sighting{}, false
 	case news:
-		e = &entry{changed: now}
+		e = &entry{changed: now, from: h.From}
 		e.announcement = clone(h.Announcement)
 		t.known[h.Instance] = e
+		t.from[h.From]++
 	case !Same(&e.announcement, &h.Announcement):
 		if now.Sub(e.changed) < changeEvery {
 			return peer.Sighting{}, false
@@ -139,7 +163,7 @@ func (t *Table) Leave(instance string) (peer.Sighting, bool) {
 	if e == nil {
 		return peer.Sighting{}, false
 	}
-	delete(t.known, instance)
+	t.forget(instance)
 	return e.gone(), true
 }
 
@@ -172,7 +196,7 @@ func (t *Table) Expire(now time.Time) []peer.Sighting {
 		e.endpoints = slices.DeleteFunc(e.endpoints, func(p endpoint) bool { return !p.ends.After(now) })
 		switch {
 		case !e.ends.After(now) || len(e.endpoints) == 0:
-			delete(t.known, instance)
+			t.forget(instance)
 			out = append(out, e.gone())
 		case len(e.endpoints) != before:
 			out = append(out, e.sighting())

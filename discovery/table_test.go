@@ -172,6 +172,37 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// One address cannot fill the table, and gets room again as what it said ends.
+func TestSourceLimit(t *testing.T) {
+	table := NewTable()
+	from := func(addr, instance string) bool {
+		h := hear(instance, v4)
+		h.From = netip.MustParseAddr(addr)
+		_, news := table.Hear(start, h)
+		return news
+	}
+	for i := range SourceMax {
+		if !from("10.0.0.66", fmt.Sprint(i)) {
+			t.Fatalf("instance %d was refused", i)
+		}
+	}
+	if from("10.0.0.66", "more") {
+		t.Error("one address said more than its share")
+	}
+	if !from("10.0.0.67", "other") {
+		t.Error("another address was refused")
+	}
+	table.Leave("0")
+	if !from("10.0.0.66", "more") || from("10.0.0.66", "too much") {
+		t.Error("a goodbye makes room for one")
+	}
+	table.Own("1")
+	table.Expire(start.Add(time.Hour))
+	if table.Len() != 0 || len(table.from) != 0 {
+		t.Errorf("%d instances and %d addresses are left", table.Len(), len(table.from))
+	}
+}
+
 // TestTableProperty holds the table against a plain model under random events:
 // every sighting that was reported and not reported gone is in the table, in
 // bounds, and no own instance ever appears.

@@ -205,7 +205,7 @@ func (r *loop) take(p parsed, now time.Time) {
 		}
 		newcomer := !r.table.Knows(f.announcement.Instance)
 		s, news := r.table.Hear(now, discovery.Heard{
-			Announcement: f.announcement, Source: peer.SourceMDNS, TTL: f.life,
+			Announcement: f.announcement, Source: peer.SourceMDNS, From: p.from.Addr(), TTL: f.life,
 			Endpoints: endpoints(n, f, p.from.Addr()),
 		})
 		if news {
