@@ -5,9 +5,13 @@ import (
 	"path/filepath"
 )
 
-// Exists reports whether home holds a key file: an identity, or one whose making was
-// cut short.
+// Exists reports whether home holds a key file, which is an identity or one whose
+// making was cut short, or a database that has lost its key file: Open says what to do.
 func Exists(home string) bool {
-	_, err := os.Stat(filepath.Join(home, keysName))
-	return err == nil
+	for _, name := range []string{keysName, databaseName} {
+		if _, err := os.Stat(filepath.Join(home, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }

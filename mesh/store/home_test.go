@@ -57,6 +57,19 @@ func TestNoHome(t *testing.T) {
 	same(t, len(files), 0)
 }
 
+// A database without its key file is a home that needs help, not a place for a new one.
+func TestLostKeyFile(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	same(t, Exists(home), false)
+	must(t, Init(home, sampleSecrets(), rand.Reader))
+	same(t, Exists(home), true)
+	must(t, os.Remove(inHome(home, keysName)))
+	same(t, Exists(home), true)
+	if _, err := Open(home, rand.Reader); !errors.Is(err, ErrTampered) {
+		t.Error(err)
+	}
+}
+
 // Homes have all kinds of names; a socket could not be made in the last.
 func TestNamesOfHomes(t *testing.T) {
 	for _, name := range []string{"with space", "quest?ion=1&vfs=unix", "ha#sh", "per%41cent", "ünï", "a'b;c", strings.Repeat("long/", 40) + "home"} {

@@ -161,6 +161,9 @@ func explain(home string, err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
+	if strings.Contains(err.Error(), home) {
+		return err // it names the file already
+	}
 	return fmt.Errorf("%s: %w", home, err)
 }
 
