@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -159,4 +160,48 @@ func TestStopped(t *testing.T) {
 		t.Errorf("send: %v", r[0].Err)
 	}
 	anna.start()
+}
+
+// A receipt for a blob whose op rests to be sealed again settles the op: nothing is
+// left to seal.
+func TestReceiptWhileResting(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.inside(func(*turn) error {
+		deaf := *anna.device("Bruno").route.live
+		anna.device("Bruno").route.live = &deaf
+		return nil
+	})
+	m := anna.says("Bruno", "x")
+	anna.inside(func(t *turn) error {
+		d := anna.device("Bruno")
+		if err := t.unlink(d, d.route.live); err != nil {
+			return err
+		}
+		rows, err := t.tx.OutBlobs(d.row, 0, outbox.PageMax)
+		if err != nil || len(rows) == 0 {
+			return errors.Join(err, errors.New("no blob waits"))
+		}
+		last := rows[len(rows)-1] // before it there may be a start
+		again, err := t.reseal(d, []int64{last.ID})
+		if err != nil {
+			return err
+		}
+		if err := t.step(d, again); err != nil {
+			return err
+		}
+		of := wire.Range{Chain: last.Chain, First: last.N, Last: last.N}
+		return t.receipted(d, wire.Receipt{Session: last.Session, Ranges: []wire.Range{of}})
+	})
+	anna.inside(func(t *turn) error {
+		if _, ops := anna.device("Bruno").queue.Pending(); ops != 0 {
+			return fmt.Errorf("%d ops are left", ops)
+		}
+		return nil
+	})
+	if !anna.delivered(m)() {
+		t.Error("not delivered")
+	}
 }
