@@ -198,6 +198,9 @@ func (t *turn) transmit(d *device, a outbox.Transmit) error {
 			}
 			b = row.Bytes
 		}
+		if b == nil {
+			continue // receipted in this turn, which the queue hears next
+		}
 		blobs = append(blobs, b)
 	}
 	n, row := t.n, d.row
