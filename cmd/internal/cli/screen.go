@@ -101,7 +101,11 @@ func (t *tty) print(text string) {
 	_, _ = t.line.Write([]byte(text + "\n"))
 }
 
-func (t *tty) prompt(text string) { t.line.SetPrompt(text) }
+// prompt also changes what stands there already, when reading has begun.
+func (t *tty) prompt(text string) {
+	t.line.SetPrompt(text)
+	_, _ = t.line.Write(nil)
+}
 
 func (t *tty) read() (string, error) { return t.line.ReadLine() }
 
