@@ -132,6 +132,37 @@ func TestOldOffer(t *testing.T) {
 	}
 }
 
+// TestClocksApart: where every card of theirs has expired by our clock, we ask anew once a link and then wait.
+func TestClocksApart(t *testing.T) {
+	w := newWorld(t)
+	late := noon.AddDate(2, 0, 0)
+	asker, asked := w.people[1], w.people[0]
+	fatal(t, w.do(1, Ask{}))
+	w.settle()
+	fatal(t, w.do(0, Accept{}))
+	for range 2 {
+		frame := w.seenBy[1][len(w.seenBy[1])-1]
+		for round := range 2 {
+			ev := Received{asked.profile, frame}
+			todo, err := asker.x.Step(late, ev, source(nil, ev))
+			if round == 1 {
+				if !errors.Is(err, session.ErrExpired) || len(todo) != 0 || asker.x.Phase() != PhaseAsked {
+					t.Fatalf("in answer to another expired card: %v, %v", todo, err)
+				}
+				break
+			}
+			fatal(t, err)
+			again := Received{asker.profile, todo[0].(Send).Frame}
+			todo, err = asked.x.Step(noon, again, source(nil, again))
+			fatal(t, err)
+			frame = todo[0].(Send).Frame
+		}
+		w.seenBy[1] = append(w.seenBy[1], frame)
+		_, err := asker.x.Step(late, LinkUp{}, source(nil, LinkUp{}))
+		fatal(t, err)
+	}
+}
+
 // TestNewCardEachTime: neither nonces, shares nor bundles are used twice, and the card
 // carries today's discovery key, from which the past cannot be made.
 func TestNewCardEachTime(t *testing.T) {

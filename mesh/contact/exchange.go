@@ -59,6 +59,7 @@ type Exchange struct {
 	transcript [32]byte               // from committed on
 
 	declinedHere bool // on the present link; not kept
+	askedAnew    bool // likewise: their offer had expired
 }
 
 // New returns an idle exchange between our open profile and theirs, which must differ.
@@ -146,7 +147,7 @@ func (x *Exchange) step(now time.Time, ev Event, rand io.Reader) ([]Action, erro
 		x.phase = PhaseIdle
 		return nil, nil
 	case LinkUp:
-		x.declinedHere = false
+		x.declinedHere, x.askedAnew = false, false
 		return x.due(), nil
 	case Received:
 		if ev.From != x.their {
@@ -311,7 +312,8 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 		return nil, nil
 	}
 	their, err := x.ours.verify(x.their, f.Card, now)
-	if errors.Is(err, session.ErrExpired) {
+	if errors.Is(err, session.ErrExpired) && !x.askedAnew {
+		x.askedAnew = true     // if that is no better, our clocks differ
 		return x.request(rand) // a new request makes them send a new card
 	}
 	if err != nil {

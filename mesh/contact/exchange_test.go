@@ -357,7 +357,7 @@ func (w *world) clone() *world {
 		if err != nil {
 			panic(err)
 		}
-		x.declinedHere = p.x.declinedHere
+		x.declinedHere, x.askedAnew = p.x.declinedHere, p.x.askedAnew
 		q.x = x
 		c.line[i] = slices.Clone(w.line[i])
 		c.seenBy[i] = slices.Clone(w.seenBy[i])
