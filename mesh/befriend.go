@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
@@ -22,8 +23,7 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 	n := t.n
 	account := o.Their.Account
 	if known := n.contacts[account.ID()]; known != nil {
-		t.notice(known.shownName() + " is a contact already; another request in that name was ignored")
-		return nil
+		return t.befriendAgain(known, o)
 	}
 	c := &contactState{account: account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
 	c.row = store.Contact{Account: account.ID(), Name: o.Their.Card.Name, Added: t.now.UnixMilli(), Object: o.Save()}
@@ -56,6 +56,56 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 		}
 	}
 	return t.recordPerson(storedPerson, n.person(c))
+}
+
+// befriendAgain is about an account that is a contact already. A card proves nothing, so
+// whoever has seen one can show it again: the keys of a contact that was ever heard stay
+// as they are, and those of one that never was give way to the newer exchange.
+func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
+	for _, d := range c.devices {
+		if d.pair.Reached() || d.route.live != nil {
+			t.notice(c.shownName() + " is a contact already; another request in that name was ignored")
+			return nil
+		}
+	}
+	configs, err := o.Pairs(t.n.me.device)
+	if err != nil {
+		return err
+	}
+	c.account, c.discovery, c.profile = o.Their.Account, o.Their.Discovery(), o.Their.Profile
+	c.row.Name, c.row.Object = o.Their.Card.Name, o.Save()
+	if err := t.tx.PutContact(&c.row); err != nil {
+		return err
+	}
+	for _, cfg := range configs {
+		if err := t.rekeyDevice(c, cfg); err != nil {
+			return err
+		}
+	}
+	t.viewStale, t.keysStale = true, true
+	t.recogniseAll()
+	return t.recordPerson(storedPerson, t.n.person(c))
+}
+
+// rekeyDevice gives a device that was never heard the keys of a newer exchange.
+func (t *turn) rekeyDevice(c *contactState, cfg session.PairConfig) error {
+	at := slices.IndexFunc(c.devices, func(d *device) bool { return d.id == cfg.Their.ID() })
+	if at < 0 {
+		return t.addDevice(c, cfg)
+	}
+	d := c.devices[at]
+	pair, err := session.NewPair(cfg, t.now)
+	if err != nil {
+		return err
+	}
+	before, sending := d.pair.Sending()
+	d.pair, d.stale = pair, true
+	d.rekey()
+	t.touch(d)
+	if !sending {
+		return nil
+	}
+	return t.step(d, outbox.Overtaken{Session: before})
 }
 
 // addDevice keeps what sessions with a new device of a contact are made of.

@@ -207,7 +207,7 @@ func (t *turn) transmit(d *device, a outbox.Transmit) error {
 	sent := func() {
 		n.post(func(t *turn) error {
 			if d := n.devices[row]; d != nil {
-				return t.step(d, outbox.Sent{Link: a.Link, Blobs: a.Blobs})
+				return t.step(d, outbox.Sent(a))
 			}
 			return nil
 		})

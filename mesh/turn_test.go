@@ -15,7 +15,7 @@ import (
 func (p *person) together(commands ...func(*turn) error) []error {
 	p.t.Helper()
 	waiting := make(chan struct{})
-	go p.inside(func(*turn) error { <-waiting; return nil })
+	p.inbox <- command{run: func(*turn) error { <-waiting; return nil }}
 	time.Sleep(20 * time.Millisecond)
 	results := make([]chan error, len(commands))
 	for i, run := range commands {

@@ -122,6 +122,13 @@ func (p *Pair) reached() (s *session, found bool) {
 	return nil, false
 }
 
+// Reached reports whether the peer was ever heard in a session, or has receipted one:
+// it holds the keys that its bundle names.
+func (p *Pair) Reached() bool {
+	_, found := p.reached()
+	return found
+}
+
 // Sending returns the session that Seal uses.
 func (p *Pair) Sending() (session [8]byte, ok bool) {
 	if len(p.s.Sessions) == 0 {
