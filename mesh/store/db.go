@@ -29,9 +29,14 @@ const (
 //
 // spec: 09-storage#database
 func dial(path string, key [32]byte) (*conn, error) {
+	return dialOn(diskName(), path, key)
+}
+
+// dialOn is dial with the files that are registered under a name.
+func dialOn(files, path string, key [32]byte) (*conn, error) {
 	name := url.URL{
 		Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path),
-		RawQuery: "vfs=" + diskName() + "&hexkey=" + hex.EncodeToString(key[:]),
+		RawQuery: "vfs=" + files + "&hexkey=" + hex.EncodeToString(key[:]),
 	}
 	db, err := sqlite3.OpenFlags(name.String(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {

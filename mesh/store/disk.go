@@ -13,9 +13,12 @@ import (
 // page-encrypted ones that tell a full disk from a broken one.
 var diskName = sync.OnceValue(func() string {
 	const name = "sottovoce"
-	vfs.Register(name, adiantum.Wrap(disk{vfs.Find("")}, nil))
+	vfs.Register(name, encrypted(vfs.Find("")))
 	return name
 })
+
+// encrypted puts our layers on the operating system's files.
+func encrypted(files vfs.VFS) vfs.VFS { return gathering{adiantum.Wrap(disk{files}, nil)} }
 
 // disk is the operating system's files but for one thing: the library loses
 // which error a write had, so that a full disk would be any I/O error.

@@ -40,9 +40,10 @@ const (
 	busyTimeout       = 5000 // ms
 	walPages          = 1000 // pages of 4 KiB in the log before it is copied back
 	walSizeMax        = 6 << 20
-	idsReserved       = 4096 // ids taken from the database at once
-	rowsMax           = 4096 // rows of one answer, whatever was asked for
-	skippedSessionMax = 2000 // skipped keys of one session; the oldest go
+	gatheredMax       = 128 << 10 // bytes of the log held back: a commit of 31 pages; a larger one goes in parts
+	idsReserved       = 4096      // ids taken from the database at once
+	rowsMax           = 4096      // rows of one answer, whatever was asked for
+	skippedSessionMax = 2000      // skipped keys of one session; the oldest go
 )
 
 // States of a delivery that is pending, in the numbers of package conversation;
