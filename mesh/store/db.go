@@ -54,6 +54,11 @@ func (c *conn) settle(as role) error {
 	if _, err := c.db.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, false); err != nil {
 		return err
 	}
+	// Without it, a statement whose values could make a partial index of use is
+	// prepared anew for each value. No statement of ours needs its values for that.
+	if _, err := c.db.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil {
+		return err
+	}
 	pragmas := "PRAGMA temp_store=memory; PRAGMA foreign_keys=on; PRAGMA secure_delete=on; PRAGMA trusted_schema=off; " +
 		"PRAGMA synchronous=full; "
 	pragmas += fmt.Sprintf("PRAGMA busy_timeout=%d; ", busyTimeout)
