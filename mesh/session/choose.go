@@ -76,14 +76,11 @@ func (p *Pair) find(id [8]byte) int {
 	return slices.IndexFunc(p.s.Sessions, func(s session) bool { return s.id() == id })
 }
 
-// heard notes that a message of the peer was opened under s.
-func (s *session) heard() {
-	s.Opened = true
-	s.known()
-}
-
-// known notes that the peer has the session.
-func (s *session) known() {
+// known notes that the peer has the session s, a copy that takes its place then.
+func (p *Pair) known(s *session, today uint16) {
+	if !s.Known {
+		p.spare(today)
+	}
 	s.Known = true
 	if s.Start != nil {
 		s.Start.Keying.Erase()
@@ -120,6 +117,16 @@ func (p *Pair) reached() (s *session, found bool) {
 		}
 	}
 	return nil, false
+}
+
+// spare puts off the end of the session that the peer uses if it has not heard of a
+// better one: its 60 days run from the day on which it is known to have.
+//
+// spec: 04-sessions#the-sending-session
+func (p *Pair) spare(today uint16) {
+	if s, found := p.reached(); found && s.Dies != 0 {
+		s.Dies = max(s.Dies, addDays(today, keyDays))
+	}
 }
 
 // Reached reports whether the peer was ever heard in a session, or has receipted one:

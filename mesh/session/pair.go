@@ -194,7 +194,8 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 	if err != nil {
 		return Opened{}, err
 	}
-	s.heard()
+	s.Opened = true
+	p.known(&s, wire.DayAt(now))
 	s.Recent.add(ref.Chain, ref.N)
 	if s.Dies != 0 {
 		s.Ratchet.Retire()
@@ -285,6 +286,7 @@ func (s *session) keep(owed []ratchet.Skipped, today uint16) ([]SkippedKey, erro
 func (p *Pair) Expire(now time.Time) (gone [][8]byte) {
 	today := wire.DayAt(now)
 	over := func(day uint16) bool { return day != 0 && day <= today }
+	p.spare(today)
 	p.s.Sessions = slices.DeleteFunc(p.s.Sessions, func(s session) bool {
 		if !over(s.Dies) {
 			return false

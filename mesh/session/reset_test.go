@@ -300,3 +300,37 @@ func TestTooManyStarts(t *testing.T) {
 		t.Fatalf("one more: %v", err)
 	}
 }
+
+// The session that keys a reset is what the peer goes on with until it has the reset:
+// its 60 days run from when it is known to have it.
+func TestUnreceiptedResetOutlivesNothing(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "unreceipted reset", 1, now)
+	a.talk(now, b, "one")
+	b.talk(now, a, "two")
+	old, _ := b.pair.Sending()
+	a.toLimit(now)
+	now = now.Add(58 * day)
+	start := a.start(now) // on its way for longer than it lives
+	for range 3 {
+		now = now.Add(61 * day)
+		if gone := append(a.pair.Expire(now), b.pair.Expire(now)...); len(gone) != 0 {
+			t.Fatal("a session is gone that the peer still uses")
+		}
+		a.reload()
+		for _, x := range [][2]*side{{a, b}, {b, a}} {
+			if !sameSecrets([]Secret{x[0].pair.DialSecret()}, x[1].pair.AcceptSecrets()) {
+				t.Fatalf("%s cannot dial", x[0].name)
+			}
+		}
+		b.talk(now, a, "still under the old one")
+	}
+	now = now.Add(59 * day) // since the last Expire
+	a.pair.Receipted(now, receiptFor(start.Ref))
+	if gone := a.pair.Expire(now.Add(59 * day)); len(gone) != 0 {
+		t.Fatal("gone 59 days after the receipt of the reset")
+	}
+	if gone := a.pair.Expire(now.Add(60 * day)); len(gone) != 1 || gone[0] != old {
+		t.Fatalf("60 days after the receipt of the reset: %v", gone)
+	}
+}

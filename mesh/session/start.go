@@ -210,6 +210,7 @@ func (p *Pair) openStart(now time.Time, blob []byte, h wire.Header, ref Ref) (Op
 		return Opened{}, err
 	}
 	p.accept(s, body, wire.DayAt(now))
+	p.spare(wire.DayAt(now))
 	opened.Reseal = p.enrol(s, wire.DayAt(now))
 	return opened, nil
 }

@@ -99,13 +99,10 @@ func (p *Pair) Receipted(now time.Time, r wire.Receipt) (changed bool) {
 		return false
 	}
 	s := p.s.Sessions[i].clone()
-	if s.Start != nil && r.Start {
-		s.known()
-		changed = true
-	}
 	today := wire.DayAt(now)
-	if s.Window.receipt(today, r.Ranges) {
-		s.known()
+	started := r.Start && !s.Known
+	if s.Window.receipt(today, r.Ranges) || started {
+		p.known(&s, today)
 		changed = true
 	}
 	p.s.Sessions[i] = s
