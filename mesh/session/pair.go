@@ -67,7 +67,7 @@ func NewPair(cfg PairConfig, now time.Time) (*Pair, error) {
 		TheirSign: cfg.Their.Sign, TheirAgree: cfg.Their.Agree,
 		OurHeads: slices.Clone(cfg.OurHeads), TheirHeads: theirs.heads,
 		Contact: cfg.Secret, Ours: []prekeys{cfg.OurBundle.s},
-		Theirs: []theirBundle{{ID: theirs.id}}, TheirBundle: bytes.Clone(cfg.TheirBundle),
+		Theirs: []theirBundle{{ID: theirs.id, Heads: theirs.heads}}, TheirBundle: bytes.Clone(cfg.TheirBundle),
 	}
 	p.s.Ours[0].Object = nil // the exchange has delivered it
 	cfg.OurBundle.s = prekeys{}

@@ -11,9 +11,10 @@ import (
 
 // theirBundle is a bundle of the peer that a start of it may name.
 type theirBundle struct {
-	_    struct{} `cbor:",toarray"`
-	ID   wire.Hash
-	Gone uint16 // the day on which it is forgotten; 0 for the newest
+	_     struct{} `cbor:",toarray"`
+	ID    wire.Hash
+	Heads wire.Hash // hash of the account heads that it names
+	Gone  uint16    // the day on which it is forgotten; 0 for the newest
 }
 
 // seenStart is a start of the peer that was accepted.
@@ -111,15 +112,17 @@ func (p *Pair) offered() *prekeys {
 	return &p.s.Ours[0]
 }
 
-// adopt makes a bundle that came inside a session their newest. One that is
-// known, not theirs, expired, or of account heads that we do not hold, is
-// passed over: the message that carried it counts all the same.
+// adopt makes a bundle that came inside a session their newest, whatever its times and
+// heads: its maker takes it for arrived, and erases those before it. One that is known,
+// or not theirs, is passed over: the message that carried it counts all the same.
+//
+// spec: 04-sessions#prekeys
 func (p *Pair) adopt(object []byte, now time.Time) {
 	if len(object) == 0 {
 		return
 	}
-	b, err := ParseBundle(object, p.their(), now)
-	if err != nil || b.heads != p.s.TheirHeads ||
+	b, err := readBundle(object, p.their())
+	if err != nil ||
 		slices.ContainsFunc(p.s.Theirs, func(t theirBundle) bool { return t.ID == b.id }) {
 		return
 	}
@@ -129,7 +132,7 @@ func (p *Pair) adopt(object []byte, now time.Time) {
 			theirs[i].Gone = addDays(wire.DayAt(now), keyDays)
 		}
 	}
-	theirs = append(theirs, theirBundle{ID: b.id})
+	theirs = append(theirs, theirBundle{ID: b.id, Heads: b.heads})
 	p.s.Theirs = theirs[max(0, len(theirs)-theirBundlesMax):]
 	p.s.TheirBundle, p.s.TheirUsed = bytes.Clone(object), 0
 }

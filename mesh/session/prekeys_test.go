@@ -248,9 +248,7 @@ func TestBundlesNotAdopted(t *testing.T) {
 	src := seeded("others")
 	for name, object := range map[string][]byte{
 		"junk":           {1, 2, 3},
-		"other heads":    got(NewBundle(a.dev, []wire.Hash{{9}}, 0, now, src))(t).Public(),
 		"another device": got(NewBundle(b.dev, a.pair.s.OurHeads, 0, now, src))(t).Public(),
-		"expired":        got(NewBundle(a.dev, a.pair.s.OurHeads, 0, now.AddDate(-2, 0, 0), src))(t).Public(),
 		"known":          b.pair.s.TheirBundle,
 	} {
 		before := b.pair.s.TheirBundle
@@ -262,6 +260,53 @@ func TestBundlesNotAdopted(t *testing.T) {
 			t.Errorf("%s is adopted", name)
 		}
 	}
+}
+
+// What counts as arrived at the maker is of use at the other end, whatever clocks say:
+// else neither could start any more.
+func TestBundleOfAWrongClock(t *testing.T) {
+	for _, wrong := range []time.Time{time.Unix(90000, 0), epochStart.AddDate(80, 0, 0)} {
+		now := epochStart
+		a, b := meet(t, "wrong clock", 1, now)
+		a.talk(now, b, "x")
+		b.talk(now, a, "x")
+		object := got(b.pair.Offer(wrong, b.rand))(t)
+		carried := got(b.pair.Seal(now, Content{Bundle: object}, b.rand))(t)
+		b.reload()
+		b.pair.Receipted(now, receiptFor(a.mustOpen(now, carried).Ref))
+		for _, later := range []int{0, 61, 400} {
+			now := now.Add(time.Duration(later) * day)
+			for _, x := range [][2]*side{{b, a}, {a, b}} {
+				x[0].pair.Expire(now)
+				x[1].pair.Expire(now)
+				s, _ := x[0].pair.reached()
+				saved, other := x[0].pair.Save(), x[1].pair.Save()
+				start := got(x[0].pair.start(now, s.Ratchet.Epochs()[0].Reset, 1, false, x[0].rand))(t)
+				x[1].mustOpen(now, start)
+				x[0].pair = got(LoadPair(x[0].dev, saved, replayed))(t)
+				x[1].pair = got(LoadPair(x[1].dev, other, replayed))(t)
+			}
+		}
+	}
+}
+
+// A bundle of account heads that are not pinned is kept, and of no use until they are.
+func TestBundleOfOtherHeads(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "other heads", 0, now)
+	own := got(NewBundle(a.dev, []wire.Hash{{9}}, 0, now, seeded("others")))(t)
+	b.mustOpen(now, got(a.pair.Seal(now, Content{Bundle: own.Public()}, a.rand))(t))
+	if !bytes.Equal(b.pair.s.TheirBundle, own.Public()) {
+		t.Fatal("not kept")
+	}
+	s, _ := b.pair.reached()
+	keying := s.Ratchet.Epochs()[0].Reset
+	if _, err := b.pair.start(now, keying, 1, false, b.rand); !errors.Is(err, ErrPrekey) {
+		t.Fatalf("start with heads that are not pinned: %v", err)
+	}
+	b.pair.s.TheirHeads = own.s.Heads
+	a.pair.s.Ours = append(a.pair.s.Ours, own.s)
+	a.mustOpen(now, got(b.pair.start(now, keying, 1, false, b.rand))(t))
 }
 
 func TestBundleWaitsForRoom(t *testing.T) {
@@ -295,11 +340,12 @@ func TestBundlesAreBounded(t *testing.T) {
 	}
 }
 
-func TestStartWithExpiredBundle(t *testing.T) {
-	a, _ := newSides(t, "expired", 0, epochStart)
-	if _, err := a.pair.Start(epochStart.AddDate(2, 0, 0), a.rand); !errors.Is(err, ErrExpired) {
-		t.Errorf("start with a bundle of two years ago: %v", err)
-	}
+// Their newest bundle does not age.
+func TestStartWithAnOldBundle(t *testing.T) {
+	a, b := newSides(t, "old", 0, epochStart)
+	later := epochStart.AddDate(2, 0, 0)
+	b.pair.Expire(later)
+	b.mustOpen(later, a.start(later))
 }
 
 // A start is remembered for 60 days, and as long as the bundle it used can

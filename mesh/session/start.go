@@ -22,7 +22,8 @@ var (
 	// being keyed by it: it is shown as a warning, a person decides.
 	ErrReset = errors.New("start would replace a session in use without being keyed by it")
 	// ErrPrekey says that a start names a bundle, one-time pair or account heads
-	// that we do not hold, or hold no more.
+	// that we do not hold, or hold no more; of a start of ours, that their newest
+	// bundle is of account heads that we have not pinned.
 	ErrPrekey = errors.New("start names prekeys or account heads that are not held")
 	// ErrStarts says that there were too many starts: eight of ours with one
 	// expiry day, or 48 of theirs that are remembered.
@@ -58,7 +59,7 @@ type ourStart struct {
 // Start begins a session and returns the blob that does so at the peer: the
 // first one, keyed by the contact secret; a reset, keyed by the session that it
 // replaces; or the start before once more, when its blob has expired unread.
-// It fails unless NeedsStart, or when their bundle has expired. For a new
+// It fails unless NeedsStart, and with ErrPrekey. For a new
 // session it draws from rand the ephemeral key, 32 bytes, the first ratchet
 // key, 32, and what encapsulate takes; then always the salt, 16.
 //
@@ -89,9 +90,12 @@ func (p *Pair) Start(now time.Time, rand io.Reader) (Sealed, error) {
 
 // start makes a new session with the given reset number.
 func (p *Pair) start(now time.Time, keying Secret, number uint32, lostKeys bool, rand io.Reader) (Sealed, error) {
-	b, err := ParseBundle(p.s.TheirBundle, p.their(), now)
+	b, err := readBundle(p.s.TheirBundle, p.their())
 	if err != nil {
 		return Sealed{}, err
+	}
+	if b.heads != p.s.TheirHeads {
+		return Sealed{}, ErrPrekey
 	}
 	var ephemeral, first Secret
 	for _, key := range []*Secret{&ephemeral, &first} {
@@ -245,7 +249,7 @@ func readStart(blob []byte, key Secret, tag [16]byte) (startBody, ratchet.Header
 // that it names.
 func (p *Pair) respond(now time.Time, body startBody, head ratchet.Header, keying Secret) (session, error) {
 	b := p.ourBundle(body.Responder)
-	known := slices.ContainsFunc(p.s.Theirs, func(t theirBundle) bool { return t.ID == body.Starter })
+	known := slices.ContainsFunc(p.s.Theirs, func(t theirBundle) bool { return t.ID == body.Starter && t.Heads == body.Heads })
 	if b == nil || !known || body.Heads != p.s.TheirHeads || body.TheirHeads != b.Heads || int(body.OneTime) > len(b.OneTime) {
 		return session{}, ErrPrekey
 	}
