@@ -30,7 +30,8 @@ const (
 	refillPairs     = 1       // one-time pairs of a bundle that goes inside a session: starts are rare
 	recentMax       = 32      // ranges of opened numbers that are receipted again
 	sessionsMax     = 4       // the one we send on, and losers; more only an attack makes
-	seenMax         = 64      // starts of theirs that are remembered
+	startDaysMax    = 4       // days whose starts of ours are counted: those of the last starts
+	seenMax         = 48      // starts of theirs that are remembered
 	resetAheadMax   = 8       // how far a reset number may jump
 	offerAgainDays  = 1       // after which an unreceipted bundle rides again
 	bundleSizeMax   = 8 << 10 // a bundle with three pairs has about 5.2 KiB

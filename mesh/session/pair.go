@@ -162,6 +162,12 @@ func lastDay(today uint16) uint16 { return addDays(today, wire.ExpiryDaysMax) }
 // addDays does not run over the end of days.
 func addDays(day, days uint16) uint16 { return day + min(days, 1<<16-1-day) }
 
+// within reports whether today is one of the days from day on, so many. What a clock that
+// was wrong wrote as a day to come is not believed.
+//
+// spec: 04-sessions#clocks
+func within(today, day, days uint16) bool { return day <= today && today < addDays(day, days) }
+
 // Open opens a blob whose tag was found at ref; skipped is the stored key when
 // the tag is that of one. It fails with ErrNotForUs for junk, with ErrSeen for
 // a start that was read before (then Opened still names the session, to be

@@ -36,10 +36,10 @@ func (p *Pair) BundleDue(now time.Time) bool {
 	today := wire.DayAt(now)
 	b := &p.s.Ours[len(p.s.Ours)-1]
 	if b.Object != nil {
-		return b.Carrier.Day == 0 || today >= addDays(b.Carrier.Day, offerAgainDays)
+		return b.Carrier.Day == 0 || !within(today, b.Carrier.Day, offerAgainDays)
 	}
 	used := slices.ContainsFunc(b.OneTime, func(pair []byte) bool { return len(pair) == 0 })
-	return len(p.s.Ours) < bundlesMax && (used || today >= addDays(b.Made, bundleDays))
+	return len(p.s.Ours) < bundlesMax && (used || !within(today, b.Made, bundleDays))
 }
 
 // Offer returns the bundle for Content.Bundle: the newest as long as it is not

@@ -154,13 +154,17 @@ func (p *Pair) unusedPair(b *Bundle) uint8 {
 // notes the day in own.
 func (p *Pair) sealStart(now time.Time, s *session, own *ourStart, rand io.Reader) (Sealed, error) {
 	day := lastDay(wire.DayAt(now))
-	i := uint8(0)
-	if p.s.StartDay == day {
-		i = p.s.Starts
+	counts := slices.Clone(p.s.Starts)
+	last := startCount{Day: day}
+	if k := slices.IndexFunc(counts, func(c startCount) bool { return c.Day == day }); k >= 0 {
+		last = counts[k]
+		counts = slices.Delete(counts, k, k+1)
 	}
+	i := last.Count
 	if i >= startsPerDay {
 		return Sealed{}, ErrStarts
 	}
+	last.Count++
 	key := startKey(own.Keying)
 	seal := sealing{tag: startTag(key, day, p.s.OurID, p.theirID(), i), ratchetHead: own.Head, expiryDay: day}
 	seal.message, seal.headerKey = startKeys(key, seal.tag)
@@ -168,8 +172,19 @@ func (p *Pair) sealStart(now time.Time, s *session, own *ourStart, rand io.Reade
 	if err != nil {
 		return Sealed{}, err
 	}
-	p.s.StartDay, p.s.Starts, own.Day = day, i+1, day
+	counts = append(counts, last)
+	p.s.Starts, own.Day = counts[max(0, len(counts)-startDaysMax):], day
 	return Sealed{Ref: Ref{Session: s.id(), Start: true}, Blob: blob, Delete: secret}, nil
+}
+
+// startCount is how many start blobs of ours expire on a day. The last few days are kept,
+// for a clock that goes back must not repeat a tag.
+//
+// spec: 04-sessions#start-tags
+type startCount struct {
+	_     struct{} `cbor:",toarray"`
+	Day   uint16
+	Count uint8
 }
 
 // startKeys returns what seals a start: the message secret and the header key.

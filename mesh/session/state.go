@@ -27,8 +27,7 @@ type pairState struct {
 	TheirUsed    uint8              `cbor:"13,keyasint,omitempty"` // one-time pairs of it that we used
 	Sessions     []session          `cbor:"14,keyasint,omitempty"` // the sending one first, in the order of before
 	Seen         []seenStart        `cbor:"15,keyasint,omitempty"`
-	StartDay     uint16             `cbor:"16,keyasint,omitempty"` // expiry day of our last start blob
-	Starts       uint8              `cbor:"17,keyasint,omitempty"` // how many of ours have that day
+	Starts       []startCount       `cbor:"16,keyasint,omitempty"` // of the days on which we started last
 }
 
 // Save returns the state as bytes, at most 32 KiB. They are secret, and do

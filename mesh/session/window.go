@@ -42,17 +42,21 @@ func (w *window) open(today uint16) bool {
 }
 
 // stuck reports whether the limit was reached a blob's life ago and nothing
-// was receipted since.
+// was receipted since. Blobs that were sealed on a day to come, nobody takes.
 func (w *window) stuck(today uint16) bool {
-	return !w.open(today) && today >= addDays(max(w.SealedDay, w.ReceiptDay), wire.ExpiryDaysMax)
+	return !w.open(today) && !within(today, max(w.SealedDay, w.ReceiptDay), wire.ExpiryDaysMax)
 }
 
+// seal counts a number. Runs of days to come get today's, so that they age.
 func (w *window) seal(today uint16, chain, n uint32) {
+	w.Runs = slices.Clone(w.Runs)
+	for i := range w.Runs {
+		w.Runs[i].Day = min(w.Runs[i].Day, today)
+	}
 	if k := len(w.Runs) - 1; k >= 0 && w.Runs[k].Chain == chain && w.Runs[k].last()+1 == n && w.Runs[k].Day == today {
-		w.Runs = slices.Clone(w.Runs)
 		w.Runs[k].Count++
 	} else {
-		w.Runs = append(slices.Clip(w.Runs), run{Chain: chain, First: n, Count: 1, Position: w.Sealed, Day: today})
+		w.Runs = append(w.Runs, run{Chain: chain, First: n, Count: 1, Position: w.Sealed, Day: today})
 	}
 	w.Sealed++
 	w.SealedDay = today
