@@ -30,7 +30,7 @@ type session struct {
 	Ratchet  ratchet.State `cbor:"8,keyasint"`
 	Window   window        `cbor:"9,keyasint"`
 	Skipped  skippedDays   `cbor:"10,keyasint,omitempty"`
-	Start    *ourStart     `cbor:"11,keyasint,omitempty"` // until it is known
+	Start    *ourStart     `cbor:"11,keyasint,omitempty"` // until it is known, or lost
 	Recent   recent        `cbor:"12,keyasint,omitempty"` // what was opened last
 }
 
@@ -65,9 +65,17 @@ func (p *Pair) enrol(s session, today uint16) bool {
 		if o := &p.s.Sessions[k]; o.Dies == 0 {
 			o.Dies, o.Window = addDays(today, keyDays), window{}
 			o.Ratchet.Retire()
+			o.started()
 		}
 	}
-	p.s.Sessions = p.s.Sessions[:min(len(p.s.Sessions), sessionsMax)]
+	if k := len(p.s.Sessions) - 1; k >= sessionsMax {
+		if used, _ := p.reached(); used == &p.s.Sessions[k] {
+			k-- // the peer may know of nothing better
+		}
+		p.s.Gone = append(slices.Clip(p.s.Gone), p.s.Sessions[k].id())
+		p.s.Sessions[k].Ratchet.Erase()
+		p.s.Sessions = slices.Delete(p.s.Sessions, k, k+1)
+	}
 	p.s.Reset = max(p.s.Reset, s.Number)
 	return i == 0 && len(p.s.Sessions) > 1
 }
@@ -82,6 +90,11 @@ func (p *Pair) known(s *session, today uint16) {
 		p.spare(today)
 	}
 	s.Known = true
+	s.started()
+}
+
+// started forgets what it takes to seal the start again.
+func (s *session) started() {
 	if s.Start != nil {
 		s.Start.Keying.Erase()
 		s.Start = nil
@@ -160,7 +173,7 @@ func (p *Pair) Overtaken(session [8]byte) bool {
 // spec: 04-sessions#when-to-start
 func (p *Pair) NeedsStart(now time.Time) bool {
 	if s := p.waiting(); s != nil {
-		return s.Dies == 0 && s.Start.Day < wire.DayAt(now)
+		return !within(wire.DayAt(now), s.Start.Day-wire.ExpiryDaysMax, wire.ExpiryDaysMax+1)
 	}
 	return len(p.s.Sessions) == 0 || p.ResetDue(now)
 }
@@ -174,13 +187,10 @@ func (p *Pair) ResetDue(now time.Time) bool {
 	return len(p.s.Sessions) > 0 && p.waiting() == nil && p.s.Sessions[0].Window.stuck(today)
 }
 
-// waiting returns our start that is not receipted yet, of which there is at
-// most one.
+// waiting returns the sending session if the peer is not known to have our start of it.
 func (p *Pair) waiting() *session {
-	for i := range p.s.Sessions {
-		if s := &p.s.Sessions[i]; s.Start != nil {
-			return s
-		}
+	if len(p.s.Sessions) > 0 && p.s.Sessions[0].Start != nil {
+		return &p.s.Sessions[0]
 	}
 	return nil
 }

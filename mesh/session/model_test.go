@@ -221,18 +221,10 @@ func TestConversations(t *testing.T) {
 }
 
 // reset begins a session keyed by the one in use, without waiting for its
-// limit: by the same lines as Start.
+// limit.
 func (w *world) reset(i int) {
 	n := w.nodes[i]
-	s, _ := n.pair.reached()
-	var keying Secret
-	for _, e := range s.Ratchet.Epochs() {
-		if e.Number == s.Ratchet.Confirmed() {
-			keying = e.Reset
-		}
-	}
-	sealed := got(n.pair.start(w.now, keying, n.pair.s.Reset+1, false, n.rand))(w.t)
-	n.reload()
+	sealed := n.resetBy(w.now)
 	n.start = &sealed
 	w.air = append(w.air, parcel{to: 1 - i, blob: sealed.Blob})
 	w.reseal(i)

@@ -286,13 +286,15 @@ func (s *session) keep(owed []ratchet.Skipped, today uint16) ([]SkippedKey, erro
 }
 
 // Expire forgets what has outlived every blob, as of the day of now, and
-// returns the sessions that are gone, so that their skipped keys are dropped.
+// returns the sessions that are gone since the last time, so that their skipped
+// keys are dropped.
 //
 // spec: 04-sessions#expiry
 func (p *Pair) Expire(now time.Time) (gone [][8]byte) {
 	today := wire.DayAt(now)
 	over := func(day uint16) bool { return day != 0 && day <= today }
 	p.spare(today)
+	gone, p.s.Gone = p.s.Gone, nil
 	p.s.Sessions = slices.DeleteFunc(p.s.Sessions, func(s session) bool {
 		if !over(s.Dies) {
 			return false

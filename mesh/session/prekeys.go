@@ -112,6 +112,9 @@ func (p *Pair) offered() *prekeys {
 	return &p.s.Ours[0]
 }
 
+// theirNewest names the bundle that a start of ours uses.
+func (p *Pair) theirNewest() wire.Hash { return p.s.Theirs[len(p.s.Theirs)-1].ID }
+
 // adopt makes a bundle that came inside a session their newest, whatever its times and
 // heads: its maker takes it for arrived, and erases those before it. One that is known,
 // or not theirs, is passed over: the message that carried it counts all the same.

@@ -54,11 +54,15 @@ type ourStart struct {
 	Head    ratchet.Header `cbor:"2,keyasint"`
 	Content []byte         `cbor:"3,keyasint"`
 	Day     uint16         `cbor:"4,keyasint"` // expiry day of its last blob
+	Ours    wire.Hash      `cbor:"5,keyasint"` // bundles that it names
+	Theirs  wire.Hash      `cbor:"6,keyasint"`
 }
 
 // Start begins a session and returns the blob that does so at the peer: the
 // first one, keyed by the contact secret; a reset, keyed by the session that it
-// replaces; or the start before once more, when its blob has expired unread.
+// replaces; or the start before once more, when its blob has expired unread. That one is
+// made anew when its bundles or what keys it are not the newest any more, because the
+// peer may be unable to accept it.
 // It fails unless NeedsStart, and with ErrPrekey. For a new
 // session it draws from rand the ephemeral key, 32 bytes, the first ratchet
 // key, 32, and what encapsulate takes; then always the salt, 16.
@@ -68,22 +72,22 @@ func (p *Pair) Start(now time.Time, rand io.Reader) (Sealed, error) {
 	if !p.NeedsStart(now) {
 		return Sealed{}, errors.New("a session with this device exists")
 	}
-	if s := p.waiting(); s != nil {
+	keying, number := p.s.Contact, p.s.Reset
+	if s, found := p.reached(); found {
+		number = min(number, s.Number+resetAheadMax-1) + 1 // what the peer takes
+		for _, e := range s.Ratchet.Epochs() {
+			if e.Number == s.Ratchet.Confirmed() {
+				keying = e.Reset
+			}
+		}
+	}
+	if s := p.waiting(); s != nil && s.Start.Keying == keying && s.Start.Ours == p.offered().ID && s.Start.Theirs == p.theirNewest() {
 		again := *s.Start
 		sealed, err := p.sealStart(now, s, &again, rand)
 		if err == nil {
 			s.Start = &again
 		}
 		return sealed, err
-	}
-	keying, number := p.s.Contact, p.s.Reset
-	if s, found := p.reached(); found {
-		number++
-		for _, e := range s.Ratchet.Epochs() {
-			if e.Number == s.Ratchet.Confirmed() {
-				keying = e.Reset
-			}
-		}
 	}
 	return p.start(now, keying, number, false, rand)
 }
@@ -127,7 +131,7 @@ func (p *Pair) start(now time.Time, keying Secret, number uint32, lostKeys bool,
 		return Sealed{}, err
 	}
 	body.Commitment = commitment(sk)
-	own := &ourStart{Keying: keying, Head: head, Content: mustMarshal(body)}
+	own := &ourStart{Keying: keying, Head: head, Content: mustMarshal(body), Ours: body.Starter, Theirs: body.Responder}
 	sealed, err := p.sealStart(now, &s, own, rand)
 	if err != nil {
 		return Sealed{}, err

@@ -26,6 +26,7 @@ type pairState struct {
 	TheirBundle  []byte             `cbor:"12,keyasint"`           // their newest
 	TheirUsed    uint8              `cbor:"13,keyasint,omitempty"` // one-time pairs of it that we used
 	Sessions     []session          `cbor:"14,keyasint,omitempty"` // the sending one first, in the order of before
+	Gone         [][8]byte          `cbor:"17,keyasint,omitempty"` // sessions that were erased since the last Expire
 	Seen         []seenStart        `cbor:"15,keyasint,omitempty"`
 	Starts       []startCount       `cbor:"16,keyasint,omitempty"` // of the days on which we started last
 }
@@ -64,8 +65,8 @@ func (s *pairState) check() error {
 			return err
 		}
 	}
-	if len(s.Sessions) > sessionsMax {
-		return errors.New("too many sessions")
+	if len(s.Sessions) > sessionsMax || len(s.Theirs) == 0 {
+		return errors.New("too many sessions, or no bundle of theirs")
 	}
 	for i := range s.Sessions {
 		if len(s.Sessions[i].Ratchet.Epochs()) == 0 {
