@@ -139,14 +139,14 @@ type prekeys struct {
 	Made       uint16         `cbor:"6,keyasint,omitempty"` // day
 	Gone       uint16         `cbor:"7,keyasint,omitempty"` // the day on which it is erased; 0 while it may be offered
 	Object     []byte         `cbor:"8,keyasint,omitempty"` // until the peer is known to have it
-	Carrier    carrier        `cbor:"9,keyasint"`           // the last message that carried it
+	Carriers   []carrier      `cbor:"9,keyasint,omitempty"` // messages that carried it: the first, if it still may arrive, and the last
 }
 
 type carrier struct {
 	_        struct{} `cbor:",toarray"`
 	Session  [8]byte
 	Chain, N uint32
-	Day      uint16 // 0: none yet
+	Day      uint16
 }
 
 const oneTimeSize = 32 + mlkem.SeedSize

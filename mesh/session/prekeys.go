@@ -36,7 +36,8 @@ func (p *Pair) BundleDue(now time.Time) bool {
 	today := wire.DayAt(now)
 	b := &p.s.Ours[len(p.s.Ours)-1]
 	if b.Object != nil {
-		return b.Carrier.Day == 0 || !within(today, b.Carrier.Day, offerAgainDays)
+		k := len(b.Carriers)
+		return k == 0 || !within(today, b.Carriers[k-1].Day, offerAgainDays)
 	}
 	used := slices.ContainsFunc(b.OneTime, func(pair []byte) bool { return len(pair) == 0 })
 	return len(p.s.Ours) < bundlesMax && (used || !within(today, b.Made, bundleDays))
@@ -58,21 +59,26 @@ func (p *Pair) Offer(now time.Time, rand io.Reader) ([]byte, error) {
 	return b.Public(), nil
 }
 
-// carried notes which message carries our newest bundle.
+// carried notes which message carries our newest bundle. Besides the last one it keeps the
+// first, as long as that may arrive: a receipt may take longer than a day.
 func (p *Pair) carried(object []byte, ref Ref, today uint16) {
-	if b := &p.s.Ours[len(p.s.Ours)-1]; bytes.Equal(b.Object, object) {
-		b.Carrier = carrier{Session: ref.Session, Chain: ref.Chain, N: ref.N, Day: max(today, 1)}
+	b := &p.s.Ours[len(p.s.Ours)-1]
+	if !bytes.Equal(b.Object, object) {
+		return
 	}
+	b.Carriers = slices.DeleteFunc(slices.Clone(b.Carriers), func(c carrier) bool {
+		return c.Session != ref.Session || !within(today, c.Day, wire.ExpiryDaysMax+1)
+	})
+	b.Carriers = append(b.Carriers[:min(len(b.Carriers), 1)], carrier{Session: ref.Session, Chain: ref.Chain, N: ref.N, Day: today})
 }
 
 // carrierReceipted notes that our newest bundle has arrived, if r says so.
 func (p *Pair) carrierReceipted(r wire.Receipt, today uint16) bool {
 	b := &p.s.Ours[len(p.s.Ours)-1]
-	if b.Object == nil || b.Carrier.Day == 0 || b.Carrier.Session != r.Session {
-		return false
+	named := func(c carrier) bool {
+		return c.Session == r.Session && slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain == c.Chain && g.First <= c.N && c.N <= g.Last })
 	}
-	at := b.Carrier
-	if !slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain == at.Chain && g.First <= at.N && at.N <= g.Last }) {
+	if b.Object == nil || !slices.ContainsFunc(b.Carriers, named) {
 		return false
 	}
 	p.arrived(b.ID, today)
@@ -84,7 +90,7 @@ func (p *Pair) carrierReceipted(r wire.Receipt, today uint16) bool {
 func (p *Pair) arrived(id wire.Hash, today uint16) {
 	for i := range p.s.Ours {
 		if p.s.Ours[i].ID == id {
-			p.s.Ours[i].Object = nil
+			p.s.Ours[i].Object, p.s.Ours[i].Carriers = nil, nil
 			return
 		}
 		if p.s.Ours[i].Gone == 0 {

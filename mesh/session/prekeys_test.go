@@ -374,3 +374,42 @@ func TestSeenStartsOutliveTheirBundle(t *testing.T) {
 		t.Errorf("replayed when its bundle is gone: %v", err)
 	}
 }
+
+// Receipts that take longer than a day, in a talk of every day: the bundle arrives.
+func TestBundleArrivesByALateReceipt(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "late receipts", 1, now)
+	way := []Ref{a.mustOpen(now, b.offer(now)).Ref}
+	for days := 1; days < 40; days++ {
+		now = now.Add(day)
+		if a.pair.s.Theirs[1].ID != b.pair.s.Ours[1].ID {
+			t.Fatal("not adopted")
+		}
+		if b.pair.s.Ours[1].Object == nil {
+			return
+		}
+		if !b.pair.BundleDue(now) {
+			t.Fatal("does not ride each day")
+		}
+		way = append(way, a.mustOpen(now, b.offer(now)).Ref)
+		if days >= 2 {
+			b.pair.Receipted(now, receiptFor(way[days-2])) // of two days ago
+		}
+	}
+	t.Fatal("rides every day and never arrives")
+}
+
+// The first carrier gives way when it cannot arrive any more.
+func TestLostCarrier(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "lost carrier", 1, now)
+	b.offer(now)
+	now = now.Add(59 * day)
+	first := b.offer(now)
+	now = now.Add(day)
+	b.offer(now)
+	b.pair.Receipted(now, receiptFor(a.mustOpen(now, first).Ref))
+	if b.pair.s.Ours[1].Object != nil {
+		t.Error("not the first that may arrive")
+	}
+}
