@@ -106,6 +106,8 @@ func (s *state) enter(h Header) ([]Skipped, error) {
 		return nil, errors.New("their header gives a previous chain shorter than what was opened of it")
 	case h.PN-old.N > SkipMax:
 		return nil, ErrSkip
+	case old.Live && !s.Sending.Live:
+		return nil, errors.New("their chain answers to nothing of ours")
 	case !old.Live && h.PN != 0:
 		return nil, errors.New("their first header names a previous chain")
 	case h.Epoch < old.Header.Epoch:

@@ -50,6 +50,7 @@ func New(starter bool, sk, ourDH Secret, theirDH [32]byte, now time.Time) (State
 		err = s.begin(ourDH)
 	} else {
 		_, err = s.enter(Header{DH: theirDH})
+		s.OurDH.Erase() // it outlives its bundle nowhere: their next chain answers to a key of ours
 	}
 	if err != nil {
 		return State{}, err
@@ -174,10 +175,13 @@ func (st *State) Epochs() []Epoch {
 // hold.
 func (st *State) Confirmed() uint32 { return st.s.PQ.Confirmed }
 
-// Retire drops what only a sender needs. The session stays readable.
+// Retire erases what only a sender needs. The session stays readable.
 func (st *State) Retire() {
 	s := &st.s
+	clear(s.PQ.Seed)
 	s.PQ.Seed, s.PQ.TheirEK, s.PQ.CT = nil, nil, nil
+	s.Sending = chain{Live: s.Sending.Live, Number: s.Sending.Number, N: s.Sending.N, Header: s.Sending.Header}
+	s.SendingNext = ahead{}
 }
 
 // Clone returns a copy that shares nothing that changes.

@@ -210,6 +210,15 @@ func TestEnterRefuses(t *testing.T) {
 	src := seeded("enter")
 	pass(t, start, &a, &b, src)
 	key := Public(Secret{9})
+	unanswered := b.Clone()
+	if _, err := unanswered.Enter(Header{DH: key, PN: 1}); err == nil {
+		t.Error("a chain that answers to nothing")
+	}
+	pass(t, start, &b, &a, src)
+	answered := b.Clone()
+	if _, err := answered.Enter(Header{DH: key, PN: 1}); err != nil {
+		t.Error(err)
+	}
 	for name, h := range map[string]Header{
 		"pn below":       {DH: key, PN: 0},
 		"pn far":         {DH: key, PN: 1 + SkipMax + 1},
@@ -332,6 +341,39 @@ func TestEpochKeysAreForgotten(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The responder's first private key is its bundle's and goes with that, not with the
+// first message of the responder.
+func TestPrekeyIsNotKept(t *testing.T) {
+	prekey := Secret{2, 2, 2, 2}
+	b, err := New(false, Secret{3}, prekey, Public(Secret{1}), start)
+	must(t, err)
+	raw, err := b.MarshalCBOR()
+	must(t, err)
+	if bytes.Contains(raw, prekey[:]) {
+		t.Error("the signed prekey is kept")
+	}
+}
+
+// A session that lost stays readable, and can write nothing.
+func TestRetired(t *testing.T) {
+	a, b := pair(t)
+	src := seeded("retired")
+	pass(t, start, &a, &b, src)
+	pass(t, start, &b, &a, src)
+	pass(t, start, &a, &b, src)
+	s := a.s
+	keys := []Secret{s.Sending.Key, s.Sending.PQ, s.Sending.HeaderKey, s.Sending.TagKey, s.SendingNext.HeaderKey, s.SendingNext.TagKey}
+	a.Retire()
+	raw, err := a.MarshalCBOR()
+	must(t, err)
+	for i := range keys {
+		if bytes.Contains(raw, keys[i][:]) {
+			t.Errorf("key %d of the sending chain is kept", i)
+		}
+	}
+	pass(t, start, &b, &a, src) // its answer, in its next chain
 }
 
 func TestSavedStateIsRefused(t *testing.T) {
