@@ -73,6 +73,7 @@ type pq struct {
 	CT        []byte  `cbor:"5,keyasint,omitempty"` // our answer, until it is confirmed: 1088 bytes
 	Since     int64   `cbor:"6,keyasint,omitempty"` // Unix seconds of the last completed step
 	Messages  uint32  `cbor:"7,keyasint,omitempty"` // sealed and opened since
+	EK        []byte  `cbor:"8,keyasint,omitempty"` // what Seed is the seed of: 1184 bytes, which take long to make
 }
 
 func (p *pq) newest() *epoch { return &p.Epochs[len(p.Epochs)-1] }
@@ -104,16 +105,14 @@ func (s *state) ride(now time.Time, rand io.Reader, encapsulate Encapsulate) (ek
 		if _, err := io.ReadFull(rand, p.Seed); err != nil {
 			return nil, nil, fmt.Errorf("draw a post-quantum key: %w", err)
 		}
-	}
-	p.Messages++
-	if len(p.Seed) > 0 {
 		dk, err := mlkem.NewDecapsulationKey768(p.Seed)
 		if err != nil {
 			return nil, nil, fmt.Errorf("our post-quantum key: %v", err)
 		}
-		ek = dk.EncapsulationKey().Bytes()
+		p.EK = dk.EncapsulationKey().Bytes()
 	}
-	return ek, p.CT, nil
+	p.Messages++
+	return p.EK, p.CT, nil
 }
 
 // answer encapsulates to their key and makes the epoch that this begins.
@@ -157,10 +156,9 @@ func (s *state) settle(now time.Time, ek, ct []byte) error {
 	next := at == p.newest().Number
 	switch {
 	case len(ek) > 0 && next && !s.ours(at+1) && len(p.TheirEK) == 0:
-		if _, err := mlkem.NewEncapsulationKey768(ek); err != nil {
-			return fmt.Errorf("their post-quantum key: %v", err)
+		if _, err := mlkem.NewEncapsulationKey768(ek); err == nil {
+			p.TheirEK = slices.Clone(ek)
 		}
-		p.TheirEK = slices.Clone(ek)
 	case len(ct) > 0 && next && len(p.Seed) > 0:
 		dk, err := mlkem.NewDecapsulationKey768(p.Seed)
 		if err != nil {
@@ -170,7 +168,7 @@ func (s *state) settle(now time.Time, ek, ct []byte) error {
 		if err != nil {
 			return fmt.Errorf("their post-quantum answer: %v", err)
 		}
-		p.grow(secret, dk.EncapsulationKey().Bytes(), ct)
+		p.grow(secret, p.EK, ct)
 		p.completed(now, at+1)
 	}
 	p.Messages++
@@ -180,7 +178,7 @@ func (s *state) settle(now time.Time, ek, ct []byte) error {
 
 // completed notes that the peer holds epoch number, which ends a step.
 func (p *pq) completed(now time.Time, number uint32) {
-	p.Confirmed, p.Seed, p.CT = number, nil, nil
+	p.Confirmed, p.Seed, p.EK, p.CT = number, nil, nil, nil
 	p.Since, p.Messages = now.Unix(), 0
 }
 

@@ -179,7 +179,7 @@ func (st *State) Confirmed() uint32 { return st.s.PQ.Confirmed }
 func (st *State) Retire() {
 	s := &st.s
 	clear(s.PQ.Seed)
-	s.PQ.Seed, s.PQ.TheirEK, s.PQ.CT = nil, nil, nil
+	s.PQ.Seed, s.PQ.EK, s.PQ.TheirEK, s.PQ.CT = nil, nil, nil, nil
 	s.Sending = chain{Live: s.Sending.Live, Number: s.Sending.Number, N: s.Sending.N, Header: s.Sending.Header}
 	s.SendingNext = ahead{}
 }
@@ -196,7 +196,7 @@ func (st *State) Erase() {
 	st.s = state{}
 }
 
-// MarshalCBOR makes the state part of what its owner saves: at most 2.5 KiB,
+// MarshalCBOR makes the state part of what its owner saves: at most 3.5 KiB,
 // and secret.
 func (st State) MarshalCBOR() ([]byte, error) { return wire.Marshal(st.s) }
 
@@ -208,7 +208,8 @@ func (st *State) UnmarshalCBOR(b []byte) error {
 	}
 	p := &s.PQ
 	sized := func(b []byte, size int) bool { return len(b) == 0 || len(b) == size }
-	if len(p.Epochs) == 0 || len(p.Epochs) > epochsMax || !sized(p.Seed, mlkem.SeedSize) || !sized(p.TheirEK, EKSize) || !sized(p.CT, CTSize) {
+	if len(p.Epochs) == 0 || len(p.Epochs) > epochsMax || !sized(p.Seed, mlkem.SeedSize) ||
+		!sized(p.EK, EKSize) || len(p.Seed) == 0 != (len(p.EK) == 0) || !sized(p.TheirEK, EKSize) || !sized(p.CT, CTSize) {
 		return errors.New("load ratchet: post-quantum part has impossible sizes")
 	}
 	st.s = s

@@ -272,12 +272,26 @@ func TestNextMayFail(t *testing.T) {
 	}
 	a, _ = pair(t)
 	a.s.PQ.Seed = []byte{1}
-	if _, err := a.Next(start, seeded("x"), replayed); err == nil {
-		t.Error("a seed of one byte")
-	}
 	a.s.Receiving.Live = true
 	if err := a.Settle(start, nil, make([]byte, CTSize)); err == nil {
 		t.Error("settled with a seed of one byte")
+	}
+}
+
+// The key that rides is the seed's, however often it rides.
+func TestKeyThatRides(t *testing.T) {
+	a, b := pair(t)
+	src, now := seeded("rides"), start.Add(stepAge)
+	first := pass(t, now, &a, &b, src)
+	dk, err := mlkem.NewDecapsulationKey768(a.s.PQ.Seed)
+	must(t, err)
+	again := pass(t, now, &a, &b, src)
+	if !bytes.Equal(first.EK, dk.EncapsulationKey().Bytes()) || !bytes.Equal(again.EK, first.EK) {
+		t.Error("another key rides than the seed's")
+	}
+	pass(t, now, &b, &a, src)
+	if a.s.PQ.Seed != nil || a.s.PQ.EK != nil {
+		t.Error("kept after the answer")
 	}
 }
 
@@ -300,6 +314,10 @@ func TestPostQuantumOutOfTurn(t *testing.T) {
 		t.Error("an answer to no question makes an epoch")
 	}
 	pass(t, start, &a, &b, src)
+	must(t, b.Settle(start, bytes.Repeat([]byte{0xff}, EKSize), nil))
+	if b.s.PQ.TheirEK != nil {
+		t.Error("what is no key is to be answered")
+	}
 	must(t, b.Settle(start, ek, nil))
 	must(t, b.Settle(start, other.EncapsulationKey().Bytes(), nil))
 	if !bytes.Equal(b.s.PQ.TheirEK, ek) {
@@ -396,7 +414,9 @@ func TestSavedStateIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*pq){
 		"no epoch":    func(p *pq) { p.Epochs = nil },
 		"four epochs": func(p *pq) { p.Epochs = make([]epoch, 4) },
-		"seed":        func(p *pq) { p.Seed = make([]byte, 63) },
+		"seed":        func(p *pq) { p.Seed, p.EK = make([]byte, 63), make([]byte, EKSize) },
+		"no seed":     func(p *pq) { p.EK = make([]byte, EKSize) },
+		"no key":      func(p *pq) { p.Seed = make([]byte, 64) },
 		"key":         func(p *pq) { p.TheirEK = make([]byte, 1) },
 		"answer":      func(p *pq) { p.CT = make([]byte, 1) },
 	} {

@@ -59,6 +59,9 @@ func parseContent(plain []byte) (contentBody, error) {
 	if err := checkReceipts(c.Receipts); err != nil {
 		return contentBody{}, fmt.Errorf("their content: %w", err)
 	}
+	if len(c.EK) != 0 && len(c.EK) != ratchet.EKSize || len(c.CT) != 0 && len(c.CT) != ratchet.CTSize {
+		return contentBody{}, fmt.Errorf("their content: %w: post-quantum part", wire.ErrMalformed)
+	}
 	return c, nil
 }
 
