@@ -27,12 +27,12 @@ func newEpoch(random io.Reader) (epoch, error) {
 	return epoch{jitter: time.Duration(n) * time.Second}, err
 }
 
-// at returns the epoch that now falls into.
-func (e epoch) at(now time.Time) epoch {
-	shifted := now.Add(e.jitter)
+// at returns the epoch that date falls into; it ends by the clock that says now.
+func (e epoch) at(now, date time.Time) epoch {
+	shifted := date.Add(e.jitter)
 	start := shifted.Truncate(epochLength)
 	e.number = uint32(start.Unix() / int64(epochLength/time.Second))
-	e.ends = start.Add(epochLength).Add(-e.jitter)
+	e.ends = now.Add(start.Add(epochLength).Sub(shifted))
 	return e
 }
 
@@ -50,7 +50,7 @@ func (n *Node) rotate(now time.Time) {
 		n.epoch.ends = now.Add(redialDelayMax)
 		return
 	}
-	n.epoch = n.epoch.at(now)
+	n.epoch = n.epoch.at(now, n.mark.Date(now))
 	n.announce()
 }
 
@@ -86,7 +86,7 @@ func (n *Node) announcement() (*peer.Announcement, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := n.me.discovery.At(max(a.Epoch/epochsPerDay, n.me.discovery.Day()))
+	key, err := discoveryAt(n.me.discovery, a.Epoch/epochsPerDay)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 
 func TestEpochIsOver(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	e := epoch{jitter: 17 * time.Minute}.at(now)
+	e := epoch{jitter: 17 * time.Minute}.at(now, now)
 	for _, c := range []struct {
 		at   time.Time
 		over bool
@@ -20,7 +20,7 @@ func TestEpochIsOver(t *testing.T) {
 		if e.over(c.at) != c.over {
 			t.Errorf("at %v of an epoch that ends %v: %v", c.at, e.ends, !c.over)
 		}
-		next := e.at(c.at)
+		next := e.at(c.at, c.at)
 		if next.over(c.at) || next.ends.Sub(c.at) > epochLength {
 			t.Errorf("the epoch of %v ends %v", c.at, next.ends)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"sottovoce/mesh/clock"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/session"
@@ -58,28 +59,24 @@ func (t *turn) act(d *device, action outbox.Action) (outbox.Event, error) {
 }
 
 func (t *turn) loadBlobs(d *device, a outbox.Load) (outbox.Event, error) {
-	return loadPage(t.tx, d.row, a.After, a.Max)
+	return loadPage(t.tx, d.row, a.After, a.Max, t.now, t.n.mark)
 }
 
 // loadPage reads a page of the blobs that wait for a device.
-func loadPage(tx *store.Tx, pair, after int64, limit int) (outbox.Loaded, error) {
+func loadPage(tx *store.Tx, pair, after int64, limit int, now time.Time, mark clock.Mark) (outbox.Loaded, error) {
 	rows, err := tx.OutBlobHeads(pair, after, limit+1)
 	loaded := outbox.Loaded{More: len(rows) > limit}
 	for _, row := range rows[:min(len(rows), limit)] {
-		loaded.Blobs = append(loaded.Blobs, queued(row))
+		loaded.Blobs = append(loaded.Blobs, queued(row, now, mark))
 	}
 	return loaded, err
 }
 
-// queued is what the outbox keeps of a blob.
-func queued(b store.OutBlob) outbox.Blob {
-	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: dayEnd(b.ExpiryDay), Session: b.Session}
+// queued is what the outbox keeps of a blob. What is left of its life goes by the mark: a
+// clock that is set ahead does not make it expire.
+func queued(b store.OutBlob, now time.Time, mark clock.Mark) outbox.Blob {
+	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: now.Add(mark.Left(b.ExpiryDay)), Session: b.Session}
 }
-
-// dayEnd is when a blob that expires on a Unix day is of no use any more.
-func dayEnd(day uint16) time.Time { return time.Unix((int64(day)+1)*daySeconds, 0) }
-
-const daySeconds = 24 * 60 * 60
 
 // seal puts resting ops into at most limit blobs, full ones as long as there is enough,
 // behind a start when there is no session to send in.
@@ -131,12 +128,12 @@ func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, 
 		return outbox.Blob{}, 0, err
 	}
 	content := session.Content{Payload: payload, Receipts: receipts}
-	if d.pair.BundleDue(t.now) {
-		if content.Bundle, err = d.pair.Offer(t.now, t.n.rand); err != nil {
+	if d.pair.BundleDue(t.date) {
+		if content.Bundle, err = d.pair.Offer(t.date, t.n.rand); err != nil {
 			return outbox.Blob{}, 0, err
 		}
 	}
-	sealed, err := d.pair.Seal(t.now, content, t.n.rand)
+	sealed, err := d.pair.Seal(t.date, content, t.n.rand)
 	if err != nil {
 		return outbox.Blob{}, 0, err
 	}
@@ -154,10 +151,10 @@ func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, 
 // start makes a session, if one is needed, and keeps its start blob to be sent. When it
 // cannot be made the device is left to start one.
 func (t *turn) start(d *device) ([]outbox.Blob, error) {
-	if !d.pair.NeedsStart(t.now) {
+	if !d.pair.NeedsStart(t.date) {
 		return nil, nil
 	}
-	sealed, err := d.pair.Start(t.now, t.n.rand)
+	sealed, err := d.pair.Start(t.date, t.n.rand)
 	if err != nil {
 		t.n.log.Warn("no session could be started", "error", err)
 		return nil, nil
@@ -181,7 +178,7 @@ func (t *turn) keep(d *device, s session.Sealed) (outbox.Blob, error) {
 	}
 	t.fresh[row.ID] = row.Bytes
 	t.touch(d)
-	return queued(row), nil
+	return queued(row, t.now, t.n.mark), nil
 }
 
 // transmit hands blobs to the device's link after the commit, and tells the queue
@@ -288,7 +285,7 @@ func (t *turn) frame(d *device, f wire.Frame) error {
 // spec: 04-sessions#receipts
 func (t *turn) receipted(d *device, r wire.Receipt) error {
 	var rows []store.OutBlob
-	if d.pair.Receipted(t.now, r) {
+	if d.pair.Receipted(t.date, r) {
 		t.touch(d)
 	} else {
 		r.Ranges = nil // no news; but the session may have been known before its start was receipted

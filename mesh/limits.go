@@ -12,7 +12,9 @@ const (
 	redialDelayMin  = 200 * time.Millisecond
 	redialDelayMax  = 30 * time.Second
 	eventsPage      = 256              // stored events read at a time
-	sightedMax      = 512              // sightings held; contacts take the place of strangers
+	placesMax       = 16               // places dialled for one handle
+	foreignDaysMax  = 400              // days from today that an announcement is believed
+	sightedMax      = 1024             // sightings held, as many as discovery has; contacts take the place of strangers
 	requestsMax     = 256              // contact requests that wait, in each direction
 	unmatchedMax    = 256              // blobs a link may leave waiting for their key
 	unmatchedBytes  = 4 << 20          // and their bytes: four times what an outbox has in flight

@@ -21,6 +21,7 @@ type turn struct {
 	n     *Node
 	tx    *store.Tx
 	now   time.Time
+	date  time.Time // to seal and to open by; see clock.Mark
 	after []func()
 
 	dirty     map[*device]struct{} // sessions to be saved, outboxes to be fed
@@ -32,8 +33,9 @@ type turn struct {
 }
 
 func (n *Node) newTurn() *turn {
+	now := time.Now()
 	return &turn{
-		n: n, now: time.Now(), dirty: make(map[*device]struct{}), talks: make(map[*talk]struct{}),
+		n: n, now: now, date: n.mark.Date(now), dirty: make(map[*device]struct{}), talks: make(map[*talk]struct{}),
 		moved: make(map[int64]struct{}), fresh: make(map[int64][]byte),
 	}
 }

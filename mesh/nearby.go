@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
 )
 
 // sighted is somebody that discovery shows right now: a contact's device when a slot
@@ -72,10 +74,11 @@ func sameClaim(a, b peer.Announcement) bool {
 // spec: 02-discovery#recognising-contacts
 func (n *Node) recognise(a peer.Announcement) *device {
 	day := a.Epoch / epochsPerDay
+	today := uint32(wire.DayAt(n.mark.Date(time.Now())))
 	for _, c := range n.contacts {
-		key, err := c.discovery.At(day)
-		if err != nil {
-			continue // a day before we knew each other, or too far ahead to believe
+		key, ok := c.discoveryOn(day, today)
+		if !ok {
+			continue
 		}
 		for _, d := range c.devices {
 			if key.Match(d.id, a) {
@@ -84,6 +87,37 @@ func (n *Node) recognise(a peer.Announcement) *device {
 		}
 	}
 	return nil
+}
+
+// discoveryOn is the contact's discovery key of a day that somebody announced. Days
+// before we knew each other have none, and those more than a year from today and from the day of
+// the card are not believed.
+// spec: 01-identity#discovery-key
+func (c *contactState) discoveryOn(day, today uint32) (identity.DiscoveryKey, bool) {
+	from := c.discovery
+	if day < from.Day() || day > max(today, from.Day())+foreignDaysMax {
+		return identity.DiscoveryKey{}, false
+	}
+	if c.stepped.Day() <= day && c.stepped.Day() > from.Day() {
+		from = c.stepped
+	}
+	key, err := discoveryAt(from, day)
+	if err != nil {
+		return identity.DiscoveryKey{}, false
+	}
+	c.stepped = key
+	return key, true
+}
+
+// discoveryAt steps a discovery key to a later day, however far.
+func discoveryAt(key identity.DiscoveryKey, day uint32) (identity.DiscoveryKey, error) {
+	for {
+		next, err := key.At(min(day, key.Day()+foreignDaysMax))
+		if err != nil || next.Day() == day {
+			return next, err
+		}
+		key = next
+	}
 }
 
 // recogniseAll looks at everybody nearby again, after a contact was made.
@@ -169,6 +203,23 @@ func byName(people []Person) {
 	slices.SortFunc(people, func(a, b Person) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// places are where an open profile was seen, the latest first. Anybody can announce a
+// handle, so all of them count until a link has proven the keys behind it.
+func (n *Node) places(h peer.Handle) []*place {
+	var found []*sighted
+	for _, s := range n.nearby {
+		if s.Open != nil && s.Open.Handle == h {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b *sighted) int { return b.at.Compare(a.at) })
+	var places []*place
+	for _, s := range found[:min(len(found), placesMax)] {
+		places = append(places, s.place())
+	}
+	return places
 }
 
 // findNearby returns the freshest sighting of an open profile.

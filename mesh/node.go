@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"sottovoce/mesh/clock"
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
@@ -31,6 +32,9 @@ type Config struct {
 	Conn   net.PacketConn // the socket of all links; its owner closes it after Run
 	Rand   io.Reader      // safe for concurrent use
 	Log    *slog.Logger
+	// Vouched reports whether the system's clock is backed by one of the machine's own or
+	// of the network.
+	Vouched func() bool
 }
 
 // Node is this device, running. Its methods are safe for concurrent use; they fail with
@@ -43,6 +47,7 @@ type Node struct {
 	log       *slog.Logger
 	local     netip.AddrPort
 	started   time.Time
+	vouched   func() bool
 
 	inbox   chan command  // never closed
 	stopped chan struct{} // closed by loop
@@ -56,6 +61,7 @@ type Node struct {
 	// What the loop owns. The first group mirrors the store and is read again after a
 	// turn that failed; the second is about this run only.
 	me       self
+	mark     clock.Mark
 	contacts map[identity.AccountID]*contactState
 	devices  map[int64]*device
 	requests map[contact.Profile]*request
@@ -80,7 +86,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, errors.New("links need a UDP socket")
 	}
 	n := &Node{
-		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), started: time.Now(),
+		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), started: time.Now(), vouched: cfg.Vouched,
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
 		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
@@ -188,13 +194,17 @@ func (t *turn) tickDevice(d *device) error {
 // in them gives its ops their last state.
 // spec: 04-sessions#expiry
 func (t *turn) housekeep() error {
-	n, today := t.n, wire.DayAt(t.now)
+	n := t.n
+	if err := t.raiseMark(); err != nil {
+		return err
+	}
+	past := n.mark.Past()
 	for _, d := range n.devices {
 		if err := t.step(d, outbox.WindowOpen{}); err != nil {
 			return err
 		}
 		before := d.pair.Save()
-		d.pair.Expire(t.now)
+		d.pair.Expire(past)
 		if !bytes.Equal(before, d.pair.Save()) {
 			d.stale = true
 			t.touch(d)
@@ -204,14 +214,53 @@ func (t *turn) housekeep() error {
 			n.wakeBy(t.now)
 		}
 	}
-	if _, err := t.tx.ExpireSkipped(int64(today)); err != nil {
+	if _, err := t.tx.ExpireSkipped(int64(n.mark.Day)); err != nil {
 		return err
 	}
-	if _, err := t.tx.ExpireOutBlobs(today); err != nil {
+	if _, err := t.tx.ExpireOutBlobs(n.mark.Day); err != nil {
 		return err
 	}
 	t.then(func() { n.kept = t.now })
 	return nil
+}
+
+// settingClock is the setting that keeps the mark.
+const settingClock = "clock"
+
+// raiseMark takes the time that the node was up into account, and keeps the mark.
+// spec: 09-storage#the-clocks-mark
+func (t *turn) raiseMark() error {
+	n := t.n
+	since := n.kept
+	if since.IsZero() {
+		since = n.started
+	}
+	mark := n.mark.Raise(t.now, t.now.Sub(since), n.vouched())
+	if mark == n.mark {
+		return nil
+	}
+	kept, err := wire.Marshal(mark)
+	if err != nil {
+		return err
+	}
+	n.mark = mark
+	return t.tx.SetSetting(settingClock, kept)
+}
+
+// loadMark reads the mark; a home that has none begins with today.
+func loadMark(tx *store.Tx) (clock.Mark, error) {
+	kept, err := tx.Setting(settingClock)
+	if errors.Is(err, store.ErrNotFound) {
+		return clock.At(time.Now()), nil
+	}
+	if err != nil {
+		return clock.Mark{}, err
+	}
+	var mark clock.Mark
+	if err := wire.Unmarshal(kept, &mark); err != nil {
+		return clock.Mark{}, fmt.Errorf("the clock's mark: %w", err)
+	}
+	return mark, nil
 }
 
 // Status says what the node is doing.

@@ -26,9 +26,48 @@ type openLink struct {
 	frames  chan wire.Frame // to the writer; never closed
 }
 
-// dialOpen opens a link in mode open to one key, or to whoever answers at an address.
-func (n *Node) dialOpen(ctx context.Context, at []peer.Endpoint, fingerprint *peer.Fingerprint, key *[32]byte) (*link.Link, error) {
-	return n.transport.Dial(ctx, link.Target{Endpoints: at, Fingerprint: fingerprint, Mode: handshake.Open, OpenKey: key})
+// dialOpen opens a link in mode open to the first of several places that proves the key,
+// or the handle, that is wanted; to whoever answers if both are nil.
+func (n *Node) dialOpen(ctx context.Context, at []*place, key *[32]byte, handle *peer.Handle) (*link.Link, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		link *link.Link
+		err  error
+	}
+	answers := make(chan answer, len(at))
+	for _, p := range at {
+		go func() {
+			l, err := n.transport.Dial(ctx, link.Target{Endpoints: p.endpoints, Fingerprint: p.fingerprint, Mode: handshake.Open, OpenKey: key})
+			if err == nil && handle != nil && handleOf(l.Proof()) != *handle {
+				l.Close(link.ReasonBye)
+				l, err = nil, errors.New("somebody else answers there")
+			}
+			answers <- answer{l, err}
+		}()
+	}
+	var first *link.Link
+	failures := []error{errors.New("nowhere to be seen")}
+	for range at {
+		switch a := <-answers; {
+		case a.err != nil:
+			failures = append(failures, a.err)
+		case first != nil:
+			a.link.Close(link.ReasonBye)
+		default:
+			first = a.link
+			cancel()
+		}
+	}
+	if first == nil {
+		return nil, errors.Join(failures...)
+	}
+	return first, nil
+}
+
+// handleOf is the handle of the keys that a link in mode open has proven.
+func handleOf(p handshake.Proof) peer.Handle {
+	return identity.OpenKeys{Sign: p.Sign, Agree: p.Their}.Handle()
 }
 
 // meet takes a proven link in mode open and goes on with the exchange that it is for.
@@ -36,7 +75,7 @@ func (t *turn) meet(l *link.Link) error {
 	n, proof := t.n, l.Proof()
 	o := &openLink{
 		link: l, profile: contact.Profile(proof.Their), frames: make(chan wire.Frame, openFramesMax), since: t.now,
-		handle: identity.OpenKeys{Sign: proof.Sign, Agree: proof.Their}.Handle(),
+		handle: handleOf(proof),
 	}
 	old := n.open[o.profile]
 	if old == nil || old.link != l { // else it came in a turn that failed
@@ -166,7 +205,7 @@ func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverMax)
 	defer cancel()
-	l, err := n.dialOpen(ctx, at.endpoints, at.fingerprint, nil)
+	l, err := n.dialOpen(ctx, at.places, nil, at.handle)
 	switch {
 	case errors.Is(err, link.ErrSelf):
 		return Person{}, ErrSelf
@@ -197,10 +236,6 @@ func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
 func (t *turn) ask(l *link.Link, at address) (p Person, handed <-chan struct{}, err error) {
 	n := t.n
 	proof := l.Proof()
-	handle := identity.OpenKeys{Sign: proof.Sign, Agree: proof.Their}.Handle()
-	if at.handle != nil && *at.handle != handle {
-		return p, nil, refuse(fmt.Errorf("%w: somebody else answers there", ErrUnreached))
-	}
 	for _, c := range n.contacts {
 		if c.profile == contact.Profile(proof.Their) {
 			return n.person(c), nil, nil
@@ -217,7 +252,7 @@ func (t *turn) ask(l *link.Link, at address) (p Person, handed <-chan struct{}, 
 		q.row.Name = at.person.Name
 	}
 	if at.handle == nil {
-		q.typed = &place{endpoints: at.endpoints}
+		q.typed = at.places[0]
 	}
 	if q.handed == nil {
 		q.handed = make(chan struct{})
@@ -235,10 +270,9 @@ func (t *turn) ask(l *link.Link, at address) (p Person, handed <-chan struct{}, 
 
 // address is where a typed WHO leads: a contact as it stands, or where to dial.
 type address struct {
-	person      Person
-	endpoints   []peer.Endpoint
-	fingerprint *peer.Fingerprint
-	handle      *peer.Handle
+	person Person
+	places []*place
+	handle *peer.Handle // nil: whoever answers
 }
 
 // target finds what was typed among the people nearby and the contacts, or takes it
@@ -253,7 +287,7 @@ func (n *Node) target(ctx context.Context, typed string) (address, error) {
 		p, err := who(people, typed)
 		if errors.Is(err, ErrNotFound) {
 			if endpoint, ok := parseEndpoint(typed); ok {
-				at = address{person: Person{Name: typed}, endpoints: []peer.Endpoint{endpoint}}
+				at = address{person: Person{Name: typed}, places: []*place{{endpoints: []peer.Endpoint{endpoint}}}}
 				return nil
 			}
 		}
@@ -268,8 +302,7 @@ func (n *Node) target(ctx context.Context, typed string) (address, error) {
 		if err != nil {
 			return err
 		}
-		s := n.findNearby(handle)
-		at.endpoints, at.fingerprint, at.handle = s.Endpoints, &s.Fingerprint, &handle
+		at.places, at.handle = n.places(handle), &handle
 		return nil
 	})
 	return at, err

@@ -115,7 +115,7 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		return false, err
 	}
 	before, sending := d.pair.Sending()
-	opened, err := d.pair.Open(t.now, blob, ref, skipped)
+	opened, err := d.pair.Open(t.date, blob, ref, skipped)
 	switch {
 	case errors.Is(err, session.ErrSeen):
 		d.receipts = append(d.receipts, opened.Ref)

@@ -121,7 +121,7 @@ func (q *request) handedOver() {
 // the commit, where it is to be seen outside.
 // spec: 05-contacts#the-exchange
 func (t *turn) advance(q *request, event contact.Event) error {
-	actions, err := q.exchange.Step(t.now, event, t.n.rand)
+	actions, err := q.exchange.Step(t.date, event, t.n.rand)
 	if err != nil {
 		return refuse(err)
 	}
@@ -330,20 +330,20 @@ func (t *turn) tickRequests() error {
 }
 
 // whereDue is where the profile of a request can be dialled.
-func (n *Node) whereDue(q *request) *place {
-	if s := n.findNearby(q.row.Handle); s != nil {
-		return s.place()
+func (n *Node) whereDue(q *request) []*place {
+	if places := n.places(q.row.Handle); len(places) > 0 || q.typed == nil {
+		return places
 	}
-	return q.typed
+	return []*place{q.typed}
 }
 
 // dialRequest opens a link for an exchange that waits for one; what is due is sent when
 // it is proven.
-func (t *turn) dialRequest(q *request, at *place) {
+func (t *turn) dialRequest(q *request, at []*place) {
 	n, profile := t.n, q.exchange.Their()
 	q.dialing = true
 	n.beside(func(ctx context.Context) {
-		l, err := n.dialOpen(ctx, at.endpoints, at.fingerprint, (*[32]byte)(&profile))
+		l, err := n.dialOpen(ctx, at, (*[32]byte)(&profile), nil)
 		n.post(func(t *turn) error {
 			if q := n.requests[profile]; q != nil {
 				q.dialing = false

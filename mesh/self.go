@@ -11,6 +11,7 @@ import (
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
 )
 
 // self is who this node is.
@@ -70,7 +71,7 @@ func newSecrets(now time.Time, rand io.Reader) (store.Secrets, error) {
 			return s, fmt.Errorf("drawing keys: %w", err)
 		}
 	}
-	discovery, err := identity.NewDiscoveryKey(rand, uint32(now.Unix()/daySeconds))
+	discovery, err := identity.NewDiscoveryKey(rand, uint32(wire.DayAt(now)))
 	if err != nil {
 		return s, err
 	}

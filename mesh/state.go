@@ -17,8 +17,9 @@ import (
 type contactState struct {
 	row       store.Contact
 	account   *identity.Account
-	discovery identity.DiscoveryKey
-	profile   contact.Profile // they were met by
+	discovery identity.DiscoveryKey // of the day of the card
+	stepped   identity.DiscoveryKey // of the day last asked for
+	profile   contact.Profile       // they were met by
 	devices   []*device
 	talk      *talk
 }
@@ -66,6 +67,9 @@ func (n *Node) load() error {
 	err := n.store.View(func(tx *store.Tx) error {
 		var err error
 		if n.me, err = loadSelf(tx, n.store.Secrets()); err != nil {
+			return err
+		}
+		if n.mark, err = loadMark(tx); err != nil {
 			return err
 		}
 		if err := n.loadContacts(tx, routes); err != nil {

@@ -79,7 +79,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 		return err
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
-	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log})
+	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched})
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}

@@ -28,12 +28,13 @@ var mayImport = map[string][]string{
 	"mesh/contact":      {"mesh/identity", "mesh/session", "mesh/wire", "mesh/peer"},
 	"mesh/conversation": {"mesh/wire", "mesh/peer", "mesh/identity"},
 	"mesh/outbox":       {"mesh/peer", "mesh/wire"},
+	"mesh/clock":        {"mesh/wire"},
 	// L2
 	"mesh/store": {"mesh/peer", "mesh/wire", "mesh/identity"},
 	"mesh/link":  {"mesh/peer", "mesh/wire", "mesh/handshake"},
 	"mesh": {
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
-		"mesh/conversation", "mesh/outbox", "mesh/store", "mesh/link",
+		"mesh/conversation", "mesh/outbox", "mesh/clock", "mesh/store", "mesh/link",
 	},
 
 	"discovery":        ground,
