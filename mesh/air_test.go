@@ -84,3 +84,15 @@ func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting)) error {
 	}
 	return nil
 }
+
+// announced is what a person shows right now.
+func (a *air) announced(p *person) *peer.Announcement {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.finders {
+		if f.current != nil && f.current.Port == p.local.Port() {
+			return f.current
+		}
+	}
+	return nil
+}

@@ -23,8 +23,9 @@ type person struct {
 	name string
 	home string
 	air  *air
-	stop func() // with goodbyes
-	kill func() // without
+	stop func()                              // with goodbyes
+	kill func()                              // without
+	tap  func(net.PacketConn) net.PacketConn // put between node and socket, if not nil
 }
 
 // newPerson founds an identity and starts its node.
@@ -61,7 +62,11 @@ func (p *person) start() {
 	}
 	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: level})).With("node", p.name)
 	finder := p.air.finder()
-	n, err := New(Config{Store: db, Finder: finder, Conn: conn, Rand: rand.Reader, Log: log, Vouched: func() bool { return true }})
+	var tapped net.PacketConn = conn
+	if p.tap != nil {
+		tapped = p.tap(conn)
+	}
+	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Rand: rand.Reader, Log: log, Vouched: func() bool { return true }})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}
