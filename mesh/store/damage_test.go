@@ -124,6 +124,7 @@ func TestSwappedValues(t *testing.T) {
 	}{
 		"contact objects": {"contacts", "object", "id", [2]int64{w.Contacts[0].ID, w.Contacts[1].ID}},
 		"pair states":     {"pairs", "state", "id", [2]int64{w.Pairs[0].ID, w.Pairs[1].ID}},
+		"fixed states":    {"pair_fixed", "fixed", "pair", [2]int64{w.Pairs[0].ID, w.Pairs[1].ID}},
 		"request states":  {"requests", "state", "id", [2]int64{w.Requests[0].ID, w.Requests[1].ID}},
 		"op bodies":       {"ops", "body", "seq", [2]int64{w.Ops[0].Seq, w.Ops[1].Seq}},
 		"blobs":           {"out_blobs", "bytes", "id", [2]int64{w.OutBlobs[0].ID, w.OutBlobs[1].ID}},

@@ -9,27 +9,39 @@ type Pair struct {
 	ID      int64 // row; 0 until PutPair
 	Contact int64
 	Peer    peer.ID
-	State   []byte // session.Pair as it saved itself; sealed at rest
+	Fixed   []byte // of session.Pair as it saved itself, what rarely changes; sealed at rest
+	State   []byte // the rest of it; sealed at rest
 }
 
 const (
-	sqlAddPair  = `INSERT INTO pairs (contact, peer, state, id) VALUES (?,?,?,?)`
-	sqlSetPair  = `UPDATE pairs SET contact=?, peer=?, state=? WHERE id=?`
-	sqlSavePair = `UPDATE pairs SET state=? WHERE id=?`
-	sqlPairs    = `SELECT id, contact, peer, state FROM pairs ORDER BY id`
+	sqlAddPair   = `INSERT INTO pairs (contact, peer, state, id) VALUES (?,?,?,?)`
+	sqlSetPair   = `UPDATE pairs SET contact=?, peer=?, state=? WHERE id=?`
+	sqlSavePair  = `UPDATE pairs SET state=? WHERE id=?`
+	sqlSetFixed  = `INSERT INTO pair_fixed (pair, fixed) VALUES (?,?) ON CONFLICT (pair) DO UPDATE SET fixed=excluded.fixed`
+	sqlSaveFixed = `UPDATE pair_fixed SET fixed=? WHERE pair=?`
+	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id ORDER BY p.id`
 )
 
 // PutPair inserts the pair and sets its ID when that is 0, and changes the pair
 // of that ID otherwise, ErrNotFound if there is none.
 func (tx *Tx) PutPair(p *Pair) error {
-	return tx.put(&p.ID, sqlAddPair, sqlSetPair, func(q *query, id int64) {
+	err := tx.put(&p.ID, sqlAddPair, sqlSetPair, func(q *query, id int64) {
 		q.int(p.Contact).blob(p.Peer[:]).sealed(p.State, rowAD(adPair, id))
 	})
+	if err != nil {
+		return err
+	}
+	return tx.change(sqlSetFixed).int(p.ID).sealed(p.Fixed, rowAD(adPairFixed, p.ID)).exec()
 }
 
-// SavePair replaces the state of a pair, ErrNotFound if there is none.
+// SavePair replaces the State of a pair, ErrNotFound if there is none.
 func (tx *Tx) SavePair(id int64, state []byte) error {
 	return tx.change(sqlSavePair).sealed(state, rowAD(adPair, id)).int(id).execOne()
+}
+
+// SavePairFixed replaces the Fixed of a pair, ErrNotFound if there is none.
+func (tx *Tx) SavePairFixed(id int64, fixed []byte) error {
+	return tx.change(sqlSaveFixed).sealed(fixed, rowAD(adPairFixed, id)).int(id).execOne()
 }
 
 // Pairs returns all pairs in the order they came.
@@ -39,6 +51,7 @@ func (tx *Tx) Pairs() ([]Pair, error) {
 		p := Pair{ID: r.int(0), Contact: r.int(1)}
 		r.array(2, p.Peer[:])
 		p.State = r.sealed(3, rowAD(adPair, p.ID))
+		p.Fixed = r.sealed(4, rowAD(adPairFixed, p.ID))
 		all = append(all, p)
 	})
 	return all, err

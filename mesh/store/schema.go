@@ -39,6 +39,11 @@ CREATE TABLE pairs (
 	state   BLOB NOT NULL
 );
 
+CREATE TABLE pair_fixed (
+	pair  INTEGER PRIMARY KEY REFERENCES pairs,
+	fixed BLOB NOT NULL
+);
+
 CREATE TABLE skipped (
 	id      INTEGER PRIMARY KEY,
 	pair    INTEGER NOT NULL REFERENCES pairs,

@@ -17,13 +17,14 @@ import (
 //
 // spec: 09-storage#sealed-values
 const (
-	labelRows = "sv1 rows"
-	adContact = "contact"
-	adPair    = "pair"
-	adSkipped = "skipped"
-	adRequest = "request"
-	adBlob    = "blob"
-	adDelete  = "delete"
+	labelRows   = "sv1 rows"
+	adContact   = "contact"
+	adPair      = "pair"
+	adPairFixed = "pair fixed"
+	adSkipped   = "skipped"
+	adRequest   = "request"
+	adBlob      = "blob"
+	adDelete    = "delete"
 )
 
 // errDamaged says that a sealed value does not open, or that a value is not what

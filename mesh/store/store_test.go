@@ -119,6 +119,7 @@ func TestChangesOfEveryRecord(t *testing.T) {
 	w.Contacts[0].Alias, w.Contacts[0].Object, w.Contacts[0].Removed = "other", []byte("new object"), true
 	w.Pairs[0].State = []byte("new state")
 	w.Pairs[1].State = make([]byte, 20000)
+	w.Pairs[0].Fixed, w.Pairs[1].Fixed = []byte("new fixed"), make([]byte, 9000)
 	w.Requests[1].Name, w.Requests[1].State = "late", []byte("s")
 	w.Conversations[1].Log, w.Conversations[1].Contact = []byte("grown"), w.Contacts[1].ID
 	w.Ops[0].State = 4
@@ -129,6 +130,7 @@ func TestChangesOfEveryRecord(t *testing.T) {
 		must(t, tx.PutContact(&w.Contacts[0]))
 		must(t, tx.PutPair(&w.Pairs[0]))
 		must(t, tx.SavePair(w.Pairs[1].ID, w.Pairs[1].State))
+		must(t, tx.SavePairFixed(w.Pairs[1].ID, w.Pairs[1].Fixed))
 		must(t, tx.PutRequest(&w.Requests[1]))
 		must(t, tx.PutConversation(&w.Conversations[1]))
 		must(t, tx.SetOpState(w.Ops[0].Seq, 4))
@@ -150,6 +152,7 @@ func TestNotFound(t *testing.T) {
 		"PutContact":      func(tx *Tx) error { return tx.PutContact(&Contact{ID: id}) },
 		"PutPair":         func(tx *Tx) error { return tx.PutPair(&Pair{ID: id}) },
 		"SavePair":        func(tx *Tx) error { return tx.SavePair(id, nil) },
+		"SavePairFixed":   func(tx *Tx) error { return tx.SavePairFixed(id, nil) },
 		"PutRequest":      func(tx *Tx) error { return tx.PutRequest(&Request{ID: id}) },
 		"DeleteRequest":   func(tx *Tx) error { return tx.DeleteRequest(id) },
 		"PutConversation": func(tx *Tx) error { return tx.PutConversation(&Conversation{ID: id}) },

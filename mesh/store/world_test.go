@@ -37,9 +37,10 @@ func newWorld() *world {
 	pattern(w.Contacts[0].Account[:], "account id of anna")
 	pattern(w.Contacts[0].Object, "contact object")
 	pattern(w.Requests[0].Handle[:], "handle")
-	w.Pairs = []Pair{{State: make([]byte, 32<<10)}, {State: []byte{1}}}
+	w.Pairs = []Pair{{State: make([]byte, 32<<10), Fixed: make([]byte, 6000)}, {State: []byte{1}}}
 	pattern(w.Pairs[0].Peer[:], "peer id of anna's device")
 	pattern(w.Pairs[0].State, "pair state")
+	pattern(w.Pairs[0].Fixed, "pair fixed")
 	w.Skipped = []SkippedKey{{Chain: 1<<32 - 1, N: 7, Until: 20000}, {Chain: 3, N: 1<<32 - 1, Until: 20001}}
 	for i := range w.Skipped {
 		k := &w.Skipped[i]
