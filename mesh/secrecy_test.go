@@ -54,7 +54,11 @@ func TestKeysStayHidden(t *testing.T) {
 			} {
 				keys[p.name+"'s "+what] = bytes.Clone(key)
 			}
-			a := fmt.Appendf(nil, "%+v", *lan.announced(p))
+			shown := lan.announced(p)
+			a := fmt.Appendf(nil, "%+v %+v %s", *shown, *shown.Open, shown.Fingerprint[:])
+			for _, slot := range shown.Slots {
+				a = append(a, slot[:]...)
+			}
 			mu.Lock()
 			sent = append(sent, a...)
 			mu.Unlock()
