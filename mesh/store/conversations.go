@@ -5,20 +5,21 @@ package store
 // spec: 09-storage#conversations
 type Conversation struct {
 	ID      int64    // row; 0 until PutConversation
-	Key     [32]byte // conversation id on the wire
+	Key     [32]byte // conversation id on the wire; never changes
 	Kind    uint8    // package conversation's
 	Contact int64    // row of the other account of a direct one, else 0
 	Log     []byte   // saved head state of package conversation
 }
 
 const (
-	sqlAddConversation = `INSERT INTO conversations (key, kind, contact, log, id) VALUES (?,?,nullif(?,0),?,?)`
-	sqlSetConversation = `UPDATE conversations SET key=?, kind=?, contact=nullif(?,0), log=? WHERE id=?`
+	sqlAddConversation = `INSERT INTO conversations (kind, contact, log, key, id) VALUES (?,nullif(?,0),?,?,?)`
+	sqlSetConversation = `UPDATE conversations SET kind=?, contact=nullif(?,0), log=? WHERE id=?`
 	sqlConversations   = `SELECT id, key, kind, ifnull(contact,0), log FROM conversations ORDER BY id`
 )
 
 // PutConversation inserts the conversation and sets its ID when that is 0, and
-// changes the conversation of that ID otherwise, ErrNotFound if there is none.
+// changes the conversation of that ID otherwise, but for the Key: ErrNotFound if
+// there is none.
 // A new one gets a body key of its own, which is in the key file before the
 // transaction is durable.
 //
@@ -26,7 +27,10 @@ const (
 func (tx *Tx) PutConversation(c *Conversation) error {
 	fresh := c.ID == 0
 	err := tx.put(&c.ID, sqlAddConversation, sqlSetConversation, func(q *query, _ int64) {
-		q.blob(c.Key[:]).int(int64(c.Kind)).int(c.Contact).blob(c.Log)
+		q.int(int64(c.Kind)).int(c.Contact).blob(c.Log)
+		if fresh { // an index would be written again with the same key
+			q.blob(c.Key[:])
+		}
 	})
 	if err != nil || !fresh {
 		return err

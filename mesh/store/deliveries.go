@@ -1,11 +1,16 @@
 package store
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Delivery is an outbox row: one op on its way to one device.
 //
 // spec: 09-storage#deliveries
 type Delivery struct {
 	ID     int64 // row; 0 until PutDelivery
-	Op     int64 // Seq
+	Op     int64 // Seq; never changes
 	Pair   int64
 	Blob   int64  // the out blob it was last sealed into; 0: not sealed
 	State  uint8  // package conversation's
@@ -14,30 +19,58 @@ type Delivery struct {
 }
 
 const (
-	sqlDeliveryColumns = `SELECT d.id, d.op, d.pair, d.blob, d.state, d.reason, d.time FROM deliveries d`
-	sqlAddDelivery     = `INSERT INTO deliveries (op, pair, blob, state, reason, time, id) VALUES (?,?,?,?,?,?,?)`
-	sqlSetDelivery     = `UPDATE deliveries SET op=?, pair=?, blob=?, state=?, reason=?, time=? WHERE id=?`
+	sqlDeliveryColumns = `SELECT d.id, d.pair, d.blob, d.state, d.reason, d.time FROM deliveries d`
+	sqlLastDelivery    = `SELECT ifnull(max(id), ?1 - 1) FROM deliveries WHERE id BETWEEN ?1 AND ?2`
+	sqlAddDelivery     = `INSERT INTO deliveries (pair, blob, state, reason, time, id) VALUES (?,?,?,?,?,?)`
+	sqlSetDelivery     = `UPDATE deliveries SET pair=?, blob=?, state=?, reason=?, time=? WHERE id=?`
 	sqlPending         = sqlDeliveryColumns + ` WHERE d.state < 3 AND d.pair=? ORDER BY d.id LIMIT ?`
 	sqlUnsealed        = sqlDeliveryColumns + ` WHERE d.state < 3 AND d.pair=? AND d.blob=0 ORDER BY d.id LIMIT ?`
-	sqlDeliveriesOf    = sqlDeliveryColumns + ` WHERE d.op=? ORDER BY d.id LIMIT ?`
-	sqlDeliveriesIn    = sqlDeliveryColumns + ` JOIN sealed s ON s.delivery = d.id WHERE s.blob=? ORDER BY s.delivery LIMIT ?`
-	sqlSealDelivery    = `UPDATE deliveries SET blob=? WHERE id=?`
-	sqlNoteSealed      = `INSERT OR IGNORE INTO sealed (blob, delivery) VALUES (?,?)`
-	sqlDeliveryState   = `UPDATE deliveries SET state=?, reason=? WHERE id=?`
-	sqlUnsealedCount   = `SELECT count(*) FROM deliveries d WHERE d.state < 3 AND d.pair=? AND d.blob=0`
-	sqlPendingCount    = `SELECT state, count(*) FROM deliveries WHERE state < 3 GROUP BY state`
+	sqlDeliveriesOf    = sqlDeliveryColumns + ` WHERE d.id BETWEEN ? AND ? ORDER BY d.id LIMIT ?`
+	sqlDeliveriesIn    = sqlDeliveryColumns + ` WHERE d.state NOT IN (3,4) AND d.id IN (
+		SELECT id FROM deliveries WHERE state < 3 AND pair=(SELECT pair FROM out_blobs WHERE id=?1) AND blob=?1
+		UNION ALL SELECT id FROM deliveries WHERE state > 4 AND blob=?1
+		UNION ALL SELECT delivery FROM resealed WHERE blob=?1) ORDER BY d.id LIMIT ?2`
+	sqlSealDelivery   = `UPDATE deliveries SET blob=? WHERE id=? AND blob=0`
+	sqlResealDelivery = `UPDATE deliveries SET blob=? WHERE id=?`
+	sqlNoteSealed     = `INSERT OR IGNORE INTO resealed (blob, delivery)
+		SELECT blob, id FROM deliveries WHERE id=?1 AND blob<>0 AND blob<>?2`
+	sqlDeliveryState = `UPDATE deliveries SET state=?, reason=? WHERE id=?`
+	sqlUnsealedCount = `SELECT count(*) FROM deliveries d WHERE d.state < 3 AND d.pair=? AND d.blob=0`
+	sqlPendingCount  = `SELECT state, count(*) FROM deliveries WHERE state < 3 GROUP BY state`
 )
 
 // PutDelivery inserts the delivery and sets its ID when that is 0, and changes
 // the delivery of that ID otherwise, ErrNotFound if there is none.
 func (tx *Tx) PutDelivery(d *Delivery) error {
-	err := tx.put(&d.ID, sqlAddDelivery, sqlSetDelivery, func(q *query, _ int64) {
-		q.int(d.Op).int(d.Pair).int(d.Blob).int(int64(d.State)).text(d.Reason).int(d.Time)
-	})
-	if err != nil || d.Blob == 0 {
+	id, sql := d.ID, sqlSetDelivery
+	if id == 0 {
+		sql = sqlAddDelivery
+		first, last := deliveryIDs(d.Op)
+		err := tx.query(sqlLastDelivery).int(first).int(last).one(func(r *row) { id = r.int(0) + 1 })
+		switch {
+		case err != nil:
+			return err
+		case id > last:
+			return fmt.Errorf("op %d: more than %d deliveries", d.Op, 1<<deliveryBits)
+		}
+	} else if err := tx.change(sqlNoteSealed).int(id).int(d.Blob).exec(); err != nil {
 		return err
 	}
-	return tx.change(sqlNoteSealed).int(d.Blob).int(d.ID).exec()
+	err := tx.change(sql).int(d.Pair).int(d.Blob).int(int64(d.State)).text(d.Reason).int(d.Time).int(id).execOne()
+	if err != nil {
+		return err
+	}
+	d.ID = id
+	return nil
+}
+
+// deliveryIDs is the range of the ids of an op's deliveries, which so lie side by
+// side without an index.
+//
+// spec: 09-storage#deliveries
+func deliveryIDs(op int64) (first, last int64) {
+	first = op << deliveryBits
+	return first, first + 1<<deliveryBits - 1
 }
 
 // Deliveries returns the pending deliveries of a pair, all or only those that
@@ -58,11 +91,13 @@ func (tx *Tx) UnsealedCount(pair int64) (n int, err error) {
 
 // DeliveriesOf returns the deliveries of an op, in whatever state.
 func (tx *Tx) DeliveriesOf(op int64) ([]Delivery, error) {
-	return tx.query(sqlDeliveriesOf).int(op).limit(rowsMax).deliveries()
+	first, last := deliveryIDs(op)
+	return tx.query(sqlDeliveriesOf).int(first).int(last).limit(rowsMax).deliveries()
 }
 
-// DeliveriesIn returns the deliveries that were sealed into an out blob, in
-// whatever state, those sealed anew since then too; their Blob tells.
+// DeliveriesIn returns the deliveries that were sealed into an out blob, those
+// sealed anew since then too (their Blob tells), as far as a receipt for it is of
+// use to them: those delivered or read are not among them.
 func (tx *Tx) DeliveriesIn(blob int64) ([]Delivery, error) {
 	return tx.query(sqlDeliveriesIn).int(blob).limit(rowsMax).deliveries()
 }
@@ -71,25 +106,25 @@ func (q *query) deliveries() ([]Delivery, error) {
 	var all []Delivery
 	err := q.each(func(r *row) {
 		all = append(all, Delivery{
-			ID: r.int(0), Op: r.int(1), Pair: r.int(2), Blob: r.int(3),
-			State: r.uint8(4), Reason: r.text(5), Time: r.int(6),
+			ID: r.int(0), Op: r.int(0) >> deliveryBits, Pair: r.int(1), Blob: r.int(2),
+			State: r.uint8(3), Reason: r.text(4), Time: r.int(5),
 		})
 	})
 	return all, err
 }
 
-// SealDeliveries notes that deliveries were sealed into an out blob, or with
-// blob 0 that they rest unsealed again. ErrNotFound says that one of them is
-// not there.
+// SealDeliveries notes that deliveries were sealed into an out blob of their pair,
+// or with blob 0 that they rest unsealed again. ErrNotFound says that one of them
+// is not there.
 func (tx *Tx) SealDeliveries(ids []int64, blob int64) error {
 	for _, id := range ids {
-		if err := tx.change(sqlSealDelivery).int(blob).int(id).execOne(); err != nil {
-			return err
+		err := tx.change(sqlSealDelivery).int(blob).int(id).execOne()
+		if errors.Is(err, ErrNotFound) { // it was sealed before, and may be receipted by that blob yet
+			if err = tx.change(sqlNoteSealed).int(id).int(blob).exec(); err == nil {
+				err = tx.change(sqlResealDelivery).int(blob).int(id).execOne()
+			}
 		}
-		if blob == 0 {
-			continue
-		}
-		if err := tx.change(sqlNoteSealed).int(blob).int(id).exec(); err != nil {
+		if err != nil {
 			return err
 		}
 	}

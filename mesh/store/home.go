@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
 
@@ -200,7 +201,7 @@ func Open(home string, rand io.Reader) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{home: home, rand: rand, lock: lock, readers: make(chan *conn, readersMax)}
+	s := &Store{home: home, rand: rand, lock: lock, readers: make(chan *conn, readersMax), authors: make(map[peer.ID]int64)}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}

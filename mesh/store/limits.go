@@ -42,6 +42,8 @@ const (
 	walSizeMax        = 6 << 20
 	gatheredMax       = 128 << 10 // bytes of the log held back: a commit of 31 pages; a larger one goes in parts
 	idsReserved       = 4096      // ids taken from the database at once
+	deliveryBits      = 16        // of a delivery's id: they count the deliveries of its op
+	authorsMax        = 1024      // authors whose rows are remembered, 40 bytes each
 	rowsMax           = 4096      // rows of one answer, whatever was asked for
 	skippedSessionMax = 2000      // skipped keys of one session; the oldest go
 )

@@ -31,7 +31,7 @@ const (
 	sqlAddAuthor = `INSERT INTO authors (id, peer) VALUES (?,?)`
 	sqlPlace     = `SELECT seq, id FROM ops WHERE conversation=? AND author=? AND author_seq=?`
 	sqlAddOp     = `INSERT INTO ops (seq, conversation, author, author_seq, lamport, time, received, kind, mine, state, id8, id, body)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (conversation, author, author_seq) DO NOTHING`
 	sqlOpColumns = `SELECT o.seq, o.conversation, a.peer, o.author_seq, o.lamport, o.time, o.received, o.kind, o.mine, o.state, o.id, o.body
 		FROM ops o JOIN authors a ON a.id = o.author`
 	sqlOp         = sqlOpColumns + ` WHERE o.seq=?`
@@ -55,19 +55,6 @@ func (tx *Tx) AppendOp(op *Op) (dup bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var id [32]byte
-	err = tx.query(sqlPlace).int(op.Conversation).int(author).int(int64(op.AuthorSeq)).each(func(r *row) {
-		dup, op.Seq = true, r.int(0)
-		r.array(1, id[:])
-	})
-	switch {
-	case err != nil:
-		return false, err
-	case dup && id != op.ID:
-		return false, ErrFork
-	case dup:
-		return true, nil
-	}
 	seq, err := tx.newID()
 	if err != nil {
 		return false, err
@@ -76,14 +63,31 @@ func (tx *Tx) AppendOp(op *Op) (dup bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = tx.change(sqlAddOp).int(seq).int(op.Conversation).int(author).int(int64(op.AuthorSeq)).int(int64(op.Lamport)).
+	added, err := tx.change(sqlAddOp).int(seq).int(op.Conversation).int(author).int(int64(op.AuthorSeq)).int(int64(op.Lamport)).
 		int(op.Time).int(op.Received).int(int64(op.Kind)).bool(op.Mine).int(storedState(op.State)).
-		int(prefix8(op.ID[:])).blob(op.ID[:]).blob(body).exec()
+		int(prefix8(op.ID[:])).blob(op.ID[:]).blob(body).execCount()
 	if err != nil {
 		return false, err
 	}
+	if added == 0 {
+		return tx.taken(op, author)
+	}
 	op.Seq = seq
 	return false, nil
+}
+
+// taken says which op holds the place of this one: itself, whose Seq it sets, or
+// another.
+func (tx *Tx) taken(op *Op, author int64) (dup bool, err error) {
+	var id [32]byte
+	err = tx.query(sqlPlace).int(op.Conversation).int(author).int(int64(op.AuthorSeq)).one(func(r *row) {
+		op.Seq = r.int(0)
+		r.array(1, id[:])
+	})
+	if err == nil && id != op.ID {
+		err = ErrFork
+	}
+	return err == nil, err
 }
 
 // storedState is a state as the ops table holds it. SQLite gives 0 and 1 no
@@ -93,14 +97,24 @@ func storedState(state uint8) int64 { return int64(state) + 2 }
 
 // author returns the row of an author, a new one if need be.
 func (tx *Tx) author(id peer.ID) (author int64, err error) {
-	err = tx.query(sqlAuthor).blob(id[:]).one(func(r *row) { author = r.int(0) })
-	if !errors.Is(err, ErrNotFound) {
-		return author, err
+	authors := tx.s.authors
+	if author, ok := authors[id]; ok {
+		return author, nil
 	}
-	if author, err = tx.newID(); err != nil {
+	err = tx.query(sqlAuthor).blob(id[:]).one(func(r *row) { author = r.int(0) })
+	if errors.Is(err, ErrNotFound) {
+		if author, err = tx.newID(); err == nil {
+			err = tx.change(sqlAddAuthor).int(author).blob(id[:]).exec()
+		}
+	}
+	if err != nil {
 		return 0, err
 	}
-	return author, tx.change(sqlAddAuthor).int(author).blob(id[:]).exec()
+	if len(authors) >= authorsMax {
+		clear(authors)
+	}
+	authors[id] = author
+	return author, nil
 }
 
 // readOp reads the columns of sqlOpColumns.

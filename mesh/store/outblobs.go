@@ -34,10 +34,12 @@ const (
 	sqlOutBlob  = sqlBlobColumns + `, bytes FROM out_blobs WHERE id=?`
 	sqlFindBlob = sqlBlobColumns + ` FROM out_blobs WHERE stage > 0 AND pair=? AND session=? AND start=? AND chain=?
 		AND n BETWEEN ? AND ? ORDER BY n LIMIT ?`
-	sqlDropBlob = `UPDATE out_blobs SET bytes=NULL, stage=EXISTS (SELECT 1 FROM sealed s JOIN deliveries d ON d.id = s.delivery
-		WHERE s.blob = out_blobs.id AND d.state < 3) WHERE id=?`
-	sqlExpireSealed = `DELETE FROM sealed WHERE blob IN (SELECT id FROM out_blobs WHERE expiry_day < ?)`
-	sqlExpireBlobs  = `DELETE FROM out_blobs WHERE expiry_day < ?`
+	sqlDropBlob = `UPDATE out_blobs SET bytes=NULL, stage=
+		EXISTS (SELECT 1 FROM deliveries d WHERE d.state < 3 AND d.pair = out_blobs.pair AND d.blob = out_blobs.id) OR
+		EXISTS (SELECT 1 FROM resealed s JOIN deliveries d ON d.id = s.delivery WHERE s.blob = out_blobs.id AND d.state < 3)
+		WHERE id=?`
+	sqlExpireResealed = `DELETE FROM resealed WHERE blob IN (SELECT id FROM out_blobs WHERE expiry_day < ?)`
+	sqlExpireBlobs    = `DELETE FROM out_blobs WHERE expiry_day < ?`
 )
 
 // PutOutBlob adds the blob and sets its ID and Size.
@@ -118,7 +120,7 @@ func (tx *Tx) DropOutBlob(id int64) error {
 // ExpireOutBlobs forgets the blobs that expired before the Unix day, rows and
 // all, and counts them. Their deliveries stay as they are.
 func (tx *Tx) ExpireOutBlobs(day uint16) (n int, err error) {
-	if err := tx.change(sqlExpireSealed).int(int64(day)).exec(); err != nil {
+	if err := tx.change(sqlExpireResealed).int(int64(day)).exec(); err != nil {
 		return 0, err
 	}
 	return tx.change(sqlExpireBlobs).int(int64(day)).execCount()

@@ -302,8 +302,13 @@ func TestPendingDeliveries(t *testing.T) {
 // What rests unsealed again, or is sealed anew, is still found by the blob it was in.
 func TestDeliveriesSealedAnew(t *testing.T) {
 	s, o := newOutbox(t)
-	pair, blob1, blob2 := o.w.Pairs[1].ID, o.w.OutBlobs[0].ID, o.w.OutBlobs[1].ID
+	pair := o.w.Pairs[1].ID
+	blobs := []OutBlob{{Pair: pair}, {Pair: pair}}
 	doUpdate(t, s, func(tx *Tx) {
+		for i := range blobs {
+			must(t, tx.PutOutBlob(&blobs[i]))
+		}
+		blob1, blob2 := blobs[0].ID, blobs[1].ID
 		o.seal(tx, blob1, 0, 1, 2, 4, 5)
 		o.seal(tx, blob2, 3)
 		o.are(tx.DeliveriesIn(blob2))(3)
@@ -311,10 +316,67 @@ func TestDeliveriesSealedAnew(t *testing.T) {
 		o.seal(tx, 0, 1)
 		o.are(tx.Deliveries(pair, true, 10))(1)
 		o.seal(tx, blob2, 1)
-		o.are(tx.DeliveriesIn(blob2))(1, 3)
-		got, err := tx.DeliveriesIn(blob1)
+		o.seal(tx, blob2, 1) // again, which is nothing new
+		o.ds[2].Blob = blob2
+		must(t, tx.PutDelivery(&o.ds[2]))
+		o.are(tx.DeliveriesIn(blob2))(1, 2, 3)
+		o.are(tx.DeliveriesIn(blob1))(0, 1, 2, 4, 5)
+		// A receipt still counts for what was given up, and for what is delivered no more.
+		for i, state := range []uint8{3, 4, 5, 6, 5} {
+			must(t, tx.SetDelivery(o.ids[i], state, ""))
+			o.ds[i].State = state
+		}
+		o.are(tx.DeliveriesIn(blob2))(2, 3)
+		o.are(tx.DeliveriesIn(blob1))(2, 4, 5)
+	})
+}
+
+// The deliveries of one op do not run into those of the next.
+func TestDeliveriesOfNeighbours(t *testing.T) {
+	s, w := filled(t)
+	doUpdate(t, s, func(tx *Tx) {
+		_, last := deliveryIDs(w.Ops[1].Seq)
+		must(t, tx.change("INSERT INTO deliveries (id, pair, blob, state, reason, time) VALUES (?,?,0,1,'',0)").int(last-1).
+			int(w.Pairs[0].ID).exec())
+		d := Delivery{Op: w.Ops[1].Seq, Pair: w.Pairs[0].ID, State: stateQueued}
+		must(t, tx.PutDelivery(&d))
+		same(t, d.ID, last)
+		d.ID = 0
+		if err := tx.PutDelivery(&d); err == nil {
+			t.Error("one too many")
+		}
+		for op, want := range map[int64]int{w.Ops[0].Seq: len(w.Deliveries), w.Ops[1].Seq: 2, w.Ops[1].Seq + 1: 0} {
+			ds, err := tx.DeliveriesOf(op)
+			must(t, err)
+			same(t, len(ds), want)
+			for _, d := range ds {
+				same(t, d.Op, op)
+			}
+		}
+	})
+}
+
+// What a transaction that was cut short made of an author is forgotten.
+func TestAuthorOfARollback(t *testing.T) {
+	s, w := filled(t)
+	op := Op{Conversation: w.Conversations[0].ID, AuthorSeq: 9, ID: [32]byte{1}}
+	op.Author[0] = 200
+	refused := errors.New("refused")
+	for _, want := range []error{refused, nil} {
+		err := s.Update(func(tx *Tx) error {
+			dup, err := tx.AppendOp(&op)
+			must(t, err)
+			same(t, dup, false)
+			return want
+		})
+		if !errors.Is(err, want) {
+			t.Fatal(err)
+		}
+	}
+	doView(t, s, func(tx *Tx) {
+		got, err := tx.Op(op.Seq)
 		must(t, err)
-		same(t, got, append(slices.Clone(o.w.Deliveries), o.ds[0], o.ds[1], o.ds[2], o.ds[4], o.ds[5]))
+		same(t, *got, op)
 	})
 }
 

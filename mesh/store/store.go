@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
+
+	"sottovoce/mesh/peer"
 )
 
 // Store is an open home. Its methods may be called from several goroutines.
@@ -22,6 +24,7 @@ type Store struct {
 	writing sync.Mutex
 	writer  *conn // nil once closed
 	ids     sequence
+	authors map[peer.ID]int64 // some of the authors' rows; emptied by a rollback
 
 	// readers holds readersMax connections, nil where none was opened yet.
 	// Close takes them all and closes it.

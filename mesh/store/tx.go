@@ -48,6 +48,7 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		if !done { // also when fn panics
 			tx.c.rollback()
 			s.ids.reserved = reserved
+			clear(s.authors)
 		}
 		tx.c = nil
 	}()

@@ -89,15 +89,14 @@ CREATE INDEX ops_id ON ops (id8);
 
 CREATE TABLE deliveries (
 	id     INTEGER PRIMARY KEY,
-	op     INTEGER NOT NULL REFERENCES ops,
 	pair   INTEGER NOT NULL REFERENCES pairs,
 	blob   INTEGER NOT NULL,
 	state  INTEGER NOT NULL,
 	reason TEXT NOT NULL,
 	time   INTEGER NOT NULL
 );
-CREATE INDEX deliveries_op ON deliveries (op);
 CREATE INDEX deliveries_pending ON deliveries (pair, blob) WHERE state < 3;
+CREATE INDEX deliveries_given_up ON deliveries (blob) WHERE state > 4;
 
 CREATE TABLE out_blobs (
 	id         INTEGER PRIMARY KEY,
@@ -114,7 +113,7 @@ CREATE TABLE out_blobs (
 );
 CREATE INDEX out_blobs_awaited ON out_blobs (pair, session, start, chain, n, stage) WHERE stage > 0;
 
-CREATE TABLE sealed (
+CREATE TABLE resealed (
 	blob     INTEGER NOT NULL,
 	delivery INTEGER NOT NULL,
 	PRIMARY KEY (blob, delivery)
