@@ -17,6 +17,7 @@ const (
 
 // Ours.
 const (
+	rawMax     = 2 << 10 // bytes of a payload that is not compressed: the smallest blob holds it, and a key besides
 	authorsMax = 512     // devices that ever wrote to one log
 	rangesMax  = 16      // gaps remembered of one author; the oldest is given up
 	savedMax   = 1 << 20 // bytes of a saved log

@@ -23,6 +23,9 @@ func Pack(ops [][]byte) ([]byte, error) {
 	if len(b) > PayloadMax {
 		return nil, fmt.Errorf("payload of %d bytes, the limit is %d", len(b), PayloadMax)
 	}
+	if len(b) <= rawMax {
+		return wire.AppendRaw(nil, b), nil
+	}
 	return wire.Compress(nil, b), nil
 }
 

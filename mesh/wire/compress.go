@@ -70,6 +70,14 @@ func Compress(dst, src []byte) []byte {
 			return append(dst, packed...)
 		}
 	}
+	return AppendRaw(dst, src)
+}
+
+// AppendRaw appends src in the form that Decompress takes, without compressing it: for
+// what will be padded to more than its size anyway.
+//
+// spec: 00-encoding#compression
+func AppendRaw(dst, src []byte) []byte {
 	dst = append(dst, codecRaw)
 	dst = binary.AppendUvarint(dst, uint64(len(src)))
 	return append(dst, src...)
