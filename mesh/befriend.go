@@ -119,7 +119,7 @@ func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
 	d := &device{
 		id: cfg.Their.ID(), contact: c, keys: cfg.Their, pair: pair, queue: outbox.New(), route: &route{}, stale: true,
 	}
-	row := store.Pair{Contact: c.row.ID, Peer: d.id, State: pair.Save()}
+	row := store.Pair{Contact: c.row.ID, Peer: d.id, Fixed: pair.SaveFixed(), State: pair.Save()}
 	if err := t.tx.PutPair(&row); err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 		return err
 	}
 	for _, row := range rows {
-		pair, err := session.LoadPair(n.me.device, row.State, nil)
+		pair, err := session.LoadPair(n.me.device, row.Fixed, row.State, nil)
 		if err != nil {
 			return fmt.Errorf("a session: %w", err)
 		}

@@ -98,6 +98,11 @@ func (t *turn) settle() error {
 		}
 	}
 	for d := range t.dirty {
+		if d.pair.FixedChanged() {
+			if err := t.tx.SavePairFixed(d.row, d.pair.SaveFixed()); err != nil {
+				return err
+			}
+		}
 		if err := t.tx.SavePair(d.row, d.pair.Save()); err != nil {
 			return err
 		}

@@ -205,7 +205,7 @@ func (t *turn) housekeep() error {
 		}
 		before := d.pair.Save()
 		d.pair.Expire(past)
-		if !bytes.Equal(before, d.pair.Save()) {
+		if d.pair.FixedChanged() || !bytes.Equal(before, d.pair.Save()) {
 			d.stale = true
 			t.touch(d)
 		}

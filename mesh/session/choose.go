@@ -25,13 +25,15 @@ type session struct {
 	LostKeys bool          `cbor:"3,keyasint,omitempty"` // its author said that it had lost its keys
 	Ours     bool          `cbor:"4,keyasint,omitempty"` // we started it
 	Known    bool          `cbor:"5,keyasint,omitempty"` // the peer is known to have it
-	Opened   bool          `cbor:"6,keyasint,omitempty"` // a message of theirs was opened under it
+	Heard    bool          `cbor:"6,keyasint,omitempty"` // a message of theirs was opened under it
 	Dies     uint16        `cbor:"7,keyasint,omitempty"` // the day on which it is erased; 0 while it is the sending one
 	Ratchet  ratchet.State `cbor:"8,keyasint"`
 	Window   window        `cbor:"9,keyasint"`
 	Skipped  skippedDays   `cbor:"10,keyasint,omitempty"`
 	Start    *ourStart     `cbor:"11,keyasint,omitempty"` // until it is known, or lost
-	Recent   recent        `cbor:"12,keyasint,omitempty"` // what was opened last
+	Recent   recent        `cbor:"12,keyasint,omitempty"` // what was opened since their current chain began
+	Earlier  recent        `cbor:"13,keyasint,omitempty"` // and in the chain before, by time
+	RecentIn uint32        `cbor:"14,keyasint,omitempty"` // their current chain
 }
 
 func (s *session) id() [8]byte { return [8]byte(s.Order[:]) }
@@ -76,7 +78,7 @@ func (p *Pair) enrol(s session, today uint16) bool {
 		p.s.Sessions[k].Ratchet.Erase()
 		p.s.Sessions = slices.Delete(p.s.Sessions, k, k+1)
 	}
-	p.s.Reset = max(p.s.Reset, s.Number)
+	p.s.Reset = max(p.s.Reset, s.Number) // a start changes the fixed part in any case
 	return i == 0 && len(p.s.Sessions) > 1
 }
 

@@ -23,19 +23,19 @@ const (
 
 // Ours, not the protocol's.
 const (
-	bundleDays      = 7       // a bundle is replaced after a week
-	bundleYears     = 1       // and not to be used after a year
-	bundlesMax      = 11      // of ours: nine superseded within 60 days, the newest, one on its way
-	theirBundlesMax = 12      // of theirs that a start may name
-	refillPairs     = 1       // one-time pairs of a bundle that goes inside a session: starts are rare
-	recentMax       = 32      // ranges of opened numbers that are receipted again
-	sessionsMax     = 4       // the one we send on, and losers; more only an attack makes
-	startDaysMax    = 4       // days whose starts of ours are counted: those of the last starts
-	seenMax         = 48      // starts of theirs that are remembered
-	resetAheadMax   = 8       // how far a reset number may jump
-	offerAgainDays  = 1       // after which an unreceipted bundle rides again
-	bundleSizeMax   = 8 << 10 // a bundle with three pairs has about 5.2 KiB
-	stateSizeMax    = 32 << 10
+	bundleDays      = 7        // a bundle is replaced after a week
+	bundleYears     = 1        // and not to be used after a year
+	bundlesMax      = 11       // of ours: nine superseded within 60 days, the newest, one on its way
+	theirBundlesMax = 12       // of theirs that a start may name
+	refillPairs     = 1        // one-time pairs of a bundle that goes inside a session: starts are rare
+	recentMax       = 1000     // ranges of opened numbers that are receipted again: with the limit no honest peer makes more
+	sessionsMax     = 4        // the one we send on, and losers; more only an attack makes
+	startDaysMax    = 4        // days whose starts of ours are counted: those of the last starts
+	seenMax         = 48       // starts of theirs that are remembered
+	resetAheadMax   = 8        // how far a reset number may jump
+	offerAgainDays  = 1        // after which an unreceipted bundle rides again
+	bundleSizeMax   = 8 << 10  // a bundle with three pairs has about 5.2 KiB
+	partSizeMax     = 32 << 10 // bytes of either part of a saved state
 )
 
 // Sizes in bytes of a sealed blob.

@@ -15,17 +15,25 @@ import (
 
 func TestLoadPairRefuses(t *testing.T) {
 	a, b := meet(t, "load", 1, epochStart)
-	state := a.pair.Save()
-	for cut := range state {
-		if _, err := LoadPair(a.dev, state[:cut], nil); err == nil {
-			t.Fatalf("cut at %d", cut)
+	state := whole(a.pair)
+	fixed, moving := a.pair.SaveFixed(), a.pair.Save()
+	for cut := range fixed {
+		if _, err := LoadPair(a.dev, fixed[:cut], moving, nil); err == nil {
+			t.Fatalf("fixed part cut at %d", cut)
 		}
 	}
-	if _, err := LoadPair(b.dev, state, nil); err == nil {
+	for cut := range moving {
+		if _, err := LoadPair(a.dev, fixed, moving[:cut], nil); err == nil {
+			t.Fatalf("moving part cut at %d", cut)
+		}
+	}
+	if _, err := LoadPair(b.dev, fixed, moving, nil); err == nil {
 		t.Error("loaded by another device")
 	}
-	if _, err := LoadPair(a.dev, make([]byte, stateSizeMax+1), nil); err == nil {
-		t.Error("too large")
+	for _, large := range [][2][]byte{{make([]byte, partSizeMax+1), moving}, {fixed, make([]byte, partSizeMax+1)}} {
+		if _, err := LoadPair(a.dev, large[0], large[1], nil); err == nil {
+			t.Error("too large")
+		}
 	}
 	for name, change := range map[string]func(*pairState){
 		"no bundle":        func(s *pairState) { s.Ours = nil },
@@ -37,11 +45,39 @@ func TestLoadPairRefuses(t *testing.T) {
 		"an empty session": func(s *pairState) { s.Sessions = make([]session, 1) },
 		"too many runs":    func(s *pairState) { s.Sessions[0].Window.Runs = make(runs, unreceiptedMax+1) },
 	} {
-		copied := got(LoadPair(a.dev, state, nil))(t)
+		copied := got(loaded(a.dev, state))(t)
 		change(&copied.s)
-		if _, err := LoadPair(a.dev, copied.Save(), nil); err == nil {
+		if _, err := loaded(a.dev, whole(copied)); err == nil {
 			t.Errorf("%s: loaded", name)
 		}
+	}
+}
+
+// The two parts of a state are stored together, or not at all.
+func TestPartsBelongTogether(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "parts", 1, now)
+	fixed, moving := a.pair.SaveFixed(), a.pair.Save()
+	a.talk(now, b, "x")
+	b.talk(now, a, "y")
+	if a.pair.FixedChanged() {
+		t.Error("messages change the fixed part")
+	}
+	if _, err := LoadPair(a.dev, fixed, a.pair.Save(), replayed); err != nil {
+		t.Errorf("later messages, the same keys: %v", err)
+	}
+	got(a.pair.Offer(now, a.rand))(t)
+	if !a.pair.FixedChanged() {
+		t.Fatal("a new bundle does not change the fixed part")
+	}
+	if _, err := LoadPair(a.dev, fixed, a.pair.Save(), replayed); err == nil {
+		t.Error("new sessions with old keys")
+	}
+	if _, err := LoadPair(a.dev, a.pair.SaveFixed(), moving, replayed); err == nil {
+		t.Error("old sessions with new keys")
+	}
+	if a.pair.FixedChanged() {
+		t.Error("changed, and saved")
 	}
 }
 
@@ -145,8 +181,8 @@ func TestEncapsulationMayFail(t *testing.T) {
 	a, b := meet(t, "encapsulation", 0, now)
 	a.talk(now.Add(2*day), b, "a key rides")
 	b.pair.encapsulate = fail
-	before := b.pair.Save()
-	if _, err := b.pair.Seal(now.Add(2*day), Content{}, b.rand); !errors.Is(err, broken) || !bytes.Equal(before, b.pair.Save()) {
+	before := whole(b.pair)
+	if _, err := b.pair.Seal(now.Add(2*day), Content{}, b.rand); !errors.Is(err, broken) || !bytes.Equal(before, whole(b.pair)) {
 		t.Errorf("seal: %v", err)
 	}
 }
@@ -155,7 +191,7 @@ func TestReceiptsThatMeanNothing(t *testing.T) {
 	now := epochStart
 	a, b := meet(t, "receipts", 0, now)
 	s := a.talk(now, b, "x")
-	before := a.pair.Save()
+	before := whole(a.pair)
 	for _, r := range []wire.Receipt{
 		{},
 		{Session: [8]byte{1}, Start: true},
@@ -164,7 +200,7 @@ func TestReceiptsThatMeanNothing(t *testing.T) {
 		{Session: s.Session, Ranges: []wire.Range{{Chain: 7, First: 0, Last: 1}}},
 		{Session: s.Session, Ranges: []wire.Range{{Chain: 0, First: 1, Last: 0}}},
 	} {
-		if a.pair.Receipted(now, r) || !bytes.Equal(before, a.pair.Save()) {
+		if a.pair.Receipted(now, r) || !bytes.Equal(before, whole(a.pair)) {
 			t.Errorf("%+v is news", r)
 		}
 	}
@@ -244,7 +280,7 @@ func TestWindowAgainstList(t *testing.T) {
 }
 
 // What was opened lately is receipted again as long as it is remembered; the
-// ranges are a receipt's: ascending, apart, at most 32.
+// ranges are a receipt's: ascending, apart.
 func TestReceiptsAgain(t *testing.T) {
 	now := epochStart
 	a, b := meet(t, "receipts again", 0, now)
@@ -286,11 +322,21 @@ func TestReceiptsAgain(t *testing.T) {
 	if !slices.Equal(twice, recent{{Chain: 1, First: 5, Last: 7}}) {
 		t.Errorf("%+v", twice)
 	}
-	for i := range uint32(100) {
+	for i := range uint32(recentMax) {
 		twice.add(2, 3*i)
 	}
 	if len(twice) != recentMax || twice[0].Chain != 2 {
 		t.Errorf("%d ranges kept", len(twice))
+	}
+	var again recent
+	must(t, again.UnmarshalCBOR(got(append(recent{{Chain: 1, First: 9, Last: 9}}, twice[1:]...).MarshalCBOR())(t)))
+	if !slices.Equal(again[1:], twice[1:]) || again[0] != (wire.Range{Chain: 1, First: 9, Last: 9}) {
+		t.Error("ranges do not survive saving")
+	}
+	for _, raw := range [][]byte{{0xa0}, {0x41, 0x80}, {0x41, 0x01}, {0x4f, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, append([]byte{0x59, 0x0b, 0xbb}, make([]byte, 3*(recentMax+1))...)} {
+		if err := again.UnmarshalCBOR(raw); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%.16x: %v", raw, err)
+		}
 	}
 }
 
@@ -300,5 +346,68 @@ func TestFarEndOfDays(t *testing.T) {
 	}
 	if _, err := (ratchet.Secret{}).MarshalText(); err == nil {
 		t.Error("a secret as text")
+	}
+}
+
+// Every receipt frame of a thousand numbers is lost, whatever holes there are: the next
+// link makes up for all of them.
+func TestAllReceiptsLost(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "all lost", 0, now)
+	var sent []Sealed
+	for range unreceiptedMax {
+		sent = append(sent, got(a.pair.Seal(now, Content{}, a.rand))(t))
+	}
+	for i := 0; i < len(sent); i += 2 {
+		got(b.pair.Open(now, sent[i].Blob, sent[i].Ref, nil))(t)
+	}
+	b.reload()
+	receipts := b.pair.Receipts()
+	for _, r := range receipts {
+		must(t, r.Check())
+		a.pair.Receipted(now, r)
+	}
+	if len(receipts) > receiptsMax {
+		t.Errorf("%d receipts do not fit into a content", len(receipts))
+	}
+	if n := countSeals(a, now); n != unreceiptedMax/2 {
+		t.Errorf("%d may be sealed beside 500 that are lost", n)
+	}
+}
+
+// Frames are lost throughout a talk, contents arrive: nothing stays unreceipted but what is
+// under way, also of what came late, and little is remembered.
+func TestReceiptsRideInContents(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "ride", 0, now)
+	say := func(from, to *side) Sealed {
+		sealed := got(from.pair.Seal(now, Content{Receipts: from.pair.Receipts()}, from.rand))(t)
+		from.reload()
+		return sealed
+	}
+	var late []Sealed
+	for round := range 40 {
+		if round%3 == 0 {
+			late = append(late, say(a, b))
+		}
+		b.mustOpen(now, say(a, b))
+		if round%7 == 6 {
+			b.mustOpen(now, late[0])
+			late = late[1:]
+		}
+		a.mustOpen(now, say(b, a))
+	}
+	for _, x := range late {
+		b.mustOpen(now, x)
+	}
+	for range 2 {
+		a.mustOpen(now, say(b, a))
+		b.mustOpen(now, say(a, b))
+	}
+	if n := len(a.pair.s.Sessions[0].Window.Runs); n > 1 {
+		t.Errorf("%d runs are unreceipted", n)
+	}
+	if s := b.pair.s.Sessions[0]; len(s.Recent)+len(s.Earlier) > 4 {
+		t.Errorf("%d and %d ranges are remembered", len(s.Recent), len(s.Earlier))
 	}
 }

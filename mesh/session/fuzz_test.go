@@ -36,18 +36,18 @@ func FuzzParseBundle(f *testing.F) {
 
 func FuzzLoadPair(f *testing.F) {
 	a, b := meet(f, "fuzz load", 1, epochStart)
-	f.Add(a.pair.Save())
-	f.Add(b.pair.Save())
+	f.Add(whole(a.pair))
+	f.Add(whole(b.pair))
 	a.talk(epochStart, b, "x")
 	b.talk(epochStart.Add(day), a, "y")
-	f.Add(a.pair.Save())
+	f.Add(whole(a.pair))
 	later := epochStart.Add(30 * day)
 	f.Fuzz(func(t *testing.T, state []byte) {
-		p, err := LoadPair(a.dev, state, replayed)
+		p, err := loaded(a.dev, state)
 		if err != nil {
 			return
 		}
-		if again, err := LoadPair(a.dev, p.Save(), replayed); err == nil && !bytes.Equal(again.Save(), p.Save()) {
+		if again, err := loaded(a.dev, whole(p)); err == nil && !bytes.Equal(whole(again), whole(p)) {
 			t.Fatal("loads as another")
 		}
 		// A state that was tampered with may fail, not panic.
@@ -66,7 +66,7 @@ func FuzzLoadPair(f *testing.F) {
 			_, _ = p.Offer(later, seeded("fuzz"))
 		}
 		p.Expire(later)
-		p.Save()
+		whole(p)
 	})
 }
 
@@ -79,7 +79,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, blob []byte) {
 		x := list[int(which)%len(list)]
 		p := x.load(t)
-		if _, err := p.Open(epochStart, blob, x.ref, x.key); err != nil && !bytes.Equal(p.Save(), x.state) {
+		if _, err := p.Open(epochStart, blob, x.ref, x.key); err != nil && !bytes.Equal(whole(p), x.state) {
 			t.Fatal("a failed open changed the state")
 		} else if err == nil && !bytes.Equal(blob, x.blob) {
 			t.Fatal("opened a blob that nobody sealed")
@@ -94,25 +94,25 @@ func FuzzContent(f *testing.F) {
 	a, b := newSides(f, "fuzz content", 0, epochStart)
 	start := a.start(epochStart)
 	f.Add(a.pair.waiting().Start.Content, true)
-	fresh := b.pair.Save()
+	fresh := whole(b.pair)
 	b.mustOpen(epochStart, start)
-	state := a.pair.Save()
-	began := b.pair.Save()
+	state := whole(a.pair)
+	began := whole(b.pair)
 	f.Fuzz(func(t *testing.T, plain []byte, isStart bool) {
 		if _, err := classFor(len(plain)); err != nil || len(plain) > 3900 {
 			return
 		}
-		a := &side{t: t, dev: a.dev, rand: seeded("fuzz"), pair: got(LoadPair(a.dev, state, replayed))(t)}
+		a := &side{t: t, dev: a.dev, rand: seeded("fuzz"), pair: got(loaded(a.dev, state))(t)}
 		b := &side{t: t, dev: b.dev, rand: seeded("fuzz"), skipped: map[[16]byte]SkippedKey{}}
 		if isStart {
-			b.pair = got(LoadPair(b.dev, fresh, replayed))(t)
+			b.pair = got(loaded(b.dev, fresh))(t)
 			own := *a.pair.waiting().Start
 			own.Content = plain
 			sealed := got(a.pair.sealStart(epochStart, a.pair.waiting(), &own, a.rand))(t)
 			_, _ = b.open(epochStart, sealed.Blob, false)
 			return
 		}
-		b.pair = got(LoadPair(b.dev, began, replayed))(t)
+		b.pair = got(loaded(b.dev, began))(t)
 		_, _ = b.open(epochStart, a.craft(wire.Class0, plain, nil), false)
 		_, _ = b.pair.Seal(epochStart, Content{}, b.rand)
 	})

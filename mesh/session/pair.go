@@ -34,6 +34,7 @@ type Pair struct {
 	our         *identity.Device
 	encapsulate ratchet.Encapsulate
 	s           pairState
+	unsaved     bool // the fixed part changed
 }
 
 // PairConfig is what a finished contact exchange knows about a peer device.
@@ -62,7 +63,7 @@ func NewPair(cfg PairConfig, now time.Time) (*Pair, error) {
 		return nil, errors.New("our bundle names other account heads than our card")
 	}
 	p := &Pair{our: cfg.Our, encapsulate: cfg.Encapsulate}
-	p.s = pairState{
+	p.s.fixed = fixed{
 		OurID: cfg.Our.ID(), OurAccount: cfg.OurAccount, TheirAccount: cfg.TheirAccount,
 		TheirSign: cfg.Their.Sign, TheirAgree: cfg.Their.Agree,
 		OurHeads: slices.Clone(cfg.OurHeads), TheirHeads: theirs.heads,
@@ -71,6 +72,7 @@ func NewPair(cfg PairConfig, now time.Time) (*Pair, error) {
 	}
 	p.s.Ours[0].Object = nil // the exchange has delivered it
 	cfg.OurBundle.s = prekeys{}
+	p.changed()
 	p.defaults()
 	return p, nil
 }
@@ -200,9 +202,9 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 	if err != nil {
 		return Opened{}, err
 	}
-	s.Opened = true
+	s.Heard = true
 	p.known(&s, wire.DayAt(now))
-	s.Recent.add(ref.Chain, ref.N)
+	s.opened(ref)
 	if s.Dies != 0 {
 		s.Ratchet.Retire()
 	}
@@ -307,6 +309,7 @@ func (p *Pair) Expire(now time.Time) (gone [][8]byte) {
 		p.s.Sessions[i].Window.expire(today)
 		p.s.Sessions[i].Skipped.expire(today)
 	}
+	held := len(p.s.Ours) + len(p.s.Theirs) + len(p.s.Seen)
 	p.s.Ours = slices.DeleteFunc(p.s.Ours, func(b prekeys) bool {
 		if !over(b.Gone) {
 			return false
@@ -316,6 +319,9 @@ func (p *Pair) Expire(now time.Time) (gone [][8]byte) {
 	})
 	p.s.Theirs = slices.DeleteFunc(p.s.Theirs, func(b theirBundle) bool { return over(b.Gone) })
 	p.s.Seen = slices.DeleteFunc(p.s.Seen, func(s seenStart) bool { return over(s.Until) && p.ourBundle(s.Bundle) == nil })
+	if len(p.s.Ours)+len(p.s.Theirs)+len(p.s.Seen) != held {
+		p.changed()
+	}
 	return gone
 }
 

@@ -56,6 +56,7 @@ func (p *Pair) Offer(now time.Time, rand io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	p.s.Ours = append(slices.Clip(p.s.Ours), b.s)
+	p.changed()
 	return b.Public(), nil
 }
 
@@ -69,6 +70,7 @@ func (p *Pair) carried(object []byte, ref Ref, today uint16) {
 	b.Carriers = slices.DeleteFunc(slices.Clone(b.Carriers), func(c carrier) bool {
 		return c.Session != ref.Session || !within(today, c.Day, wire.ExpiryDaysMax+1)
 	})
+	p.changed()
 	b.Carriers = append(b.Carriers[:min(len(b.Carriers), 1)], carrier{Session: ref.Session, Chain: ref.Chain, N: ref.N, Day: today})
 }
 
@@ -88,6 +90,7 @@ func (p *Pair) carrierReceipted(r wire.Receipt, today uint16) bool {
 // arrived notes that the peer has our bundle id: those before it are not
 // offered any more, and live for 60 days.
 func (p *Pair) arrived(id wire.Hash, today uint16) {
+	p.changed()
 	for i := range p.s.Ours {
 		if p.s.Ours[i].ID == id {
 			p.s.Ours[i].Object, p.s.Ours[i].Carriers = nil, nil
@@ -143,5 +146,6 @@ func (p *Pair) adopt(object []byte, now time.Time) {
 	}
 	theirs = append(theirs, theirBundle{ID: b.id, Heads: b.heads})
 	p.s.Theirs = theirs[max(0, len(theirs)-theirBundlesMax):]
+	p.changed()
 	p.s.TheirBundle, p.s.TheirUsed = bytes.Clone(object), 0
 }

@@ -216,7 +216,7 @@ func TestStartWithASupersededBundle(t *testing.T) {
 	for days, want := range map[int]error{59: nil, 60: ErrPrekey} {
 		now := epochStart
 		a, b := meet(t, "superseded", 0, now)
-		copied := got(LoadPair(b.dev, b.pair.Save(), replayed))(t) // b, which will not hear of it
+		copied := got(loaded(b.dev, whole(b.pair)))(t) // b, which will not hear of it
 		carried := a.offer(now)
 		b.mustOpen(now, carried)
 		a.pair.Receipted(now, receiptFor(carried.Ref))
@@ -280,11 +280,11 @@ func TestBundleOfAWrongClock(t *testing.T) {
 				x[0].pair.Expire(now)
 				x[1].pair.Expire(now)
 				s, _ := x[0].pair.reached()
-				saved, other := x[0].pair.Save(), x[1].pair.Save()
+				saved, other := whole(x[0].pair), whole(x[1].pair)
 				start := got(x[0].pair.start(now, s.Ratchet.Epochs()[0].Reset, 1, false, x[0].rand))(t)
 				x[1].mustOpen(now, start)
-				x[0].pair = got(LoadPair(x[0].dev, saved, replayed))(t)
-				x[1].pair = got(LoadPair(x[1].dev, other, replayed))(t)
+				x[0].pair = got(loaded(x[0].dev, saved))(t)
+				x[1].pair = got(loaded(x[1].dev, other))(t)
 			}
 		}
 	}

@@ -204,7 +204,7 @@ func TestOrder(t *testing.T) {
 func TestUnkeyedReset(t *testing.T) {
 	now := epochStart
 	a, b := meet(t, "unkeyed", 1, now)
-	thief := got(LoadPair(a.dev, a.pair.Save(), replayed))(t)
+	thief := got(loaded(a.dev, whole(a.pair)))(t)
 	for _, lost := range []bool{false, true} {
 		sealed := got(thief.start(now, thief.s.Contact, 1, lost, a.rand))(t)
 		if lost {
@@ -220,7 +220,7 @@ func TestUnkeyedReset(t *testing.T) {
 		// The thief's session, or the true one, is the base of what follows.
 		if !lost {
 			a, b = meet(t, "unkeyed again", 1, now)
-			thief = got(LoadPair(a.dev, a.pair.Save(), replayed))(t)
+			thief = got(loaded(a.dev, whole(a.pair)))(t)
 		}
 	}
 }
@@ -257,7 +257,7 @@ func TestResetNumberLimits(t *testing.T) {
 		number uint32
 		want   error
 	}{{0, ErrReset}, {resetAheadMax + 1, ErrStarts}, {1 << 31, ErrStarts}, {resetAheadMax, nil}} {
-		copied := got(LoadPair(a.dev, a.pair.Save(), replayed))(t)
+		copied := got(loaded(a.dev, whole(a.pair)))(t)
 		sealed := got(copied.start(now, reset, x.number, false, a.rand))(t)
 		if _, err := b.open(now, sealed.Blob, false); !errors.Is(err, x.want) {
 			t.Errorf("reset number %d: %v", x.number, err)
@@ -271,7 +271,7 @@ func TestResetNumberLimits(t *testing.T) {
 func TestTooManyStarts(t *testing.T) {
 	now := epochStart
 	a, b := newSides(t, "too many", 0, now)
-	state := a.pair.Save()
+	state := whole(a.pair)
 	for i := range startsPerDay + 1 {
 		sealed, err := a.pair.start(now, a.pair.s.Contact, 0, false, a.rand)
 		if i == startsPerDay {
@@ -287,13 +287,13 @@ func TestTooManyStarts(t *testing.T) {
 		t.Fatalf("%d sessions are kept", n)
 	}
 	for d := 1; len(b.pair.s.Seen) < seenMax; d++ {
-		a.pair = got(LoadPair(a.dev, state, replayed))(t)
+		a.pair = got(loaded(a.dev, state))(t)
 		now = now.Add(day)
 		for range startsPerDay {
 			b.mustOpen(now, got(a.pair.start(now, a.pair.s.Contact, 0, false, a.rand))(t))
 		}
 	}
-	a.pair = got(LoadPair(a.dev, state, replayed))(t)
+	a.pair = got(loaded(a.dev, state))(t)
 	now = now.Add(day)
 	over := got(a.pair.start(now, a.pair.s.Contact, 0, false, a.rand))(t)
 	if _, err := b.open(now, over.Blob, false); !errors.Is(err, ErrStarts) {

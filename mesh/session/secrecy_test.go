@@ -20,7 +20,7 @@ func TestHealing(t *testing.T) {
 		b.talk(now, a, fmt.Sprint(i))
 	}
 	thief := &side{t: t, name: "thief", dev: b.dev, rand: seeded("thief"), skipped: map[[16]byte]SkippedKey{}}
-	thief.pair = got(LoadPair(b.dev, b.pair.Save(), replayed))(t)
+	thief.pair = got(loaded(b.dev, whole(b.pair)))(t)
 
 	under := a.talk(now, b, "the thief reads this")
 	if opened, err := thief.open(now, under.Blob, true); err != nil || string(opened.Payload) != "the thief reads this" {
@@ -86,9 +86,9 @@ func TestOneTimeKeysAreErased(t *testing.T) {
 	a, b := newSides(t, "one time", 2, now)
 	pair := bytes.Clone(b.pair.s.Ours[0].OneTime[0])
 	other := bytes.Clone(b.pair.s.Ours[0].OneTime[1])
-	stale := got(LoadPair(a.dev, a.pair.Save(), replayed))(t) // a state rolled back
+	stale := got(loaded(a.dev, whole(a.pair)))(t) // a state rolled back
 	b.mustOpen(now, a.start(now))
-	if state := b.pair.Save(); bytes.Contains(state, pair[:32]) || bytes.Contains(state, pair[32:]) || !bytes.Contains(state, other) {
+	if state := whole(b.pair); bytes.Contains(state, pair[:32]) || bytes.Contains(state, pair[32:]) || !bytes.Contains(state, other) {
 		t.Fatal("the used pair is kept, or the other is not")
 	}
 	again := got(stale.Start(now, seeded("another start")))(t)
@@ -101,9 +101,9 @@ func TestOneTimeKeysAreErased(t *testing.T) {
 func TestRollbackRepeatsNoSeal(t *testing.T) {
 	now := epochStart
 	a, _ := meet(t, "rollback", 0, now)
-	state := a.pair.Save()
+	state := whole(a.pair)
 	one := a.seal(now, "the same words")
-	a.pair = got(LoadPair(a.dev, state, replayed))(t)
+	a.pair = got(loaded(a.dev, state))(t)
 	two := a.seal(now, "the same words")
 	h1, h2 := got(wire.ParseBlob(one.Blob))(t), got(wire.ParseBlob(two.Blob))(t)
 	if h1 != h2 || !bytes.Equal(one.Blob[:wire.HeaderSize+checkSize], two.Blob[:wire.HeaderSize+checkSize]) {
@@ -174,8 +174,8 @@ func TestRandomnessMayFail(t *testing.T) {
 	now := epochStart
 	a, _ := newSides(t, "fail", 1, now)
 	for _, n := range []int64{0, 31, 32, 63, 64, 95, 96, 111} {
-		before := a.pair.Save()
-		if _, err := a.pair.Start(now, short(n)); err == nil || !bytes.Equal(before, a.pair.Save()) {
+		before := whole(a.pair)
+		if _, err := a.pair.Start(now, short(n)); err == nil || !bytes.Equal(before, whole(a.pair)) {
 			t.Errorf("start with %d random bytes: %v", n, err)
 		}
 	}
@@ -186,15 +186,15 @@ func TestRandomnessMayFail(t *testing.T) {
 	b.talk(now, a, "a key to answer")
 	later := now.Add(2 * day)
 	for _, n := range []int64{0, 31, 32, 95, 96, 111} { // ratchet key, post-quantum key, salt
-		before := a.pair.Save()
-		if _, err := a.pair.Seal(later, Content{}, short(n)); err == nil || !bytes.Equal(before, a.pair.Save()) {
+		before := whole(a.pair)
+		if _, err := a.pair.Seal(later, Content{}, short(n)); err == nil || !bytes.Equal(before, whole(a.pair)) {
 			t.Errorf("seal with %d random bytes: %v", n, err)
 		}
 	}
 	a.talk(later, b, "the key rides")
 	for _, n := range []int64{0, 32, 63, 64, 79} { // ratchet key, answer, salt
-		before := b.pair.Save()
-		if _, err := b.pair.Seal(later, Content{}, short(n)); err == nil || !bytes.Equal(before, b.pair.Save()) {
+		before := whole(b.pair)
+		if _, err := b.pair.Seal(later, Content{}, short(n)); err == nil || !bytes.Equal(before, whole(b.pair)) {
 			t.Errorf("answer with %d random bytes: %v", n, err)
 		}
 	}

@@ -176,6 +176,7 @@ func (p *Pair) sealStart(now time.Time, s *session, own *ourStart, rand io.Reade
 	if err != nil {
 		return Sealed{}, err
 	}
+	p.changed()
 	counts = append(counts, last)
 	p.s.Starts, own.Day = counts[max(0, len(counts)-startDaysMax):], day
 	return Sealed{Ref: Ref{Session: s.id(), Start: true}, Blob: blob, Delete: secret}, nil
@@ -315,7 +316,7 @@ func (p *Pair) permits(s *session, ref Ref) error {
 	}
 	// Who sent under our best session knew it, and had no better start under
 	// way; what it starts later is keyed by that session.
-	if best := &p.s.Sessions[0]; best.Opened && best.id() != ref.Session && s.before(best) {
+	if best := &p.s.Sessions[0]; best.Heard && best.id() != ref.Session && s.before(best) {
 		return ErrReset
 	}
 	return nil

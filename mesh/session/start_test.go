@@ -101,7 +101,7 @@ func TestLostStartsAndTheirNumber(t *testing.T) {
 	for range resetAheadMax + 3 {
 		now = renew(now, a, b, 59)
 		last := a.start(now)
-		copied := got(LoadPair(b.dev, b.pair.Save(), replayed))(t)
+		copied := got(loaded(b.dev, whole(b.pair)))(t)
 		if _, err := b.open(now, last.Blob, false); err != nil {
 			t.Fatal(err)
 		}

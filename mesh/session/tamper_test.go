@@ -49,7 +49,7 @@ func (x *specimen) freeze() {
 	if !found {
 		x.at.t.Fatalf("%s is not found", x.name)
 	}
-	x.ref, x.key, x.state = ref, key, x.at.pair.Save()
+	x.ref, x.key, x.state = ref, key, whole(x.at.pair)
 }
 
 // try opens blob where the specimen's would open; it must fail and change
@@ -67,7 +67,7 @@ func (x *specimen) try(t tb, p *Pair, blob []byte) {
 }
 
 func (x *specimen) load(t tb) *Pair {
-	return got(LoadPair(x.at.dev, x.state, replayed))(t)
+	return got(loaded(x.at.dev, x.state))(t)
 }
 
 func TestEveryByteCounts(t *testing.T) {
@@ -83,7 +83,7 @@ func TestEveryByteCounts(t *testing.T) {
 				x.try(t, p, x.blob[:cut])
 			}
 			x.try(t, p, append(bytes.Clone(x.blob), 0))
-			if !bytes.Equal(p.Save(), x.state) {
+			if !bytes.Equal(whole(p), x.state) {
 				t.Fatal("the state has changed")
 			}
 			if _, err := p.Open(epochStart, x.blob, x.ref, x.key); err != nil {
@@ -102,7 +102,7 @@ func TestJunkUnderASeenTag(t *testing.T) {
 		junk := bytes.Clone(x.blob)
 		must(t, readInto(seeded(rapid.String().Draw(t, "junk")), junk[max(keep, wire.HeaderSize):]))
 		x.try(t, p, junk)
-		if !bytes.Equal(p.Save(), x.state) {
+		if !bytes.Equal(whole(p), x.state) {
 			t.Fatal("the state has changed")
 		}
 	})
@@ -134,7 +134,7 @@ func TestWrongPlace(t *testing.T) {
 		if _, err := p.Open(epochStart, x.blob, Ref{Session: p.s.firstID()}, &wrong); err == nil {
 			t.Errorf("%s opened with a wrong key", x.name)
 		}
-		if !bytes.Equal(p.Save(), x.state) {
+		if !bytes.Equal(whole(p), x.state) {
 			t.Fatal("the state has changed")
 		}
 	}

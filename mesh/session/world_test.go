@@ -5,6 +5,7 @@ import (
 	"crypto/mlkem"
 	"crypto/mlkem/mlkemtest"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -48,6 +49,7 @@ type side struct {
 	dev     *identity.Device
 	pair    *Pair
 	rand    io.Reader
+	fixed   []byte // part of the pair's state, as it was stored last
 	skipped map[[16]byte]SkippedKey
 	opened  int // most that any Open returned
 }
@@ -110,15 +112,38 @@ func got[T any](v T, err error) func(tb) T {
 	}
 }
 
+// whole is both parts of a state in one.
+func whole(p *Pair) []byte {
+	fixed := mustMarshal(p.s.fixed)
+	return slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(fixed))), fixed, p.Save())
+}
+
+// loaded is the pair of such a state; of its fixed part nothing is stored yet.
+func loaded(our *identity.Device, state []byte) (*Pair, error) {
+	if len(state) < 4 || uint64(binary.BigEndian.Uint32(state)) > uint64(len(state)-4) {
+		return nil, errors.New("not two parts")
+	}
+	end := 4 + binary.BigEndian.Uint32(state)
+	p, err := LoadPair(our, state[4:end], state[end:], replayed)
+	if err == nil {
+		p.unsaved = true
+	}
+	return p, err
+}
+
 // reload is a crash: what was not saved is lost.
 func (s *side) reload() {
 	s.t.Helper()
-	state := s.pair.Save()
-	if len(state) > stateSizeMax {
-		s.t.Fatalf("state of %d bytes", len(state))
+	state := whole(s.pair)
+	if s.pair.FixedChanged() {
+		s.fixed = s.pair.SaveFixed()
 	}
-	s.pair = got(LoadPair(s.dev, state, replayed))(s.t)
-	if !bytes.Equal(state, s.pair.Save()) {
+	moving := s.pair.Save()
+	if len(s.fixed) > partSizeMax || len(moving) > partSizeMax {
+		s.t.Fatalf("state of %d and %d bytes", len(s.fixed), len(moving))
+	}
+	s.pair = got(LoadPair(s.dev, s.fixed, moving, replayed))(s.t)
+	if !bytes.Equal(state, whole(s.pair)) {
 		s.t.Fatal("state does not survive loading")
 	}
 }
@@ -167,10 +192,10 @@ func (s *side) open(now time.Time, blob []byte, far bool) (Opened, error) {
 	if !found {
 		return Opened{}, errNoTag
 	}
-	before := s.pair.Save()
+	before := whole(s.pair)
 	opened, err := s.pair.Open(now, blob, ref, key)
 	if err != nil {
-		if !bytes.Equal(before, s.pair.Save()) {
+		if !bytes.Equal(before, whole(s.pair)) {
 			s.t.Fatalf("%s: a failed open changed the state: %v", s.name, err)
 		}
 		return opened, err
