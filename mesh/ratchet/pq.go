@@ -71,7 +71,7 @@ type pq struct {
 	Seed      []byte  `cbor:"3,keyasint,omitempty"` // of our outstanding key: 64 bytes
 	TheirEK   []byte  `cbor:"4,keyasint,omitempty"` // to be answered: 1184 bytes
 	CT        []byte  `cbor:"5,keyasint,omitempty"` // our answer, until it is confirmed: 1088 bytes
-	Since     int64   `cbor:"6,keyasint,omitempty"` // Unix seconds of the last completed step
+	Since     int64   `cbor:"6,keyasint,omitempty"` // Unix milliseconds of the last completed step
 	Messages  uint32  `cbor:"7,keyasint,omitempty"` // sealed and opened since
 	EK        []byte  `cbor:"8,keyasint,omitempty"` // what Seed is the seed of: 1184 bytes, which take long to make
 }
@@ -94,7 +94,7 @@ func (s *state) ours(number uint32) bool { return (number%2 == 1) == s.Starter }
 func (s *state) ride(now time.Time, rand io.Reader, encapsulate Encapsulate) (ek, ct []byte, err error) {
 	p := &s.PQ
 	newest := p.newest().Number
-	due := now.Unix()-p.Since >= int64(stepAge/time.Second) || p.Messages >= stepMessages
+	due := now.UnixMilli()-p.Since >= stepAge.Milliseconds() || p.Messages >= stepMessages
 	switch {
 	case len(p.TheirEK) > 0:
 		if err := p.answer(rand, encapsulate); err != nil {
@@ -179,7 +179,7 @@ func (s *state) settle(now time.Time, ek, ct []byte) error {
 // completed notes that the peer holds epoch number, which ends a step.
 func (p *pq) completed(now time.Time, number uint32) {
 	p.Confirmed, p.Seed, p.EK, p.CT = number, nil, nil, nil
-	p.Since, p.Messages = now.Unix(), 0
+	p.Since, p.Messages = now.UnixMilli(), 0
 }
 
 // forget erases what no chain and no link can need: message secrets of epochs

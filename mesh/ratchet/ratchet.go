@@ -44,7 +44,7 @@ func New(starter bool, sk, ourDH Secret, theirDH [32]byte, now time.Time) (State
 	DeriveAll(sk[:], nil, labelSession, &s.Root,
 		&from.HeaderKey, &from.TagKey, &to.HeaderKey, &to.TagKey,
 		&e.Root, &e.Messages, &e.Link, &e.Reset)
-	s.PQ = pq{Epochs: []epoch{e}, Since: now.Unix()}
+	s.PQ = pq{Epochs: []epoch{e}, Since: now.UnixMilli()}
 	var err error
 	if starter {
 		err = s.begin(ourDH)

@@ -168,7 +168,7 @@ func NewBundle(dev *identity.Device, heads []wire.Hash, oneTimePairs int, now ti
 	body := bundleBody{
 		Algs: identity.Algs(), Suite: suite, Identity: dev.Public().Agree,
 		Signed: ratchet.Public(s.Signed), LastResort: kemPublic(s.LastResort),
-		Made: uint64(max(now.UnixMilli(), 0)), NotAfter: uint64(max(now.AddDate(bundleYears, 0, 0).UnixMilli(), 0)),
+		Made: uint64(max(now.UnixMilli(), 0)), NotAfter: uint64(max(now.Add(bundleLife).UnixMilli(), 0)),
 		Heads: slices.SortedFunc(slices.Values(heads), func(a, b wire.Hash) int { return slices.Compare(a[:], b[:]) }),
 	}
 	for pair := range slices.Chunk(seeds[oneTimeSize:], oneTimeSize) {

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"time"
+
 	"sottovoce/mesh/ratchet"
 	"sottovoce/mesh/wire"
 )
@@ -24,7 +26,6 @@ const (
 // Ours, not the protocol's.
 const (
 	bundleDays      = 7        // a bundle is replaced after a week
-	bundleYears     = 1        // and not to be used after a year
 	bundlesMax      = 11       // of ours: nine superseded within 60 days, the newest, one on its way
 	theirBundlesMax = 12       // of theirs that a start may name
 	refillPairs     = 1        // one-time pairs of a bundle that goes inside a session: starts are rare
@@ -37,6 +38,12 @@ const (
 	bundleSizeMax   = 8 << 10  // a bundle with three pairs has about 5.2 KiB
 	partSizeMax     = 32 << 10 // bytes of either part of a saved state
 )
+
+// bundleLife is how far a bundle's not-after lies ahead: a year, as the contact exchange
+// goes by it.
+//
+// spec: 04-sessions#bundle
+const bundleLife = 365 * 24 * time.Hour
 
 // Sizes in bytes of a sealed blob.
 //

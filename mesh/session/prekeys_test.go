@@ -69,7 +69,7 @@ func TestParseBundleRefuses(t *testing.T) {
 	if _, err := ParseBundle(make([]byte, bundleSizeMax+1), dev.Public(), now); !errors.Is(err, wire.ErrMalformed) {
 		t.Errorf("too large: %v", err)
 	}
-	if _, err := ParseBundle(true_, dev.Public(), now.AddDate(bundleYears, 0, 1)); !errors.Is(err, ErrExpired) {
+	if _, err := ParseBundle(true_, dev.Public(), now.Add(bundleLife+time.Millisecond)); !errors.Is(err, ErrExpired) {
 		t.Errorf("after a year: %v", err)
 	}
 	body := got(ParseBundle(true_, dev.Public(), now))(t).body
