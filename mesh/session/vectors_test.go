@@ -62,9 +62,7 @@ type vectorRun struct {
 // message seals, writes down and, unless it is late, opens.
 func (r *vectorRun) message(name string, from int, c Content, late bool) Sealed {
 	s := r.ends[from]
-	r.v.section("message " + name)
-	r.v.hex("from", []byte(s.name))
-	r.v.num("now_ms", r.now.UnixMilli())
+	r.begin("message "+name, from)
 	copied := s.pair.s.Sessions[0].Ratchet.Clone()
 	again := *r.rand // the same randomness, twice
 	m := got(copied.Next(r.now, &again, replayed))(r.t)
@@ -81,7 +79,9 @@ func (r *vectorRun) message(name string, from int, c Content, late bool) Sealed 
 	r.v.hex("content", plain)
 	r.v.hex("delete", sealed.Delete[:])
 	r.v.hex("blob", sealed.Blob)
-	if !late {
+	if late {
+		r.v.num("late", 1)
+	} else {
 		r.ends[1-from].mustOpen(r.now, sealed)
 	}
 	return sealed
@@ -99,11 +99,21 @@ func (r *vectorRun) epochs(name string) {
 }
 
 func (r *vectorRun) start(name string, from int) {
-	s := r.ends[from]
-	r.v.section("start " + name)
-	r.v.hex("from", []byte(s.name))
+	r.begin("start "+name, from)
+	sealed := got(r.ends[from].pair.Start(r.now, r.rand))(r.t)
+	r.writeStart(from, sealed)
+	r.ends[1-from].mustOpen(r.now, sealed)
+	r.ends[from].pair.Receipted(r.now, receiptFor(sealed.Ref))
+}
+
+func (r *vectorRun) begin(section string, from int) {
+	r.v.section(section)
+	r.v.hex("from", []byte(r.ends[from].name))
 	r.v.num("now_ms", r.now.UnixMilli())
-	sealed := got(s.pair.Start(r.now, r.rand))(r.t)
+}
+
+func (r *vectorRun) writeStart(from int, sealed Sealed) {
+	s := r.ends[from]
 	r.v.hex("rand", r.rand.take())
 	own := s.pair.waiting()
 	key := startKey(own.Start.Keying)
@@ -119,8 +129,6 @@ func (r *vectorRun) start(name string, from int) {
 	r.v.hex("session", sealed.Session[:])
 	r.v.hex("delete", sealed.Delete[:])
 	r.v.hex("blob", sealed.Blob)
-	r.ends[1-from].mustOpen(r.now, sealed)
-	s.pair.Receipted(r.now, receiptFor(sealed.Ref))
 }
 
 // meet makes the two devices, their bundles and their contact.
@@ -207,8 +215,13 @@ func conversationVectors(t *testing.T) []byte {
 //
 // spec: 04-sessions#test-vectors
 func TestVectors(t *testing.T) {
-	made := conversationVectors(t)
-	file := filepath.Join("testdata", "conversation.txt")
+	for name, made := range map[string][]byte{"conversation.txt": conversationVectors(t), "edges.txt": edgeVectors(t)} {
+		compareVectors(t, filepath.Join("testdata", name), made)
+	}
+}
+
+func compareVectors(t *testing.T, file string, made []byte) {
+	t.Helper()
 	if *update {
 		must(t, os.MkdirAll("testdata", 0o755))
 		must(t, os.WriteFile(file, made, 0o644))

@@ -100,6 +100,10 @@ class Ratchet:
 
     def take_in(self, content, now):
         """The ek and ct of a message of the present receiving chain."""
+        self.take_keys(content, now)
+        self.counted += 1
+
+    def take_keys(self, content, now):
         e = self.receiving.epoch + 1
         if self.lost or e in self.epochs:
             return
@@ -170,7 +174,6 @@ class Ratchet:
         blob.compare(mk)
         if blob.open_header(way.header_key) != way.header:
             raise Refused("another header than the chain's")
-        self.counted += 1
         return blob.open_content(mk)
 
 

@@ -15,7 +15,7 @@ import selftest
 from bundle import Refused, heads_hash, read
 from sessions import Device
 
-DECIMAL = ("now_ms", "chain", "n", "one_time_pairs")
+DECIMAL = ("now_ms", "chain", "n", "one_time_pairs", "late", "again", "lost_keys")
 PARTS = {"version": 0, "class": 1, "day": 3, "tag": 4, "commitment": 20, "reserved": 36, "check": 40, "salt": 72,
          "sealed header": 88, "sealed content": 144, "end": -1}
 
@@ -53,7 +53,8 @@ class Tape:
 
 class Replay:
     def __init__(self):
-        self.devices, self.checked, self.pending, self.first = {}, 0, None, True
+        self.devices, self.checked = {}, 0
+        self.kept = {}  # sections that are opened later
         self.now = 0
 
     def same(self, name, got, want):
@@ -62,7 +63,7 @@ class Replay:
             raise Difference(f"{name}:\n  computed {show[0]}\n  expected {show[1]}")
         self.checked += 1
 
-    def all(self, got, want, given=("from", "now_ms", "rand")):
+    def all(self, got, want, given=("from", "now_ms", "rand", "late", "again", "lost_keys")):
         """Compares every value that is not an input; none may be missing on either side."""
         missing = set(got) ^ (set(want) - set(given))
         if missing:
@@ -85,7 +86,11 @@ class Replay:
             for ours, theirs in ((a, b), (b, a)):
                 theirs.their_bundles.append(read(ours.bundles[-1][0].object, ours, self.now))
         elif kind in ("start", "message"):
-            self.sealed(kind, values, tape)
+            self.sealed(title, values, tape)
+        elif kind == "open":
+            self.open_late(*self.kept.pop(rest))
+        elif kind == "refused":
+            self.refused(values)
         elif kind == "skipped":
             self.skipped(values)
         elif kind == "epochs":
@@ -109,21 +114,35 @@ class Replay:
         others = [d for n, d in self.devices.items() if n != name]
         return self.devices[name], others[0]
 
-    def sealed(self, kind, values, tape):
+    def sealed(self, title, values, tape):
+        kind = title.partition(" ")[0]
         sender, recipient = self.ends(values["from"].decode())
         now = values["now_ms"]
-        if kind == "start":
-            got = sender.start(now, tape)
+        if "again" in values:
+            got = sender.seal_start(sender.in_order()[0], now, tape)
+        elif kind == "start":
+            got = sender.start(now, tape, bool(values.get("lost_keys")))
         else:
             fields = cbor.decode(values["content"])  # whose payload, and whether receipts ride, is for the caller to say
             got = sender.seal(now, tape, fields.get(1), 2 in fields)
         self.all(got, values)
-        if kind == "message" and self.first:
-            self.first, self.pending = False, (recipient, got, now)
+        if "late" in values:
+            self.kept[title] = sender, recipient, got
+        else:
+            self.open_late(sender, recipient, got)
+
+    def open_late(self, sender, recipient, got):
+        self.open(recipient, got, self.now)
+        next(s for s in sender.sessions if s.id == got["session"]).known = True  # by its receipt
+
+    def refused(self, values):
+        _, recipient = self.ends(values["from"].decode())
+        try:
+            recipient.open(values["blob"], self.now)
+        except Refused:
+            self.checked += 1
             return
-        self.open(recipient, got, now)
-        if kind == "start":
-            next(s for s in sender.sessions if s.id == got["session"]).known = True  # by its receipt
+        raise Difference("opens what is to be refused")
 
     def open(self, recipient, got, now):
         for part, at in PARTS.items():
@@ -138,11 +157,10 @@ class Replay:
         self.same("opened content", recipient.open(got["blob"], now), got["content"])
 
     def skipped(self, values):
-        recipient, got, now = self.pending
+        sender, recipient, got = self.kept.pop("message skipped")
         stored = {tag: mk for s in recipient.sessions for tag, (_, _, mk) in s.ratchet.skipped.items()}
         self.same("skipped keys", stored, {values["tag"]: values["key"]})
-        self.open(recipient, got, now)
-        self.pending = None
+        self.open_late(sender, recipient, got)
 
     def epochs(self, values):
         got = {}
@@ -167,8 +185,8 @@ def main(args):
             except (Difference, Refused) as error:
                 print(f"{path} [{title}] {error}")
                 return 1
-        if replay.pending:
-            print(f"{path}: the first message was never opened")
+        if replay.kept:
+            print(f"{path}: a message was never opened")
             return 1
         checked += replay.checked
     print(f"{checked} checked, 0 failed")

@@ -21,7 +21,13 @@ FAR = 1000
 START = {1: cbor.exactly(1), 2: cbor.sized(32), 3: cbor.sized(mlkem.CT), 4: cbor.sized(32), 5: cbor.sized(32),
          6: cbor.sized(32), 7: cbor.sized(32), 11: cbor.sized(32)}
 START_OPTIONAL = {8: cbor.uint(4), 9: cbor.uint(2**32), 10: lambda v: isinstance(v, bool)}
-CONTENT = {1: lambda v: isinstance(v, bytes), 2: cbor.listed(1, 16, lambda v: isinstance(v, dict)),
+
+
+def receipt(v):
+    return isinstance(v, dict) and cbor.sized(8)(v.get(1)) and (v.get(2) is True or bool(v.get(3)))
+
+
+CONTENT = {1: lambda v: isinstance(v, bytes), 2: cbor.listed(1, 16, receipt),
            3: lambda v: isinstance(v, bytes), 4: cbor.sized(mlkem.EK), 5: cbor.sized(mlkem.CT)}
 
 
