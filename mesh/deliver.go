@@ -159,6 +159,7 @@ func (t *turn) start(d *device) ([]outbox.Blob, error) {
 		t.n.log.Warn("no session could be started", "error", err)
 		return nil, nil
 	}
+	d.stale = true // the answers have tags of their own
 	blob, err := t.keep(d, sealed)
 	return []outbox.Blob{blob}, err
 }

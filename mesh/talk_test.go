@@ -5,14 +5,47 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/outbox"
 )
+
+// The tags of a session are known as soon as we start it, also when the table was brought
+// up to date before, for somebody else's blob.
+func TestTagsOfOurStart(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	object := replayedCard(t, bruno, anna) // a contact without a session
+	bruno.inside(func(turn *turn) error {
+		q := &request{exchange: contact.New(bruno.me.ours, bruno.profile(), contact.Profile{1, 2, 3})}
+		if err := turn.befriend(q, object); err != nil {
+			return err
+		}
+		d := bruno.devices[slices.Collect(maps.Keys(bruno.devices))[0]]
+		turn.n.retag()
+		if _, err := turn.start(d); err != nil {
+			return err
+		}
+		turn.n.retag()
+		found := 0
+		for tag := range d.pair.Tags() {
+			if turn.n.tags[tag].row == d.row {
+				found++
+			}
+		}
+		if found < 16 {
+			t.Errorf("%d tags of the session that we started are known", found)
+		}
+		return nil
+	})
+}
 
 func TestTwoPeopleTalk(t *testing.T) {
 	lan := newAir()
