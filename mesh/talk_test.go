@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/outbox"
