@@ -204,7 +204,11 @@ func (t *turn) housekeep() error {
 			return err
 		}
 		before := d.pair.Save()
-		d.pair.Expire(past)
+		for _, gone := range d.pair.Expire(past) {
+			if err := t.tx.DeleteSkippedIn(d.row, gone); err != nil {
+				return err
+			}
+		}
 		if d.pair.FixedChanged() || !bytes.Equal(before, d.pair.Save()) {
 			d.stale = true
 			t.touch(d)

@@ -15,7 +15,7 @@ type SkippedKey struct {
 	Session  [8]byte
 	Chain, N uint32
 	Key      [32]byte // sealed at rest
-	Until    int64    // Unix day; gone after it
+	Until    int64    // Unix day on which it goes
 }
 
 const skippedWord = "store.SkippedKey(hidden)"
@@ -41,7 +41,8 @@ const (
 		(SELECT id FROM skipped WHERE pair=?1 AND session=?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)`
 	sqlSkipped       = `SELECT id, pair, session, chain, n, until, key FROM skipped WHERE tag8=? AND tag=? ORDER BY id DESC LIMIT 1`
 	sqlDropSkipped   = `DELETE FROM skipped WHERE tag8=? AND tag=?`
-	sqlExpireSkipped = `DELETE FROM skipped WHERE until < ?`
+	sqlExpireSkipped = `DELETE FROM skipped WHERE until <= ?`
+	sqlDropSession   = `DELETE FROM skipped WHERE pair=? AND session=?`
 )
 
 // AddSkipped keeps keys. A session keeps at most 2,000: the oldest go.
@@ -95,7 +96,12 @@ func (tx *Tx) DeleteSkipped(tag [16]byte) error {
 	return tx.change(sqlDropSkipped).int(prefix8(tag[:])).blob(tag[:]).exec()
 }
 
-// ExpireSkipped forgets the keys whose Until is before the Unix day, and counts
+// DeleteSkippedIn forgets the keys of a session that is erased.
+func (tx *Tx) DeleteSkippedIn(pair int64, session [8]byte) error {
+	return tx.change(sqlDropSession).int(pair).int(int64(binary.BigEndian.Uint64(session[:]))).exec()
+}
+
+// ExpireSkipped forgets the keys whose Until is the Unix day or one before, and counts
 // them.
 func (tx *Tx) ExpireSkipped(day int64) (n int, err error) {
 	return tx.change(sqlExpireSkipped).int(day).execCount()
