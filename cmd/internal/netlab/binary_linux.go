@@ -32,7 +32,7 @@ func Binary(t testing.TB) string {
 
 func build() (string, error) {
 	path := filepath.Join(os.TempDir(), ownName("bin"), "sottovoce")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "sottovoce/cmd/sottovoce")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", path, "sottovoce/cmd/sottovoce")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %v\n%s", err, out)
