@@ -34,6 +34,8 @@ func (t *turn) step(d *device, event outbox.Event) error {
 				events = append(events, answer)
 			}
 		}
+		events = append(events, d.overtaken...)
+		d.overtaken = nil
 	}
 	return nil
 }
@@ -154,10 +156,14 @@ func (t *turn) start(d *device) ([]outbox.Blob, error) {
 	if !d.pair.NeedsStart(t.date) {
 		return nil, nil
 	}
+	before, sending := d.pair.Sending()
 	sealed, err := d.pair.Start(t.date, t.n.rand)
 	if err != nil {
 		t.n.log.Warn("no session could be started", "error", err)
 		return nil, nil
+	}
+	if sending && d.pair.Overtaken(before) {
+		d.overtaken = append(d.overtaken, outbox.Overtaken{Session: before})
 	}
 	d.stale = true // the answers have tags of their own
 	blob, err := t.keep(d, sealed)

@@ -35,14 +35,15 @@ type device struct {
 	queue   *outbox.Queue
 	route   *route
 
-	secrets  []session.Secret // that links are accepted with, and
-	accepts  []handshake.Pair // the keys made of them
-	loaded   *outbox.Loaded   // what the store held, until the queue knows
-	tick     time.Time        // when the queue wants one
-	queued   int              // deliveries of this turn that the queue does not know yet
-	receipts []session.Ref    // what this turn opened
-	tags     [][16]byte       // in the node's table
-	stale    bool             // the table is behind the session
+	secrets   []session.Secret // that links are accepted with, and
+	accepts   []handshake.Pair // the keys made of them
+	loaded    *outbox.Loaded   // what the store held, until the queue knows
+	tick      time.Time        // when the queue wants one
+	queued    int              // deliveries of this turn that the queue does not know yet
+	receipts  []session.Ref    // what this turn opened
+	tags      [][16]byte       // in the node's table
+	overtaken []outbox.Event   // by a start of ours, until the queue knows
+	stale     bool             // the table is behind the session
 }
 
 // talk is a conversation and its head.

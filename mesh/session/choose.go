@@ -135,12 +135,22 @@ func (p *Pair) reached() (s *session, found bool) {
 }
 
 // spare puts off the end of the session that the peer uses if it has not heard of a
-// better one: its 60 days run from the day on which it is known to have.
+// better one: its 60 days run from the day on which it is known to have. Of the better
+// ones any may be the one that the peer has heard of, so they stay as long.
 //
 // spec: 04-sessions#the-sending-session
 func (p *Pair) spare(today uint16) {
-	if s, found := p.reached(); found && s.Dies != 0 {
-		s.Dies = max(s.Dies, addDays(today, keyDays))
+	if _, found := p.reached(); !found {
+		return
+	}
+	for i := range p.s.Sessions {
+		s := &p.s.Sessions[i]
+		if s.Dies != 0 {
+			s.Dies = max(s.Dies, addDays(today, keyDays))
+		}
+		if s.Known {
+			return
+		}
 	}
 }
 

@@ -317,7 +317,12 @@ func (p *Pair) Expire(now time.Time) (gone [][8]byte) {
 		b.erase()
 		return true
 	})
-	p.s.Theirs = slices.DeleteFunc(p.s.Theirs, func(b theirBundle) bool { return over(b.Gone) })
+	// The last two stay: while the newest is not known to have arrived, its maker still
+	// names the one before it, for ever if need be.
+	if older := len(p.s.Theirs) - 2; older > 0 {
+		kept := slices.DeleteFunc(slices.Clone(p.s.Theirs[:older]), func(b theirBundle) bool { return over(b.Gone) })
+		p.s.Theirs = append(kept, p.s.Theirs[older:]...)
+	}
 	p.s.Seen = slices.DeleteFunc(p.s.Seen, func(s seenStart) bool { return over(s.Until) && p.ourBundle(s.Bundle) == nil })
 	if len(p.s.Ours)+len(p.s.Theirs)+len(p.s.Seen) != held {
 		p.changed()
@@ -329,6 +334,7 @@ func (p *Pair) Expire(now time.Time) (gone [][8]byte) {
 func (p *Pair) Erase() {
 	for i := range p.s.Sessions {
 		p.s.Sessions[i].Ratchet.Erase()
+		p.s.Sessions[i].started()
 	}
 	for i := range p.s.Ours {
 		p.s.Ours[i].erase()

@@ -49,7 +49,7 @@ func (w *window) stuck(today uint16) bool {
 
 // seal counts a number. Runs of days to come get today's, so that they age.
 func (w *window) seal(today uint16, chain, n uint32) {
-	w.Runs = slices.Clone(w.Runs)
+	w.expire(today) // so that what is saved stays bounded, whatever day others erase by
 	for i := range w.Runs {
 		w.Runs[i].Day = min(w.Runs[i].Day, today)
 	}
