@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"sync"
 
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -25,32 +24,8 @@ func (g gathering) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 	if err != nil || flags&vfs.OPEN_WAL == 0 {
 		return f, got, err
 	}
-	return &gathered{File: whole{f}}, got, nil
+	return &gathered{File: f}, got, nil
 }
-
-// whole lets nobody read a block of the log while it is being written: a frame begins
-// inside a block that others read, and the page encryption writes blocks whole.
-type whole struct{ vfs.File }
-
-// blocks is held by every read of a log and, alone, by every write.
-var blocks sync.RWMutex
-
-// WriteAt writes alone.
-func (w whole) WriteAt(p []byte, off int64) (int, error) {
-	blocks.Lock()
-	defer blocks.Unlock()
-	return w.File.WriteAt(p, off)
-}
-
-// ReadAt reads beside others that read.
-func (w whole) ReadAt(p []byte, off int64) (int, error) {
-	blocks.RLock()
-	defer blocks.RUnlock()
-	return w.File.ReadAt(p, off)
-}
-
-// Unwrap returns the file below.
-func (w whole) Unwrap() vfs.File { return w.File }
 
 // The log, in bytes: a header, then frames of a header and a page each.
 const (
