@@ -18,7 +18,9 @@ var diskName = sync.OnceValue(func() string {
 })
 
 // encrypted puts our layers on the operating system's files.
-func encrypted(files vfs.VFS) vfs.VFS { return gathering{adiantum.Wrap(disk{files}, nil)} }
+func encrypted(files vfs.VFS) vfs.VFS {
+	return gathering{adiantum.Wrap(disk{files}, nil), new(sync.RWMutex)}
+}
 
 // disk is the operating system's files but for one thing: the library loses
 // which error a write had, so that a full disk would be any I/O error.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"sync"
 
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -16,7 +17,10 @@ import (
 // its Sync (synchronous=full), and what SQLite writes between the two, the end of
 // the frame that fills the last sector, does not begin where a frame does and is
 // not held back.
-type gathering struct{ vfs.VFS }
+type gathering struct {
+	vfs.VFS
+	blocks *sync.RWMutex // of every log that is opened through it
+}
 
 // OpenFilename opens a file.
 func (g gathering) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
@@ -24,8 +28,32 @@ func (g gathering) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 	if err != nil || flags&vfs.OPEN_WAL == 0 {
 		return f, got, err
 	}
-	return &gathered{File: f}, got, nil
+	return &gathered{File: whole{f, g.blocks}}, got, nil
 }
+
+// whole lets nobody read a block of the log while it is being written: a frame begins
+// inside a block that others read, and the page encryption writes blocks whole.
+type whole struct {
+	vfs.File
+	blocks *sync.RWMutex
+}
+
+// WriteAt writes alone.
+func (w whole) WriteAt(p []byte, off int64) (int, error) {
+	w.blocks.Lock()
+	defer w.blocks.Unlock()
+	return w.File.WriteAt(p, off)
+}
+
+// ReadAt reads beside others that read.
+func (w whole) ReadAt(p []byte, off int64) (int, error) {
+	w.blocks.RLock()
+	defer w.blocks.RUnlock()
+	return w.File.ReadAt(p, off)
+}
+
+// Unwrap returns the file below.
+func (w whole) Unwrap() vfs.File { return w.File }
 
 // The log, in bytes: a header, then frames of a header and a page each.
 const (
