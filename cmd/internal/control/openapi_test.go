@@ -1,97 +1,206 @@
-package control
+package control_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"sottovoce/cmd/internal/control"
 )
 
-// document is what the tests read of docs/openapi.json.
+// document is docs/openapi.json.
 type document struct {
-	Paths      map[string]map[string]any
+	OpenAPI    string                           `json:"openapi"`
+	Info       map[string]string                `json:"info"`
+	Servers    []map[string]string              `json:"servers"`
+	Paths      map[string]map[string]*operation `json:"paths"`
 	Components struct {
-		Schemas map[string]schema
-	}
+		Responses map[string]*response `json:"responses"`
+		Schemas   map[string]*schema   `json:"schemas"`
+	} `json:"components"`
 }
 
-type schema struct {
-	Properties map[string]struct {
-		Enum []string
-	}
-	Required []string
+// operation is one method of one path.
+type operation struct {
+	Summary     string               `json:"summary"`
+	Description string               `json:"description"`
+	Parameters  []parameter          `json:"parameters"`
+	RequestBody *requestBody         `json:"requestBody"`
+	Responses   map[string]*response `json:"responses"`
 }
 
-func readDocument(t *testing.T) (d document) {
+type parameter struct {
+	Name        string  `json:"name"`
+	In          string  `json:"in"`
+	Required    bool    `json:"required"`
+	Description string  `json:"description"`
+	Schema      *schema `json:"schema"`
+}
+
+type requestBody struct {
+	Required bool               `json:"required"`
+	Content  map[string]content `json:"content"`
+}
+
+type response struct {
+	Ref         string             `json:"$ref"`
+	Description string             `json:"description"`
+	Content     map[string]content `json:"content"`
+}
+
+type content struct {
+	Schema *schema `json:"schema"`
+}
+
+func readDocument(t *testing.T) *document {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "openapi.json"))
+	d := json.NewDecoder(bytes.NewReader(readDoc(t, "openapi.json")))
+	d.DisallowUnknownFields()
+	doc := new(document)
+	if err := d.Decode(doc); err != nil {
+		t.Fatalf("docs/openapi.json: %v", err)
+	}
+	return doc
+}
+
+func readDoc(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return text
 }
 
-// TestDocumentHasRoutes holds the OpenAPI text against the routes, and the guide against both.
+// described lists the operations as "METHOD /path".
+func (d *document) described() map[string]*operation {
+	all := map[string]*operation{}
+	for path, operations := range d.Paths {
+		for method, op := range operations {
+			all[strings.ToUpper(method)+" "+path] = op
+		}
+	}
+	return all
+}
+
+// TestDocumentHasRoutes holds the OpenAPI text against the routes in both directions, and the guide against them.
 func TestDocumentHasRoutes(t *testing.T) {
-	var documented []string
-	for path, operations := range readDocument(t).Paths {
-		for method := range operations {
-			documented = append(documented, strings.ToUpper(method)+" "+path)
+	described, guide := readDocument(t).described(), string(readDoc(t, "control-api.md"))
+	served := control.Served(t)
+	for _, route := range served {
+		if described[route] == nil {
+			t.Errorf("%s is served and not described; add it to paths in docs/openapi.json", route)
+		}
+		if _, path, _ := strings.Cut(route, " "); !strings.Contains(guide, strings.TrimSuffix(path, "/decline")) {
+			t.Errorf("docs/control-api.md says nothing of %s; add it to the table of routes", route)
 		}
 	}
-	slices.Sort(documented)
-	served := slices.Sorted(maps.Keys(NewServer(noNode{}, "").routes(t.Context())))
-	if !slices.Equal(documented, served) {
-		t.Errorf("documented: %q\nserved: %q", documented, served)
-	}
-	guide, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "control-api.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, route := range served {
-		if _, path, _ := strings.Cut(route, " "); !strings.Contains(string(guide), strings.TrimSuffix(path, "/decline")) {
-			t.Errorf("docs/control-api.md says nothing of %s", route)
+	for route, op := range described {
+		if !slices.Contains(served, route) {
+			t.Errorf("%s is described in docs/openapi.json and not served", route)
+		}
+		if op.Summary == "" || op.Responses["default"] == nil {
+			t.Errorf("%s has no summary, or no default response for errors", route)
+		}
+		_, path, _ := strings.Cut(route, " ")
+		for _, p := range op.Parameters {
+			if p.In == "path" && !strings.Contains(path, "{"+p.Name+"}") {
+				t.Errorf("%s describes a parameter %s that is not in its path", route, p.Name)
+			}
 		}
 	}
 }
 
-// noNode is a Node to take methods of, never asked anything.
-type noNode struct{ Node }
-
-// TestDocumentHasShapes holds the documented fields against those of the types.
+// TestDocumentHasShapes holds the described fields against those of the types.
 func TestDocumentHasShapes(t *testing.T) {
-	schemas := readDocument(t).Components.Schemas
+	d := readDocument(t)
 	for name, v := range map[string]any{
-		"Person": Person{}, "Conversation": Conversation{}, "Message": Message{}, "Outgoing": Outgoing{}, "Event": Event{},
-		"Status": Status{}, "Version": Version{}, "ErrorAnswer": errorBody{}, "Error": Error{},
+		"Person": control.Person{}, "Me": control.Me{}, "Conversation": control.Conversation{}, "Message": control.Message{},
+		"Outgoing": control.Outgoing{}, "Event": control.Event{}, "Status": control.Status{}, "Version": control.Version{},
+		"ErrorAnswer": control.ErrorAnswer{}, "Error": control.Error{},
 	} {
 		var fields, required []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(v)) {
 			field, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Anonymous {
+				continue
+			}
 			if fields = append(fields, field); options != "omitempty" {
 				required = append(required, field)
 			}
 		}
-		s := schemas[name]
+		s := d.flat(d.Components.Schemas[name])
 		slices.Sort(fields)
 		if got := slices.Sorted(maps.Keys(s.Properties)); !slices.Equal(got, fields) {
-			t.Errorf("%s has the fields %q, documented are %q", name, fields, got)
+			t.Errorf("%s has the fields %q, described are %q", name, fields, got)
 		}
 		slices.Sort(required)
 		if slices.Sort(s.Required); !slices.Equal(s.Required, required) {
-			t.Errorf("%s always has %q, documented is %q", name, required, s.Required)
+			t.Errorf("%s always has %q, described is %q", name, required, s.Required)
 		}
 	}
-	for _, code := range schemas["Error"].Properties["code"].Enum {
-		if code != string(CodeFailed) && Errorf(Code(code), "").Status() == 500 {
-			t.Errorf("%s is documented and not known", code)
+}
+
+// TestDocumentHasWords holds the enumerations of the document against the constants of this package, in both directions.
+func TestDocumentHasWords(t *testing.T) {
+	d := readDocument(t)
+	constants := stringConstants(t)
+	for kind, where := range map[string]struct{ schema, field string }{
+		"Code": {"Error", "code"}, "State": {"Message", "state"}, "Via": {"Person", "via"},
+		"Direction": {"Person", "direction"}, "ConversationKind": {"Conversation", "kind"}, "EventKind": {"Event", "event"},
+	} {
+		got, want := slices.Clone(d.Components.Schemas[where.schema].Properties[where.field].Enum), constants[kind]
+		slices.Sort(got)
+		if slices.Sort(want); !slices.Equal(got, want) {
+			t.Errorf("%s in Go is %q; %s.%s in docs/openapi.json is %q", kind, want, where.schema, where.field, got)
 		}
 	}
+	guide := string(readDoc(t, "control-api.md"))
+	for _, code := range constants["Code"] {
+		if !strings.Contains(guide, "| `"+code+"` |") {
+			t.Errorf("the table of errors in docs/control-api.md has no %s", code)
+		}
+	}
+}
+
+// stringConstants finds the values of this package's typed string constants that are not empty, by the name of the type.
+func stringConstants(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				return true
+			}
+			kind, typed := spec.Type.(*ast.Ident)
+			if value, ok := spec.Values[0].(*ast.BasicLit); ok && typed && value.Kind == token.STRING && value.Value != `""` {
+				word, _ := strconv.Unquote(value.Value)
+				found[kind.Name] = append(found[kind.Name], word)
+			}
+			return true
+		})
+	}
+	return found
 }

@@ -54,7 +54,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// Routes is the whole interface as a handler; its event streams end with ctx. docs/openapi.yaml describes it.
+// Routes is the whole interface as a handler; its event streams end with ctx. docs/openapi.json describes it.
 func (s *Server) Routes(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range s.routes(ctx) {
