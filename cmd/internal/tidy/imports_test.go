@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/bench":   {},
 	"cmd/internal/sim":     {},
 	"cmd/internal/tidy":    {},
+	"docs/bots/echo":       {}, // shown to people who write bots
 	"cmd/sottovoce":        {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/config"},
 }
 
