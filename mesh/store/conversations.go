@@ -14,7 +14,7 @@ type Conversation struct {
 const (
 	sqlAddConversation = `INSERT INTO conversations (kind, contact, log, key, id) VALUES (?,nullif(?,0),?,?,?)`
 	sqlSetConversation = `UPDATE conversations SET kind=?, contact=nullif(?,0), log=? WHERE id=?`
-	sqlConversations   = `SELECT id, key, kind, ifnull(contact,0), log FROM conversations ORDER BY id`
+	sqlConversations   = `SELECT id, key, kind, ifnull(contact,0), log FROM conversations WHERE erased=0 ORDER BY id`
 )
 
 // PutConversation inserts the conversation and sets its ID when that is 0, and

@@ -245,7 +245,7 @@ func (s *Store) begin(c *conn) error {
 	if err := c.settle(writer); err != nil {
 		return explain(s.home, err)
 	}
-	if err := c.migrate(version); err != nil {
+	if err := c.migrate(version, schemaVersion); err != nil {
 		return explain(s.home, err)
 	}
 	reserved, err := c.number("SELECT reserved FROM sequence")

@@ -1,17 +1,7 @@
 package store
 
-import (
-	"fmt"
-
-	"github.com/ncruces/go-sqlite3"
-)
-
-// migrations lead from each schema version to the next; the first makes the
-// database. A released one is never changed.
-//
-// spec: 09-storage#schema
-var migrations = [schemaVersion]string{
-	`
+// schema1 makes an empty database one of version 1.
+const schema1 = `
 CREATE TABLE sequence (
 	reserved INTEGER NOT NULL
 );
@@ -139,58 +129,4 @@ CREATE TABLE events (
 	time   INTEGER NOT NULL,
 	detail BLOB NOT NULL
 );
-`,
-}
-
-// create makes an empty file a database of the current schema.
-func (c *conn) create() error {
-	if _, err := c.db.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, pageReserve); err != nil {
-		return err
-	}
-	if err := c.db.Exec("PRAGMA page_size=4096; PRAGMA journal_mode=wal"); err != nil {
-		return err
-	}
-	return c.migrate(0)
-}
-
-// version returns the schema version, which is the first thing ever read.
-func (c *conn) version() (int, error) {
-	v, err := c.number("PRAGMA user_version")
-	return int(v), err
-}
-
-// migrate leads the database from a version to the current one, in one
-// transaction.
-func (c *conn) migrate(from int) error {
-	if from == schemaVersion {
-		return nil
-	}
-	if err := c.run(sqlBegin); err != nil {
-		return err
-	}
-	defer c.rollback()
-	for v := from; v < schemaVersion; v++ {
-		if err := c.db.Exec(migrations[v]); err != nil {
-			return fmt.Errorf("schema version %d: %w", v+1, err)
-		}
-	}
-	if err := c.db.Exec(fmt.Sprintf("PRAGMA user_version=%d", schemaVersion)); err != nil {
-		return err
-	}
-	return c.run(sqlCommit)
-}
-
-// check refuses what this version cannot read.
-func (c *conn) check(home string) (version int, err error) {
-	version, err = c.version()
-	switch {
-	case err != nil:
-		return 0, explain(home, err)
-	case version > schemaVersion:
-		return 0, faultf(ErrNewer, "%s has schema version %d, this program knows %d: use the newer program that wrote it",
-			inHome(home, databaseName), version, schemaVersion)
-	case version < 1:
-		return 0, explain(home, fmt.Errorf("%w: schema version %d", errDamaged, version))
-	}
-	return version, nil
-}
+`

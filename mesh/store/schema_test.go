@@ -11,11 +11,11 @@ import (
 func TestSchemaIsPinned(t *testing.T) {
 	path := filepath.Join("testdata", "schema-1.sql")
 	if *update {
-		must(t, os.WriteFile(path, []byte(migrations[0]), 0o644))
+		must(t, os.WriteFile(path, []byte(schema1), 0o644))
 	}
 	want, err := os.ReadFile(path)
 	must(t, err)
-	same(t, migrations[0], string(want))
+	same(t, schema1, string(want))
 }
 
 func TestDatabaseIsAsItShouldBe(t *testing.T) {
@@ -70,7 +70,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 func TestFailedMigrationLeavesNothing(t *testing.T) {
 	s := openHome(t, newHome(t))
 	// Everything is there already, so that making it fails.
-	if err := s.writer.migrate(0); err == nil {
+	if err := s.writer.migrate(0, schemaVersion); err == nil {
 		t.Fatal("migrated twice")
 	}
 	if !s.writer.db.GetAutocommit() {

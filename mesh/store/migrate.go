@@ -1,0 +1,77 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// migrations lead from each schema version to the next; the first makes the
+// database. A released one is never changed, and a new one comes with the home it
+// leads to, in testdata.
+//
+// spec: 09-storage#schema
+var migrations = [schemaVersion]string{
+	schema1,
+	// What was said in an erased conversation is gone; its row stays until its ops are
+	// swept up.
+	`ALTER TABLE conversations ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;`,
+}
+
+// create makes an empty file a database of the current schema.
+func (c *conn) create() error {
+	if err := c.format(); err != nil {
+		return err
+	}
+	return c.migrate(0, schemaVersion)
+}
+
+// format sets what of a database file cannot change later.
+func (c *conn) format() error {
+	if _, err := c.db.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, pageReserve); err != nil {
+		return err
+	}
+	return c.db.Exec("PRAGMA page_size=4096; PRAGMA journal_mode=wal")
+}
+
+// version returns the schema version, which is the first thing ever read.
+func (c *conn) version() (int, error) {
+	v, err := c.number("PRAGMA user_version")
+	return int(v), err
+}
+
+// migrate leads the database from one version to another, in one transaction: a
+// kill or a full disk leaves it as it was.
+func (c *conn) migrate(from, to int) error {
+	if from == to {
+		return nil
+	}
+	if err := c.run(sqlBegin); err != nil {
+		return err
+	}
+	defer c.rollback()
+	for v := from; v < to; v++ {
+		if err := c.db.Exec(migrations[v]); err != nil {
+			return fmt.Errorf("schema version %d: %w", v+1, err)
+		}
+	}
+	if err := c.db.Exec(fmt.Sprintf("PRAGMA user_version=%d", to)); err != nil {
+		return err
+	}
+	return c.run(sqlCommit)
+}
+
+// check refuses what this version cannot read.
+func (c *conn) check(home string) (version int, err error) {
+	version, err = c.version()
+	switch {
+	case err != nil:
+		return 0, explain(home, err)
+	case version > schemaVersion:
+		return 0, faultf(ErrNewer, "%s has schema version %d, this program knows %d: use the newer program that wrote it",
+			inHome(home, databaseName), version, schemaVersion)
+	case version < 1:
+		return 0, explain(home, fmt.Errorf("%w: schema version %d", errDamaged, version))
+	}
+	return version, nil
+}
