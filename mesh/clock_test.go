@@ -28,7 +28,7 @@ func TestUnvouchedClock(t *testing.T) {
 			if err := turn.housekeep(); err != nil || n.mark.Day != c.want {
 				t.Errorf("mark at %d, vouched %t: %d, %v", c.mark, c.vouched, n.mark.Day, err)
 			}
-			if kept, err := loadMark(turn.tx); err != nil || c.vouched && c.mark < today && kept != n.mark {
+			if kept, err := loadMark(turn.tx, turn.now); err != nil || c.vouched && c.mark < today && kept != n.mark {
 				t.Errorf("kept is %v, %v", kept, err)
 			}
 		}

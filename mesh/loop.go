@@ -33,7 +33,7 @@ type turn struct {
 }
 
 func (n *Node) newTurn() *turn {
-	now := time.Now()
+	now := n.now()
 	return &turn{
 		n: n, now: now, date: n.mark.Date(now), dirty: make(map[*device]struct{}), talks: make(map[*talk]struct{}),
 		moved: make(map[int64]struct{}), fresh: make(map[int64][]byte),
@@ -196,7 +196,7 @@ func (n *Node) try(batch []command) ([]error, error) {
 func (n *Node) undo(cause error) {
 	n.unsaved.Do(func() {
 		n.log.Error("could not save; nothing of it was done", "error", cause)
-		n.publish(Event{Kind: EventNotice, Time: time.Now(), Notice: "could not save: " + cause.Error()})
+		n.publish(Event{Kind: EventNotice, Time: n.now(), Notice: "could not save: " + cause.Error()})
 	})
 	if err := n.load(); err != nil {
 		n.stop(fmt.Errorf("reading our own state again: %w", err))

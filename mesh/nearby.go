@@ -74,7 +74,7 @@ func sameClaim(a, b peer.Announcement) bool {
 // spec: 02-discovery#recognising-contacts
 func (n *Node) recognise(a peer.Announcement) *device {
 	day := a.Epoch / epochsPerDay
-	today := uint32(wire.DayAt(n.mark.Date(time.Now())))
+	today := uint32(wire.DayAt(n.mark.Date(n.now())))
 	for _, c := range n.contacts {
 		key, ok := c.discoveryOn(day, today)
 		if !ok {

@@ -25,7 +25,7 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields are required.
+// Config is what a node is made of. All fields but Now are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
@@ -35,6 +35,8 @@ type Config struct {
 	// Vouched reports whether the system's clock is backed by one of the machine's own or
 	// of the network.
 	Vouched func() bool
+	// Now is the system's clock: time.Now if nil. A simulation has one that is set wrong.
+	Now func() time.Time
 }
 
 // Node is this device, running. Its methods are safe for concurrent use; they fail with
@@ -48,6 +50,7 @@ type Node struct {
 	local     netip.AddrPort
 	started   time.Time
 	vouched   func() bool
+	now       func() time.Time
 
 	inbox   chan command  // never closed
 	stopped chan struct{} // closed by loop
@@ -86,11 +89,15 @@ func New(cfg Config) (*Node, error) {
 		return nil, errors.New("links need a UDP socket")
 	}
 	n := &Node{
-		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), started: time.Now(), vouched: cfg.Vouched,
+		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
 		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
 	}
+	if n.now == nil {
+		n.now = time.Now
+	}
+	n.started = n.now()
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
 	err := n.store.View(func(tx *store.Tx) error {
 		last, err := tx.LastCursor()
@@ -252,10 +259,10 @@ func (t *turn) raiseMark() error {
 }
 
 // loadMark reads the mark; a home that has none begins with today.
-func loadMark(tx *store.Tx) (clock.Mark, error) {
+func loadMark(tx *store.Tx, now time.Time) (clock.Mark, error) {
 	kept, err := tx.Setting(settingClock)
 	if errors.Is(err, store.ErrNotFound) {
-		return clock.At(time.Now()), nil
+		return clock.At(now), nil
 	}
 	if err != nil {
 		return clock.Mark{}, err

@@ -70,7 +70,7 @@ func (n *Node) load() error {
 		if n.me, err = loadSelf(tx, n.store.Secrets()); err != nil {
 			return err
 		}
-		if n.mark, err = loadMark(tx); err != nil {
+		if n.mark, err = loadMark(tx, n.now()); err != nil {
 			return err
 		}
 		if err := n.loadContacts(tx, routes); err != nil {

@@ -13,9 +13,17 @@ import (
 // page-encrypted ones that tell a full disk from a broken one.
 var diskName = sync.OnceValue(func() string {
 	const name = "sottovoce"
-	vfs.Register(name, encrypted(vfs.Find("")))
+	files := vfs.Find(FilesName)
+	if files == nil {
+		files = vfs.Find("") // the operating system's
+	}
+	vfs.Register(name, encrypted(files))
 	return name
 })
+
+// FilesName is the name under which a program may register files of its own with the
+// database library, before it opens the first home: a simulation's lose power and are full.
+const FilesName = "sottovoce-files"
 
 // encrypted puts our layers on the operating system's files.
 func encrypted(files vfs.VFS) vfs.VFS {
