@@ -51,6 +51,9 @@ func Found(home, name string, rand io.Reader) error {
 		return existed
 	}
 	db, err := store.Open(home, rand)
+	if errors.Is(err, store.ErrLocked) {
+		return existed // its founding came to an end
+	}
 	if err != nil {
 		return err
 	}

@@ -25,20 +25,22 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return cli.Run(ctx, os.Args[1:], &cli.Program{
-		Stdin:   os.Stdin,
-		Stdout:  os.Stdout,
-		Stderr:  os.Stderr,
-		Version: versionText(),
-		Exists:  daemon.Exists,
-		Init:    daemon.Init,
-		Start:   start,
+		Stdin:         os.Stdin,
+		Stdout:        os.Stdout,
+		Stderr:        os.Stderr,
+		Version:       versionText(),
+		Exists:        daemon.Exists,
+		Locked:        daemon.Locked,
+		SetPassphrase: daemon.SetPassphrase,
+		Init:          daemon.Init,
+		Start:         start,
 	})
 }
 
 // start brings up a node; run waits for it and ends it with ctx.
 func start(ctx context.Context, o cli.Options) (run func(context.Context) error, err error) {
 	d, err := daemon.Start(context.WithoutCancel(ctx), daemon.Options{
-		Home: o.Home, Listen: o.Listen, Interfaces: o.Interfaces, Version: versionText(), Log: o.Log,
+		Home: o.Home, Passphrase: o.Passphrase, Listen: o.Listen, Interfaces: o.Interfaces, Version: versionText(), Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

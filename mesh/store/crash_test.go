@@ -20,8 +20,9 @@ const (
 )
 
 var children = map[string]func(home string){
-	"write": writeForEver,
-	"open":  openOnce,
+	"write":      writeForEver,
+	"open":       openOnce,
+	"passphrase": changePassphrase,
 }
 
 func child(t *testing.T, name, home string) *exec.Cmd {

@@ -174,9 +174,9 @@ func TestDamagedKeys(t *testing.T) {
 		})
 	}
 	flip(t, inHome(home, unlockName), 5)
-	refused(t, home, ErrTampered, unlockName)
+	refused(t, home, ErrLocked, unlockName)
 	must(t, os.Remove(inHome(home, unlockName)))
-	refused(t, home, ErrTampered, unlockName)
+	refused(t, home, ErrLocked, "")
 	restoreUnlock()
 
 	must(t, os.Remove(inHome(home, databaseName)))

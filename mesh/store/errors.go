@@ -17,6 +17,10 @@ var (
 	ErrExists = errors.New("the home exists already")
 	// ErrNoHome says that the home holds no identity.
 	ErrNoHome = errors.New("no identity in this home")
+	// ErrLocked says that it takes a passphrase to open the home, and none was given.
+	ErrLocked = errors.New("a passphrase protects the home")
+	// ErrPassphrase says that the passphrase is not the right one, or no possible one.
+	ErrPassphrase = errors.New("wrong passphrase")
 	// ErrInUse says that another process has the home open.
 	ErrInUse = errors.New("the home is in use")
 	// ErrNewer says that a newer version wrote the home; nothing was touched.

@@ -11,7 +11,6 @@ import (
 	"github.com/gofrs/flock"
 
 	"sottovoce/mesh/peer"
-	"sottovoce/mesh/wire"
 )
 
 func inHome(home, name string) string { return filepath.Join(home, name) }
@@ -178,12 +177,16 @@ func finishHome(home string) error {
 	return explain(home, err)
 }
 
-// Open opens the home for this process alone. The errors are ErrNoHome,
-// ErrInUse, ErrNewer, ErrTampered, ErrReadOnly and ErrFull, or what the
-// operating system said; none of them has changed anything.
+// Open opens a home without a passphrase, see OpenWith.
+func Open(home string, rand io.Reader) (*Store, error) { return OpenWith(home, nil, rand) }
+
+// OpenWith opens the home for this process alone, with the passphrase if it takes one.
+// The errors are ErrNoHome, ErrLocked, ErrPassphrase, ErrInUse, ErrNewer, ErrTampered,
+// ErrReadOnly and ErrFull, or what the operating system said; none of them has changed
+// anything.
 //
 // spec: 09-storage#home
-func Open(home string, rand io.Reader) (*Store, error) {
+func OpenWith(home string, passphrase []byte, rand io.Reader) (*Store, error) {
 	home, err := filepath.Abs(home)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
@@ -202,7 +205,7 @@ func Open(home string, rand io.Reader) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{home: home, rand: rand, lock: lock, readers: make(chan *conn, readersMax), authors: make(map[peer.ID]int64)}
-	if err := s.open(); err != nil {
+	if err := s.open(passphrase); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	for range readersMax {
@@ -211,8 +214,8 @@ func Open(home string, rand io.Reader) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open() error {
-	if err := s.loadKeys(); err != nil {
+func (s *Store) open(passphrase []byte) error {
+	if err := s.loadKeys(passphrase); err != nil {
 		return err
 	}
 	if err := finishHome(s.home); err != nil {
@@ -253,42 +256,6 @@ func (s *Store) begin(c *conn) error {
 		return explain(s.home, err)
 	}
 	s.ids = sequence{last: reserved, reserved: reserved}
-	return nil
-}
-
-// loadKeys reads the key file.
-func (s *Store) loadKeys() error {
-	path, unlockPath := inHome(s.home, keysName), inHome(s.home, unlockName)
-	content, err := readLimited(path, keyFileSizeMax)
-	if err != nil {
-		return explain(s.home, err)
-	}
-	f, err := parseKeyFile(content)
-	switch {
-	case errors.Is(err, wire.ErrNewer):
-		return faultf(ErrNewer, "%s was written by a newer version (%v): use that", path, err)
-	case err != nil:
-		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore it from a backup", path, err)
-	}
-	key, err := readLimited(unlockPath, 32)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && len(key) != 32:
-		return faultf(ErrTampered, "%s is missing or damaged: restore it from a backup", unlockPath)
-	case err != nil:
-		return explain(s.home, err)
-	}
-	unlock := FileKey([32]byte(key))
-	clear(key)
-	defer unlock.Erase()
-	secrets, slot, err := f.open(unlock)
-	switch {
-	case errors.Is(err, wire.ErrNewer):
-		return faultf(ErrNewer, "%s was written by a newer version (%v): use that", path, err)
-	case err != nil:
-		return faultf(ErrTampered, "%s does not open with %s: restore both from a backup", path, unlockPath)
-	}
-	s.keys, s.slot = f, slot
-	s.secrets.Store(secrets)
 	return nil
 }
 

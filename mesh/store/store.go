@@ -31,10 +31,11 @@ type Store struct {
 	readers chan *conn
 
 	// The key file.
-	saving  sync.Mutex
-	keys    *keyFile // nil once closed
-	slot    slotKey
-	secrets atomic.Pointer[Secrets]
+	saving    sync.Mutex
+	keys      *keyFile // nil once closed
+	slot      slotKey
+	protected bool // by a passphrase
+	secrets   atomic.Pointer[Secrets]
 }
 
 // Secrets returns the content of the key file as it stands. It must not be

@@ -38,15 +38,20 @@ func (*chatCommand) Run(c *call) error {
 	if c.json {
 		return control.Errorf(control.CodeUsage, "the chat is for people; for programs see: sottovoce events --help")
 	}
+	passphrase, err := c.unlockToStart()
+	if err != nil {
+		return err
+	}
+	defer clear(passphrase)
 	s, err := openScreen(c)
 	if err != nil {
 		return err
 	}
-	err = runChat(c, s)
+	err = runChat(c, s, passphrase)
 	return errors.Join(err, s.close())
 }
 
-func runChat(c *call, s screen) error {
+func runChat(c *call, s screen, passphrase []byte) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	lines := readLines(ctx, s)
 	defer cancel()
@@ -55,7 +60,7 @@ func runChat(c *call, s screen) error {
 			return err
 		}
 	}
-	stop, err := ensureNode(ctx, c)
+	stop, err := ensureNode(ctx, c, passphrase)
 	if err != nil {
 		return err
 	}
@@ -133,13 +138,13 @@ func notEOF(err error) error {
 }
 
 // ensureNode starts a node in this process unless one answers already; stop ends ours and waits for it.
-func ensureNode(ctx context.Context, c *call) (stop func() error, err error) {
+func ensureNode(ctx context.Context, c *call, passphrase []byte) (stop func() error, err error) {
 	asked, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if _, err := c.node.Version(asked); !isNotRunning(err) {
 		return func() error { return nil }, err
 	}
-	run, err := c.Start(ctx, Options{Home: c.home, Log: slog.New(slog.DiscardHandler)})
+	run, err := c.Start(ctx, Options{Home: c.home, Passphrase: passphrase, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}

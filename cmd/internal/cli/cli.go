@@ -29,6 +29,10 @@ type Program struct {
 
 	// Exists tells whether there is an identity in a home.
 	Exists func(home string) bool
+	// Locked tells whether it takes a passphrase to open a home.
+	Locked func(home string) (bool, error)
+	// SetPassphrase changes the passphrase of a home that no node has open; an empty one stands for none.
+	SetPassphrase func(home string, current, next []byte) error
 	// Init creates the identity of a home; it fails if there is one.
 	Init func(home, name string) error
 	// Start brings up the node of a home. When it returns, the control socket answers; run then serves until ctx ends and
@@ -39,6 +43,7 @@ type Program struct {
 // Options say how a node is to run.
 type Options struct {
 	Home       string
+	Passphrase []byte   // nil: the home takes none
 	Listen     string   // UDP address and port; empty: any address, a port of the node's choice
 	Interfaces []string // names of network interfaces; empty: the node's choice
 	Log        *slog.Logger
@@ -54,6 +59,7 @@ type call struct {
 	ctx     context.Context
 	home    string
 	json    bool
+	secret  string // the file with the passphrase, see unlock
 	node    *control.Client
 	now     func() time.Time
 	palette palette
@@ -90,7 +96,7 @@ func (p *Program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return control.Errorf(control.CodeUsage, "%v", err)
 	}
-	c := &call{Program: p, ctx: ctx, home: home, json: g.JSON, node: control.NewClient(home), now: time.Now}
+	c := &call{Program: p, ctx: ctx, home: home, json: g.JSON, secret: g.PassphraseFile, node: control.NewClient(home), now: time.Now}
 	c.palette = paletteFor(p.Stdout)
 	defer c.node.Close()
 	if err := c.needIdentity(chosen.Command()); err != nil {

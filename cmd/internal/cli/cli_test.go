@@ -74,7 +74,7 @@ func TestEveryCommandIsThere(t *testing.T) {
 	for _, node := range parser.Model.Leaves(true) {
 		got = append(got, node.Name)
 	}
-	want := "init up down status me nearby add requests accept decline contacts send log events version"
+	want := "init up down status me nearby add requests accept decline contacts send log events passphrase version"
 	if strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
 	}

@@ -15,6 +15,8 @@ type grammar struct {
 	Home string `help:"Folder that holds your identity and messages." placeholder:"DIR" env:"SOTTOVOCE_HOME"`
 	JSON bool   `name:"json" help:"Print one JSON object a line, for programs."`
 
+	PassphraseFile string `help:"File whose first line is the passphrase of the home, where there is no terminal to ask at." placeholder:"FILE"`
+
 	Chat chatCommand `cmd:"" default:"1" hidden:"" help:"Open the chat in this terminal."`
 
 	Init     initCommand     `cmd:"" help:"Create your identity, under a name of your choice."`
@@ -31,7 +33,10 @@ type grammar struct {
 	Send     sendCommand     `cmd:"" help:"Send a message to a contact."`
 	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`
 	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`
-	Version  versionCommand  `cmd:"" help:"Show which version this is."`
+
+	Passphrase passphraseCommand `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
+
+	Version versionCommand `cmd:"" help:"Show which version this is."`
 }
 
 type (
@@ -77,6 +82,10 @@ type (
 	}
 	eventsCommand struct {
 		Since *int64 `help:"Begin after the event with this cursor; 0 is everything. Without it, from now on." placeholder:"CURSOR"`
+	}
+	passphraseCommand struct {
+		Do  string `arg:"" optional:"" help:"What to do: show (whether there is one), set, change or remove." enum:"show,set,change,remove" default:"show"`
+		New string `name:"new-passphrase-file" help:"File with the passphrase that 'change' is to set, where there is no terminal to ask at." placeholder:"FILE"`
 	}
 	versionCommand struct{}
 )
@@ -142,6 +151,12 @@ func (logCommand) Help() string { return explain("Oldest first.", "sottovoce log
 // Help explains the command to a person.
 func (eventsCommand) Help() string {
 	return explain("Each event has a cursor. A program that remembers the last one and begins there again misses nothing.", "sottovoce events --since 0")
+}
+
+// Help explains the command to a person.
+func (passphraseCommand) Help() string {
+	return explain("Without a passphrase, whoever has this disk can read what is on it. With one, every start asks for it, and nobody can help who forgets it. It is asked for at the terminal, or read from the file of --passphrase-file; never give it as an argument.",
+		"sottovoce passphrase set")
 }
 
 // Help explains the command to a person.

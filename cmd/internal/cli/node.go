@@ -35,8 +35,13 @@ func (i *initCommand) Run(c *call) error {
 
 // Run serves until the program is told to stop.
 func (u *upCommand) Run(c *call) error {
+	passphrase, err := c.unlock()
+	if err != nil {
+		return err
+	}
+	defer clear(passphrase)
 	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
-	run, err := c.Start(c.ctx, Options{Home: c.home, Listen: u.Listen, Interfaces: u.Interface, Log: log})
+	run, err := c.Start(c.ctx, Options{Home: c.home, Passphrase: passphrase, Listen: u.Listen, Interfaces: u.Interface, Log: log})
 	if err != nil {
 		return err
 	}
@@ -105,6 +110,7 @@ func (*statusCommand) Run(c *call) error {
 		{"people", fmt.Sprintf("%d nearby, %d connected, %d contacts, %d requests", s.Nearby, s.Links, s.Contacts, s.Requests)},
 		{"messages", fmt.Sprintf("%d waiting, %d held by supernodes", s.Queued, s.Held)},
 		{"supernodes", fmt.Sprint(s.Supernodes)},
+		{"passphrase", protection(s.Passphrase)},
 		{"memory", fmt.Sprintf("%.1f MB", float64(s.Memory)/1e6)},
 	}
 	for _, address := range s.Listen {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -77,11 +78,25 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 // gets every message at once unless it says "slow", and answers when it says "echo"; Eve asks us.
 func fakeProgram() *Program {
 	identity := func(home string) string { return filepath.Join(home, "name") }
+	passphrase := func(home string) string { return filepath.Join(home, "passphrase") }
 	return &Program{
 		Version: "1.2.3",
 		Exists: func(home string) bool {
 			_, err := os.Stat(identity(home))
 			return err == nil
+		},
+		Locked: func(home string) (bool, error) {
+			_, err := os.Stat(passphrase(home))
+			return err == nil, nil
+		},
+		SetPassphrase: func(home string, current, next []byte) error {
+			if held, _ := os.ReadFile(passphrase(home)); !bytes.Equal(held, current) {
+				return control.Errorf(control.CodeRefused, "that is not the passphrase; nothing has changed")
+			}
+			if len(next) == 0 {
+				return os.Remove(passphrase(home))
+			}
+			return os.WriteFile(passphrase(home), next, 0o600)
 		},
 		Init: func(home, name string) error {
 			if name = strings.TrimSpace(name); len(name) > 64 {
@@ -97,6 +112,9 @@ func fakeProgram() *Program {
 			defer c.Close()
 			if _, err := c.Version(context.Background()); err == nil {
 				return nil, control.Errorf(control.CodeRunning, "a node already runs for this home")
+			}
+			if held, _ := os.ReadFile(passphrase(o.Home)); !bytes.Equal(held, o.Passphrase) {
+				return nil, control.Errorf(control.CodeRefused, "that passphrase does not open it")
 			}
 			name, err := os.ReadFile(identity(o.Home))
 			if err != nil {

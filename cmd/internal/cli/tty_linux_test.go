@@ -131,3 +131,12 @@ func (w *watcher) seenFrom(keyboard *os.File) (int64, error) {
 		}
 	}
 }
+
+// terminalEchoes tells whether what is typed appears.
+func terminalEchoes(screen *os.File) (bool, error) {
+	state, err := unix.IoctlGetTermios(int(screen.Fd()), unix.TCGETS)
+	if err != nil {
+		return false, err
+	}
+	return state.Lflag&unix.ECHO != 0, nil
+}

@@ -68,6 +68,8 @@ var exchanges = []exchange{
 	{route: "GET /v1/events", target: "/v1/events?since=0", status: 200, kind: lines},
 	{route: "GET /v1/events", target: "/v1/events?since=0", status: 200, kind: pushed},
 	{route: "GET /v1/events", target: "/v1/events?since=x", status: 400},
+	{route: "PUT /v1/passphrase", body: `{"current":"","new":"words"}`, status: 204},
+	{route: "PUT /v1/passphrase", body: `{"current":"guess","new":""}`, status: 403},
 	{route: "POST /v1/down", status: 204},
 }
 

@@ -52,6 +52,10 @@ type Node interface {
 	// last thing yielded. A cursor that never was is CodeUsage.
 	Events(ctx context.Context, since *int64) (iter.Seq2[Event, error], error)
 
+	// SetPassphrase lets next open the home instead of current; an empty next takes the passphrase away, and current is
+	// empty where there is none. A wrong current is CodeRefused.
+	SetPassphrase(ctx context.Context, current, next Passphrase) error
+
 	// Down begins a clean stop and returns at once.
 	Down(ctx context.Context) error
 }

@@ -56,7 +56,7 @@ func TestNode(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *controltest.Fake, control.Node){
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
-				"ambiguous": testAmbiguous, "odd names": testOddNames,
+				"passphrase": testPassphrase, "ambiguous": testAmbiguous, "odd names": testOddNames,
 			} {
 				t.Run(name, func(t *testing.T) {
 					f := controltest.New("Anna")
@@ -226,6 +226,20 @@ func testDown(t *testing.T, f *controltest.Fake, node control.Node) {
 		t.Fatal(err)
 	}
 	<-down
+}
+
+func testPassphrase(t *testing.T, f *controltest.Fake, node control.Node) {
+	words := control.Passphrase("quoted \" and <ünï>")
+	if err := node.SetPassphrase(t.Context(), nil, words); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, node.SetPassphrase(t.Context(), control.Passphrase("guess"), nil), control.CodeRefused)
+	if err := node.SetPassphrase(t.Context(), words, nil); err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %s %q %x", words, words, words, words); strings.Contains(text, "quoted") || strings.Contains(text, "71756f") {
+		t.Errorf("a passphrase prints as %s", text)
+	}
 }
 
 func testAmbiguous(t *testing.T, f *controltest.Fake, node control.Node) {

@@ -82,6 +82,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/messages/{id}":               s.getMessage,
 		"GET /v1/conversations/{to}/messages": s.getLog,
 		"GET /v1/events":                      s.getEvents(ctx),
+		"PUT /v1/passphrase":                  s.putPassphrase,
 		"POST /v1/down":                       s.postDown,
 	}
 }

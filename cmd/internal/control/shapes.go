@@ -193,6 +193,8 @@ type Status struct {
 	Held   int `json:"held"`
 	// Cursor is that of the newest event; 0 before the first.
 	Cursor int64 `json:"cursor"`
+	// Passphrase tells whether it takes one to open the home.
+	Passphrase bool `json:"passphrase"`
 	// Memory is what the process occupies, in bytes.
 	Memory int64 `json:"memory"`
 	// Notices are sentences about what is wrong, such as multicast that does not come back.

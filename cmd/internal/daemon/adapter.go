@@ -15,6 +15,7 @@ import (
 // adapter answers the control API from a node.
 type adapter struct {
 	node       *mesh.Node
+	store      *store.Store
 	version    string
 	interfaces func() []string
 	down       func()
@@ -46,7 +47,7 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
 		Visibility: "everyone", Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
-		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Memory: residentMemory(), Notices: s.Notices,
+		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Memory: residentMemory(), Passphrase: a.store.Protected(), Notices: s.Notices,
 	}, nil
 }
 

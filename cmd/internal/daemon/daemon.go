@@ -25,6 +25,7 @@ import (
 // Options say which node to start.
 type Options struct {
 	Home       string   // must hold an identity, see Init
+	Passphrase []byte   // of the home; nil where it takes none, see Locked
 	Listen     string   // host:port for links; empty is every address and a port of the system's choice
 	Interfaces []string // for discovery; nil is automatic
 	Version    string
@@ -60,7 +61,7 @@ type Daemon struct {
 // Start brings the node of a home up; it answers on the control socket when Start
 // returns. It runs until ctx ends or Close, and fails with a *control.Error.
 func Start(ctx context.Context, o Options) (*Daemon, error) {
-	db, err := store.Open(o.Home, rand.Reader)
+	db, err := open(o.Home, o.Passphrase)
 	if err != nil {
 		return nil, explain(o.Home, err)
 	}
@@ -89,7 +90,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	d.api = &adapter{node: node, version: o.Version, interfaces: finder.Interfaces, down: d.cancel}
+	d.api = &adapter{node: node, store: d.store, version: o.Version, interfaces: finder.Interfaces, down: d.cancel}
 	served := make(chan error, 1)
 	go func() { served <- control.NewServer(d.api, o.Version).Run(serving, socket) }()
 	go func() {
@@ -154,6 +155,10 @@ func explain(home string, err error) error {
 		return control.Errorf(control.CodeNoIdentity, "%s has no identity yet; make one with: sottovoce init --name NAME", home)
 	case errors.Is(err, store.ErrInUse):
 		return control.Errorf(control.CodeRunning, "a node runs already for %s; stop it with: sottovoce down", home)
+	case errors.Is(err, store.ErrLocked):
+		return control.Errorf(control.CodeUsage, "a passphrase protects %s; give it at a terminal or with --passphrase-file FILE", home)
+	case errors.Is(err, store.ErrPassphrase):
+		return control.Errorf(control.CodeRefused, "%v", err)
 	case errors.Is(err, store.ErrFull):
 		return control.Errorf(control.CodeFull, "%v", err)
 	}

@@ -29,6 +29,8 @@ type Fake struct {
 	OnAdd  func(control.Person)
 	OnDown func()
 
+	passphrase []byte // guarded by mu
+
 	mu       sync.Mutex
 	rand     *rand.ChaCha8
 	me       control.Me
