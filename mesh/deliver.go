@@ -117,11 +117,11 @@ func (t *turn) seal(d *device, limit int) (outbox.Event, error) {
 func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, error) {
 	ops := make([][]byte, len(resting))
 	for i, r := range resting {
-		op, err := t.tx.Op(r.Op)
+		op, err := t.op(r.Op)
 		if err != nil {
 			return outbox.Blob{}, 0, err
 		}
-		ops[i] = op.Body
+		ops[i] = op.row.Body
 	}
 	receipts := d.pair.Receipts()
 	count := conversation.Fit(ops, d.pair.Room(wire.Class2)-receiptsRoom(receipts))

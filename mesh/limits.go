@@ -11,6 +11,8 @@ const (
 	simultaneousMax = 5 * time.Second        // two links proven within this were dialled at once
 	redialDelayMin  = 200 * time.Millisecond
 	redialDelayMax  = 30 * time.Second
+	recentOps       = 2048             // ops of ours held in memory; a full flight to one device is less
+	recentBytes     = 1 << 20          // and their bodies
 	eventsPage      = 256              // stored events read at a time
 	placesMax       = 16               // places dialled for one handle
 	foreignDaysMax  = 400              // days from today that an announcement is believed

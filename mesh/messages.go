@@ -73,9 +73,10 @@ func (t *turn) send(o Outgoing, to *Message) error {
 		d.queued++
 		t.touch(d)
 	}
+	n.recent.add(&sent{row: row, text: o.Text})
 	s := standing{Summary: conversation.Summary{State: conversation.StateQueued, Devices: len(c.devices)}}
 	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
-		e.Kind, e.Message = EventMessage, n.view.Load().shows(&row, s)
+		e.Kind, e.Message = EventMessage, n.view.Load().shows(&row, o.Text, s)
 		*to = *e.Message
 	})
 }
@@ -123,10 +124,11 @@ func (t *turn) settle() error {
 // moveState brings an op's state up to its deliveries. A state never goes back.
 // spec: 06-conversations#delivery-states
 func (t *turn) moveState(seq int64) error {
-	row, err := t.tx.Op(seq)
+	op, err := t.op(seq)
 	if err != nil {
 		return err
 	}
+	row := &op.row
 	sum, err := standingOf(t.tx, row)
 	if err != nil {
 		return err
@@ -138,7 +140,7 @@ func (t *turn) moveState(seq int64) error {
 		}
 	}
 	detail := stateDetail{State: uint8(sum.State), Delivered: sum.Delivered, Devices: sum.Devices}
-	return t.record(storedState, seq, detail, func(e *Event) { e.Kind, e.Message = EventState, t.n.view.Load().shows(row, sum) })
+	return t.record(storedState, seq, detail, func(e *Event) { e.Kind, e.Message = EventState, t.n.view.Load().shows(row, op.text, sum) })
 }
 
 // standing is how far an op of ours has come; it is zero for others' ops.
@@ -248,7 +250,7 @@ func (v *view) log(ctx context.Context, tx *store.Tx, conv int64, q LogQuery, af
 			if err != nil {
 				return nil, err
 			}
-			newestFirst = append(newestFirst, *v.shows(row, sum))
+			newestFirst = append(newestFirst, *v.shows(row, textOf(row), sum))
 		}
 		if len(rows) < logPage {
 			slices.Reverse(newestFirst)

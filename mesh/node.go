@@ -69,6 +69,7 @@ type Node struct {
 	devices  map[int64]*device
 	requests map[contact.Profile]*request
 	tags     map[[16]byte]tagged
+	recent   recent
 
 	nearby   map[string]*sighted // by instance
 	open     map[contact.Profile]*openLink

@@ -279,8 +279,9 @@ func (t *turn) arrived(c *talk, op *conversation.Op, a conversation.Admission) e
 	if op.Kind != conversation.KindText {
 		return nil
 	}
+	text, _ := op.Text()
 	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
-		e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, standing{})
+		e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, text, standing{})
 	})
 }
 

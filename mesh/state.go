@@ -61,6 +61,7 @@ func (n *Node) load() error {
 	for row, d := range n.devices {
 		routes[row] = d.route
 	}
+	n.recent = recent{}
 	n.contacts = make(map[identity.AccountID]*contactState)
 	n.devices = make(map[int64]*device)
 	n.requests = make(map[contact.Profile]*request)

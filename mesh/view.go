@@ -31,18 +31,15 @@ func (n *Node) refreshView() {
 }
 
 // shows renders an op of kind text.
-func (v *view) shows(row *store.Op, s standing) *Message {
+func (v *view) shows(row *store.Op, text string, s standing) *Message {
 	talk := v.talks[row.Conversation]
 	m := &Message{
 		ID: conversation.OpID(row.ID).String(), Conversation: talk.id.String(), Peer: talk.with, From: talk.with,
 		Mine: row.Mine, Time: time.UnixMilli(row.Time), State: s.State, Reason: s.reason,
-		Delivered: s.Delivered, Devices: s.Devices,
+		Text: text, Delivered: s.Delivered, Devices: s.Devices,
 	}
 	if row.Mine {
 		m.From = v.me
-	}
-	if op, err := conversation.ParseOp(row.Body); err == nil {
-		m.Text, _ = op.Text()
 	}
 	return m
 }
@@ -60,5 +57,5 @@ func (v *view) message(tx *store.Tx, seq int64) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.shows(row, s), nil
+	return v.shows(row, textOf(row), s), nil
 }

@@ -59,7 +59,7 @@ type Op struct {
 	Time         int64  // Unix milliseconds of the author's clock, never trusted
 	Kind         Kind
 
-	body []byte
+	text string // of an op of KindText
 	raw  []byte
 	id   OpID
 }
@@ -71,13 +71,7 @@ func (op *Op) Raw() []byte { return op.raw }
 func (op *Op) ID() OpID { return op.id }
 
 // Text returns the text; ok is false when the op is of another kind.
-func (op *Op) Text() (text string, ok bool) {
-	if op.Kind != KindText {
-		return "", false
-	}
-	text, err := parseText(op.body)
-	return text, err == nil
-}
+func (op *Op) Text() (text string, ok bool) { return op.text, op.Kind == KindText }
 
 // Body is what an op of some kind says.
 type Body interface {
@@ -131,18 +125,29 @@ func ParseOp(raw []byte) (*Op, error) {
 	if err := wire.Unmarshal(raw, &w); err != nil {
 		return nil, err
 	}
+	op, err := w.op(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: op: %v", wire.ErrMalformed, err)
+	}
+	return op, nil
+}
+
+// op is what w says, whose encoding is raw.
+func (w *wireOp) op(raw []byte) (*Op, error) {
 	op := &Op{
 		Conversation: w.Conversation, Author: w.Author, Seq: w.Seq, Frontier: w.Frontier,
-		Lamport: w.Lamport, Time: w.Time, Kind: w.Kind, body: w.Body,
+		Lamport: w.Lamport, Time: w.Time, Kind: w.Kind,
 		raw: raw, id: OpID(wire.HashOf("sv1 op", raw)),
 	}
 	if w.Prev != nil {
 		op.Prev = *w.Prev
 	}
-	if err := op.check(w.Prev != nil); err != nil {
-		return nil, fmt.Errorf("%w: op: %v", wire.ErrMalformed, err)
+	if err := op.check(w.Prev != nil); err != nil || op.Kind != KindText {
+		return op, err
 	}
-	return op, nil
+	var err error
+	op.text, err = parseText(w.Body)
+	return op, err
 }
 
 // check holds an op against the limits that its encoding does not have.
@@ -166,11 +171,6 @@ func (op *Op) check(hasPrev bool) error {
 	for i, id := range op.Frontier {
 		if id == op.Prev || i > 0 && op.Frontier[i-1].Compare(id) >= 0 {
 			return errors.New("frontier is unsorted or names an op twice")
-		}
-	}
-	if op.Kind == KindText {
-		if _, err := parseText(op.body); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -211,5 +211,5 @@ func newOp(op Op, now time.Time, body Body) (*Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseOp(raw)
+	return w.op(raw)
 }

@@ -18,7 +18,8 @@ type shape struct{ t reflect.Type }
 
 var unmarshalerType = reflect.TypeFor[cbor.Unmarshaler]()
 
-// shapeOf looks through pointers; types that decode themselves are left alone.
+// shapeOf looks through pointers; types that decode themselves are left alone. It is
+// slow: plans keep what it says.
 func shapeOf(t reflect.Type) shape {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -79,7 +80,7 @@ func (s shape) element(i int) shape {
 		return shapeOf(s.t.Elem())
 	}
 	if fields := planOf(s.t).fields; i < len(fields) {
-		return shapeOf(fields[i])
+		return fields[i]
 	}
 	return shape{}
 }
@@ -93,8 +94,8 @@ func (s shape) value(key uint64) (shape, bool) {
 	case s.t.Kind() == reflect.Map:
 		return shapeOf(s.t.Elem()), true
 	}
-	t, known := planOf(s.t).byKey[key]
-	return shapeOf(t), known
+	value, known := planOf(s.t).byKey[key]
+	return value, known
 }
 
 // missing returns a key that must stand in the map and is not among keys, which
@@ -114,8 +115,8 @@ func (s shape) missing(keys []uint64) (key uint64, found bool) {
 // plan is what the tags of a struct say.
 type plan struct {
 	asArray  bool
-	fields   []reflect.Type // in order
-	byKey    map[uint64]reflect.Type
+	fields   []shape // in order
+	byKey    map[uint64]shape
 	required []uint64 // keys that are not omitted when empty
 }
 
@@ -127,7 +128,7 @@ func planOf(t reflect.Type) *plan {
 	if p, ok := plans.Load(t); ok {
 		return p.(*plan)
 	}
-	p := &plan{byKey: make(map[uint64]reflect.Type)}
+	p := &plan{byKey: make(map[uint64]shape)}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("cbor"), ",")
@@ -135,9 +136,9 @@ func planOf(t reflect.Type) *plan {
 		case f.Name == "_":
 			p.asArray = p.asArray || strings.Contains(options, "toarray")
 		case f.IsExported() && name != "-":
-			p.fields = append(p.fields, f.Type)
+			p.fields = append(p.fields, shapeOf(f.Type))
 			if key, err := strconv.ParseUint(name, 10, 64); err == nil {
-				p.byKey[key] = f.Type
+				p.byKey[key] = shapeOf(f.Type)
 				if !strings.Contains(options, "omit") {
 					p.required = append(p.required, key)
 				}

@@ -1,0 +1,55 @@
+package mesh
+
+import (
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/store"
+)
+
+// sent is an op of ours as the store has it, and its text if it has one.
+type sent struct {
+	row  store.Op
+	text string
+}
+
+// recent holds the ops that we sent last: to seal them and to show how far they have come
+// they need not be read back. It goes with every other memory of the store when a turn fails.
+type recent struct {
+	ops   map[int64]*sent // by the op's row
+	order []int64         // the oldest first
+	bytes int             // of their bodies
+}
+
+// add keeps an op; the oldest give way.
+func (r *recent) add(s *sent) {
+	if r.ops == nil {
+		r.ops = make(map[int64]*sent)
+	}
+	r.ops[s.row.Seq] = s
+	r.order = append(r.order, s.row.Seq)
+	for r.bytes += len(s.row.Body); len(r.order) > recentOps || r.bytes > recentBytes; r.order = r.order[1:] {
+		r.bytes -= len(r.ops[r.order[0]].row.Body)
+		delete(r.ops, r.order[0])
+	}
+}
+
+// op returns an op of ours.
+func (t *turn) op(seq int64) (*sent, error) {
+	if s, ok := t.n.recent.ops[seq]; ok {
+		return s, nil
+	}
+	row, err := t.tx.Op(seq)
+	if err != nil {
+		return nil, err
+	}
+	return &sent{row: *row, text: textOf(row)}, nil
+}
+
+// textOf is the text of an op that has one.
+func textOf(row *store.Op) string {
+	op, err := conversation.ParseOp(row.Body)
+	if err != nil {
+		return ""
+	}
+	text, _ := op.Text()
+	return text
+}
