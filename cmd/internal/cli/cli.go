@@ -135,8 +135,8 @@ func usage(err error) error {
 
 // needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.
 func (c *call) needIdentity(command string) error {
-	switch command {
-	case "version", "init":
+	switch first, _, _ := strings.Cut(command, " "); first {
+	case "version", "init", "completion", "complete", "man":
 		return nil
 	case "chat":
 		if isTerminal(c.Stdin) {

@@ -37,6 +37,10 @@ type grammar struct {
 	Passphrase passphraseCommand `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 
 	Version versionCommand `cmd:"" help:"Show which version this is."`
+
+	Completion completionCommand `cmd:"" help:"Print what lets your shell complete commands and names."`
+	Man        manCommand        `cmd:"" help:"Print the manual page."`
+	Complete   completeCommand   `cmd:"" hidden:"" help:"Tell a shell what the last word may become."`
 }
 
 type (

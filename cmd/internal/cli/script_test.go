@@ -44,6 +44,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"wait-up": waitUp,
 			"exits":   exits,
+			"needs":   needs,
 			"nap":     func(*testscript.TestScript, bool, []string) { time.Sleep(300 * time.Millisecond) },
 		},
 	})
