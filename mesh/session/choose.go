@@ -71,7 +71,7 @@ func (p *Pair) enrol(s session, today uint16) bool {
 		}
 	}
 	if k := len(p.s.Sessions) - 1; k >= sessionsMax {
-		if used, _ := p.reached(); used == &p.s.Sessions[k] {
+		if len(p.shared()) > k {
 			k-- // the peer may know of nothing better
 		}
 		p.s.Gone = append(slices.Clip(p.s.Gone), p.s.Sessions[k].id())
@@ -86,11 +86,17 @@ func (p *Pair) find(id [8]byte) int {
 	return slices.IndexFunc(p.s.Sessions, func(s session) bool { return s.id() == id })
 }
 
-// known notes that the peer has the session s, a copy that takes its place then.
-func (p *Pair) known(s *session, today uint16) {
-	if !s.Known {
-		p.spare(today)
+// put stores s, a copy of session i that has moved on.
+func (p *Pair) put(i int, s session, today uint16) {
+	if s.settled() && !p.s.Sessions[i].settled() {
+		p.spare(today) // what the peer may have used until now
+		s.Dies = p.s.Sessions[i].Dies
 	}
+	p.s.Sessions[i] = s
+}
+
+// known notes that the peer has the session.
+func (s *session) known() {
 	s.Known = true
 	s.started()
 }
@@ -134,22 +140,15 @@ func (p *Pair) reached() (s *session, found bool) {
 	return nil, false
 }
 
-// spare puts off the end of the session that the peer uses if it has not heard of a
-// better one: its 60 days run from the day on which it is known to have. Of the better
-// ones any may be the one that the peer has heard of, so they stay as long.
+// spare puts off the end of the sessions that the peer may still use: the 60 days of one
+// that lost run from the day on which a better one is settled. Until then the peer may know
+// of nothing better, write in it, and key what it starts by it.
 //
 // spec: 04-sessions#the-sending-session
 func (p *Pair) spare(today uint16) {
-	if _, found := p.reached(); !found {
-		return
-	}
-	for i := range p.s.Sessions {
-		s := &p.s.Sessions[i]
-		if s.Dies != 0 {
+	for i := range p.shared() {
+		if s := &p.s.Sessions[i]; s.Dies != 0 {
 			s.Dies = max(s.Dies, addDays(today, keyDays))
-		}
-		if s.Known {
-			return
 		}
 	}
 }

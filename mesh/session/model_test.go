@@ -54,7 +54,7 @@ func (w *world) settleStart(i int) {
 
 func (w *world) put(i int, op string) {
 	n := w.nodes[i]
-	c := Content{Payload: []byte(op)}
+	c := Content{Payload: []byte(op), Receipts: n.pair.Receipts()}
 	if n.pair.BundleDue(w.now) {
 		c.Bundle = got(n.pair.Offer(w.now, n.rand))(w.t)
 	}
@@ -94,32 +94,45 @@ func (w *world) deliver(p parcel, far bool) bool {
 	if p.receipt != nil {
 		changed := n.pair.Receipted(w.now, *p.receipt)
 		n.reload()
-		for op, s := range n.outbox {
-			if covers(*p.receipt, s.Ref) {
-				delete(n.outbox, op)
-			}
-		}
-		if n.start != nil && p.receipt.Start && p.receipt.Session == n.start.Session {
-			n.start = nil
-		}
+		n.strike(*p.receipt)
 		return changed
 	}
 	opened, err := n.side.open(w.now, p.blob, far)
 	switch {
 	case errors.Is(err, errNoTag), errors.Is(err, ErrNoSession):
 		return false
+	case errors.Is(err, ErrPrekey):
+		return false // a start that is older than its prekeys
 	case errors.Is(err, ErrSeen):
 	case err != nil:
 		w.t.Fatalf("%s: open: %v", n.name, err)
 	case len(opened.Payload) > 0:
 		n.shown[string(opened.Payload)]++
 	}
+	for _, r := range opened.Receipts {
+		n.strike(r)
+	}
 	if opened.Reseal {
 		w.reseal(p.to)
+	}
+	if len(n.outbox) > 0 {
+		w.settleStart(p.to)
 	}
 	r := receiptFor(opened.Ref)
 	w.air = append(w.air, parcel{to: 1 - p.to, receipt: &r})
 	return err == nil
+}
+
+// strike lets go of what is receipted.
+func (n *node) strike(r wire.Receipt) {
+	for op, s := range n.outbox {
+		if covers(r, s.Ref) {
+			delete(n.outbox, op)
+		}
+	}
+	if n.start != nil && r.Start && r.Session == n.start.Session {
+		n.start = nil
+	}
 }
 
 func covers(r wire.Receipt, s Ref) bool {

@@ -203,12 +203,12 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 		return Opened{}, err
 	}
 	s.Heard = true
-	p.known(&s, wire.DayAt(now))
+	s.known()
 	s.opened(ref)
 	if s.Dies != 0 {
 		s.Ratchet.Retire()
 	}
-	p.s.Sessions[i] = s
+	p.put(i, s, wire.DayAt(now))
 	p.adopt(body.Bundle, now)
 	return Opened{Ref: ref, Content: body.public(), Skipped: later}, nil
 }

@@ -51,6 +51,7 @@ func TestResetAtTheLimit(t *testing.T) {
 	}
 	a.talk(later, b, "anew")
 	b.talk(later, a, "anew yourself")
+	a.talk(later, b, "both know now")
 	// The loser stays readable for 60 days.
 	if opened, err := b.open(later, last.Blob, true); err != nil || opened.Session != old {
 		t.Fatalf("under the old session: %v", err)
@@ -111,6 +112,17 @@ func TestLimitCountsSixtyDays(t *testing.T) {
 		t.Errorf("%d runs", n)
 	}
 	_ = b
+}
+
+// What a window remembers stays bounded, even where nobody calls Expire.
+func TestSealingForgetsOldRuns(t *testing.T) {
+	a, _ := meet(t, "runs", 0, epochStart)
+	for d := range 2 * keyDays {
+		got(a.pair.Seal(epochStart.Add(time.Duration(d)*day), Content{}, a.rand))(t)
+	}
+	if n := len(a.pair.s.Sessions[0].Window.Runs); n != keyDays {
+		t.Errorf("%d runs, one a day", n)
+	}
 }
 
 func countSeals(s *side, now time.Time) (n int) {

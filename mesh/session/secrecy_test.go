@@ -205,3 +205,17 @@ func TestRandomnessMayFail(t *testing.T) {
 		t.Error("offer with too few random bytes")
 	}
 }
+
+// Erase overwrites what keys a start that waits, too.
+func TestEraseWhileStarting(t *testing.T) {
+	a, _ := newSides(t, "erase", 0, epochStart)
+	a.start(epochStart)
+	start := a.pair.s.Sessions[0].Start
+	if start.Keying == (Secret{}) {
+		t.Fatal("nothing to erase")
+	}
+	a.pair.Erase()
+	if start.Keying != (Secret{}) {
+		t.Error("the secret that keys a start is left")
+	}
+}

@@ -18,8 +18,8 @@ import (
 var (
 	// ErrSeen says that a start was read before: receipt it again.
 	ErrSeen = errors.New("start was read before")
-	// ErrReset says that a start would replace a session that is in use without
-	// being keyed by it: it is shown as a warning, a person decides.
+	// ErrReset says that a start would replace a session that both ends know of
+	// without being keyed by it: it is shown as a warning, a person decides.
 	ErrReset = errors.New("start would replace a session in use without being keyed by it")
 	// ErrPrekey says that a start names a bundle, one-time pair or account heads
 	// that we do not hold, or hold no more; of a start of ours, that their newest
@@ -314,9 +314,14 @@ func (p *Pair) permits(s *session, ref Ref) error {
 	if len(p.s.Sessions) == 0 {
 		return nil
 	}
-	// Who sent under our best session knew it, and had no better start under
-	// way; what it starts later is keyed by that session.
-	if best := &p.s.Sessions[0]; best.Heard && best.id() != ref.Session && s.before(best) {
+	best := &p.s.Sessions[0]
+	if !best.Heard || best.id() == ref.Session || !s.before(best) {
+		return nil
+	}
+	// Whoever sent under a session of ours knew that both have it; of one of theirs they
+	// know it when they answer. What they start from then on is keyed by it. The contact
+	// secret keys nothing once they were heard.
+	if ref.Session == ([8]byte{}) || best.settled() {
 		return ErrReset
 	}
 	return nil

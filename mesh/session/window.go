@@ -106,10 +106,10 @@ func (p *Pair) Receipted(now time.Time, r wire.Receipt) (changed bool) {
 	today := wire.DayAt(now)
 	started := r.Start && !s.Known
 	if s.Window.receipt(today, r.Ranges) || started {
-		p.known(&s, today)
+		s.known()
 		changed = true
 	}
-	p.s.Sessions[i] = s
+	p.put(i, s, today)
 	return p.carrierReceipted(r, today) || changed
 }
 

@@ -1,0 +1,160 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sottovoce/mesh/wire"
+)
+
+// pass lets days go by: blobs and what waits for a receipt expire, links are cut, both
+// ends forget what has outlived its time.
+func (w *world) pass(days int) {
+	w.now = w.now.Add(time.Duration(days) * day)
+	today := wire.DayAt(w.now)
+	expired := func(blob []byte) bool { return got(wire.ParseBlob(blob))(w.t).ExpiryDay < today }
+	w.air = slices.DeleteFunc(w.air, func(p parcel) bool { return p.receipt != nil || expired(p.blob) })
+	for i, n := range w.nodes {
+		n.pair.Expire(w.now)
+		n.reload()
+		for op, s := range n.outbox {
+			if expired(s.Blob) {
+				delete(n.outbox, op)
+				w.nodes[1-i].shown[op]++ // given up: not to be looked for
+			}
+		}
+	}
+}
+
+// meetAgain is a network that delivers everything at once, and two people who both write.
+func (w *world) meetAgain() {
+	for range 3 {
+		for i, n := range w.nodes {
+			w.settleStart(i)
+			if n.start != nil {
+				w.air = append(w.air, parcel{to: 1 - i, blob: n.start.Blob})
+			}
+			for _, s := range n.outbox {
+				w.air = append(w.air, parcel{to: 1 - i, blob: s.Blob})
+			}
+			w.write(i)
+		}
+		w.calm()
+	}
+}
+
+// Days, months and years in which blobs, receipts and starts are lost: nobody is ever taken for
+// a clone, and as soon as both are heard again they send on one session and
+// everything that was not given up is shown.
+func TestMonthsOfSilence(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{t: t, now: epochStart}
+		a, b := newSides(t, "months"+fmt.Sprint(rapid.IntRange(0, 1000).Draw(t, "seed")), rapid.IntRange(0, 1).Draw(t, "pairs"), w.now)
+		for i, s := range []*side{a, b} {
+			w.nodes[i] = &node{side: s, outbox: map[string]Sealed{}, shown: map[string]int{}}
+		}
+		if rapid.Bool().Draw(t, "met") {
+			w.settleStart(0)
+			w.calm()
+		}
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			i := rapid.IntRange(0, 1).Draw(t, "who")
+			switch what := rapid.IntRange(0, 13).Draw(t, "what"); {
+			case what <= 1:
+				w.settleStart(i)
+			case what <= 4:
+				w.write(i)
+			case what <= 8 && len(w.air) > 0:
+				w.deliver(w.air[rapid.IntRange(0, len(w.air)-1).Draw(t, "parcel")], false)
+			case what == 9:
+				w.calm()
+			case what <= 12:
+				w.pass(rapid.IntRange(1, 40).Draw(t, "days"))
+			case what == 13 && w.nodes[i].pair.waiting() == nil && len(w.nodes[i].pair.s.Sessions) > 0:
+				w.reset(i)
+			}
+		}
+		w.meetAgain()
+		w.check()
+	})
+}
+
+// B accepts a reset and writes under it, which A never hears; A, in the belief that it was
+// lost, makes another two months later, keyed as the first was. B must take it: it
+// keeps the session that keys it until A has answered under a better one.
+func TestResetNobodyHeardOf(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "nobody heard", 0, now)
+	a.talk(now, b, "x")
+	b.talk(now, a, "y")
+	a.talk(now, b, "z") // settled at B
+	old, _ := a.pair.Sending()
+	first := a.resetBy(now)
+	now = renew(now, a, b, 9) // under the old session: A has another bundle of B's
+	b.mustOpen(now, first)
+	b.mustOpen(now, a.seal(now, "under the first reset"))
+	answer := b.seal(now, "heard you") // not heard for long
+	now = now.Add(66 * day)
+	a.pair.Expire(now)
+	b.pair.Expire(now)
+	second := a.start(now)
+	if second.Session == first.Session {
+		t.Fatal("sealed the first again")
+	}
+	now = now.Add(50 * day)
+	b.pair.Expire(now)
+	b.mustOpen(now, second)
+	a.mustOpen(now, answer)
+	if a.pair.NeedsStart(now) || a.pair.Overtaken(second.Session) {
+		t.Fatal("a message under the first makes A leave the second")
+	}
+	for _, text := range []string{"and on", "and further"} {
+		a.talk(now, b, text)
+		b.talk(now, a, text)
+	}
+	now = now.Add(59 * day)
+	if gone := b.pair.Expire(now); len(gone) != 0 {
+		t.Fatal("gone 59 days after it was settled")
+	}
+	if gone := b.pair.Expire(now.Add(day)); !slices.Contains(gone, old) || !slices.Contains(gone, first.Session) {
+		t.Fatalf("60 days after a better one was settled: %x", gone)
+	}
+}
+
+// Who copied a home before a reset can replace the new session only as long as its
+// owner has not answered in it, and with the contact secret not even then.
+func TestOldSecretsReplaceNothingInUse(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "old secrets", 0, now)
+	a.talk(now, b, "x")
+	b.talk(now, a, "y")
+	thief := got(loaded(a.dev, whole(a.pair)))(t)
+	b.mustOpen(now, a.resetBy(now))
+	old, _ := thief.reached()
+	tries := map[string]Secret{"contact": thief.s.Contact, "session": old.Ratchet.Epochs()[0].Reset}
+	try := func(when, with string) error {
+		t.Helper()
+		copied := got(loaded(b.dev, whole(b.pair)))(t)
+		sealed := got(got(loaded(a.dev, whole(thief)))(t).start(now, tries[with], 5, false, a.rand))(t)
+		_, err := b.open(now, sealed.Blob, false)
+		b.pair = copied
+		return err
+	}
+	a.talk(now, b, "in the new one")
+	if err := try("heard", "contact"); !errors.Is(err, ErrReset) {
+		t.Errorf("with the contact secret, over a session under which they were heard: %v", err)
+	}
+	must(t, try("heard", "session"))
+	b.talk(now, a, "answer")
+	a.talk(now, b, "to the answer")
+	for with := range tries {
+		if err := try("settled", with); !errors.Is(err, ErrReset) {
+			t.Errorf("with the %s secret, over a session in use by both: %v", with, err)
+		}
+	}
+}
