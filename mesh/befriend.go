@@ -96,7 +96,7 @@ func (t *turn) rekeyDevice(c *contactState, cfg session.PairConfig) error {
 		return t.addDevice(c, cfg)
 	}
 	d := c.devices[at]
-	pair, err := session.NewPair(cfg)
+	pair, err := session.NewPair(cfg, t.date)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (t *turn) rekeyDevice(c *contactState, cfg session.PairConfig) error {
 
 // addDevice keeps what sessions with a new device of a contact are made of.
 func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
-	pair, err := session.NewPair(cfg)
+	pair, err := session.NewPair(cfg, t.date)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 		d.rekey()
 		c.devices = append(c.devices, d)
 		n.devices[d.row] = d
-		if err := d.loadQueue(tx, n.mark); err != nil {
+		if err := d.loadQueue(tx, n.now(), n.mark); err != nil {
 			return err
 		}
 	}
@@ -208,8 +208,8 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 }
 
 // loadQueue reads what waits for the device; step tells its outbox.
-func (d *device) loadQueue(tx *store.Tx, mark clock.Mark) error {
-	loaded, err := loadPage(tx, d.row, 0, outbox.PageMax, time.Now(), mark)
+func (d *device) loadQueue(tx *store.Tx, now time.Time, mark clock.Mark) error {
+	loaded, err := loadPage(tx, d.row, 0, outbox.PageMax, now, mark)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,18 @@ func TestUnvouchedClock(t *testing.T) {
 	})
 }
 
+// A home knows the day of its founding, whatever the clock says at the first start after it.
+func TestMarkOfTheFounding(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	anna.inside(func(turn *turn) error {
+		mark, err := loadMark(turn.tx, time.Unix(0, 0))
+		if today := clock.At(time.Now()); err != nil || mark.Day+1 < today.Day || mark.Day > today.Day {
+			t.Errorf("the mark is %v, %v", mark, err)
+		}
+		return nil
+	})
+}
+
 // A home may be years old, and a contact may be older than a year: both are recognised.
 func TestOldDiscoveryKeys(t *testing.T) {
 	anna := newPerson(t, newAir(), "Anna")

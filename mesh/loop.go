@@ -120,7 +120,7 @@ func (n *Node) loop(ctx context.Context) {
 			return // what is in memory may not be whole
 		}
 		n.take(batch)
-		timer.Reset(time.Until(n.wake))
+		timer.Reset(n.wake.Sub(n.now()))
 	}
 }
 
@@ -207,5 +207,5 @@ func (n *Node) undo(cause error) {
 			s.device = n.devices[s.device.row]
 		}
 	}
-	n.wake = time.Now().Add(retryPause)
+	n.wake = n.now().Add(retryPause)
 }

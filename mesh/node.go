@@ -251,12 +251,17 @@ func (t *turn) raiseMark() error {
 	if mark == n.mark {
 		return nil
 	}
+	n.mark = mark
+	return saveMark(t.tx, mark)
+}
+
+// saveMark keeps the mark.
+func saveMark(tx *store.Tx, mark clock.Mark) error {
 	kept, err := wire.Marshal(mark)
 	if err != nil {
 		return err
 	}
-	n.mark = mark
-	return t.tx.SetSetting(settingClock, kept)
+	return tx.SetSetting(settingClock, kept)
 }
 
 // loadMark reads the mark; a home that has none begins with today.

@@ -42,7 +42,7 @@ func (n *Node) loadRequests(tx *store.Tx) error {
 		}
 		q := &request{row: row, exchange: x}
 		if x.Due() { // at once, where the profile is in sight: a turn may have failed
-			q.due = time.Now()
+			q.due = n.now()
 		}
 		n.requests[x.Their()] = q
 	}
@@ -361,10 +361,6 @@ func (t *turn) dialRequest(q *request, at []*place) {
 
 // contactFrame takes a frame of the exchange with the profile at the other end.
 func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
-	if t.n.shutOut(o.profile) {
-		t.drop("contact frame")
-		return nil
-	}
 	if t.n.requests[o.profile] == nil {
 		switch f.(type) {
 		case wire.Ask, wire.Offer: // the second answers a request that was taken back

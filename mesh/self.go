@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"sottovoce/mesh/clock"
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
@@ -91,6 +92,9 @@ func writeSelf(tx *store.Tx, s *store.Secrets, name string, rand io.Reader) erro
 		return err
 	}
 	if err := tx.SetSetting(settingAccount, account.Bytes()); err != nil {
+		return err
+	}
+	if err := saveMark(tx, clock.At(time.Now())); err != nil {
 		return err
 	}
 	return tx.SetSetting(settingName, []byte(name))

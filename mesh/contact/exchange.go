@@ -2,6 +2,7 @@ package contact
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -58,6 +59,7 @@ type Exchange struct {
 	transcript [32]byte               // from committed on
 
 	declinedHere bool // on the present link; not kept
+	askedAnew    bool // likewise: their offer had expired
 }
 
 // New returns an idle exchange between our open profile and theirs, which must differ.
@@ -145,7 +147,7 @@ func (x *Exchange) step(now time.Time, ev Event, rand io.Reader) ([]Action, erro
 		x.phase = PhaseIdle
 		return nil, nil
 	case LinkUp:
-		x.declinedHere = false
+		x.declinedHere, x.askedAnew = false, false
 		return x.due(), nil
 	case Received:
 		if ev.From != x.their {
@@ -231,7 +233,7 @@ func (x *Exchange) received(now time.Time, f wire.Frame, rand io.Reader) ([]Acti
 	case wire.Offer:
 		return x.theyOffer(now, f, rand)
 	case wire.CardFrame:
-		return x.theyAnswer(f)
+		return x.theyAnswer(now, f)
 	case wire.Done:
 		return x.theyAreDone(f)
 	case wire.Declined:
@@ -309,7 +311,11 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 	case x.phase != PhaseAsked || f.Nonce != x.ourNonce:
 		return nil, nil
 	}
-	their, err := x.ours.verify(x.their, f.Card)
+	their, err := x.ours.verify(x.their, f.Card, now)
+	if errors.Is(err, session.ErrExpired) && !x.askedAnew {
+		x.askedAnew = true     // if that is no better, our clocks differ
+		return x.request(rand) // a new request makes them send a new card
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +326,7 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 	if _, err := io.ReadFull(rand, x.share[:]); err != nil {
 		return nil, fmt.Errorf("drawing a share: %v", err)
 	}
-	o, err := x.conclude(side{x.our, card, x.share}, side{x.their, f.Card, f.Share}, bundle, their)
+	o, err := x.conclude(now, side{x.our, card, x.share}, side{x.their, f.Card, f.Share}, bundle, their)
 	if err != nil {
 		return nil, err
 	}
@@ -331,18 +337,18 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 // theyAnswer takes their card in answer to ours: now both have the contact.
 //
 // spec: 05-contacts#answering
-func (x *Exchange) theyAnswer(f wire.CardFrame) ([]Action, error) {
+func (x *Exchange) theyAnswer(now time.Time, f wire.CardFrame) ([]Action, error) {
 	switch {
 	case x.phase == PhaseDone && !x.asker:
 		return []Action{Send{wire.Done{Transcript: x.transcript}}}, nil
 	case x.phase != PhaseOffered:
 		return nil, nil
 	}
-	their, err := x.ours.verify(x.their, f.Card)
+	their, err := x.ours.verify(x.their, f.Card, now)
 	if err != nil {
 		return nil, err
 	}
-	o, err := x.conclude(side{x.their, f.Card, f.Share}, side{x.our, x.card, x.share}, x.bundle, their)
+	o, err := x.conclude(now, side{x.their, f.Card, f.Share}, side{x.our, x.card, x.share}, x.bundle, their)
 	if err != nil {
 		return nil, err
 	}
