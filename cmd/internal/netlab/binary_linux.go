@@ -22,10 +22,7 @@ func Binary(t testing.TB) string {
 	built.Lock()
 	defer built.Unlock()
 	if built.path == "" && built.err == nil {
-		path := filepath.Join(os.TempDir(), ownName("bin"), "sottovoce")
-		if built.err = build(path); built.err == nil {
-			built.path = path
-		}
+		built.path, built.err = build()
 	}
 	if built.err != nil {
 		t.Fatal(built.err)
@@ -33,14 +30,14 @@ func Binary(t testing.TB) string {
 	return built.path
 }
 
-// build builds the program as it is shipped, for this machine if the settings do not say another.
-func build(path string, settings ...string) error {
+func build() (string, error) {
+	path := filepath.Join(os.TempDir(), ownName("bin"), "sottovoce")
 	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", path, "sottovoce/cmd/sottovoce")
-	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), settings...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the program: %v\n%s", err, out)
+		return "", fmt.Errorf("build the program: %v\n%s", err, out)
 	}
-	return nil
+	return path, nil
 }
 
 // Main runs a package's tests and then removes the program that Binary built. Call it from TestMain.

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"sottovoce/mesh"
+)
+
+func TestMain(m *testing.M) {
+	registerDisks()
+	os.Exit(m.Run())
+}
+
+// outcome is what one seed came to.
+type outcome struct {
+	wrong []string
+	told  string
+	trace string
+}
+
+// play runs the world of a seed.
+func play(t *testing.T, seed uint64) (o outcome) {
+	cryptotest.SetGlobalRandom(t, seed)
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		people := []int{2, 2, 2, 3, 4}[seed%5]
+		w := newWorld(t, dir, seed, people)
+		w.meetAll()
+		trouble := troubles[seed%uint64(len(troubles))]
+		for range 25 + w.random.IntN(15) {
+			if w.failed() {
+				break
+			}
+			w.happens(trouble)
+			runtime.GC()
+			w.check()
+		}
+		if !w.failed() {
+			w.heal()
+		}
+		for _, p := range w.people {
+			p.end()
+		}
+		o = outcome{wrong: w.wrong, told: w.told.String(), trace: fmt.Sprintf("%x", w.trace.Sum(nil))}
+	})
+	return o
+}
+
+// meetAll makes everybody a contact of everybody.
+func (w *world) meetAll() {
+	w.pass(5 * time.Second)
+	for i, a := range w.people {
+		for _, b := range w.people[:i] {
+			if w.chance(50) {
+				w.meet(a, b)
+			} else {
+				w.meet(b, a)
+			}
+		}
+	}
+}
+
+// meet lets a ask, and b accept.
+func (w *world) meet(a, b *person) {
+	w.note("%s meets %s", a.name, b.name)
+	if _, err := a.running().Add(w.t.Context(), b.name); err != nil {
+		w.fail("%s asks %s: %v", a.name, b.name, err)
+		return
+	}
+	w.pass(w.between(100*time.Millisecond, time.Minute))
+	if _, err := b.running().Accept(w.t.Context(), a.name); err != nil {
+		w.fail("%s accepts %s: %v", b.name, a.name, err)
+		return
+	}
+	w.pass(5 * time.Second)
+	for _, pair := range [][2]*person{{a, b}, {b, a}} {
+		people, err := pair[0].running().Contacts(w.t.Context())
+		found := false
+		for _, p := range people {
+			found = found || p.Name == pair[1].name && p.Via == mesh.ViaLink
+		}
+		if err != nil || !found {
+			w.fail("%s has no link to %s: %v", pair[0].name, pair[1].name, err)
+			return
+		}
+		w.met[pair] = true
+	}
+}
+
+func TestSeed(t *testing.T) {
+	seed, err := strconv.ParseUint(os.Getenv("SIM_SEED"), 10, 64)
+	if err != nil {
+		seed = 1
+	}
+	begin := time.Now()
+	o := play(t, seed)
+	if os.Getenv("SIM_TRACE") != "" {
+		fmt.Print(o.told)
+	}
+	t.Logf("seed %d took %v, trace %s", seed, time.Since(begin), o.trace)
+	for _, wrong := range o.wrong {
+		t.Errorf("seed %d: %s", seed, wrong)
+	}
+}
