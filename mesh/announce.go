@@ -86,7 +86,7 @@ func (n *Node) announcement() (*peer.Announcement, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := discoveryAt(n.me.discovery, a.Epoch/epochsPerDay)
+	key, err := n.me.discovery.Reach(a.Epoch / epochsPerDay)
 	if err != nil {
 		return nil, err
 	}

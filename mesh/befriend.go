@@ -96,7 +96,7 @@ func (t *turn) rekeyDevice(c *contactState, cfg session.PairConfig) error {
 		return t.addDevice(c, cfg)
 	}
 	d := c.devices[at]
-	pair, err := session.NewPair(cfg, t.date)
+	pair, err := session.NewPair(cfg)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (t *turn) rekeyDevice(c *contactState, cfg session.PairConfig) error {
 
 // addDevice keeps what sessions with a new device of a contact are made of.
 func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
-	pair, err := session.NewPair(cfg, t.date)
+	pair, err := session.NewPair(cfg)
 	if err != nil {
 		return err
 	}

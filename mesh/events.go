@@ -32,6 +32,8 @@ type personDetail struct {
 	Name      string `cbor:"1,keyasint"`
 	Contact   bool   `cbor:"2,keyasint"`
 	Direction string `cbor:"3,keyasint,omitempty"`
+	Blocked   bool   `cbor:"4,keyasint,omitempty"`
+	OwnName   string `cbor:"5,keyasint,omitempty"`
 }
 
 func (n *Node) publish(e Event) { n.feed.publish(e) }
@@ -60,7 +62,7 @@ func (t *turn) record(kind uint8, ref int64, detail any, render func(*Event)) er
 
 // recordPerson makes an event about a person durable.
 func (t *turn) recordPerson(kind uint8, p Person) error {
-	detail := personDetail{ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction)}
+	detail := personDetail{ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction), Blocked: p.Blocked, OwnName: p.OwnName}
 	return t.record(kind, 0, detail, func(e *Event) {
 		e.Kind, e.Person = personKind(kind), &p
 	})
@@ -202,7 +204,7 @@ func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 			return e, err
 		}
 		e.Kind = personKind(row.Kind)
-		e.Person = &Person{ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone}
+		e.Person = &Person{ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName}
 	}
 	return e, nil
 }

@@ -53,6 +53,9 @@ func (n *Node) refreshKeyring() {
 	}
 	var pairs []handshake.Pair
 	for _, d := range n.devices {
+		if d.contact.row.Blocked {
+			continue // they are answered like a stranger
+		}
 		pairs = append(pairs, d.accepts...)
 	}
 	n.keyring.replace(statics, pairs)

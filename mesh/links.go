@@ -54,7 +54,7 @@ type live struct {
 // spec: 03-links#two-ends
 func (t *turn) approach(d *device, at *place) {
 	d.route.seen = at
-	if d.route.live != nil || d.route.dialing {
+	if d.route.live != nil || d.route.dialing || d.contact.row.Blocked {
 		return
 	}
 	d.route.failures = 0
@@ -77,7 +77,7 @@ func (t *turn) dialDue() {
 			continue
 		}
 		r.due = time.Time{}
-		if r.live == nil && !r.dialing && r.seen != nil {
+		if r.live == nil && !r.dialing && r.seen != nil && !d.contact.row.Blocked {
 			t.dial(d)
 		}
 	}
@@ -147,7 +147,7 @@ func (t *turn) proven(l *link.Link) error {
 func (t *turn) contactLink(l *link.Link) error {
 	n := t.n
 	d := n.devices[int64(l.Proof().Pair)]
-	if d == nil {
+	if d == nil || d.contact.row.Blocked {
 		l.Close(link.ReasonBye)
 		return nil
 	}
@@ -200,6 +200,9 @@ func (t *turn) unlink(d *device, v *live) error {
 // changed tells the faces that a contact came, went or has another name.
 func (t *turn) changed(c *contactState) {
 	t.viewStale = true
+	if c.row.Blocked {
+		return
+	}
 	t.then(func() {
 		p := t.n.person(c)
 		t.n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p})

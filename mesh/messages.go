@@ -51,6 +51,9 @@ func (t *turn) send(o Outgoing, to *Message) error {
 	if err != nil {
 		return refuse(err)
 	}
+	if c.row.Blocked {
+		return refuse(ErrBlocked)
+	}
 	op, err := c.talk.log.Next(n.me.device.ID(), t.now, conversation.Text(o.Text))
 	if err != nil {
 		return refuse(err)

@@ -101,23 +101,12 @@ func (c *contactState) discoveryOn(day, today uint32) (identity.DiscoveryKey, bo
 	if c.stepped.Day() <= day && c.stepped.Day() > from.Day() {
 		from = c.stepped
 	}
-	key, err := discoveryAt(from, day)
+	key, err := from.Reach(day)
 	if err != nil {
 		return identity.DiscoveryKey{}, false
 	}
 	c.stepped = key
 	return key, true
-}
-
-// discoveryAt steps a discovery key to a later day, however far.
-func discoveryAt(key identity.DiscoveryKey, day uint32) (identity.DiscoveryKey, error) {
-	for {
-		next, err := key.At(min(day, key.Day()+foreignDaysMax))
-		if err != nil || next.Day() == day {
-			return next, err
-		}
-		key = next
-	}
 }
 
 // recogniseAll looks at everybody nearby again, after a contact was made.
@@ -165,7 +154,7 @@ func (n *Node) sightings(id string) int {
 func (n *Node) shown(s *sighted) (Person, bool) {
 	switch {
 	case s.device != nil:
-		return n.person(s.device.contact), true
+		return n.person(s.device.contact), !s.device.contact.row.Blocked
 	case s.Open != nil:
 		return stranger(s.Open.Handle, s.Open.Name), true
 	}
@@ -188,9 +177,15 @@ func (n *Node) Nearby(ctx context.Context) ([]Person, error) {
 	return people, err
 }
 
-// people is everybody in sight, once.
+// people is everybody in sight, once. Who is linked is here whatever discovery says: a
+// goodbye proves nothing.
 func (n *Node) people() []Person {
 	var people []Person
+	for _, c := range n.contacts {
+		if p := n.person(c); p.Via == ViaLink {
+			people = append(people, p)
+		}
+	}
 	for _, s := range n.nearby {
 		if p, ok := n.shown(s); ok {
 			people = appendNew(people, p)

@@ -111,7 +111,7 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		return true, nil
 	}
 	d, ref, skipped, err := t.find(from, header)
-	if err != nil || d == nil {
+	if err != nil || d == nil || d.contact.row.Blocked {
 		return false, err
 	}
 	before, sending := d.pair.Sending()

@@ -361,6 +361,10 @@ func (t *turn) dialRequest(q *request, at []*place) {
 
 // contactFrame takes a frame of the exchange with the profile at the other end.
 func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
+	if t.n.shutOut(o.profile) {
+		t.drop("contact frame")
+		return nil
+	}
 	if t.n.requests[o.profile] == nil {
 		switch f.(type) {
 		case wire.Ask, wire.Offer: // the second answers a request that was taken back

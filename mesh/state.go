@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"time"
 
 	"sottovoce/mesh/contact"
@@ -52,8 +53,8 @@ type talk struct {
 	log *conversation.Log
 }
 
-// shownName is the contact's name, safe to show.
-func (c *contactState) shownName() string { return peer.ShowName(c.row.Name) }
+// shownName is the contact's name, ours for it if there is one, safe to show.
+func (c *contactState) shownName() string { return peer.ShowName(cmp.Or(c.row.Alias, c.row.Name)) }
 
 // load reads the state that the store holds; ways and links of this run are kept.
 func (n *Node) load() error {

@@ -28,11 +28,16 @@ const (
 // Person is anybody a face can show: a contact, somebody nearby, or a requester.
 // ID is an account id for contacts and for oneself, else the handle of an open
 // profile. Name is cleaned for display.
+//
+// OwnName is what a contact calls itself where Name is our own word for it. Of who is
+// Blocked nothing is shown but that.
 type Person struct {
 	ID        string
 	Name      string
+	OwnName   string
 	Verified  bool
 	Contact   bool
+	Blocked   bool
 	Online    bool
 	Via       Via
 	Direction Direction
@@ -107,6 +112,7 @@ var (
 	ErrAmbiguous = errors.New("more than one person fits that name")
 	ErrTooLong   = conversation.ErrTooLong
 	ErrSelf      = errors.New("that is yourself")
+	ErrBlocked   = errors.New("you have blocked them; unblock them first")
 	ErrRequests  = errors.New("too many requests wait for an answer")
 	ErrText      = conversation.ErrText
 	ErrCursor    = errors.New("no event ever had that cursor")

@@ -71,7 +71,13 @@ func (n *Node) Contacts(ctx context.Context) ([]Person, error) {
 
 // person shows a contact as it stands.
 func (n *Node) person(c *contactState) Person {
-	p := Person{ID: c.account.ID().String(), Name: peer.ShowName(c.row.Name), Contact: true, Via: ViaNone}
+	p := Person{ID: c.account.ID().String(), Name: c.shownName(), Contact: true, Blocked: c.row.Blocked, Via: ViaNone}
+	if c.row.Alias != "" {
+		p.OwnName = peer.ShowName(c.row.Name)
+	}
+	if c.row.Blocked {
+		return p
+	}
 	for _, d := range c.devices {
 		switch {
 		case d.route.live != nil:

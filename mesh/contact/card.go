@@ -18,7 +18,7 @@ func (o *Ours) newCard(now time.Time, rand io.Reader) ([]byte, *session.BundleSe
 	if !slices.Equal(o.Account.Devices(), []identity.DeviceKeys{o.Device.Public()}) {
 		return nil, nil, errors.New("our account does not have this one device")
 	}
-	key, err := o.Discovery.At(max(dayOf(now), o.Discovery.Day()))
+	key, err := o.Discovery.Reach(max(dayOf(now), o.Discovery.Day()))
 	if err != nil {
 		return nil, nil, fmt.Errorf("our contact card: %w", err)
 	}
@@ -41,11 +41,10 @@ func (o *Ours) newCard(now time.Time, rand io.Reader) ([]byte, *session.BundleSe
 func dayOf(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / (24 * 60 * 60)) }
 
 // verify parses their card and checks all that it holds. It fails with ErrCard,
-// which also is wire.ErrNewer or session.ErrExpired where that is the reason, or
-// with ErrOwn.
+// which also is wire.ErrNewer where that is the reason, or with ErrOwn.
 //
 // spec: 05-contacts#cards
-func (o *Ours) verify(profile Profile, raw []byte, now time.Time) (Party, error) {
+func (o *Ours) verify(profile Profile, raw []byte) (Party, error) {
 	p, err := parseParty(profile, raw)
 	if err != nil {
 		return Party{}, fmt.Errorf("%w: %w", ErrCard, err)
@@ -57,7 +56,7 @@ func (o *Ours) verify(profile Profile, raw []byte, now time.Time) (Party, error)
 		if keys.Sign == o.Device.Public().Sign || keys.Agree == o.Device.Public().Agree {
 			return Party{}, ErrOwn
 		}
-		if _, err := session.ParseBundle(p.Card.Bundles[i], keys, now); err != nil {
+		if _, err := session.ParseBundle(p.Card.Bundles[i], keys); err != nil {
 			return Party{}, fmt.Errorf("%w: %w", ErrCard, err)
 		}
 	}

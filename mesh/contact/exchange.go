@@ -2,7 +2,6 @@ package contact
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -59,7 +58,6 @@ type Exchange struct {
 	transcript [32]byte               // from committed on
 
 	declinedHere bool // on the present link; not kept
-	askedAnew    bool // likewise: their offer had expired
 }
 
 // New returns an idle exchange between our open profile and theirs, which must differ.
@@ -147,7 +145,7 @@ func (x *Exchange) step(now time.Time, ev Event, rand io.Reader) ([]Action, erro
 		x.phase = PhaseIdle
 		return nil, nil
 	case LinkUp:
-		x.declinedHere, x.askedAnew = false, false
+		x.declinedHere = false
 		return x.due(), nil
 	case Received:
 		if ev.From != x.their {
@@ -233,7 +231,7 @@ func (x *Exchange) received(now time.Time, f wire.Frame, rand io.Reader) ([]Acti
 	case wire.Offer:
 		return x.theyOffer(now, f, rand)
 	case wire.CardFrame:
-		return x.theyAnswer(now, f)
+		return x.theyAnswer(f)
 	case wire.Done:
 		return x.theyAreDone(f)
 	case wire.Declined:
@@ -311,11 +309,7 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 	case x.phase != PhaseAsked || f.Nonce != x.ourNonce:
 		return nil, nil
 	}
-	their, err := x.ours.verify(x.their, f.Card, now)
-	if errors.Is(err, session.ErrExpired) && !x.askedAnew {
-		x.askedAnew = true     // if that is no better, our clocks differ
-		return x.request(rand) // a new request makes them send a new card
-	}
+	their, err := x.ours.verify(x.their, f.Card)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +320,7 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 	if _, err := io.ReadFull(rand, x.share[:]); err != nil {
 		return nil, fmt.Errorf("drawing a share: %v", err)
 	}
-	o, err := x.conclude(now, side{x.our, card, x.share}, side{x.their, f.Card, f.Share}, bundle, their)
+	o, err := x.conclude(side{x.our, card, x.share}, side{x.their, f.Card, f.Share}, bundle, their)
 	if err != nil {
 		return nil, err
 	}
@@ -337,18 +331,18 @@ func (x *Exchange) theyOffer(now time.Time, f wire.Offer, rand io.Reader) ([]Act
 // theyAnswer takes their card in answer to ours: now both have the contact.
 //
 // spec: 05-contacts#answering
-func (x *Exchange) theyAnswer(now time.Time, f wire.CardFrame) ([]Action, error) {
+func (x *Exchange) theyAnswer(f wire.CardFrame) ([]Action, error) {
 	switch {
 	case x.phase == PhaseDone && !x.asker:
 		return []Action{Send{wire.Done{Transcript: x.transcript}}}, nil
 	case x.phase != PhaseOffered:
 		return nil, nil
 	}
-	their, err := x.ours.verify(x.their, f.Card, now)
+	their, err := x.ours.verify(x.their, f.Card)
 	if err != nil {
 		return nil, err
 	}
-	o, err := x.conclude(now, side{x.their, f.Card, f.Share}, side{x.our, x.card, x.share}, x.bundle, their)
+	o, err := x.conclude(side{x.their, f.Card, f.Share}, side{x.our, x.card, x.share}, x.bundle, their)
 	if err != nil {
 		return nil, err
 	}

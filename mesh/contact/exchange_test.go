@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/session"
 	"sottovoce/mesh/wire"
 )
@@ -70,7 +71,7 @@ func TestSessions(t *testing.T) {
 	for i, o := range objects {
 		configs, err := o.Pairs(w.people[i].ours.Device)
 		fatal(t, err)
-		pairs[i], err = session.NewPair(configs[0], noon)
+		pairs[i], err = session.NewPair(configs[0])
 		fatal(t, err)
 	}
 	src := source(nil, Ask{})
@@ -357,7 +358,7 @@ func (w *world) clone() *world {
 		if err != nil {
 			panic(err)
 		}
-		x.declinedHere, x.askedAnew = p.x.declinedHere, p.x.askedAnew
+		x.declinedHere = p.x.declinedHere
 		q.x = x
 		c.line[i] = slices.Clone(w.line[i])
 		c.seenBy[i] = slices.Clone(w.seenBy[i])
@@ -365,14 +366,16 @@ func (w *world) clone() *world {
 	return c
 }
 
-// TestClockAhead: a clock years ahead is refused in words, and nothing changes.
+// TestClockAhead: a home that was founded when its clock was never set makes cards once it is.
 func TestClockAhead(t *testing.T) {
 	w := newWorld(t)
 	fatal(t, w.do(0, Received{w.people[1].profile, wire.Ask{Name: "Bruno", Nonce: [32]byte{1}}}))
-	if _, err := w.people[0].x.Step(noon.Add(9000*24*time.Hour), Accept{}, source(nil, Accept{})); err == nil {
-		t.Fatal("a card for a day that our discovery key does not reach")
-	}
-	if w.people[0].x.Phase() != PhaseIncoming {
-		t.Fatal("the request is gone")
+	late := noon.Add(9000 * 24 * time.Hour)
+	todo, err := w.people[0].x.Step(late, Accept{}, source(nil, Accept{}))
+	fatal(t, err)
+	card, err := identity.ParseCard(todo[0].(Send).Frame.(wire.Offer).Card)
+	fatal(t, err)
+	if card.DiscoveryDay != dayOf(late) {
+		t.Errorf("the discovery key on the card is of day %d", card.DiscoveryDay)
 	}
 }

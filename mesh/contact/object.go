@@ -4,7 +4,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
-	"time"
 
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/session"
@@ -79,7 +78,7 @@ type side struct {
 
 // conclude makes the object of an exchange between asker and asked, and keeps its
 // transcript.
-func (x *Exchange) conclude(now time.Time, asker, asked side, bundle *session.BundleSecrets, their Party) (*Object, error) {
+func (x *Exchange) conclude(asker, asked side, bundle *session.BundleSecrets, their Party) (*Object, error) {
 	our := asker.card
 	if asker.profile != x.our {
 		our = asked.card
@@ -90,7 +89,7 @@ func (x *Exchange) conclude(now time.Time, asker, asked side, bundle *session.Bu
 		return nil, fmt.Errorf("our contact card: %w", err)
 	}
 	o.Transcript, o.Secret = agree(asker, asked)
-	if err := o.try(x.ours.Device, now); err != nil {
+	if err := o.try(x.ours.Device); err != nil {
 		return nil, err
 	}
 	x.transcript = o.Transcript
@@ -99,7 +98,7 @@ func (x *Exchange) conclude(now time.Time, asker, asked side, bundle *session.Bu
 
 // try makes sessions of a copy of the object, so that Commit brings none that the
 // session package would refuse.
-func (o *Object) try(device *identity.Device, now time.Time) error {
+func (o *Object) try(device *identity.Device) error {
 	saved := o.Bundle.Save()
 	defer clear(saved)
 	bundle, err := session.LoadBundle(saved)
@@ -114,7 +113,7 @@ func (o *Object) try(device *identity.Device, now time.Time) error {
 	}
 	for _, cfg := range configs {
 		defer cfg.OurBundle.Erase()
-		pair, err := session.NewPair(cfg, now)
+		pair, err := session.NewPair(cfg)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrCard, err)
 		}

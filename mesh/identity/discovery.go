@@ -108,6 +108,19 @@ func (k DiscoveryKey) At(day uint32) (DiscoveryKey, error) {
 	return DiscoveryKeyOf(day, key), nil
 }
 
+// Reach is At for a day that is believed however far ahead it lies.
+//
+// spec: 01-identity#discovery-key
+func (k DiscoveryKey) Reach(day uint32) (DiscoveryKey, error) {
+	for {
+		next, err := k.At(min(day, k.day+stepsMax))
+		if err != nil || next.day == day {
+			return next, err
+		}
+		k = next
+	}
+}
+
 // Slot returns the beacon by which our contacts know that device made the
 // announcement a: it covers epoch, nonce, fingerprint, port and instance. Errors
 // are At's for the day of the epoch, and an instance that has not 16 characters.

@@ -98,6 +98,16 @@ func TestDiscoveryKeyAt(t *testing.T) {
 	if _, err := k.At(500); err != nil {
 		t.Errorf("400 days ahead: %v", err)
 	}
+	far, err := k.At(500)
+	if err == nil {
+		far, err = far.At(900)
+	}
+	if reached, err2 := k.Reach(900); err != nil || err2 != nil || reached.Secret() != far.Secret() {
+		t.Errorf("reaching far: %v, %v", err, err2)
+	}
+	if _, err := k.Reach(99); !errors.Is(err, ErrPast) {
+		t.Errorf("reaching back: %v", err)
+	}
 	if _, err := k.At(501); err == nil || errors.Is(err, ErrPast) {
 		t.Errorf("401 days ahead: %v", err)
 	}

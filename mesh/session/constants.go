@@ -39,8 +39,8 @@ const (
 	partSizeMax     = 32 << 10 // bytes of either part of a saved state
 )
 
-// bundleLife is how far a bundle's not-after lies ahead: a year, as the contact exchange
-// goes by it.
+// bundleLife is how far a bundle's not-after lies ahead: a year. No reader of this version
+// refuses it then.
 //
 // spec: 04-sessions#bundle
 const bundleLife = 365 * 24 * time.Hour

@@ -146,7 +146,7 @@ func TestStartRefuses(t *testing.T) {
 func TestLowOrder(t *testing.T) {
 	now := epochStart
 	a, b := newSides(t, "low order", 1, now)
-	body := got(ParseBundle(a.pair.s.TheirBundle, b.dev.Public(), now))(t).body
+	body := got(ParseBundle(a.pair.s.TheirBundle, b.dev.Public()))(t).body
 	body.Signed = [32]byte{}
 	a.pair.s.TheirBundle = identity.Sign(labelBundle, mustMarshal(body), b.dev.SignKey())
 	if _, err := a.pair.Start(now, a.rand); err == nil {

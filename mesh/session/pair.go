@@ -51,8 +51,8 @@ type PairConfig struct {
 
 // NewPair returns a pair without a session. It fails when a bundle is not
 // signed by its device or names other account heads than the config.
-func NewPair(cfg PairConfig, now time.Time) (*Pair, error) {
-	theirs, err := ParseBundle(cfg.TheirBundle, cfg.Their, now)
+func NewPair(cfg PairConfig) (*Pair, error) {
+	theirs, err := ParseBundle(cfg.TheirBundle, cfg.Their)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (p *Pair) adopt(object []byte, now time.Time) {
 	if len(object) == 0 {
 		return
 	}
-	b, err := readBundle(object, p.their())
+	b, err := ParseBundle(object, p.their())
 	if err != nil ||
 		slices.ContainsFunc(p.s.Theirs, func(t theirBundle) bool { return t.ID == b.id }) {
 		return

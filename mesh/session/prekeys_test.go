@@ -20,7 +20,7 @@ func TestBundleRoundTrip(t *testing.T) {
 	heads := []wire.Hash{{3}, {1}, {2}}
 	for pairs := range oneTimeMax + 1 {
 		s := got(NewBundle(dev, heads, pairs, now, src))(t)
-		b := got(ParseBundle(s.Public(), dev.Public(), now))(t)
+		b := got(ParseBundle(s.Public(), dev.Public()))(t)
 		if b.ID() != s.s.ID || b.heads != s.s.Heads || len(b.body.OneTime) != pairs {
 			t.Errorf("%d pairs: parsed as another", pairs)
 		}
@@ -52,27 +52,24 @@ func TestParseBundleRefuses(t *testing.T) {
 	other := got(identity.NewDevice(src))(t)
 	true_ := got(NewBundle(dev, []wire.Hash{{1}, {2}}, 2, now, src))(t).Public()
 	for cut := range true_ {
-		if _, err := ParseBundle(true_[:cut], dev.Public(), now); err == nil {
+		if _, err := ParseBundle(true_[:cut], dev.Public()); err == nil {
 			t.Fatalf("cut at %d", cut)
 		}
 	}
 	for i := range true_ {
 		changed := bytes.Clone(true_)
 		changed[i] ^= 0x10
-		if _, err := ParseBundle(changed, dev.Public(), now); err == nil {
+		if _, err := ParseBundle(changed, dev.Public()); err == nil {
 			t.Fatalf("byte %d changed", i)
 		}
 	}
-	if _, err := ParseBundle(true_, other.Public(), now); !errors.Is(err, identity.ErrSignature) {
+	if _, err := ParseBundle(true_, other.Public()); !errors.Is(err, identity.ErrSignature) {
 		t.Errorf("another device: %v", err)
 	}
-	if _, err := ParseBundle(make([]byte, bundleSizeMax+1), dev.Public(), now); !errors.Is(err, wire.ErrMalformed) {
+	if _, err := ParseBundle(make([]byte, bundleSizeMax+1), dev.Public()); !errors.Is(err, wire.ErrMalformed) {
 		t.Errorf("too large: %v", err)
 	}
-	if _, err := ParseBundle(true_, dev.Public(), now.Add(bundleLife+time.Millisecond)); !errors.Is(err, ErrExpired) {
-		t.Errorf("after a year: %v", err)
-	}
-	body := got(ParseBundle(true_, dev.Public(), now))(t).body
+	body := got(ParseBundle(true_, dev.Public()))(t).body
 	for name, x := range map[string]struct {
 		change func(*bundleBody)
 		want   error
@@ -91,7 +88,7 @@ func TestParseBundleRefuses(t *testing.T) {
 		changed := body
 		x.change(&changed)
 		object := identity.Sign(labelBundle, mustMarshal(changed), dev.SignKey())
-		if _, err := ParseBundle(object, dev.Public(), now); !errors.Is(err, x.want) {
+		if _, err := ParseBundle(object, dev.Public()); !errors.Is(err, x.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -99,7 +96,7 @@ func TestParseBundleRefuses(t *testing.T) {
 		Algs  []uint64 `cbor:"0,keyasint"`
 		Suite string   `cbor:"1,keyasint"`
 	}{identity.Algs(), "one"}), dev.SignKey())
-	if _, err := ParseBundle(odd, dev.Public(), now); !errors.Is(err, wire.ErrMalformed) {
+	if _, err := ParseBundle(odd, dev.Public()); !errors.Is(err, wire.ErrMalformed) {
 		t.Errorf("a body of another shape: %v", err)
 	}
 }
@@ -133,11 +130,11 @@ func TestNewPairRefuses(t *testing.T) {
 	} {
 		cfg := config()
 		change(&cfg)
-		if _, err := NewPair(cfg, now); err == nil {
+		if _, err := NewPair(cfg); err == nil {
 			t.Errorf("%s accepted", name)
 		}
 	}
-	p := got(NewPair(config(), now))(t)
+	p := got(NewPair(config()))(t)
 	if _, err := p.Start(now, src); err != nil { // with the standard library's encapsulation
 		t.Error(err)
 	}

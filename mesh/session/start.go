@@ -94,7 +94,7 @@ func (p *Pair) Start(now time.Time, rand io.Reader) (Sealed, error) {
 
 // start makes a new session with the given reset number.
 func (p *Pair) start(now time.Time, keying Secret, number uint32, lostKeys bool, rand io.Reader) (Sealed, error) {
-	b, err := readBundle(p.s.TheirBundle, p.their())
+	b, err := ParseBundle(p.s.TheirBundle, p.their())
 	if err != nil {
 		return Sealed{}, err
 	}

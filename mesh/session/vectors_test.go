@@ -173,7 +173,7 @@ func (r *vectorRun) meet() {
 		r.ends[i].pair = got(NewPair(PairConfig{
 			Our: devs[i], OurAccount: accounts[i], TheirAccount: accounts[1-i], OurHeads: heads[i], TheirHeads: heads[1-i],
 			Their: devs[1-i].Public(), Secret: secret, OurBundle: own[i], TheirBundle: public[1-i], Encapsulate: replayed,
-		}, epochStart))(r.t)
+		}))(r.t)
 	}
 }
 

@@ -85,7 +85,7 @@ func newSides(t tb, seed string, pairs int, now time.Time) (a, b *side) {
 			Secret: o.secret, OurBundle: own[i], TheirBundle: public[1-i], Encapsulate: replayed,
 		}
 		sides[i] = &side{
-			t: t, name: string(rune('A' + i)), dev: devs[i], pair: got(NewPair(cfg, now))(t),
+			t: t, name: string(rune('A' + i)), dev: devs[i], pair: got(NewPair(cfg))(t),
 			rand: src, skipped: map[[16]byte]SkippedKey{},
 		}
 	}

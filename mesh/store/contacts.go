@@ -13,19 +13,20 @@ type Contact struct {
 	Added   int64  // Unix ms
 	Object  []byte // contact object, CBOR; sealed at rest
 	Removed bool
+	Blocked bool // nothing goes there and nothing comes from there
 }
 
 const (
-	sqlAddContact = `INSERT INTO contacts (account, name, alias, added, removed, object, id) VALUES (?,?,?,?,?,?,?)`
-	sqlSetContact = `UPDATE contacts SET account=?, name=?, alias=?, added=?, removed=?, object=? WHERE id=?`
-	sqlContacts   = `SELECT id, account, name, alias, added, removed, object FROM contacts ORDER BY id`
+	sqlAddContact = `INSERT INTO contacts (account, name, alias, added, removed, blocked, object, id) VALUES (?,?,?,?,?,?,?,?)`
+	sqlSetContact = `UPDATE contacts SET account=?, name=?, alias=?, added=?, removed=?, blocked=?, object=? WHERE id=?`
+	sqlContacts   = `SELECT id, account, name, alias, added, removed, blocked, object FROM contacts ORDER BY id`
 )
 
 // PutContact inserts the contact and sets its ID when that is 0, and changes
 // the contact of that ID otherwise, ErrNotFound if there is none.
 func (tx *Tx) PutContact(c *Contact) error {
 	return tx.put(&c.ID, sqlAddContact, sqlSetContact, func(q *query, id int64) {
-		q.blob(c.Account[:]).text(c.Name).text(c.Alias).int(c.Added).bool(c.Removed).
+		q.blob(c.Account[:]).text(c.Name).text(c.Alias).int(c.Added).bool(c.Removed).bool(c.Blocked).
 			sealed(c.Object, rowAD(adContact, id))
 	})
 }
@@ -34,9 +35,9 @@ func (tx *Tx) PutContact(c *Contact) error {
 func (tx *Tx) Contacts() ([]Contact, error) {
 	var all []Contact
 	err := tx.query(sqlContacts).each(func(r *row) {
-		c := Contact{ID: r.int(0), Name: r.text(2), Alias: r.text(3), Added: r.int(4), Removed: r.bool(5)}
+		c := Contact{ID: r.int(0), Name: r.text(2), Alias: r.text(3), Added: r.int(4), Removed: r.bool(5), Blocked: r.bool(6)}
 		r.array(1, c.Account[:])
-		c.Object = r.sealed(6, rowAD(adContact, c.ID))
+		c.Object = r.sealed(7, rowAD(adContact, c.ID))
 		all = append(all, c)
 	})
 	return all, err

@@ -32,7 +32,7 @@ const (
 // last: a small cache, few connections, a log that is copied back rarely and
 // never grows much beyond that point.
 const (
-	schemaVersion     = 2
+	schemaVersion     = 3
 	pageReserve       = 8    // bytes of a page that hold its checksum
 	writerCacheSize   = 2048 // KiB
 	readerCacheSize   = 1024 // KiB

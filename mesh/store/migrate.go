@@ -16,6 +16,8 @@ var migrations = [schemaVersion]string{
 	// What was said in an erased conversation is gone; its row stays until its ops are
 	// swept up.
 	`ALTER TABLE conversations ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;`,
+	// Contacts can be shut out.
+	`ALTER TABLE contacts ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;`,
 }
 
 // create makes an empty file a database of the current schema.

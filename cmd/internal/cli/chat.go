@@ -341,8 +341,13 @@ func excerpt(text string) string {
 func (ch *chat) person(p control.Person) {
 	before, known := ch.roll.find(p)
 	n := ch.roll.put(p)
+	ch.callTo(p)
 	bold := ch.c.palette.bold(name(p))
 	switch {
+	case p.Blocked:
+		// Whoever blocked them was answered; nobody else is told.
+	case known && before.Contact && before.Name != p.Name:
+		ch.say("%s is called %s now.", ch.c.palette.bold(name(before)), bold)
 	case p.Contact && !(known && before.Contact):
 		ch.say("%s is a contact now. Type /to %d to write.", bold, n)
 	case p.Online && !(known && before.Online) && p.Contact:

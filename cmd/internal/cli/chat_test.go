@@ -237,3 +237,40 @@ func TestLongLine(t *testing.T) {
 		t.Errorf("an endless line: %v", err)
 	}
 }
+
+// catchesUp waits until the chat has heard of everything that happened so far.
+func (k *talk) catchesUp() {
+	k.t.Helper()
+	k.node.Notice("that was all")
+	k.sees("that was all")
+}
+
+// TestChatContacts gives a contact a name, shuts them out and lets them in again.
+func TestChatContacts(t *testing.T) {
+	f := controltest.New("Anna")
+	bob := f.Befriend(f.Meet("Bob").ID)
+	k := newTalk(t, f)
+	for _, line := range []string{`You are Anna.*`, `  1  Bob  contact, connected`, `You are writing to Bob\.`} {
+		k.sees(line)
+	}
+	k.types("/rename Uncle Bob")
+	k.sees(`Bob is called Uncle Bob here\.`)
+	k.catchesUp()
+	k.types("/block 1")
+	k.sees(`Uncle Bob is blocked, and not told\. .*`)
+	k.types("not now")
+	k.sees(`you have blocked them; unblock them first`)
+	k.types("/who")
+	k.sees(`  1  Uncle Bob  blocked, not shown`)
+	k.catchesUp()
+	k.types("/unblock uncle bob")
+	k.sees(`Uncle Bob is a contact like any other again\.`)
+	k.catchesUp()
+	if _, err := f.Rename(t.Context(), bob.ID, "Zio"); err != nil {
+		t.Error(err)
+	}
+	k.sees(`Uncle Bob is called Zio now\.`)
+	k.types("/quit")
+	k.sees(`Goodbye\.`)
+	k.ends(0)
+}

@@ -16,6 +16,8 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /accept NAME   say yes to somebody who asked you
   /decline NAME  say no
   /log           show what was said
+  /rename NAME   give the person you write to a name of your own
+  /block NAME    shut a contact out, untold; /unblock NAME lets them in again
   /quit          leave; messages still waiting go out next time
 Instead of a name you can type the number that /who shows. To send a line that
 begins with a slash, type two.`
@@ -47,7 +49,14 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		} else {
 			ch.recent(ctx, logMax)
 		}
-	case "/to", "/add", "/accept", "/decline":
+	case "/rename":
+		if ch.to == nil {
+			ch.sayWhom()
+		} else {
+			p, err := ch.c.node.Rename(ctx, ch.to.ID, rest)
+			ch.tell(p, err, renamed)
+		}
+	case "/to", "/add", "/accept", "/decline", "/block", "/unblock":
 		if rest == "" {
 			ch.say("Say who, as in %s %s. /who shows everybody.", word, ch.example())
 			return false
@@ -84,6 +93,12 @@ func (ch *chat) about(ctx context.Context, word, who string) {
 	case "/decline":
 		p, err := ch.c.node.Decline(ctx, who)
 		ch.tell(p, err, declined)
+	case "/block":
+		p, err := ch.c.node.Block(ctx, who)
+		ch.tell(p, err, blocked)
+	case "/unblock":
+		p, err := ch.c.node.Unblock(ctx, who)
+		ch.tell(p, err, unblocked)
 	}
 }
 
@@ -99,7 +114,16 @@ func (ch *chat) tell(p control.Person, err error, words func(control.Person) str
 		return
 	}
 	ch.roll.put(p)
+	ch.callTo(p)
 	ch.say("%s", words(p))
+}
+
+// callTo puts a new name of the person written to before the line.
+func (ch *chat) callTo(p control.Person) {
+	if ch.to != nil && ch.to.ID == p.ID && ch.to.Name != p.Name {
+		ch.to.Name = p.Name
+		ch.screen.prompt(name(p) + "> ")
+	}
 }
 
 // choose turns to a contact by name or id.

@@ -30,6 +30,9 @@ type grammar struct {
 	Accept   acceptCommand   `cmd:"" help:"Say yes to somebody who asked you."`
 	Decline  declineCommand  `cmd:"" help:"Say no, or take back what you asked."`
 	Contacts contactsCommand `cmd:"" help:"Show your contacts."`
+	Rename   renameCommand   `cmd:"" help:"Give a contact a name of your own."`
+	Block    blockCommand    `cmd:"" help:"Shut a contact out, untold."`
+	Unblock  unblockCommand  `cmd:"" help:"Let a contact in again."`
 	Send     sendCommand     `cmd:"" help:"Send a message to a contact."`
 	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`
 	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`

@@ -81,7 +81,10 @@ func (c *call) decide(act func(context.Context, string) (control.Person, error),
 }
 
 func added(p control.Person) string {
-	if p.Contact {
+	switch {
+	case p.Blocked:
+		return name(p) + " is a contact whom you have blocked; let them in again with: sottovoce unblock WHO"
+	case p.Contact:
 		return name(p) + " is a contact."
 	}
 	return name(p) + " has been asked. You can write to each other when " + name(p) + " says yes."

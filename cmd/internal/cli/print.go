@@ -81,6 +81,8 @@ func shortID(id string) string {
 // standing says how we are with somebody.
 func standing(p control.Person) string {
 	switch {
+	case p.Blocked:
+		return "blocked"
 	case p.Contact && p.Verified:
 		return "contact, verified"
 	case p.Contact:
@@ -96,6 +98,8 @@ func standing(p control.Person) string {
 // presence says how somebody can be reached.
 func presence(p control.Person) string {
 	switch {
+	case p.Blocked:
+		return "not shown"
 	case p.Via == control.ViaLink:
 		return "connected"
 	case p.Online:

@@ -38,6 +38,12 @@ type Node interface {
 	// Decline says no to an incoming request, or takes back an outgoing one.
 	Decline(ctx context.Context, who string) (Person, error)
 
+	// Rename gives a contact a name of our own; an empty one brings theirs back. A name that will not do is CodeUsage.
+	Rename(ctx context.Context, who, name string) (Person, error)
+	// Block shuts a contact out, untold; Unblock lets it in again, and what waited on either side goes out.
+	Block(ctx context.Context, who string) (Person, error)
+	Unblock(ctx context.Context, who string) (Person, error)
+
 	// Send queues a batch in its order and answers with one result for each, in the same order. A message in a result is
 	// on disk. One that fails takes no other with it.
 	Send(ctx context.Context, batch []Outgoing) []SendResult

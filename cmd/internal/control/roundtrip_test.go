@@ -56,7 +56,7 @@ func TestNode(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *controltest.Fake, control.Node){
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
-				"passphrase": testPassphrase, "ambiguous": testAmbiguous, "odd names": testOddNames,
+				"passphrase": testPassphrase, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
 			} {
 				t.Run(name, func(t *testing.T) {
 					f := controltest.New("Anna")
@@ -114,6 +114,27 @@ func testRequests(t *testing.T, f *controltest.Fake, node control.Node) {
 	_, err := node.Accept(t.Context(), "Zoe")
 	wantCode(t, err, control.CodeNotFound)
 	_, err = node.Add(t.Context(), "nobody")
+	wantCode(t, err, control.CodeNotFound)
+}
+
+func testContacts(t *testing.T, f *controltest.Fake, node control.Node) {
+	bob := f.Befriend(f.Meet("Bob").ID)
+	if p := must(node.Rename(t.Context(), "Bob", "Uncle")); p.Name != "Uncle" || p.OwnName != "Bob" || p.ID != bob.ID {
+		t.Errorf("renamed, Bob is %+v", p)
+	}
+	if p := must(node.Block(t.Context(), "Uncle")); !p.Blocked || p.Online || p.Via != control.ViaNone {
+		t.Errorf("blocked, Bob is %+v", p)
+	}
+	equal(t, must(node.Nearby(t.Context())), nil)
+	refused := node.Send(t.Context(), []control.Outgoing{{To: bob.ID, Text: "no"}})[0]
+	wantCode(t, refused.Err, control.CodeRefused)
+	if p := must(node.Unblock(t.Context(), bob.ID)); p.Blocked || !p.Online {
+		t.Errorf("unblocked, Bob is %+v", p)
+	}
+	equal(t, []control.Person{must(node.Rename(t.Context(), "Uncle", ""))}, []control.Person{bob})
+	_, err := node.Rename(t.Context(), "Bob", strings.Repeat("a", 65))
+	wantCode(t, err, control.CodeUsage)
+	_, err = node.Block(t.Context(), "nobody")
 	wantCode(t, err, control.CodeNotFound)
 }
 

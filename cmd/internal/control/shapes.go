@@ -40,10 +40,14 @@ type Person struct {
 	ID string `json:"id"`
 	// Name is neutralised: one line without control characters. It is not unique.
 	Name string `json:"name"`
+	// OwnName is what a contact calls itself, where Name is our own name for it.
+	OwnName string `json:"own_name,omitempty"`
 	// Verified: compared in person.
 	Verified bool `json:"verified"`
 	// Contact: we and they have accepted.
 	Contact bool `json:"contact"`
+	// Blocked: a contact that is shut out; whether it is online is not shown.
+	Blocked bool `json:"blocked,omitempty"`
 	// Online: seen on this network or linked, now.
 	Online    bool      `json:"online"`
 	Via       Via       `json:"via"`

@@ -32,9 +32,6 @@ func (a *adapter) Me(ctx context.Context) (control.Me, error) {
 // SetName implements control.Node.
 func (a *adapter) SetName(ctx context.Context, name string) (control.Me, error) {
 	p, err := a.node.SetName(ctx, name)
-	if errors.Is(err, mesh.ErrName) {
-		return control.Me{}, control.Errorf(control.CodeUsage, "%v", err)
-	}
 	return control.Me{Person: person(p)}, failure(err)
 }
 
@@ -81,6 +78,24 @@ func (a *adapter) Accept(ctx context.Context, who string) (control.Person, error
 // Decline implements control.Node.
 func (a *adapter) Decline(ctx context.Context, who string) (control.Person, error) {
 	p, err := a.node.Decline(ctx, who)
+	return person(p), failure(err)
+}
+
+// Rename implements control.Node.
+func (a *adapter) Rename(ctx context.Context, who, name string) (control.Person, error) {
+	p, err := a.node.Rename(ctx, who, name)
+	return person(p), failure(err)
+}
+
+// Block implements control.Node.
+func (a *adapter) Block(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Block(ctx, who)
+	return person(p), failure(err)
+}
+
+// Unblock implements control.Node.
+func (a *adapter) Unblock(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Unblock(ctx, who)
 	return person(p), failure(err)
 }
 
@@ -150,7 +165,7 @@ func people(found []mesh.Person, err error) ([]control.Person, error) {
 
 func person(p mesh.Person) control.Person {
 	return control.Person{
-		ID: p.ID, Name: p.Name, Verified: p.Verified, Contact: p.Contact, Online: p.Online,
+		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked, Online: p.Online,
 		Via: control.Via(p.Via), Direction: control.Direction(p.Direction),
 	}
 }
@@ -202,6 +217,8 @@ func failure(err error) error {
 		{mesh.ErrTooLong, control.CodeTooLong},
 		{mesh.ErrAmbiguousMessage, control.CodeAmbiguous},
 		{mesh.ErrText, control.CodeUsage},
+		{mesh.ErrName, control.CodeUsage},
+		{mesh.ErrBlocked, control.CodeRefused},
 		{mesh.ErrCursor, control.CodeUsage},
 		{mesh.ErrSelf, control.CodeRefused},
 		{mesh.ErrRequests, control.CodeFull},

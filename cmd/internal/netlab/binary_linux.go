@@ -22,7 +22,10 @@ func Binary(t testing.TB) string {
 	built.Lock()
 	defer built.Unlock()
 	if built.path == "" && built.err == nil {
-		built.path, built.err = build()
+		path := filepath.Join(os.TempDir(), ownName("bin"), "sottovoce")
+		if built.err = build(path); built.err == nil {
+			built.path = path
+		}
 	}
 	if built.err != nil {
 		t.Fatal(built.err)
@@ -30,14 +33,14 @@ func Binary(t testing.TB) string {
 	return built.path
 }
 
-func build() (string, error) {
-	path := filepath.Join(os.TempDir(), ownName("bin"), "sottovoce")
+// build builds the program as it is shipped, for this machine if the settings do not say another.
+func build(path string, settings ...string) error {
 	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", path, "sottovoce/cmd/sottovoce")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), settings...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the program: %v\n%s", err, out)
+		return fmt.Errorf("build the program: %v\n%s", err, out)
 	}
-	return path, nil
+	return nil
 }
 
 // Main runs a package's tests and then removes the program that Binary built. Call it from TestMain.

@@ -56,9 +56,9 @@ func settle(t *testing.T, h *Host) *someone {
 }
 
 // up starts the node and returns when it answers.
-func (s *someone) up() {
+func (s *someone) up(flags ...string) {
 	s.t.Helper()
-	s.node = s.Start(s.program, "up")
+	s.node = s.Start(append([]string{s.program, "up"}, flags...)...)
 	s.eventually("running node", func() error {
 		if got := s.call("status", "--json"); got.Code != 0 {
 			return fmt.Errorf("status: %+v", got)

@@ -233,7 +233,7 @@ func (f *Fake) queued() (n int) {
 	return n
 }
 
-func (f *Fake) isNearby(p control.Person) bool { return f.nearby[p.ID] }
+func (f *Fake) isNearby(p control.Person) bool { return f.nearby[p.ID] && !p.Blocked }
 
 func isContact(p control.Person) bool { return p.Contact }
 
@@ -297,12 +297,48 @@ func (f *Fake) Decline(_ context.Context, who string) (control.Person, error) {
 	return f.change(p.ID, control.EventPerson, func(p *control.Person) { p.Direction = control.DirectionNone }), nil
 }
 
+// Rename is control.Node's.
+func (f *Fake) Rename(_ context.Context, who, name string) (control.Person, error) {
+	if len(name) > 64 {
+		return control.Person{}, control.Errorf(control.CodeUsage, "a name has 1–64 characters")
+	}
+	return f.changeContact(who, func(p *control.Person) {
+		own := cmp.Or(p.OwnName, p.Name)
+		if p.Name, p.OwnName = name, own; name == "" {
+			p.Name, p.OwnName = own, ""
+		}
+	})
+}
+
+// Block is control.Node's.
+func (f *Fake) Block(_ context.Context, who string) (control.Person, error) {
+	return f.changeContact(who, func(p *control.Person) { p.Blocked, p.Online, p.Via = true, false, control.ViaNone })
+}
+
+// Unblock is control.Node's.
+func (f *Fake) Unblock(_ context.Context, who string) (control.Person, error) {
+	return f.changeContact(who, func(p *control.Person) { p.Blocked, p.Online, p.Via = false, f.nearby[p.ID], control.ViaLink })
+}
+
+func (f *Fake) changeContact(who string, to func(*control.Person)) (control.Person, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.find(who, isContact)
+	if err != nil {
+		return p, err
+	}
+	return f.change(p.ID, control.EventPerson, to), nil
+}
+
 // Send is control.Node's.
 func (f *Fake) Send(_ context.Context, batch []control.Outgoing) []control.SendResult {
 	results := make([]control.SendResult, len(batch))
 	for i, out := range batch {
 		f.mu.Lock()
 		p, err := f.find(out.To, isContact)
+		if err == nil && p.Blocked {
+			err = control.Errorf(control.CodeRefused, "you have blocked them; unblock them first")
+		}
 		if results[i].Err = err; err == nil {
 			results[i].Message = f.append(p, f.me.Person, out.Text, control.StateQueued)
 		}

@@ -1,0 +1,94 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
+)
+
+// Rename gives a contact a name of our own, which stands in place of theirs and stays
+// when they change it; an empty one brings theirs back. Nobody is told. ErrNotFound,
+// ErrAmbiguous and ErrName.
+func (n *Node) Rename(ctx context.Context, typed, name string) (Person, error) {
+	if name != "" {
+		var err error
+		if name, err = peer.CleanName(name); err != nil {
+			return Person{}, fmt.Errorf("%w: %v", ErrName, err)
+		}
+	}
+	return n.change(ctx, typed, func(_ *turn, c *contactState) error {
+		c.row.Alias = name
+		return nil
+	})
+}
+
+// Block shuts a contact out: its link ends, there is no other, nothing goes there, and
+// nothing of it is shown. It is not told, and sees no more than that we do not answer.
+// What was not delivered waits on either side. ErrNotFound and ErrAmbiguous.
+// spec: 05-contacts#blocking
+func (n *Node) Block(ctx context.Context, typed string) (Person, error) {
+	return n.change(ctx, typed, func(t *turn, c *contactState) error {
+		c.row.Blocked = true
+		t.keysStale = true
+		for _, d := range c.devices {
+			d.route.due = time.Time{}
+			if v := d.route.live; v != nil {
+				v.link.Close(link.ReasonBye)
+				if err := t.unlink(d, v); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Unblock lets a contact in again. What waited goes out with the next link.
+// ErrNotFound and ErrAmbiguous.
+// spec: 05-contacts#blocking
+func (n *Node) Unblock(ctx context.Context, typed string) (Person, error) {
+	return n.change(ctx, typed, func(t *turn, c *contactState) error {
+		c.row.Blocked = false
+		t.keysStale = true
+		for _, d := range c.devices {
+			if d.route.seen != nil {
+				t.approach(d, d.route.seen)
+			}
+		}
+		return nil
+	})
+}
+
+// change finds a contact, changes its row, and tells the faces.
+func (n *Node) change(ctx context.Context, typed string, to func(*turn, *contactState) error) (Person, error) {
+	var p Person
+	err := n.do(ctx, func(t *turn) error {
+		c, err := n.contactCalled(typed)
+		if err != nil {
+			return refuse(err)
+		}
+		if err := to(t, c); err != nil {
+			return err
+		}
+		if err := t.tx.PutContact(&c.row); err != nil {
+			return err
+		}
+		p, t.viewStale = n.person(c), true
+		return t.recordPerson(storedPerson, p)
+	})
+	return p, err
+}
+
+// shutOut reports whether a profile is that of a contact who is blocked.
+func (n *Node) shutOut(profile contact.Profile) bool {
+	for _, c := range n.contacts {
+		if c.row.Blocked && c.profile == profile {
+			return true
+		}
+	}
+	return false
+}
