@@ -28,10 +28,38 @@ func replaceFile(path string, content []byte) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err = os.Rename(fresh, path); err != nil {
+	former, _ := openFormer(path)
+	if err = os.Rename(fresh, path); err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if former == nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	if err == nil {
+		overwrite(former)
+	}
+	return errors.Join(err, former.Close())
+}
+
+// openFormer opens a file that is to be replaced, to be overwritten then. There is none
+// where a file that is open cannot be replaced.
+func openFormer(path string) (*os.File, error) {
+	if runtime.GOOS == "windows" {
+		return nil, nil
+	}
+	return os.OpenFile(path, os.O_WRONLY, 0)
+}
+
+// overwrite leaves nothing of a file that has lost its name, as far as the file system
+// writes in place; it is no error where it does not.
+//
+// spec: 09-storage#erasure
+func overwrite(f *os.File) {
+	if fi, err := f.Stat(); err == nil {
+		if _, err := f.WriteAt(make([]byte, fi.Size()), 0); err == nil {
+			_ = f.Sync()
+		}
+	}
 }
 
 // syncDir makes the names in a directory durable.

@@ -256,7 +256,11 @@ func (s *Store) begin(c *conn) error {
 		return explain(s.home, err)
 	}
 	s.ids = sequence{last: reserved, reserved: reserved}
-	return nil
+	erased, err := (&Tx{s: s, c: c}).erasedConversations()
+	if len(erased) > 0 {
+		s.hide(erased)
+	}
+	return err
 }
 
 // readLimited reads a file that is at most so long; of a longer one it reads a
@@ -303,6 +307,8 @@ func (s *Store) SaveSecrets(fn func(*Secrets)) error {
 	return nil
 }
 
+const sqlScrub = `PRAGMA wal_checkpoint(TRUNCATE)`
+
 // Scrub makes erased rows leave the log of the database as well, which
 // otherwise keeps their last versions, encrypted, until it comes round.
 //
@@ -313,7 +319,7 @@ func (s *Store) Scrub() error {
 	if s.writer == nil {
 		return ErrClosed
 	}
-	return explain(s.home, s.writer.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"))
+	return explain(s.home, s.writer.db.Exec(sqlScrub))
 }
 
 // Close waits for what runs and closes the home. The secrets are erased. It may

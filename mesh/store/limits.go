@@ -32,7 +32,7 @@ const (
 // last: a small cache, few connections, a log that is copied back rarely and
 // never grows much beyond that point.
 const (
-	schemaVersion     = 3
+	schemaVersion     = 4
 	pageReserve       = 8    // bytes of a page that hold its checksum
 	writerCacheSize   = 2048 // KiB
 	readerCacheSize   = 1024 // KiB
@@ -46,6 +46,17 @@ const (
 	authorsMax        = 1024      // authors whose rows are remembered, 40 bytes each
 	rowsMax           = 4096      // rows of one answer, whatever was asked for
 	skippedSessionMax = 2000      // skipped keys of one session; the oldest go
+)
+
+// The index of words.
+const (
+	indexBatch     = 256     // ops indexed at once; fewer are looked through by each search instead
+	segmentOpsMax  = 1 << 16 // ops of one segment: what a merge holds in memory and writes at once is some MB
+	segmentGrowth  = 3       // a segment is merged with the one before it unless that has so many times its ops
+	blockSize      = 3900    // bytes of a block before it is sealed: a row that fills a page
+	blockBits      = 16      // of a block's id: they count the blocks of its segment
+	termSizeMax    = 80      // bytes of a word in the index
+	searchPatience = 64      // ops read between two looks at whether the asker has gone
 )
 
 // States of a delivery that is pending, in the numbers of package conversation;

@@ -18,7 +18,32 @@ var migrations = [schemaVersion]string{
 	`ALTER TABLE conversations ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;`,
 	// Contacts can be shut out.
 	`ALTER TABLE contacts ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;`,
+	schema4,
 }
+
+// schema4 adds the index of words.
+const schema4 = `
+CREATE TABLE indexed (
+	last INTEGER NOT NULL
+);
+INSERT INTO indexed (last) VALUES (0);
+
+CREATE TABLE segments (
+	id           INTEGER PRIMARY KEY,
+	conversation INTEGER NOT NULL REFERENCES conversations,
+	first        INTEGER NOT NULL,
+	last         INTEGER NOT NULL,
+	ops          INTEGER NOT NULL,
+	since        INTEGER NOT NULL,
+	until        INTEGER NOT NULL
+);
+CREATE INDEX segments_order ON segments (conversation, last);
+
+CREATE TABLE words (
+	id    INTEGER PRIMARY KEY,
+	block BLOB NOT NULL
+);
+`
 
 // create makes an empty file a database of the current schema.
 func (c *conn) create() error {

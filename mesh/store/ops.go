@@ -117,29 +117,36 @@ func (tx *Tx) author(id peer.ID) (author int64, err error) {
 	return author, nil
 }
 
-// readOp reads the columns of sqlOpColumns.
-func (tx *Tx) readOp(r *row) Op {
-	op := Op{
+// readOp reads the columns of sqlOpColumns; ok is false for what was erased.
+func (tx *Tx) readOp(r *row) (op Op, ok bool) {
+	op = Op{
 		Seq: r.int(0), Conversation: r.int(1), AuthorSeq: uint64(r.int(3)), Lamport: uint64(r.int(4)),
 		Time: r.int(5), Received: r.int(6), Kind: r.uint8(7), Mine: r.bool(8), State: uint8(r.int(9) - 2),
 	}
 	r.array(2, op.Author[:])
 	r.array(10, op.ID[:])
+	if tx.s.erased(op.Conversation) {
+		return op, false
+	}
 	key, ok := tx.bodyKey(op.Conversation)
 	if !ok {
 		r.damaged()
-		return op
+		return op, false
 	}
 	op.Body = r.opened(11, newSealer(key[:]), bodyAD(op.Conversation, op.ID))
-	return op
+	return op, true
 }
 
 // Op returns the op of that Seq, or ErrNotFound.
 func (tx *Tx) Op(seq int64) (*Op, error) {
 	var op Op
-	err := tx.query(sqlOp).int(seq).one(func(r *row) { op = tx.readOp(r) })
-	if err != nil {
+	var ok bool
+	err := tx.query(sqlOp).int(seq).one(func(r *row) { op, ok = tx.readOp(r) })
+	switch {
+	case err != nil:
 		return nil, err
+	case !ok:
+		return nil, ErrNotFound
 	}
 	return &op, nil
 }
@@ -153,7 +160,11 @@ func (tx *Tx) OpsByPrefix(id []byte, limit int) ([]Op, error) {
 	last := append(bytes.Clone(id), bytes.Repeat([]byte{0xff}, 8)...)
 	var ops []Op
 	err := tx.query(sqlOpsByID).int(prefix8(id)).int(prefix8(last)).int(int64(len(id))).blob(id).limit(limit).
-		each(func(r *row) { ops = append(ops, tx.readOp(r)) })
+		each(func(r *row) {
+			if op, ok := tx.readOp(r); ok {
+				ops = append(ops, op)
+			}
+		})
 	return ops, err
 }
 

@@ -100,9 +100,16 @@ func (q *query) execOne() error {
 
 // each calls f for every row.
 func (q *query) each(f func(*row)) error {
-	r := &row{q: q}
-	for q.err == nil && q.st.Step() {
+	return q.until(func(r *row) bool {
 		f(r)
+		return true
+	})
+}
+
+// until calls f for every row as long as it returns true.
+func (q *query) until(f func(*row) (more bool)) error {
+	r := &row{q: q}
+	for q.err == nil && q.st.Step() && f(r) {
 	}
 	if q.err == nil {
 		q.err = q.st.Err()

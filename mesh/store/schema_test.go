@@ -51,6 +51,8 @@ func TestStatementsUseIndexes(t *testing.T) {
 		sqlSkipped: false, sqlDropSkipped: false, sqlDropSession: false, sqlCapSkipped: false, sqlSavePair: false,
 		sqlUnsealed: false, sqlPending: true, sqlLastDelivery: false, sqlDeliveriesOf: false, sqlDeliveriesIn: true, sqlNoteSealed: false, sqlResealDelivery: false, sqlSetConversation: false, sqlSaveFixed: false, sqlDeliveryState: false, sqlSealDelivery: false,
 		sqlOutBlobs: true, sqlOutHeads: true, sqlUnsealedCount: false, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
+		sqlOpsAfter: false, sqlOpsBack: false, sqlSegmentsOf: false, sqlBlock: false, sqlDeleteBlocks: false, sqlDeleteSegment: false,
+		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlConversationOf: false, sqlDeleteConversation: false,
 	} {
 		doView(t, s, func(tx *Tx) {
 			must(t, tx.query("EXPLAIN QUERY PLAN "+sql).each(func(r *row) {

@@ -25,6 +25,7 @@ const (
 	adRequest   = "request"
 	adBlob      = "blob"
 	adDelete    = "delete"
+	adWords     = "words" // sealed under the conversation's body key
 )
 
 // errDamaged says that a sealed value does not open, or that a value is not what

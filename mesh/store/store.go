@@ -19,6 +19,8 @@ type Store struct {
 	lock *flock.Flock
 
 	drawing sync.Mutex
+	swept   atomic.Int64                   // rises when ops are deleted
+	hidden  atomic.Pointer[map[int64]bool] // erased conversations; nil: none
 
 	// The writer: one transaction at a time.
 	writing sync.Mutex

@@ -14,6 +14,8 @@ type Tx struct {
 	write bool
 	keys  map[int64][32]byte // body keys drawn here, in the key file only at the commit
 
+	erasing []int64 // conversations erased here, hidden after the commit
+
 	broken error // what made the database roll back by itself
 }
 
@@ -65,6 +67,9 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		return explain(s.home, err)
 	}
 	done = true
+	if len(tx.erasing) > 0 {
+		s.hide(tx.erasing)
+	}
 	return nil
 }
 

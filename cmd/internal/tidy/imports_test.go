@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"mesh/peer":     {},
 	"mesh/wire":     {"mesh/peer"},
 	"mesh/identity": {"mesh/peer", "mesh/wire"},
+	"mesh/words":    {},
 	// L1
 	"mesh/handshake":    {"mesh/wire"},
 	"mesh/ratchet":      {"mesh/wire"},
@@ -30,12 +31,12 @@ var mayImport = map[string][]string{
 	"mesh/outbox":       {"mesh/peer", "mesh/wire"},
 	"mesh/clock":        {"mesh/wire"},
 	// L2
-	"mesh/store":  {"mesh/peer", "mesh/wire", "mesh/identity"},
+	"mesh/store":  {"mesh/peer", "mesh/wire", "mesh/identity", "mesh/words"},
 	"mesh/link":   {"mesh/peer", "mesh/wire", "mesh/handshake"},
 	"mesh/simlan": {"mesh/peer"},
 	"mesh": {
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
-		"mesh/conversation", "mesh/outbox", "mesh/clock", "mesh/store", "mesh/link",
+		"mesh/conversation", "mesh/outbox", "mesh/clock", "mesh/words", "mesh/store", "mesh/link",
 	},
 
 	"discovery":        ground,
@@ -57,7 +58,7 @@ var mayImport = map[string][]string{
 // pure are the layers L0 and L1: events, now and randomness come in, actions go out.
 var pure = []string{
 	"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
-	"mesh/conversation", "mesh/outbox",
+	"mesh/conversation", "mesh/outbox", "mesh/words",
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".

@@ -1,0 +1,285 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// A segment of the index says in which ops of a stretch of one conversation each word
+// is. Its blocks hold the words in their order, each with the ops it is in, the newest
+// first; a word whose ops do not fit goes on in the next block. Block 0 is the
+// directory: the first word of every other block.
+//
+// spec: 09-storage#words
+
+// entry is a word, or a part of one, as a block holds it.
+type entry struct {
+	term string
+	seqs []int64 // falling
+}
+
+// segmentWriter makes the blocks of a segment of entries in the order of their words.
+type segmentWriter struct {
+	last   int64 // seq that none is above
+	firsts []string
+	blocks [][]byte // without the directory
+	term   string   // the last one of the last block
+}
+
+// add appends a word with its ops, which it takes whole.
+func (w *segmentWriter) add(e entry) {
+	for len(e.seqs) > 0 {
+		if n := len(w.blocks); n == 0 || len(w.blocks[n-1]) > blockSize-termSizeMax-2*binary.MaxVarintLen64 {
+			w.blocks = append(w.blocks, make([]byte, 0, blockSize))
+			w.firsts = append(w.firsts, e.term)
+			w.term = ""
+		}
+		block := &w.blocks[len(w.blocks)-1]
+		*block = w.appendTerm(*block, e.term)
+		count, postings := w.fit(e.seqs, blockSize-len(*block)-binary.MaxVarintLen32)
+		*block = binary.AppendUvarint(*block, uint64(count))
+		*block = append(*block, postings...)
+		e.seqs = e.seqs[count:]
+	}
+}
+
+// appendTerm appends what a word does not share with the one before it.
+func (w *segmentWriter) appendTerm(block []byte, term string) []byte {
+	shared := 0
+	for shared < min(len(term), len(w.term)) && term[shared] == w.term[shared] {
+		shared++
+	}
+	w.term = term
+	block = binary.AppendUvarint(block, uint64(shared))
+	block = binary.AppendUvarint(block, uint64(len(term)-shared))
+	return append(block, term[shared:]...)
+}
+
+// fit encodes as many seqs as have room, one at least: each as the distance from the
+// one before it.
+func (w *segmentWriter) fit(seqs []int64, room int) (count int, postings []byte) {
+	before := w.last
+	for i, seq := range seqs {
+		longer := binary.AppendUvarint(postings, uint64(before-seq))
+		if i > 0 && len(longer) > room {
+			return i, postings
+		}
+		postings, before = longer, seq
+	}
+	return len(seqs), postings
+}
+
+// directory returns block 0.
+func (w *segmentWriter) directory() []byte {
+	var b []byte
+	for _, term := range w.firsts {
+		b = append(binary.AppendUvarint(b, uint64(len(term))), term...)
+	}
+	return b
+}
+
+// parseDirectory reads what directory wrote.
+func parseDirectory(b []byte) (firsts []string, err error) {
+	for len(b) > 0 {
+		n, used := binary.Uvarint(b)
+		if used <= 0 || n > uint64(len(b)-used) {
+			return nil, fmt.Errorf("%w: directory of words", errDamaged)
+		}
+		firsts = append(firsts, string(b[used:used+int(n)]))
+		b = b[used+int(n):]
+	}
+	return firsts, nil
+}
+
+// blockReader reads the entries of a block one after the other.
+type blockReader struct {
+	rest []byte
+	last int64 // the segment's
+	term string
+	bad  bool
+}
+
+// next reads an entry; the seqs only where they are wanted. ok is false at the end.
+func (b *blockReader) next(wanted func(term string) bool) (e entry, ok bool) {
+	if len(b.rest) == 0 || b.bad {
+		return entry{}, false
+	}
+	shared, length := b.uvarint(), b.uvarint()
+	if b.bad || shared > uint64(len(b.term)) || length > uint64(len(b.rest)) {
+		b.bad = true
+		return entry{}, false
+	}
+	e.term = b.term[:shared] + string(b.rest[:length])
+	b.term, b.rest = e.term, b.rest[length:]
+	count := b.uvarint()
+	if count > uint64(len(b.rest)) {
+		b.bad = true
+	}
+	keep := !b.bad && wanted(e.term)
+	if keep {
+		e.seqs = make([]int64, 0, count)
+	}
+	seq := b.last
+	for ; count > 0 && !b.bad; count-- {
+		seq -= int64(b.uvarint())
+		if keep {
+			e.seqs = append(e.seqs, seq)
+		}
+	}
+	return e, !b.bad
+}
+
+func (b *blockReader) uvarint() uint64 {
+	v, n := binary.Uvarint(b.rest)
+	if n <= 0 {
+		b.bad = true
+		return 0
+	}
+	b.rest = b.rest[n:]
+	return v
+}
+
+// segmentReader reads a segment by its blocks, which load fetches.
+type segmentReader struct {
+	last   int64
+	firsts []string
+	load   func(n int) ([]byte, error)
+}
+
+func openSegment(last int64, load func(n int) ([]byte, error)) (*segmentReader, error) {
+	b, err := load(0)
+	if err != nil {
+		return nil, err
+	}
+	firsts, err := parseDirectory(b)
+	return &segmentReader{last: last, firsts: firsts, load: load}, err
+}
+
+// block reads the wanted entries of a block, counted from 1.
+func (r *segmentReader) block(n int, wanted func(term string) bool) ([]entry, error) {
+	b, err := r.load(n)
+	if err != nil {
+		return nil, err
+	}
+	var all []entry
+	reader := blockReader{rest: b, last: r.last}
+	for {
+		e, ok := reader.next(wanted)
+		if !ok {
+			break
+		}
+		if e.seqs != nil {
+			all = append(all, e)
+		}
+	}
+	if reader.bad {
+		return nil, fmt.Errorf("%w: block of words", errDamaged)
+	}
+	return all, nil
+}
+
+// postings runs through the ops of one word, the newest first.
+type postings struct {
+	r    *segmentReader
+	term string
+	next int // block to be read next
+	seqs []int64
+}
+
+// find begins with the ops of a word.
+func (r *segmentReader) find(term string) *postings {
+	// The word may begin in the block before the first that begins with it.
+	first := sort.SearchStrings(r.firsts, term)
+	return &postings{r: r, term: term, next: max(first, 1)}
+}
+
+// upTo returns the newest op of the word with at most that seq, and leaves those above
+// it behind. ok is false when there is none.
+func (p *postings) upTo(seq int64) (found int64, ok bool, err error) {
+	for {
+		i := sort.Search(len(p.seqs), func(i int) bool { return p.seqs[i] <= seq })
+		if p.seqs = p.seqs[i:]; len(p.seqs) > 0 {
+			return p.seqs[0], true, nil
+		}
+		if p.next > len(p.r.firsts) || p.r.firsts[p.next-1] > p.term {
+			return 0, false, nil
+		}
+		entries, err := p.r.block(p.next, func(term string) bool { return term == p.term })
+		if err != nil {
+			return 0, false, err
+		}
+		p.next++
+		for _, e := range entries {
+			p.seqs = append(p.seqs, e.seqs...)
+		}
+	}
+}
+
+// walk yields the entries of a segment whole, in order.
+type walk struct {
+	r       *segmentReader
+	next    int
+	entries []entry
+}
+
+// peek returns the word that comes next.
+func (w *walk) peek() (term string, ok bool, err error) {
+	for len(w.entries) == 0 {
+		if w.next++; w.next > len(w.r.firsts) {
+			return "", false, nil
+		}
+		w.entries, err = w.r.block(w.next, func(string) bool { return true })
+		if err != nil {
+			return "", false, err
+		}
+	}
+	return w.entries[0].term, true, nil
+}
+
+// take appends all ops of that word to seqs, if it is what comes next.
+func (w *walk) take(seqs []int64, term string) ([]int64, error) {
+	for {
+		next, ok, err := w.peek()
+		if err != nil || !ok || next != term {
+			return seqs, err
+		}
+		seqs = append(seqs, w.entries[0].seqs...)
+		w.entries = w.entries[1:]
+	}
+}
+
+// mergeSegments writes what segments hold, the newest first, but for the ops that are
+// left out.
+func mergeSegments(last int64, newestFirst []*segmentReader, leaveOut map[int64]bool) (*segmentWriter, error) {
+	w := &segmentWriter{last: last}
+	walks := make([]*walk, len(newestFirst))
+	for i, r := range newestFirst {
+		walks[i] = &walk{r: r}
+	}
+	for {
+		term, some := "", false
+		for _, from := range walks {
+			next, ok, err := from.peek()
+			if err != nil {
+				return nil, err
+			}
+			if ok && (!some || strings.Compare(next, term) < 0) {
+				term, some = next, true
+			}
+		}
+		if !some {
+			return w, nil
+		}
+		var seqs []int64
+		for _, from := range walks {
+			var err error
+			if seqs, err = from.take(seqs, term); err != nil {
+				return nil, err
+			}
+		}
+		w.add(entry{term, slices.DeleteFunc(seqs, func(seq int64) bool { return leaveOut[seq] })})
+	}
+}
