@@ -21,6 +21,9 @@ func (tx *Tx) query(sql string) *query {
 	}
 	q := &query{tx: tx, err: tx.broken}
 	if q.err == nil {
+		q.err = tx.begin()
+	}
+	if q.err == nil {
 		q.st, q.err = tx.c.prepare(sql)
 	}
 	return q

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 )
 
 // talk is a store with one contact, and what a node writes in it for one message.
@@ -146,4 +147,20 @@ func BenchmarkSettle(b *testing.B) {
 		b.StartTimer()
 		doUpdate(b, k.s, func(tx *Tx) { k.settle(b, tx) })
 	}
+}
+
+// A transaction without a query is none for the database: it does not even wait for one of somebody else.
+func TestTransactionWithoutQueryIsFree(t *testing.T) {
+	s := openHome(t, newHome(t))
+	other, err := s.connect(writer)
+	must(t, err)
+	defer func() { must(t, other.close()) }()
+	must(t, other.run(sqlBegin))
+	begin := time.Now()
+	must(t, s.Update(func(*Tx) error { return nil }))
+	if took := time.Since(begin); took > busyTimeout*time.Millisecond/2 {
+		t.Errorf("it waited %v", took)
+	}
+	other.rollback()
+	doUpdate(t, s, func(tx *Tx) { must(t, tx.SetSetting("clock", []byte{1})) })
 }

@@ -12,6 +12,7 @@ type Tx struct {
 	s     *Store
 	c     *conn
 	write bool
+	begun bool               // the database knows of it: from the first query on, when it writes
 	keys  map[int64][32]byte // body keys drawn here, in the key file only at the commit
 
 	erasing []int64 // conversations erased here, hidden after the commit
@@ -41,9 +42,6 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		return ErrClosed
 	}
 	tx := &Tx{s: s, c: s.writer, write: true}
-	if err := tx.c.run(sqlBegin); err != nil {
-		return explain(s.home, err)
-	}
 	reserved := s.ids.reserved
 	done := false
 	defer func() {
@@ -57,7 +55,8 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.broken != nil {
+	if tx.broken != nil || !tx.begun {
+		done = tx.broken == nil
 		return tx.broken
 	}
 	if err := s.saveBodyKeys(tx.keys); err != nil {
@@ -71,6 +70,16 @@ func (s *Store) Update(fn func(*Tx) error) error {
 		s.hide(tx.erasing)
 	}
 	return nil
+}
+
+// begin tells the database of a transaction that writes, before its first query: many turns
+// of a node have none.
+func (tx *Tx) begin() error {
+	if !tx.write || tx.begun {
+		return nil
+	}
+	tx.begun = true
+	return tx.c.run(sqlBegin)
 }
 
 // View runs fn on a snapshot of what is committed, beside the writer and at
