@@ -47,6 +47,25 @@ func BenchmarkDelivery(b *testing.B) {
 	b.ReportMetric(oneWay[len(oneWay)/2].Seconds()*1e3, "p50-one-way-ms")
 }
 
+// BenchmarkSender sends as soon as the message before is queued, and waits for the deliveries at the end.
+func BenchmarkSender(b *testing.B) {
+	anna, _ := benchPair(b)
+	sent := follow(b, anna)
+	n := 0
+	for b.Loop() {
+		n++
+		r := anna.Send(b.Context(), []Outgoing{{To: "Bert", Text: fmt.Sprintf("message %d: shall we meet at the fountain at a quarter past one?", n)}})
+		if r[0].Err != nil {
+			b.Fatal(r[0].Err)
+		}
+	}
+	for left := n; left > 0; {
+		if e := <-sent; e.Kind == EventState && e.Message.State == conversation.StateDelivered {
+			left--
+		}
+	}
+}
+
 // BenchmarkBatch does the same with batches of 256, and counts messages.
 func BenchmarkBatch(b *testing.B) {
 	const size = 256

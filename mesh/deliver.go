@@ -209,14 +209,14 @@ func (t *turn) transmit(d *device, a outbox.Transmit) error {
 	}
 	n, row := t.n, d.row
 	sent := func() {
-		n.post(func(t *turn) error {
+		n.enqueue(command{patient: true, run: func(t *turn) error {
 			if d := n.devices[row]; d != nil {
 				return t.step(d, outbox.Sent(a))
 			}
 			return nil
-		})
+		}})
 	}
-	t.then(func() { v.post.put(parcel{blobs: blobs, sent: sent}) })
+	t.ship(func() { v.post.put(parcel{blobs: blobs, sent: sent}) })
 	return nil
 }
 

@@ -11,6 +11,7 @@ const (
 	simultaneousMax = 5 * time.Second        // two links proven within this were dialled at once
 	redialDelayMin  = 200 * time.Millisecond
 	redialDelayMax  = 30 * time.Second
+	burstPause      = time.Millisecond // after the begin of a turn with messages, in which others share the next commit
 	recentOps       = 2048             // ops of ours held in memory; a full flight to one device is less
 	recentBytes     = 1 << 20          // and their bodies
 	eventsPage      = 256              // stored events read at a time

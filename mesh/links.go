@@ -263,13 +263,14 @@ func (r receiver) Blobs(blobs [][]byte) {
 
 // turn runs f in the loop while the link it came from is still the device's.
 func (r receiver) turn(f func(*turn, *device) error) {
-	err := r.n.do(context.Background(), func(t *turn) error {
+	run := func(t *turn) error {
 		d := t.n.devices[r.row]
 		if d == nil || d.route.live != r.live {
 			return nil
 		}
 		return f(t, d)
-	})
+	}
+	err := r.n.await(context.Background(), command{run: run, done: make(chan error, 1), patient: true})
 	if err != nil {
 		r.n.log.Debug("not taken in; it will come again", "error", err)
 	}

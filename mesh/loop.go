@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sottovoce/mesh/store"
 )
 
-// command is one thing for the loop to do. done is nil when nobody waits for it.
+// command is one thing for the loop to do. done is nil when nobody waits for it. One
+// that is patient may wait for others to share its commit.
 type command struct {
-	run  func(*turn) error
-	done chan error
+	run     func(*turn) error
+	done    chan error
+	patient bool
 }
 
 // turn is what one pass of the loop works with: everything done in it commits
@@ -22,6 +25,7 @@ type turn struct {
 	tx    *store.Tx
 	now   time.Time
 	date  time.Time // to seal and to open by; see clock.Mark
+	first []func()
 	after []func()
 
 	dirty     map[*device]struct{} // sessions to be saved, outboxes to be fed
@@ -52,6 +56,9 @@ func refuse(err error) error { return refusal{err} }
 // then runs f once this turn is durable, in the order of the calls.
 func (t *turn) then(f func()) { t.after = append(t.after, f) }
 
+// ship runs f once this turn is durable, before all that then runs: blobs have the longest way.
+func (t *turn) ship(f func()) { t.first = append(t.first, f) }
+
 // touch marks a device whose outbox or session moved, to be flushed and saved
 // before the commit.
 func (t *turn) touch(d *device) { t.dirty[d] = struct{}{} }
@@ -61,7 +68,11 @@ func (t *turn) touchTalk(c *talk) { t.talks[c] = struct{}{} }
 
 // do runs a command in the loop and waits until it is durable.
 func (n *Node) do(ctx context.Context, run func(*turn) error) error {
-	c := command{run: run, done: make(chan error, 1)}
+	return n.await(ctx, command{run: run, done: make(chan error, 1)})
+}
+
+// await hands the loop a command and waits until it is durable.
+func (n *Node) await(ctx context.Context, c command) error {
 	select {
 	case n.inbox <- c:
 	case <-ctx.Done():
@@ -93,9 +104,11 @@ func asked(err error) error {
 
 // post hands the loop something that nobody waits for. What is large or comes from a
 // far end goes through do instead: that slows a flood down.
-func (n *Node) post(run func(*turn) error) {
+func (n *Node) post(run func(*turn) error) { n.enqueue(command{run: run}) }
+
+func (n *Node) enqueue(c command) {
 	select {
-	case n.inbox <- command{run: run}:
+	case n.inbox <- c:
 	case <-n.stopped:
 	}
 }
@@ -124,13 +137,32 @@ func (n *Node) loop(ctx context.Context) {
 	}
 }
 
-// drain adds what already waits, so that one commit serves many.
+// drain adds what already waits, so that one commit serves many. Soon after a turn with
+// messages, what is patient waits a little for the next: whoever sends again as soon as we
+// have answered then waits for one commit a message and not for two, and the far end of a
+// burst makes one commit of several.
 func (n *Node) drain(batch []command) []command {
+	impatient := func(c command) bool { return !c.patient }
+	var pause <-chan time.Time
 	for len(batch) < turnCommandsMax {
 		select {
 		case c := <-n.inbox:
 			batch = append(batch, c)
+			continue
 		default:
+		}
+		if left := time.Until(n.busy.Add(burstPause)); pause == nil && left > 0 {
+			pause = time.After(left)
+		}
+		if pause == nil || slices.ContainsFunc(batch, impatient) {
+			return batch
+		}
+		select {
+		case c := <-n.inbox:
+			batch = append(batch, c)
+		case <-pause:
+			return batch
+		case <-n.ctx.Done():
 			return batch
 		}
 	}
@@ -185,7 +217,7 @@ func (n *Node) try(batch []command) ([]error, error) {
 	if t.keysStale {
 		n.refreshKeyring()
 	}
-	for _, f := range t.after {
+	for _, f := range append(t.first, t.after...) {
 		f()
 	}
 	return results, nil

@@ -25,6 +25,7 @@ type SendResult struct {
 func (n *Node) Send(ctx context.Context, batch []Outgoing) []SendResult {
 	results := make([]SendResult, len(batch))
 	err := n.do(ctx, func(t *turn) error {
+		n.busy = time.Now()
 		for i, o := range batch {
 			var r refusal
 			if err := t.send(o, &results[i].Message); errors.As(err, &r) {

@@ -76,6 +76,7 @@ type Node struct {
 	epoch    epoch
 	wake     time.Time // when tick is due
 	kept     time.Time // when housekeep last ran
+	busy     time.Time // when the last turn with messages began
 	lastLink uint64
 	noticed  map[string]time.Time // when each notice was last shown
 	dropped  uint64               // blobs, frames and ops that were not taken

@@ -24,6 +24,7 @@ type tagged struct {
 // opened before and its receipt was lost, so that is given again.
 // spec: 04-sessions#tags
 func (t *turn) receive(from *device, v *live, blobs [][]byte) error {
+	t.n.busy = time.Now()
 	left, err := t.match(from, v, blobs)
 	if err != nil || !left {
 		return err

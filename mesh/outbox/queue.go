@@ -266,13 +266,15 @@ func (q *Queue) add(blobs []Blob) {
 
 // remove takes the blobs that which chooses out of the page and returns their ids.
 func (q *Queue) remove(which func(*entry) bool) (ids []int64) {
-	q.page = slices.DeleteFunc(q.page, func(e entry) bool {
-		if !which(&e) {
-			return false
+	kept := q.page[:0]
+	for i := range q.page {
+		if e := &q.page[i]; which(e) {
+			ids = append(ids, e.ID)
+		} else {
+			kept = append(kept, *e)
 		}
-		ids = append(ids, e.ID)
-		return true
-	})
+	}
+	q.page = kept
 	return ids
 }
 
