@@ -42,14 +42,10 @@ type raw struct {
 // newRaw connects two hosts and makes a file in the first one's home.
 func newRaw(b *testing.B, from, to *node) *raw {
 	b.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
 	at := net.JoinHostPort(to.IPv4.String(), rawPort)
-	r := &raw{b: b, server: to.Start(self, rawServerWord, at)}
+	r := &raw{b: b, server: to.Start(executable(b), rawServerWord, at)}
 	var socket *net.UDPConn
-	err = from.In(func() (err error) {
+	err := from.In(func() (err error) {
 		socket, err = net.ListenUDP("udp4", nil)
 		return err
 	})

@@ -27,6 +27,7 @@ type figure struct {
 	Yard      float64 `json:"yardstick_value,omitempty"` // in the same unit
 	Ratio     float64 `json:"ratio,omitempty"`           // of Value to Yard
 	ValueMax  float64 `json:"value_max,omitempty"`       // what is promised; 0 is nothing
+	ValueMin  float64 `json:"value_min,omitempty"`
 	RatioMax  float64 `json:"ratio_max,omitempty"`
 	Met       *bool   `json:"met,omitempty"`
 	Load      string  `json:"load"` // of the machine in the minute before
@@ -50,8 +51,8 @@ func (t *table) put(b *testing.B, f figure) {
 	if f.Yard != 0 {
 		f.Ratio = f.Value / f.Yard
 	}
-	if f.ValueMax != 0 || f.RatioMax != 0 {
-		met := (f.ValueMax == 0 || f.Value <= f.ValueMax) && (f.RatioMax == 0 || f.Ratio <= f.RatioMax)
+	if f.ValueMax != 0 || f.ValueMin != 0 || f.RatioMax != 0 {
+		met := (f.ValueMax == 0 || f.Value <= f.ValueMax) && f.Value >= f.ValueMin && (f.RatioMax == 0 || f.Ratio <= f.RatioMax)
 		f.Met = &met
 	}
 	if i := slices.IndexFunc(t.figures, func(old figure) bool { return old.Name == f.Name }); i >= 0 {
@@ -76,8 +77,9 @@ func (t *table) publish(w io.Writer, path string) error {
 		if f.Met != nil {
 			verdict = map[bool]string{true: "met", false: "MISSED"}[*f.Met]
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.Name, quantity(f.Value, f.Unit), quantity(f.ValueMax, f.Unit),
-			f.Yardstick, quantity(f.Yard, f.Unit), quantity(f.Ratio, ""), quantity(f.RatioMax, ""), verdict, f.Samples, f.Load)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.Name, quantity(f.Value, f.Unit),
+			limit("≤", f.ValueMax, f.Unit)+limit("≥", f.ValueMin, f.Unit), f.Yardstick, quantity(f.Yard, f.Unit), quantity(f.Ratio, ""),
+			limit("≤", f.RatioMax, ""), verdict, f.Samples, f.Load)
 	}
 	if err := tw.Flush(); err != nil || path == "" {
 		return err
@@ -91,6 +93,14 @@ func (t *table) publish(w io.Writer, path string) error {
 		fmt.Fprintf(&lines, "%s\n", line)
 	}
 	return os.WriteFile(path, []byte(lines.String()), 0o644)
+}
+
+// limit is what is promised, and nothing for nothing.
+func limit(sign string, v float64, unit string) string {
+	if v == 0 {
+		return ""
+	}
+	return sign + " " + quantity(v, unit)
 }
 
 // quantity is a number with three digits that count, and nothing for nothing.
