@@ -161,6 +161,10 @@ func (st *State) Windows() (current Window, live bool, next Window) {
 	return Window{Chain: c.Number, N: c.N, Key: c.TagKey}, c.Live, next
 }
 
+// Sent returns our sending chain and how many numbers of it were sealed; zeros before the
+// first.
+func (st *State) Sent() (chain, n uint32) { return st.s.Sending.Number, st.s.Sending.N }
+
 // Epochs returns the epochs that are held, ascending: the one that the peer is
 // known to hold, with its neighbours as far as they exist.
 func (st *State) Epochs() []Epoch {

@@ -195,11 +195,14 @@ func LoadBundle(state []byte) (*BundleSecrets, error) {
 	if err := b.s.check(); err != nil {
 		return nil, fmt.Errorf("load our bundle: %w", err)
 	}
+	if b.s.named() {
+		return nil, fmt.Errorf("load our bundle: %w: no private keys", wire.ErrMalformed)
+	}
 	return b, nil
 }
 
 func (s *prekeys) check() error {
-	ok := len(s.LastResort) == mlkem.SeedSize && len(s.OneTime) <= oneTimeMax
+	ok := (len(s.LastResort) == mlkem.SeedSize || s.named()) && len(s.OneTime) <= oneTimeMax
 	for _, pair := range s.OneTime {
 		ok = ok && (len(pair) == 0 || len(pair) == oneTimeSize)
 	}
@@ -208,6 +211,9 @@ func (s *prekeys) check() error {
 	}
 	return nil
 }
+
+// named reports whether only the bundle's name is known: its private keys are lost.
+func (s *prekeys) named() bool { return len(s.LastResort) == 0 }
 
 // Erase overwrites the secrets.
 func (b *BundleSecrets) Erase() { b.s.erase() }

@@ -92,6 +92,10 @@ func (p *Pair) put(i int, s session, today uint16) {
 		p.spare(today) // what the peer may have used until now
 		s.Dies = p.s.Sessions[i].Dies
 	}
+	if p.s.Lost && s.Known {
+		p.s.Lost = false
+		p.changed()
+	}
 	p.s.Sessions[i] = s
 }
 
@@ -183,6 +187,9 @@ func (p *Pair) Overtaken(session [8]byte) bool {
 //
 // spec: 04-sessions#when-to-start
 func (p *Pair) NeedsStart(now time.Time) bool {
+	if p.s.Behind {
+		return false
+	}
 	if s := p.waiting(); s != nil {
 		return !within(wire.DayAt(now), s.Start.Day-wire.ExpiryDaysMax, wire.ExpiryDaysMax+1)
 	}

@@ -122,11 +122,14 @@ type SkippedKey struct {
 }
 
 // Seal seals content into the next number of the sending session. It fails
-// with ErrNoSession, ErrWindow or ErrTooLarge. It draws from rand what
+// with ErrNoSession, ErrWindow, ErrBehind or ErrTooLarge. It draws from rand what
 // ratchet.Next does, and the salt, 16 bytes.
 //
 // spec: 04-sessions#sending
 func (p *Pair) Seal(now time.Time, c Content, rand io.Reader) (Sealed, error) {
+	if p.s.Behind {
+		return Sealed{}, ErrBehind
+	}
 	if len(p.s.Sessions) == 0 {
 		return Sealed{}, ErrNoSession
 	}
@@ -185,7 +188,7 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 		return Opened{}, ErrNotForUs
 	}
 	if ref.Start {
-		return p.openStart(now, blob, h, ref)
+		return p.openStart(now, blob, ref)
 	}
 	i := p.find(ref.Session)
 	if i < 0 {

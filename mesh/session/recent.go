@@ -42,6 +42,24 @@ func (r *recent) add(chain, n uint32) {
 	*r = (*r)[max(0, len(*r)-recentMax):]
 }
 
+// remove takes a number out.
+func (r *recent) remove(chain, n uint32) {
+	var rest recent
+	for _, g := range *r {
+		if g.Chain != chain || n < g.First || g.Last < n {
+			rest = append(rest, g)
+			continue
+		}
+		if g.First < n {
+			rest = append(rest, wire.Range{Chain: chain, First: g.First, Last: n - 1})
+		}
+		if n < g.Last {
+			rest = append(rest, wire.Range{Chain: chain, First: n + 1, Last: g.Last})
+		}
+	}
+	*r = rest
+}
+
 func compareRanges(a, b wire.Range) int {
 	return cmp.Or(cmp.Compare(a.Chain, b.Chain), cmp.Compare(a.First, b.First))
 }

@@ -89,7 +89,10 @@ func (p *Pair) Start(now time.Time, rand io.Reader) (Sealed, error) {
 		}
 		return sealed, err
 	}
-	return p.start(now, keying, number, false, rand)
+	if p.s.Lost {
+		number++
+	}
+	return p.start(now, keying, number, p.s.Lost, rand)
 }
 
 // start makes a new session with the given reset number.
@@ -109,7 +112,10 @@ func (p *Pair) start(now time.Time, keying Secret, number uint32, lostKeys bool,
 	}
 	body := startBody{
 		Suite: suite, Ephemeral: ratchet.Public(ephemeral), Starter: p.offered().ID, Responder: b.id,
-		Heads: p.offered().Heads, TheirHeads: b.heads, OneTime: p.unusedPair(b), ResetNumber: number, LostKeys: lostKeys,
+		Heads: p.offered().Heads, TheirHeads: b.heads, ResetNumber: number, LostKeys: lostKeys,
+	}
+	if !lostKeys { // else nobody knows which are used
+		body.OneTime = p.unusedPair(b)
 	}
 	ek, err := mlkem.NewEncapsulationKey768(b.body.kem(int(body.OneTime)))
 	if err != nil {
@@ -203,18 +209,8 @@ func startKeys(key Secret, tag [16]byte) (message, header Secret) {
 // openStart accepts a start of the peer.
 //
 // spec: 04-sessions#accepting-a-start
-func (p *Pair) openStart(now time.Time, blob []byte, h wire.Header, ref Ref) (Opened, error) {
-	keying, found := Secret{}, false
-	for at, secret := range p.keyings() {
-		if at.Session == ref.Session && at.Chain == ref.Chain {
-			keying, found = secret, true
-		}
-	}
-	key := startKey(keying)
-	if !found || ref.N >= startsPerDay || h.Tag != startTag(key, h.ExpiryDay, p.theirID(), p.s.OurID, uint8(ref.N)) {
-		return Opened{}, ErrNotForUs
-	}
-	body, head, err := readStart(blob, key, h.Tag)
+func (p *Pair) openStart(now time.Time, blob []byte, ref Ref) (Opened, error) {
+	keying, body, head, err := p.readStartAt(blob, ref)
 	if err != nil {
 		return Opened{}, err
 	}
@@ -237,6 +233,26 @@ func (p *Pair) openStart(now time.Time, blob []byte, h wire.Header, ref Ref) (Op
 	p.spare(wire.DayAt(now))
 	opened.Reseal = p.enrol(s, wire.DayAt(now))
 	return opened, nil
+}
+
+// readStartAt opens the blob of a start whose tag was found at ref, and returns what keys it.
+func (p *Pair) readStartAt(blob []byte, ref Ref) (keying Secret, body startBody, head ratchet.Header, err error) {
+	h, err := wire.ParseBlob(blob)
+	if err != nil {
+		return keying, body, head, err
+	}
+	found := false
+	for at, secret := range p.keyings() {
+		if at.Session == ref.Session && at.Chain == ref.Chain {
+			keying, found = secret, true
+		}
+	}
+	key := startKey(keying)
+	if !found || ref.N >= startsPerDay || h.Tag != startTag(key, h.ExpiryDay, p.theirID(), p.s.OurID, uint8(ref.N)) {
+		return keying, body, head, ErrNotForUs
+	}
+	body, head, err = readStart(blob, key, h.Tag)
+	return keying, body, head, err
 }
 
 // readStart opens the blob of a start.
@@ -270,7 +286,7 @@ func readStart(blob []byte, key Secret, tag [16]byte) (startBody, ratchet.Header
 func (p *Pair) respond(now time.Time, body startBody, head ratchet.Header, keying Secret) (session, error) {
 	b := p.ourBundle(body.Responder)
 	known := slices.ContainsFunc(p.s.Theirs, func(t theirBundle) bool { return t.ID == body.Starter && t.Heads == body.Heads })
-	if b == nil || !known || body.Heads != p.s.TheirHeads || body.TheirHeads != b.Heads || int(body.OneTime) > len(b.OneTime) {
+	if b == nil || b.named() || !known || body.Heads != p.s.TheirHeads || body.TheirHeads != b.Heads || int(body.OneTime) > len(b.OneTime) {
 		return session{}, ErrPrekey
 	}
 	seed := b.LastResort
@@ -310,6 +326,9 @@ func (p *Pair) permits(s *session, ref Ref) error {
 	}
 	if ref.Session != ([8]byte{}) && s.Number <= p.s.Sessions[p.find(ref.Session)].Number {
 		return ErrReset
+	}
+	if s.LostKeys && slices.ContainsFunc(p.s.Sessions, func(o session) bool { return o.Heard }) {
+		return ErrReset // and does not lose either: its author would not know
 	}
 	if len(p.s.Sessions) == 0 {
 		return nil

@@ -34,6 +34,9 @@ type fixed struct {
 	TheirUsed    uint8              `cbor:"14,keyasint,omitempty"` // one-time pairs of it that we used
 	Seen         []seenStart        `cbor:"15,keyasint,omitempty"`
 	Starts       []startCount       `cbor:"16,keyasint,omitempty"` // of the days on which we started last
+	Lost         bool               `cbor:"17,keyasint,omitempty"` // our keys were lost, and the peer has not heard of it
+	Behind       bool               `cbor:"18,keyasint,omitempty"` // the state is an older copy
+	Refused      *refused           `cbor:"19,keyasint,omitempty"` // a start that a person must decide about
 }
 
 type moving struct {

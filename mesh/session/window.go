@@ -99,7 +99,7 @@ func (w *window) expire(today uint16) {
 // spec: 04-sessions#receipts
 func (p *Pair) Receipted(now time.Time, r wire.Receipt) (changed bool) {
 	i := p.find(r.Session)
-	if i < 0 || r.Check() != nil {
+	if i < 0 || r.Check() != nil || p.s.Behind {
 		return false
 	}
 	s := p.s.Sessions[i].clone()
