@@ -12,6 +12,7 @@ const (
 	SeqMax           = 1 << 40         // ops of one author: one a millisecond for 34 years
 	LamportMax       = 1 << 62         // fits a signed 64-bit column
 	LamportJump      = 1 << 40         // the most by which one op raises the clock of the log
+	leapMin          = 1 << 20         // places left out, at the least, when the newest part of a log is lost
 	timeMax          = 253402300799999 // the year 9999, Unix milliseconds
 )
 

@@ -2,8 +2,10 @@ package conversation
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -71,6 +73,29 @@ func (l *Log) Next(by peer.ID, now time.Time, body Body) (*Op, error) {
 	}
 	slices.SortFunc(op.Frontier, OpID.Compare)
 	return newOp(op, now, body)
+}
+
+// Leap makes room for ops of the device author that the log has lost: its next one leaves
+// out a random number of places. It draws 4 bytes from rand, and 32 for the name of an op
+// before if none is known.
+//
+// spec: 06-conversations#log
+func (l *Log) Leap(by peer.ID, rand io.Reader) error {
+	var draw [4 + len(OpID{})]byte
+	i, known := l.find(by)
+	size := 4
+	if !known {
+		size = len(draw)
+	}
+	if _, err := io.ReadFull(rand, draw[:size]); err != nil {
+		return fmt.Errorf("draw a place in the log: %w", err)
+	}
+	if !known {
+		l.authors = slices.Insert(l.authors, i, author{id: by, last: OpID(draw[4:])})
+	}
+	a := &l.authors[i]
+	a.seq = min(a.seq+leapMin+uint64(binary.BigEndian.Uint32(draw[:4])), SeqMax-leapMin)
+	return nil
 }
 
 // Verdict says what an op is to the log.

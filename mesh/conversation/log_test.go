@@ -2,9 +2,12 @@ package conversation
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -356,4 +359,53 @@ func FuzzLoadLog(f *testing.F) {
 			_, _ = l.Admit(op, anna)
 		}
 	})
+}
+
+// An author whose log was put back leaps over what it may have written since: the others
+// take that for missing, and nothing for a fork.
+func TestLeap(t *testing.T) {
+	for _, written := range []int{0, 3} {
+		ours, theirs := NewLog(ID{1}), NewLog(ID{1})
+		write := func(l *Log, text string) *Op {
+			op, err := l.Next(peer.ID{7}, time.Now(), Text(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Admit(op, peer.ID{7}); err != nil {
+				t.Fatal(err)
+			}
+			return op
+		}
+		for range written {
+			if _, err := theirs.Admit(write(ours, "x"), peer.ID{7}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old, err := LoadLog(ours.Save())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if _, err := theirs.Admit(write(ours, "y"), peer.ID{7}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if adm, err := theirs.Admit(write(old, "z"), peer.ID{7}); err != nil || adm.Verdict != Unsure {
+			t.Errorf("without a leap: %+v, %v; the store knows better", adm, err)
+		}
+		if err := old.Leap(peer.ID{7}, rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if adm, err := theirs.Admit(write(old, "after"), peer.ID{7}); err != nil || adm.Verdict != New || adm.Late {
+				t.Errorf("%d written: %+v, %v", written, adm, err)
+			}
+		}
+		if old.Missing() != 0 || theirs.Missing() < leapMin {
+			t.Errorf("missing: %d here, %d there", old.Missing(), theirs.Missing())
+		}
+	}
+	if err := NewLog(ID{1}).Leap(peer.ID{7}, strings.NewReader("")); err == nil {
+		t.Error("leaps without randomness")
+	}
 }

@@ -16,7 +16,7 @@ var ErrBehind = errors.New("the state of this session is an older copy")
 //
 // spec: 04-sessions#lost-keys
 type refused struct {
-	_     struct{} `cbor:",toarray"`
+	_        struct{} `cbor:",toarray"`
 	Order    [16]byte // of the session that it would begin, cut
 	Session  [8]byte  // which keys it, as in Ref
 	Chain, N uint32
