@@ -61,6 +61,7 @@ func (n *Node) announce() {
 		n.log.Error("could not announce this node", "error", err)
 		return
 	}
+	n.labels = append(n.labels[max(0, len(n.labels)+1-labelsKept):], a.Instance)
 	n.finder.Announce(a)
 }
 

@@ -19,7 +19,7 @@ func (t *turn) step(d *device, event outbox.Event) error {
 	if d.loaded != nil {
 		events = append(events, *d.loaded)
 		d.loaded = nil
-		if v := d.route.live; v != nil {
+		if v := d.route.live; v != nil && v.held.IsZero() {
 			events = append(events, outbox.RouteUp{Link: v.id})
 		}
 	}
@@ -99,7 +99,7 @@ func (t *turn) seal(d *device, limit int) (outbox.Event, error) {
 		}
 		blob, count, err := t.sealSome(d, resting)
 		switch {
-		case errors.Is(err, session.ErrWindow):
+		case errors.Is(err, session.ErrWindow), errors.Is(err, session.ErrBehind):
 			return outbox.WindowFull(done), nil
 		case errors.Is(err, session.ErrNoSession):
 			return done, nil
@@ -281,16 +281,26 @@ func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
 
 // frame takes a frame of a link's control stream. Refusals are about custody, which
 // the far end of a link between contacts does not take.
-func (t *turn) frame(d *device, f wire.Frame) error {
-	if r, ok := f.(wire.Receipt); ok {
-		return t.receipted(d, r)
+func (t *turn) frame(d *device, v *live, f wire.Frame) error {
+	r, ok := f.(wire.Receipt)
+	if !ok {
+		return nil
 	}
-	return nil
+	if err := t.compare(d, v, r); err != nil {
+		return err
+	}
+	if err := t.receipted(d, r); err != nil || v.held.IsZero() {
+		return err
+	}
+	return t.ready(d, v)
 }
 
 // receipted settles what the device says it has.
 // spec: 04-sessions#receipts
 func (t *turn) receipted(d *device, r wire.Receipt) error {
+	if d.pair.Ahead(r) {
+		return t.behind(d)
+	}
 	var rows []store.OutBlob
 	if d.pair.Receipted(t.date, r) {
 		t.touch(d)

@@ -17,6 +17,7 @@ const (
 	storedState   uint8 = 2
 	storedRequest uint8 = 3
 	storedPerson  uint8 = 4
+	storedNotice  uint8 = 5
 )
 
 // stateDetail is what a stored state event says beside its op.
@@ -205,6 +206,12 @@ func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 		}
 		e.Kind = personKind(row.Kind)
 		e.Person = &Person{ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName}
+	case storedNotice:
+		var d noticeDetail
+		if err := wire.Unmarshal(row.Detail, &d); err != nil {
+			return e, err
+		}
+		e.Kind, e.Notice = EventNotice, d.Text
 	}
 	return e, nil
 }

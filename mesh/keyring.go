@@ -72,6 +72,11 @@ func (d *device) rekey() bool {
 	for _, secret := range secrets {
 		d.accepts = append(d.accepts, d.linkPair(secret))
 	}
+	if secret, found := d.pair.RecoverySecret(); found {
+		p := d.linkPair(secret)
+		p.ID |= recoveryBit
+		d.accepts = append(d.accepts, p)
+	}
 	return true
 }
 

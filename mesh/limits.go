@@ -35,3 +35,14 @@ const (
 	noticesKept     = 256              // of which that is known
 	housekeeping    = 24 * time.Hour   // between two rounds of forgetting
 )
+
+// Of notices, and of homes that run twice.
+const (
+	noticesMax       = 64                  // kept in the home; the oldest give way
+	noticeLife       = 30 * 24 * time.Hour // of one that nobody dealt with
+	openedKept       = 4096                // blobs that are remembered as opened, to notice another in the place of one
+	heldMax          = time.Second         // for the first receipt on a new link
+	stableMin        = 10 * time.Second    // a link that lived so long was no accident
+	sessionsNamedMax = 16                  // sessions that are looked at in the first receipts of a link
+	labelsKept       = 16                  // instances of ours that may still be on the air
+)

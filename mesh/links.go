@@ -24,6 +24,7 @@ type route struct {
 	dialing  bool
 	failures int
 	live     *live
+	petition *live // of a device that may have lost its keys; nothing is sent on it
 }
 
 // place is where a device can be dialled.
@@ -46,6 +47,8 @@ type live struct {
 	post    *postbox
 	waiting [][]byte  // blobs whose key is not known yet; the sender offers them again on another link
 	far     time.Time // when to look far ahead for those; zero: not
+	named   [][8]byte // sessions that receipts have named on it
+	held    time.Time // until when nothing is sent before their first receipt; zero: not
 }
 
 // approach plans a dial to a device that was just seen. Of two nodes that see each
@@ -54,7 +57,7 @@ type live struct {
 // spec: 03-links#two-ends
 func (t *turn) approach(d *device, at *place) {
 	d.route.seen = at
-	if d.route.live != nil || d.route.dialing || d.contact.row.Blocked {
+	if d.route.live != nil || d.route.dialing || d.contact.row.Blocked || d.pair.Behind() {
 		return
 	}
 	d.route.failures = 0
@@ -113,7 +116,7 @@ func (t *turn) dial(d *device) {
 // dialFailed plans the next attempt as long as the device is in sight.
 func (t *turn) dialFailed(d *device) {
 	r := d.route
-	if r.live != nil || r.seen == nil {
+	if r.live != nil || r.seen == nil || d.pair.Behind() {
 		return
 	}
 	delay := min(redialDelayMin<<min(r.failures, 16), redialDelayMax)
@@ -146,9 +149,13 @@ func (t *turn) proven(l *link.Link) error {
 // spec: 03-links#two-ends
 func (t *turn) contactLink(l *link.Link) error {
 	n := t.n
-	d := n.devices[int64(l.Proof().Pair)]
+	d := n.devices[int64(l.Proof().Pair&^recoveryBit)]
 	if d == nil || d.contact.row.Blocked {
 		l.Close(link.ReasonBye)
+		return nil
+	}
+	if l.Proof().Pair&recoveryBit != 0 {
+		t.petition(d, l)
 		return nil
 	}
 	if old := d.route.live; old != nil {
@@ -167,7 +174,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	n.lastLink++
 	r := d.route
 	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox()}
-	r.due, r.failures = time.Time{}, 0
+	r.due = time.Time{}
 	n.serve(d.row, r.live)
 	return t.linked(d, r.live)
 }
@@ -177,6 +184,23 @@ func (t *turn) contactLink(l *link.Link) error {
 func (t *turn) linked(d *device, v *live) error {
 	t.changed(d.contact)
 	t.receiptAgain(d, v)
+	if d.pair.Behind() {
+		return t.behind(d)
+	}
+	if d.pair.Named() {
+		v.held = t.now.Add(heldMax)
+		t.n.wakeBy(v.held)
+		return nil
+	}
+	return t.ready(d, v)
+}
+
+// ready lets a link be sent on. A far end that has something to name does so first of all:
+// until then it may turn out that we are an older copy, and would seal what is sealed.
+//
+// spec: 04-sessions#copies
+func (t *turn) ready(d *device, v *live) error {
+	v.held = time.Time{}
 	if err := t.step(d, outbox.RouteUp{Link: v.id}); err != nil {
 		return err
 	}
@@ -233,10 +257,21 @@ func (n *Node) serve(row int64, v *live) {
 
 // lost forgets a link that ended and plans the next while the device is in sight.
 func (t *turn) lost(d *device, v *live, err error) error {
+	if closed := (*link.CloseError)(nil); errors.As(err, &closed) && closed.Theirs && closed.Reason == link.ReasonBehind {
+		if err := t.copied(d); err != nil {
+			return err
+		}
+	}
+	if d.route.petition == v {
+		d.route.petition = nil
+	}
 	if d.route.live != v {
 		return nil
 	}
 	t.n.log.Debug("link ended", "error", err)
+	if t.now.Sub(v.since) >= stableMin {
+		d.route.failures = 0 // else two that take the link from each other do it ever more slowly
+	}
 	if !errors.Is(err, link.ErrBye) {
 		defer t.dialFailed(d)
 	}
@@ -253,19 +288,29 @@ type receiver struct {
 
 // Frame takes a control frame.
 func (r receiver) Frame(f wire.Frame) {
-	r.turn(func(t *turn, d *device) error { return t.frame(d, f) })
+	r.turn(func(t *turn, d *device) error {
+		if d.route.live != r.live {
+			return nil // a petition's
+		}
+		return t.frame(d, r.live, f)
+	})
 }
 
 // Blobs takes a batch of blobs.
 func (r receiver) Blobs(blobs [][]byte) {
-	r.turn(func(t *turn, d *device) error { return t.receive(d, r.live, blobs) })
+	r.turn(func(t *turn, d *device) error {
+		if d.route.live != r.live {
+			return t.petitioned(d, blobs)
+		}
+		return t.receive(d, r.live, blobs)
+	})
 }
 
 // turn runs f in the loop while the link it came from is still the device's.
 func (r receiver) turn(f func(*turn, *device) error) {
 	run := func(t *turn) error {
 		d := t.n.devices[r.row]
-		if d == nil || d.route.live != r.live {
+		if d == nil || d.route.live != r.live && d.route.petition != r.live {
 			return nil
 		}
 		return f(t, d)

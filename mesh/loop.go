@@ -230,6 +230,7 @@ func (n *Node) undo(cause error) {
 		n.log.Error("could not save; nothing of it was done", "error", cause)
 		n.publish(Event{Kind: EventNotice, Time: n.now(), Notice: "could not save: " + cause.Error()})
 	})
+	n.troubles[troubleDisk] = "could not save: " + cause.Error()
 	if err := n.load(); err != nil {
 		n.stop(fmt.Errorf("reading our own state again: %w", err))
 		return

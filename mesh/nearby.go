@@ -27,6 +27,7 @@ func (t *turn) saw(s peer.Sighting) error {
 		if known {
 			delete(n.nearby, s.Instance)
 			t.left(old)
+			n.twinLeft(s.Instance)
 		}
 		return nil
 	}
@@ -42,6 +43,8 @@ func (t *turn) saw(s peer.Sighting) error {
 	n.nearby[s.Instance] = fresh
 	if fresh.device != nil {
 		t.approach(fresh.device, fresh.place())
+	} else if !known {
+		t.suspectTwin(fresh)
 	}
 	if fresh.Open != nil { // of a contact too: it may not have our card yet
 		t.approachRequested(fresh, !known)

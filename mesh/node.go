@@ -69,16 +69,21 @@ type Node struct {
 	devices  map[int64]*device
 	requests map[contact.Profile]*request
 	tags     map[[16]byte]tagged
+	notices  []keptNotice
 	recent   recent
 
 	nearby   map[string]*sighted // by instance
 	open     map[contact.Profile]*openLink
 	epoch    epoch
+	labels   []string  // the instances we announced last, the newest at the end
+	twin     string    // the instance of another node of this home
 	wake     time.Time // when tick is due
 	kept     time.Time // when housekeep last ran
 	busy     time.Time // when the last turn with messages began
 	lastLink uint64
 	noticed  map[string]time.Time // when each notice was last shown
+	troubles [troubles]string     // what is wrong now
+	opened   openedBlobs          // lately
 	dropped  uint64               // blobs, frames and ops that were not taken
 	complain rate.Sometimes       // about those
 	unsaved  rate.Sometimes       // about turns that failed
@@ -163,6 +168,11 @@ func (t *turn) tick() error {
 		n.rotate(t.now)
 	}
 	n.wake = n.epoch.ends
+	if n.troubles[troubleDisk] != "" {
+		if err := t.probeDisk(); err != nil {
+			return err
+		}
+	}
 	t.dialDue()
 	for _, d := range n.devices {
 		if err := t.tickDevice(d); err != nil {
@@ -180,9 +190,25 @@ func (t *turn) tick() error {
 	return t.tickRequests()
 }
 
+// probeDisk takes the notice about the disk back when something can be saved.
+func (t *turn) probeDisk() error {
+	t.then(func() {
+		t.n.troubled(troubleDisk, "")
+		t.n.log.Info("what could not be saved can be saved again")
+	})
+	return saveMark(t.tx, t.n.mark)
+}
+
 // tickDevice does what is due for a device: its outbox's next step, and a far look for
 // the keys of blobs that wait.
 func (t *turn) tickDevice(d *device) error {
+	if v := d.route.live; v != nil && !v.held.IsZero() {
+		if v.held.After(t.now) {
+			t.n.wakeBy(v.held)
+		} else if err := t.ready(d, v); err != nil {
+			return err
+		}
+	}
 	if v := d.route.live; v != nil && !v.far.IsZero() {
 		if v.far.After(t.now) {
 			t.n.wakeBy(v.far)
@@ -226,6 +252,9 @@ func (t *turn) housekeep() error {
 			v.far = t.now
 			n.wakeBy(t.now)
 		}
+	}
+	if err := t.dropNotices(func(keptNotice) bool { return false }); err != nil {
+		return err
 	}
 	if _, err := t.tx.ExpireSkipped(int64(n.mark.Day)); err != nil {
 		return err
@@ -296,6 +325,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 		}
 		_, s.Cursor = n.feed.now()
 		var err error
+		s.Notices = n.standingNotices()
 		s.Queued, s.Held, err = t.tx.PendingCount()
 		return err
 	})

@@ -111,6 +111,9 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		t.drop("blob header")
 		return true, nil
 	}
+	if t.n.opened.differs(from.row, header.Tag, blob) {
+		return true, t.copied(from)
+	}
 	d, ref, skipped, err := t.find(from, header)
 	if err != nil || d == nil || d.contact.row.Blocked {
 		return false, err
@@ -123,14 +126,16 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		t.touch(d)
 		return true, nil
 	case errors.Is(err, session.ErrReset):
-		t.notice(d.contact.shownName() + " tries to begin a new session without the keys of the old one; it was refused")
-		return true, nil
+		return true, t.refused(d, blob, ref)
+	case errors.Is(err, session.ErrPrekey) && d.pair.SaysLost(blob, ref):
+		return true, t.outdated(d)
 	case err != nil:
 		t.drop("blob content")
 		return true, nil
 	}
 	t.touch(d)
 	delete(t.n.tags, header.Tag)
+	t.n.opened.add(d.row, header.Tag, blob)
 	d.stale = true
 	if skipped != nil {
 		if err := t.tx.DeleteSkipped(header.Tag); err != nil {
@@ -151,10 +156,16 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 			return true, err
 		}
 	}
-	if len(opened.Payload) > 0 {
-		return true, t.admit(d, opened.Payload)
+	if len(opened.Payload) == 0 {
+		return true, nil
 	}
-	return true, nil
+	forked, err := t.admit(d, opened.Payload)
+	if err != nil || !forked {
+		return true, err
+	}
+	d.pair.Disown(opened.Ref)
+	d.receipts = d.receipts[:len(d.receipts)-1]
+	return true, t.copied(d)
 }
 
 // find looks for the key of a blob: in the tag table, among the skipped keys, and
@@ -234,45 +245,40 @@ func skippedKey(row *store.SkippedKey) session.SkippedKey {
 
 // admit takes the ops of a payload into the conversation with their author. What is
 // malformed or not theirs is dropped, not refused: the blob was opened, and sending
-// it again would not make it better.
+// it again would not make it better. forked says that some stand where others are.
 // spec: 06-conversations#admission
-func (t *turn) admit(d *device, payload []byte) error {
+func (t *turn) admit(d *device, payload []byte) (forked bool, err error) {
 	ops, err := conversation.Unpack(payload)
 	switch {
 	case errors.Is(err, wire.ErrNewer):
 		t.notice(d.contact.shownName() + " wrote something that needs a newer version of this program")
 	case err != nil:
 		t.drop("ops")
-		return nil
+		return false, nil
 	}
 	c := d.contact.talk
 	for _, op := range ops {
 		admission, err := c.log.Admit(op, d.id)
-		if errors.Is(err, conversation.ErrFork) {
-			t.notice(d.contact.shownName() + " seems to run a copy of the same device: some of it is left out")
+		if err == nil && admission.Verdict != conversation.Duplicate {
+			err = t.arrived(c, op, admission)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, conversation.ErrFork), errors.Is(err, store.ErrFork):
+			forked = true
 			t.drop("op")
-			continue
-		}
-		if admission.Verdict == conversation.Duplicate {
-			continue
-		}
-		if err := t.arrived(c, op, admission); err != nil {
-			return err
+		case errors.Is(err, conversation.ErrForeign), errors.Is(err, conversation.ErrAuthors):
+			t.drop("op")
+		case err != nil:
+			return forked, err
 		}
 	}
-	return nil
+	return forked, nil
 }
 
 // arrived stores an op of theirs and tells the faces.
 func (t *turn) arrived(c *talk, op *conversation.Op, a conversation.Admission) error {
 	row := opRow(c, op, a, t.now)
 	duplicate, err := t.tx.AppendOp(&row)
-	if errors.Is(err, store.ErrFork) {
-		t.drop("op")
-		return nil
-	}
 	if err != nil || duplicate {
 		return err
 	}

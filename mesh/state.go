@@ -72,6 +72,9 @@ func (n *Node) load() error {
 		if n.me, err = loadSelf(tx, n.store.Secrets()); err != nil {
 			return err
 		}
+		if n.notices, err = loadNotices(tx); err != nil {
+			return err
+		}
 		if n.mark, err = loadMark(tx, n.now()); err != nil {
 			return err
 		}

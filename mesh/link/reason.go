@@ -23,10 +23,11 @@ const (
 	ReasonBusy     Reason = 4 // no room
 	ReasonSelf     Reason = 5 // both ends are the same node
 	ReasonDeadline Reason = 6 // not proven in time
+	ReasonBehind   Reason = 7 // the closing end is an older copy of its device
 )
 
 func (r Reason) String() string {
-	names := [...]string{"bye", "replaced", "bad input", "address changed", "busy", "self", "deadline"}
+	names := [...]string{"bye", "replaced", "bad input", "address changed", "busy", "self", "deadline", "older copy"}
 	if r < Reason(len(names)) {
 		return names[r]
 	}
@@ -64,7 +65,7 @@ func (e *CloseError) Error() string {
 
 // Is makes errors.Is(err, ErrBye) hold for ReasonBye and for codes of later versions.
 func (e *CloseError) Is(target error) bool {
-	return target == ErrBye && (e.Reason == ReasonBye || e.Reason > ReasonDeadline)
+	return target == ErrBye && (e.Reason == ReasonBye || e.Reason > ReasonBehind)
 }
 
 // ended translates why a connection ended; nil while it lives.

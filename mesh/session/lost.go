@@ -67,6 +67,15 @@ func (p *Pair) Keep(blob []byte, ref Ref) (fresh bool) {
 // Refused reports whether a start waits for a person's decision.
 func (p *Pair) Refused() bool { return p.s.Refused != nil }
 
+// SaysLost reports whether a start says that its author lost its keys.
+func (p *Pair) SaysLost(blob []byte, ref Ref) bool {
+	_, body, _, err := p.readStartAt(blob, ref)
+	return err == nil && body.LostKeys
+}
+
+// Answered reports whether a message of the peer was opened under the sending session.
+func (p *Pair) Answered() bool { return len(p.s.Sessions) > 0 && p.s.Sessions[0].Heard }
+
 // Permit accepts the very start that Keep remembered. Its session is the sending one from now on:
 // those that would go before it are erased. It fails with ErrNoSession when no start waits,
 // and with ErrPrekey when the prekeys that it names are gone meanwhile.
@@ -113,6 +122,9 @@ func (p *Pair) Ahead(r wire.Receipt) bool {
 	return slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain > chain || g.Chain == chain && g.Last >= n })
 }
 
+// Behind reports whether Stop noted that this state is an older copy.
+func (p *Pair) Behind() bool { return p.s.Behind }
+
 // Stop notes that this state is an older copy: Seal fails with ErrBehind until Lose or Permit.
 // It reports whether that is news.
 func (p *Pair) Stop() bool {
@@ -140,6 +152,16 @@ func (p *Pair) Fallen(r wire.Receipt) bool {
 	}
 	highest := s.Window.Receipted - begins - 1
 	return !slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain == chain && g.Last >= highest })
+}
+
+// Named reports whether the peer has something of the sending session to name in a
+// receipt, which is the first thing it does on a new link.
+func (p *Pair) Named() bool {
+	if len(p.s.Sessions) == 0 {
+		return false
+	}
+	s := &p.s.Sessions[0]
+	return s.Window.Receipted > 0 || s.Ours && s.Known
 }
 
 // Disown takes a number out of what is receipted: it was opened, and its content is

@@ -1,0 +1,101 @@
+package mesh
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/conversation"
+)
+
+// twin is a second node on a copy of a person's home.
+func (p *person) twin(t *testing.T, home string, in *air) *person {
+	t.Helper()
+	q := &person{t: t, name: p.name, air: in}
+	q.startFrom(home)
+	t.Cleanup(func() { q.stop() })
+	return q
+}
+
+// A home is copied, used on, and then its copy is started: its owner is told, and so is
+// the contact. Nothing that the copy wrote is said to be delivered and is not.
+func TestOldCopy(t *testing.T) {
+	for _, since := range []int{1, 2, 7} {
+		lan := newAir()
+		anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+		anna.befriends(bruno)
+		talks(t, anna, bruno, "before")
+		anna.stop()
+		old := anna.copyHome(t)
+		anna.start()
+		for i := range since {
+			talks(t, anna, bruno, fmt.Sprint("after ", i))
+		}
+		if anna.shows("Bruno")() || bruno.shows("Anna")() {
+			t.Fatal("a restart alone raises a notice")
+		}
+		anna.stop()
+		alone := anna.twin(t, old, newAir()) // where nobody is
+		for i := range 5 {
+			alone.says("Bruno", fmt.Sprint("written by the copy ", i))
+		}
+		alone.stop()
+		alone.air = lan
+		alone.start()
+		alone.within(10*time.Second, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
+		bruno.within(10*time.Second, "the contact is told", bruno.shows("Anna's device", "older state"))
+		alone.truthful(bruno)
+		alone.stop()
+		anna.start() // the true one goes on as if nothing had been
+		talks(t, anna, bruno, "and on")
+		if anna.shows("Bruno")() {
+			t.Error("the true one takes itself for a copy")
+		}
+		anna.stop()
+		bruno.stop()
+	}
+}
+
+// truthful checks that what is said to be delivered is there.
+func (p *person) truthful(o *person) {
+	p.t.Helper()
+	log, err := p.Log(p.t.Context(), o.name, LogQuery{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	heard := o.texts(p.name)
+	for _, m := range log {
+		if m.Mine && m.State != conversation.StateQueued && !slices.Contains(heard, m.Text) {
+			p.t.Errorf("%q is %s, and %s has %q", m.Text, m.State, o.name, heard)
+		}
+	}
+}
+
+// Both run at once: each owner is told by the network, the contact as soon as both write.
+func TestTwins(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	talks(t, anna, bruno, "before")
+	anna.stop()
+	home := anna.copyHome(t)
+	anna.start()
+	anna.within(5*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	other := anna.twin(t, home, lan)
+	anna.within(10*time.Second, "the owner is told", anna.shows("another copy of this home", "127.0.0.1"))
+	other.within(10*time.Second, "the owner is told", other.shows("another copy of this home"))
+	for i := 0; !bruno.shows("Anna's device")(); i++ {
+		if i == 50 {
+			t.Fatal("the contact is not told")
+		}
+		anna.says("Bruno", "from the one")
+		other.says("Bruno", "from the other")
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, p := range []*person{anna, other} {
+		p.truthful(bruno)
+	}
+	other.stop()
+	anna.within(10*time.Second, "it is over", func() bool { return !anna.shows("another copy of this home")() })
+}

@@ -1,0 +1,148 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// noticeKind says what a notice is about; one of each kind stands for each contact.
+type noticeKind uint8
+
+// Notices about a contact are kept until they are dealt with, or for noticeLife.
+const (
+	noticeReset  noticeKind = 1 // asks to begin anew without the keys of the session in use
+	noticeAnew   noticeKind = 2 // does so, and can only be met anew
+	noticeBehind noticeKind = 3 // has messages of ours that this home does not know of
+	noticeCopied noticeKind = 4 // runs twice, or was put back to an older state
+)
+
+// keptNotice is a notice as the home keeps it.
+type keptNotice struct {
+	Kind    noticeKind `cbor:"0,keyasint"`
+	Contact int64      `cbor:"1,keyasint"` // its row
+	Text    string     `cbor:"2,keyasint"`
+	At      int64      `cbor:"3,keyasint"` // Unix milliseconds, when it was last raised
+}
+
+// noticeDetail is what a stored notice event says.
+type noticeDetail struct {
+	Text string `cbor:"0,keyasint"`
+}
+
+// settingNotices is the setting that keeps the notices.
+const settingNotices = "notices"
+
+// raise keeps a notice about a contact and tells the faces, unless the same was said
+// within noticePause.
+func (t *turn) raise(kind noticeKind, c *contactState, text string) error {
+	n := t.n
+	fresh := keptNotice{Kind: kind, Contact: c.row.ID, Text: text, At: t.now.UnixMilli()}
+	i := slices.IndexFunc(n.notices, func(k keptNotice) bool { return k.Kind == kind && k.Contact == c.row.ID })
+	kept := slices.Clone(n.notices)
+	if i >= 0 {
+		if t.now.Sub(time.UnixMilli(kept[i].At)) < noticePause && kept[i].Text == text {
+			return nil
+		}
+		kept = slices.Delete(kept, i, i+1)
+	}
+	kept = append(kept, fresh)
+	if err := t.keepNotices(kept[max(0, len(kept)-noticesMax):]); err != nil {
+		return err
+	}
+	n.log.Warn(text)
+	return t.record(storedNotice, 0, noticeDetail{text}, func(e *Event) { e.Kind, e.Notice = EventNotice, text })
+}
+
+// settled drops the notices of some kinds about a contact.
+func (t *turn) settled(c *contactState, kinds ...noticeKind) error {
+	return t.dropNotices(func(k keptNotice) bool { return k.Contact == c.row.ID && slices.Contains(kinds, k.Kind) })
+}
+
+// dropNotices drops those that fit, and those that are old or about nobody any more.
+func (t *turn) dropNotices(fits func(keptNotice) bool) error {
+	kept := slices.DeleteFunc(slices.Clone(t.n.notices), func(k keptNotice) bool {
+		return fits(k) || t.now.Sub(time.UnixMilli(k.At)) > noticeLife || t.n.contactAt(k.Contact) == nil
+	})
+	if len(kept) == len(t.n.notices) {
+		return nil
+	}
+	return t.keepNotices(kept)
+}
+
+func (t *turn) keepNotices(kept []keptNotice) error {
+	b, err := wire.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	t.n.notices = kept
+	return t.tx.SetSetting(settingNotices, b)
+}
+
+// loadNotices reads the notices.
+func loadNotices(tx *store.Tx) (kept []keptNotice, err error) {
+	b, err := tx.Setting(settingNotices)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		err = wire.Unmarshal(b, &kept)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("notices: %w", err)
+	}
+	return kept, nil
+}
+
+// contactAt is the contact of a row, nil when it is gone.
+func (n *Node) contactAt(row int64) *contactState {
+	for _, c := range n.contacts {
+		if c.row.ID == row {
+			return c
+		}
+	}
+	return nil
+}
+
+// trouble is something wrong with this machine that may pass by itself.
+type trouble uint8
+
+const (
+	troubleDisk  trouble = iota // nothing can be saved
+	troubleClock                // the clock says what cannot be
+	troubleTwin                 // this home runs twice on the network
+	troubles
+)
+
+// troubled notes that something is wrong, or with an empty text that it is over. The
+// faces are told when it begins and when it changes.
+func (n *Node) troubled(what trouble, text string) {
+	if n.troubles[what] == text {
+		return
+	}
+	n.troubles[what] = text
+	if text != "" {
+		n.log.Warn(text)
+		n.publish(Event{Kind: EventNotice, Time: n.now(), Notice: text})
+	}
+}
+
+// standingNotices is everything that is wrong now, in the order of the kinds.
+func (n *Node) standingNotices() []string {
+	var texts []string
+	for _, text := range n.troubles {
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	for _, k := range n.notices {
+		if n.contactAt(k.Contact) != nil {
+			texts = append(texts, k.Text)
+		}
+	}
+	return texts
+}

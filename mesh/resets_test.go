@@ -1,0 +1,157 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// shows reports whether a notice with these words stands in the status.
+func (p *person) shows(words ...string) func() bool {
+	return func() bool {
+		s, err := p.Status(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return slices.ContainsFunc(s.Notices, func(text string) bool {
+			return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+		})
+	}
+}
+
+// copyHome copies the files of a home that nobody has open.
+func (p *person) copyHome(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(p.home)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// startFrom starts the node on another copy of its home.
+func (p *person) startFrom(home string) {
+	p.t.Helper()
+	p.home = home
+	p.start()
+}
+
+// talks lets both say something to the other, and waits for the receipts.
+func talks(t *testing.T, a, b *person, what string) {
+	t.Helper()
+	first, second := a.says(b.name, what+" "+a.name), b.says(a.name, what+" "+b.name)
+	a.within(20*time.Second, "delivered", a.delivered(first))
+	b.within(20*time.Second, "delivered", b.delivered(second))
+}
+
+// rolls makes the link keys of two people leave the contact secret behind.
+func rolls(t *testing.T, a, b *person) {
+	t.Helper()
+	for i := range 60 {
+		talks(t, a, b, fmt.Sprint("roll ", a.name, i))
+		confirmed := false
+		a.inside(func(*turn) error {
+			_, confirmed = a.device(b.name).pair.RecoverySecret()
+			return nil
+		})
+		if confirmed {
+			return
+		}
+	}
+	t.Fatal("the link keys never rolled")
+}
+
+// A home that was put back to an older state notices, its contact is asked, and after
+// that both talk again; nothing that was written in between is lost.
+func TestBeginAnew(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	talks(t, anna, bruno, "first")
+	anna.stop()
+	old := anna.copyHome(t)
+	anna.start()
+	anna.within(5*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	talks(t, anna, bruno, "after the copy")
+	rolls(t, anna, bruno)
+	rolls(t, bruno, anna)
+	anna.stop()
+
+	anna.startFrom(old)
+	waits := bruno.says("Anna", "sealed under the old session")
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); !errors.Is(err, ErrNoReset) {
+		t.Fatalf("before she asked: %v", err)
+	}
+	if _, err := anna.Reset(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	m := anna.says("Bruno", "it is me")
+	bruno.within(10*time.Second, "is asked", bruno.shows("Anna", "reset", "--accept"))
+	if anna.delivered(m)() || slices.Contains(bruno.texts("Anna"), "it is me") {
+		t.Fatal("heard without anybody's permission")
+	}
+	bruno.stop() // what waits for a decision outlives the node
+	bruno.start()
+	if !bruno.shows("Anna", "reset", "--accept")() {
+		t.Fatal("the notice is gone")
+	}
+	if p, err := bruno.PermitReset(t.Context(), "Anna"); err != nil || p.Name != "Anna" {
+		t.Fatalf("%v, %v", p, err)
+	}
+	if bruno.shows("Anna")() {
+		t.Error("the notice stays")
+	}
+	anna.within(20*time.Second, "delivered", anna.delivered(m))
+	bruno.within(20*time.Second, "delivered", bruno.delivered(waits))
+	talks(t, anna, bruno, "anew")
+	talks(t, bruno, anna, "anew again")
+	texts := bruno.texts("Anna")
+	if sorted := slices.Sorted(slices.Values(texts)); len(slices.Compact(sorted)) != len(texts) {
+		t.Errorf("shown twice: %v", texts)
+	}
+}
+
+// Notices that are events can be read later, by their cursor.
+func TestNoticeIsKept(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	bruno := newPerson(t, anna.air, "Bruno")
+	anna.befriends(bruno)
+	for range 2 {
+		anna.inside(func(t *turn) error { return t.copied(anna.device("Bruno")) })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	from := int64(0)
+	events, err := anna.Events(ctx, &from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := 0
+	last := anna.says("Bruno", "x")
+	for e, err := range events {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == EventNotice && strings.Contains(e.Notice, "Bruno's device") {
+			said++
+		}
+		if e.Kind == EventMessage && e.Message.ID == last.ID {
+			break
+		}
+	}
+	if said != 1 {
+		t.Errorf("said %d times", said)
+	}
+	anna.inside(func(t *turn) error { // nobody dealt with it for a month
+		t.now = t.now.Add(noticeLife + time.Hour)
+		return t.housekeep()
+	})
+	if anna.shows("Bruno")() {
+		t.Error("it stays for ever")
+	}
+}
