@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
@@ -206,72 +207,82 @@ func TestSourceLimit(t *testing.T) {
 // TestTableProperty holds the table against a plain model under random events:
 // every sighting that was reported and not reported gone is in the table, in
 // bounds, and no own instance ever appears.
-func TestTableProperty(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		table, now := NewTable(), start
-		shown := make(map[string]bool)
-		note := func(s peer.Sighting) {
-			if s.Instance == "own" {
-				t.Fatal("our own echo is a sighting")
-			}
-			if s.Gone != (len(s.Endpoints) == 0) || len(s.Endpoints) > EndpointsMax {
-				t.Fatalf("gone %v with endpoints %v", s.Gone, s.Endpoints)
-			}
-			if s.Gone && !shown[s.Instance] {
-				t.Fatal("gone without having come")
-			}
-			shown[s.Instance] = !s.Gone
+func TestTableProperty(t *testing.T) { rapid.Check(t, tableProperty) }
+
+// FuzzTable looks for the same with the fuzzer's choices.
+func FuzzTable(f *testing.F) {
+	for seed := range byte(8) {
+		choices := make([]byte, 8192)
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(choices) // it never fails
+		f.Add(choices)
+	}
+	f.Fuzz(rapid.MakeFuzz(tableProperty))
+}
+
+func tableProperty(t *rapid.T) {
+	table, now := NewTable(), start
+	shown := make(map[string]bool)
+	note := func(s peer.Sighting) {
+		if s.Instance == "own" {
+			t.Fatal("our own echo is a sighting")
 		}
-		table.Own("own")
-		instance := rapid.SampledFrom([]string{"own", "a", "b", "c"})
-		via := rapid.SampledFrom([]string{"eth0", "wlan0"})
-		t.Repeat(map[string]func(*rapid.T){
-			"hear": func(t *rapid.T) {
-				h := hear(instance.Draw(t, "instance"))
-				h.TTL = time.Duration(rapid.IntRange(-1, 900).Draw(t, "ttl")) * time.Second
-				h.Caps = rapid.Uint64Range(0, 1).Draw(t, "caps")
-				for range rapid.IntRange(0, 5).Draw(t, "count") {
-					addr := netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "last")})
-					h.Endpoints = append(h.Endpoints, Reachable{
-						netip.AddrPortFrom(addr, 4000), Reach(rapid.IntRange(1, 4).Draw(t, "reach")), via.Draw(t, "via"),
-					})
-				}
-				if s, news := table.Hear(now, h); news {
-					note(s)
-				}
-			},
-			"leave": func(t *rapid.T) {
-				if s, ok := table.Leave(instance.Draw(t, "instance")); ok {
-					note(s)
-				}
-			},
-			"lost": func(t *rapid.T) { table.Lost(now, via.Draw(t, "via")) },
-			"wait": func(t *rapid.T) {
-				now = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "seconds")) * time.Second)
-				for _, s := range table.Expire(now) {
-					note(s)
-				}
-			},
-			"": func(t *rapid.T) {
-				count := 0
-				for instance, there := range shown {
-					if there != table.Knows(instance) {
-						t.Fatalf("%s: shown %v, known %v", instance, there, table.Knows(instance))
-					}
-					if there {
-						count++
-					}
-				}
-				if count != table.Len() {
-					t.Fatalf("%d shown, %d known", count, table.Len())
-				}
-			},
-		})
-		for _, s := range table.Expire(now.Add(TTLMax)) {
-			note(s)
+		if s.Gone != (len(s.Endpoints) == 0) || len(s.Endpoints) > EndpointsMax {
+			t.Fatalf("gone %v with endpoints %v", s.Gone, s.Endpoints)
 		}
-		if table.Len() != 0 {
-			t.Fatal("something lives for ever")
+		if s.Gone && !shown[s.Instance] {
+			t.Fatal("gone without having come")
 		}
+		shown[s.Instance] = !s.Gone
+	}
+	table.Own("own")
+	instance := rapid.SampledFrom([]string{"own", "a", "b", "c"})
+	via := rapid.SampledFrom([]string{"eth0", "wlan0"})
+	t.Repeat(map[string]func(*rapid.T){
+		"hear": func(t *rapid.T) {
+			h := hear(instance.Draw(t, "instance"))
+			h.TTL = time.Duration(rapid.IntRange(-1, 900).Draw(t, "ttl")) * time.Second
+			h.Caps = rapid.Uint64Range(0, 1).Draw(t, "caps")
+			for range rapid.IntRange(0, 5).Draw(t, "count") {
+				addr := netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "last")})
+				h.Endpoints = append(h.Endpoints, Reachable{
+					netip.AddrPortFrom(addr, 4000), Reach(rapid.IntRange(1, 4).Draw(t, "reach")), via.Draw(t, "via"),
+				})
+			}
+			if s, news := table.Hear(now, h); news {
+				note(s)
+			}
+		},
+		"leave": func(t *rapid.T) {
+			if s, ok := table.Leave(instance.Draw(t, "instance")); ok {
+				note(s)
+			}
+		},
+		"lost": func(t *rapid.T) { table.Lost(now, via.Draw(t, "via")) },
+		"wait": func(t *rapid.T) {
+			now = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "seconds")) * time.Second)
+			for _, s := range table.Expire(now) {
+				note(s)
+			}
+		},
+		"": func(t *rapid.T) {
+			count := 0
+			for instance, there := range shown {
+				if there != table.Knows(instance) {
+					t.Fatalf("%s: shown %v, known %v", instance, there, table.Knows(instance))
+				}
+				if there {
+					count++
+				}
+			}
+			if count != table.Len() {
+				t.Fatalf("%d shown, %d known", count, table.Len())
+			}
+		},
 	})
+	for _, s := range table.Expire(now.Add(TTLMax)) {
+		note(s)
+	}
+	if table.Len() != 0 {
+		t.Fatal("something lives for ever")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -241,52 +242,62 @@ func TestNameIsMadeSafe(t *testing.T) {
 
 // TestAnything lets links break, frames repeat, either side die and persons act, in any
 // order; over good links the two then agree, and cards went to nobody too early.
-func TestAnything(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(&testing.T{})
-		var consent [2]bool
-		side := rapid.IntRange(0, 1)
-		wish := func(t *rapid.T, ev Event) {
-			i := side.Draw(t, "who")
-			if w.do(i, ev) == nil {
-				consent[i] = true
+func TestAnything(t *testing.T) { rapid.Check(t, anything) }
+
+// FuzzExchange looks for the same with the fuzzer's choices.
+func FuzzExchange(f *testing.F) {
+	for seed := range byte(8) {
+		choices := make([]byte, 8192)
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(choices) // it never fails
+		f.Add(choices)
+	}
+	f.Fuzz(rapid.MakeFuzz(anything))
+}
+
+func anything(t *rapid.T) {
+	w := newWorld(&testing.T{})
+	var consent [2]bool
+	side := rapid.IntRange(0, 1)
+	wish := func(t *rapid.T, ev Event) {
+		i := side.Draw(t, "who")
+		if w.do(i, ev) == nil {
+			consent[i] = true
+		}
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"ask":    func(t *rapid.T) { wish(t, Ask{}) },
+		"accept": func(t *rapid.T) { wish(t, Accept{}) },
+		"link":   func(*rapid.T) { w.link() },
+		"cut":    func(*rapid.T) { w.cut() },
+		"kill":   func(t *rapid.T) { w.kill(side.Draw(t, "who")) },
+		"deliver": func(t *rapid.T) {
+			if i := side.Draw(t, "who"); len(w.line[i]) > 0 {
+				_ = w.deliver(i)
 			}
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"ask":    func(t *rapid.T) { wish(t, Ask{}) },
-			"accept": func(t *rapid.T) { wish(t, Accept{}) },
-			"link":   func(*rapid.T) { w.link() },
-			"cut":    func(*rapid.T) { w.cut() },
-			"kill":   func(t *rapid.T) { w.kill(side.Draw(t, "who")) },
-			"deliver": func(t *rapid.T) {
-				if i := side.Draw(t, "who"); len(w.line[i]) > 0 {
-					_ = w.deliver(i)
+		},
+		"repeat": func(t *rapid.T) {
+			if i := side.Draw(t, "who"); len(w.line[i]) > 0 {
+				w.line[i] = append([][]byte{w.line[i][0]}, w.line[i]...)
+			}
+		},
+		"": func(t *rapid.T) {
+			for i := range consent {
+				if w.leaked(1-i) && !consent[i] {
+					t.Fatalf("person %d gave a card without having asked or accepted", i)
 				}
-			},
-			"repeat": func(t *rapid.T) {
-				if i := side.Draw(t, "who"); len(w.line[i]) > 0 {
-					w.line[i] = append([][]byte{w.line[i][0]}, w.line[i]...)
-				}
-			},
-			"": func(t *rapid.T) {
-				for i := range consent {
-					if w.leaked(1-i) && !consent[i] {
-						t.Fatalf("person %d gave a card without having asked or accepted", i)
-					}
-				}
-			},
-		})
-		w.settle()
-		if err := w.agreement(); err != nil {
-			t.Fatal(err)
-		}
-		if consent[0] && consent[1] && w.people[0].commits != 1 {
-			t.Fatalf("both wanted it, and there is no contact: phases %d %d", w.people[0].x.phase, w.people[1].x.phase)
-		}
-		if len(w.errs) > 0 && !slices.ContainsFunc(w.errs, func(err error) bool { return errors.Is(err, ErrState) }) {
-			t.Fatal(w.errs)
-		}
+			}
+		},
 	})
+	w.settle()
+	if err := w.agreement(); err != nil {
+		t.Fatal(err)
+	}
+	if consent[0] && consent[1] && w.people[0].commits != 1 {
+		t.Fatalf("both wanted it, and there is no contact: phases %d %d", w.people[0].x.phase, w.people[1].x.phase)
+	}
+	if len(w.errs) > 0 && !slices.ContainsFunc(w.errs, func(err error) bool { return errors.Is(err, ErrState) }) {
+		t.Fatal(w.errs)
+	}
 }
 
 // TestEveryOrder searches all orders of delivery, loss, repetition, new links and crash

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	mathrand "math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -217,68 +218,78 @@ func TestBounds(t *testing.T) {
 // TestAnyOrder: two people write at the same time over a link that delays, repeats and
 // reorders. In the end both logs agree, every op was new exactly once, and the order
 // of display keeps each op after all that its author had seen.
-func TestAnyOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		people := []peer.ID{anna, bruno}
-		logs := []*Log{NewLog(talk), NewLog(talk)}
-		stores := []map[OpID]Place{{}, {}}
-		seen := make(map[OpID][]OpID) // what its author had when it wrote
-		var sent [2][]*Op             // ops for logs[i], all that ever were
-		take := func(i int, op *Op) {
-			adm, err := logs[i].Admit(op, op.Author)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, have := stores[i][op.ID()]
-			if have && adm.Verdict == New || !have && adm.Verdict == Duplicate {
-				t.Fatalf("verdict %d, have %t", adm.Verdict, have)
-			}
-			if !have {
-				stores[i][op.ID()] = Place{adm.Lamport, op.Author, op.ID()}
-			}
-			if logs[i], err = LoadLog(logs[i].Save()); err != nil {
-				t.Fatal(err)
-			}
+func TestAnyOrder(t *testing.T) { rapid.Check(t, anyOrder) }
+
+// FuzzAnyOrder looks for the same with the fuzzer's choices.
+func FuzzAnyOrder(f *testing.F) {
+	for seed := range byte(8) {
+		choices := make([]byte, 8192)
+		_, _ = mathrand.NewChaCha8([32]byte{seed}).Read(choices) // it never fails
+		f.Add(choices)
+	}
+	f.Fuzz(rapid.MakeFuzz(anyOrder))
+}
+
+func anyOrder(t *rapid.T) {
+	people := []peer.ID{anna, bruno}
+	logs := []*Log{NewLog(talk), NewLog(talk)}
+	stores := []map[OpID]Place{{}, {}}
+	seen := make(map[OpID][]OpID) // what its author had when it wrote
+	var sent [2][]*Op             // ops for logs[i], all that ever were
+	take := func(i int, op *Op) {
+		adm, err := logs[i].Admit(op, op.Author)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			i := rapid.IntRange(0, 1).Draw(t, "who")
-			if n := len(sent[i]); n > 0 && rapid.Bool().Draw(t, "receive") {
-				take(i, sent[i][rapid.IntRange(0, n-1).Draw(t, "op")])
-				continue
-			}
-			op, err := logs[i].Next(people[i], noon, Text("x"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			seen[op.ID()] = nil
-			for id := range stores[i] {
-				seen[op.ID()] = append(seen[op.ID()], id)
-			}
+		_, have := stores[i][op.ID()]
+		if have && adm.Verdict == New || !have && adm.Verdict == Duplicate {
+			t.Fatalf("verdict %d, have %t", adm.Verdict, have)
+		}
+		if !have {
+			stores[i][op.ID()] = Place{adm.Lamport, op.Author, op.ID()}
+		}
+		if logs[i], err = LoadLog(logs[i].Save()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		i := rapid.IntRange(0, 1).Draw(t, "who")
+		if n := len(sent[i]); n > 0 && rapid.Bool().Draw(t, "receive") {
+			take(i, sent[i][rapid.IntRange(0, n-1).Draw(t, "op")])
+			continue
+		}
+		op, err := logs[i].Next(people[i], noon, Text("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[op.ID()] = nil
+		for id := range stores[i] {
+			seen[op.ID()] = append(seen[op.ID()], id)
+		}
+		take(i, op)
+		sent[1-i] = append(sent[1-i], op)
+	}
+	for i := range logs {
+		for _, op := range sent[i] {
 			take(i, op)
-			sent[1-i] = append(sent[1-i], op)
 		}
-		for i := range logs {
-			for _, op := range sent[i] {
-				take(i, op)
+	}
+	if len(stores[0]) != len(seen) || len(stores[1]) != len(seen) {
+		t.Fatalf("%d ops, stored %d and %d", len(seen), len(stores[0]), len(stores[1]))
+	}
+	for id, before := range seen {
+		if stores[0][id] != stores[1][id] {
+			t.Fatalf("places %v and %v", stores[0][id], stores[1][id])
+		}
+		for _, b := range before {
+			if !stores[0][b].Less(stores[0][id]) {
+				t.Fatalf("%v is shown before %v, which its author had seen", stores[0][id], stores[0][b])
 			}
 		}
-		if len(stores[0]) != len(seen) || len(stores[1]) != len(seen) {
-			t.Fatalf("%d ops, stored %d and %d", len(seen), len(stores[0]), len(stores[1]))
-		}
-		for id, before := range seen {
-			if stores[0][id] != stores[1][id] {
-				t.Fatalf("places %v and %v", stores[0][id], stores[1][id])
-			}
-			for _, b := range before {
-				if !stores[0][b].Less(stores[0][id]) {
-					t.Fatalf("%v is shown before %v, which its author had seen", stores[0][id], stores[0][b])
-				}
-			}
-		}
-		if logs[0].Missing()+logs[1].Missing() != 0 || logs[0].lamport != logs[1].lamport {
-			t.Fatalf("%v and %v", logs[0], logs[1])
-		}
-	})
+	}
+	if logs[0].Missing()+logs[1].Missing() != 0 || logs[0].lamport != logs[1].lamport {
+		t.Fatalf("%v and %v", logs[0], logs[1])
+	}
 }
 
 // TestLessIsAnOrder: exactly one of before, after, same.

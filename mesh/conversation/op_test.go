@@ -298,3 +298,20 @@ func FuzzParseOp(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseID(f *testing.F) {
+	f.Add(ID{1}.String())
+	f.Add(OpID{2}.String())
+	f.Add("msg-ab")
+	f.Fuzz(func(t *testing.T, s string) {
+		if id, err := ParseID(s); err == nil && id.String() != s {
+			t.Errorf("%q and %q are the same conversation", s, id)
+		}
+		if id, err := ParseOpID(s); err == nil && id.String() != s {
+			t.Errorf("%q and %q are the same message", s, id)
+		}
+		if prefix, err := OpIDPrefix(s); err == nil && (len(prefix) == 0 || len(prefix) > len(OpID{})) {
+			t.Errorf("%q begins an id with %x", s, prefix)
+		}
+	})
+}

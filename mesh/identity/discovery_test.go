@@ -229,3 +229,14 @@ func BenchmarkMatch(b *testing.B) {
 		k.Match(device, a)
 	}
 }
+
+func FuzzParseDiscoveryKey(f *testing.F) {
+	f.Add(newDiscoveryKey(f, 1, 20833).Bytes())
+	f.Add([]byte{})
+	f.Add(bytes.Repeat([]byte{0xff}, savedKeySize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if k, err := ParseDiscoveryKey(b); err == nil && !bytes.Equal(k.Bytes(), b) {
+			t.Errorf("%x is saved as %x", b, k.Bytes())
+		}
+	})
+}

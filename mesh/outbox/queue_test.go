@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -16,52 +17,62 @@ func nothing(int64) bool    { return false }
 // TestNeverLost lets anything happen and then gives the queue a good link: every op
 // is delivered, unless its blob had expired before, nothing was forgotten early, and
 // the order on each link was right.
-func TestNeverLost(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
-		w.window = rapid.SampledFrom([]int{0, 0, 3, 40}).Draw(t, "window")
-		t.Repeat(map[string]func(*rapid.T){
-			"queue":    func(t *rapid.T) { w.queueOps(rapid.IntRange(1, 40).Draw(t, "ops")) },
-			"up":       func(*rapid.T) { w.linkUp() },
-			"down":     func(*rapid.T) { w.linkDown() },
-			"kill":     func(*rapid.T) { w.restart() },
-			"overtake": func(*rapid.T) { w.overtake() },
-			"full":     func(*rapid.T) { w.refuse(wire.ReasonDiskFull) },
-			"day":      func(*rapid.T) { w.refuse(wire.ReasonWrongDay) },
-			"old":      func(*rapid.T) { w.oldReceipt() },
-			"open":     func(*rapid.T) { w.step(WindowOpen{}) },
-			"tick":     func(*rapid.T) { w.step(Tick{}) },
-			"stale":    func(*rapid.T) { w.step(RouteDown{Link: w.link + 7}) },
-			"arrive": func(t *rapid.T) {
-				mask := rapid.Uint64().Draw(t, "kept")
-				w.arrive(rapid.IntRange(0, 300).Draw(t, "n"), func(id int64) bool { return mask>>(id%64)&1 == 1 })
-			},
-			"pass": func(t *rapid.T) {
-				w.pass(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, 90 * time.Second, 30 * 24 * time.Hour}).Draw(t, "time"))
-			},
-			"": func(t *rapid.T) {
-				if len(w.faults) > 0 {
-					t.Fatal(w.faults)
-				}
-			},
-		})
-		w.linkUp()
-		for range 4000 {
-			w.arrive(len(w.wire), everything)
-			w.pass(time.Second)
-		}
-		if len(w.faults) > 0 {
-			t.Fatal(w.faults)
-		}
-		for op := 1; op <= w.nextOp; op++ {
-			if !w.have[op] && !w.expired[op] {
-				t.Fatalf("op %d has not arrived over a good link: %+v", op, w.q)
+func TestNeverLost(t *testing.T) { rapid.Check(t, neverLost) }
+
+// FuzzQueue looks for the same with the fuzzer's choices.
+func FuzzQueue(f *testing.F) {
+	for seed := range byte(8) {
+		choices := make([]byte, 8192)
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(choices) // it never fails
+		f.Add(choices)
+	}
+	f.Fuzz(rapid.MakeFuzz(neverLost))
+}
+
+func neverLost(t *rapid.T) {
+	w := newWorld()
+	w.window = rapid.SampledFrom([]int{0, 0, 3, 40}).Draw(t, "window")
+	t.Repeat(map[string]func(*rapid.T){
+		"queue":    func(t *rapid.T) { w.queueOps(rapid.IntRange(1, 40).Draw(t, "ops")) },
+		"up":       func(*rapid.T) { w.linkUp() },
+		"down":     func(*rapid.T) { w.linkDown() },
+		"kill":     func(*rapid.T) { w.restart() },
+		"overtake": func(*rapid.T) { w.overtake() },
+		"full":     func(*rapid.T) { w.refuse(wire.ReasonDiskFull) },
+		"day":      func(*rapid.T) { w.refuse(wire.ReasonWrongDay) },
+		"old":      func(*rapid.T) { w.oldReceipt() },
+		"open":     func(*rapid.T) { w.step(WindowOpen{}) },
+		"tick":     func(*rapid.T) { w.step(Tick{}) },
+		"stale":    func(*rapid.T) { w.step(RouteDown{Link: w.link + 7}) },
+		"arrive": func(t *rapid.T) {
+			mask := rapid.Uint64().Draw(t, "kept")
+			w.arrive(rapid.IntRange(0, 300).Draw(t, "n"), func(id int64) bool { return mask>>(id%64)&1 == 1 })
+		},
+		"pass": func(t *rapid.T) {
+			w.pass(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, 90 * time.Second, 30 * 24 * time.Hour}).Draw(t, "time"))
+		},
+		"": func(t *rapid.T) {
+			if len(w.faults) > 0 {
+				t.Fatal(w.faults)
 			}
-		}
-		if blobs, ops := w.q.Pending(); blobs+ops != 0 {
-			t.Fatalf("%d blobs and %d ops are left", blobs, ops)
-		}
+		},
 	})
+	w.linkUp()
+	for range 4000 {
+		w.arrive(len(w.wire), everything)
+		w.pass(time.Second)
+	}
+	if len(w.faults) > 0 {
+		t.Fatal(w.faults)
+	}
+	for op := 1; op <= w.nextOp; op++ {
+		if !w.have[op] && !w.expired[op] {
+			t.Fatalf("op %d has not arrived over a good link: %+v", op, w.q)
+		}
+	}
+	if blobs, ops := w.q.Pending(); blobs+ops != 0 {
+		t.Fatalf("%d blobs and %d ops are left", blobs, ops)
+	}
 }
 
 // TestGoodLink delivers a backlog in the order of its ops, in full batches.

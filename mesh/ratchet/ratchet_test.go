@@ -420,3 +420,15 @@ func FuzzState(f *testing.F) {
 		s.Epochs()
 	})
 }
+
+func FuzzParseHeader(f *testing.F) {
+	f.Add(Header{DH: Public(Secret{1}), PN: 2, Epoch: 3}.Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < HeaderSize {
+			return
+		}
+		if again := ParseHeader([HeaderSize]byte(b)).Append(nil); !bytes.Equal(again, b[:HeaderSize]) {
+			t.Errorf("%x is written as %x", b[:HeaderSize], again)
+		}
+	})
+}

@@ -112,3 +112,23 @@ func FuzzContent(f *testing.F) {
 		_, _ = b.pair.Seal(epochStart, Content{}, b.rand)
 	})
 }
+
+func FuzzLoadBundle(f *testing.F) {
+	src := seeded("fuzz our bundle")
+	dev := got(identity.NewDevice(src))(f)
+	for pairs := range oneTimeMax + 1 {
+		f.Add(got(NewBundle(dev, []wire.Hash{{1}}, pairs, epochStart, src))(f).Save())
+	}
+	f.Fuzz(func(t *testing.T, state []byte) {
+		b, err := LoadBundle(state)
+		if err != nil {
+			return
+		}
+		saved := b.Save()
+		if again, err := LoadBundle(saved); err != nil || !bytes.Equal(again.Save(), saved) {
+			t.Fatalf("loads as another: %v", err)
+		}
+		_, _ = ParseBundle(b.Public(), dev.Public())
+		b.Erase()
+	})
+}

@@ -274,3 +274,25 @@ func TestChatContacts(t *testing.T) {
 	k.sees(`Goodbye\.`)
 	k.ends(0)
 }
+
+// FuzzChat types anything: the chat goes on until the input ends, and shows nothing that a terminal would obey.
+func FuzzChat(f *testing.F) {
+	for _, typed := range []string{"/help\n/who\n/to 1\nhello\n", "/add Bob\n/to Bob\nhi\n/log\n", "/accept 3\n/decline 1\n/nonsense\n", "\x1b[2J\n/to \u202e\n", "/to -1\n/log 99999999999999999999\n"} {
+		f.Add(typed)
+	}
+	home := filepath.Join(f.TempDir(), "h")
+	if err := fakeProgram().Init(home, "Anna"); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		var out strings.Builder
+		p := fakeProgram()
+		p.Stdin, p.Stdout, p.Stderr = strings.NewReader(typed), &out, &out
+		if code := Run(t.Context(), []string{"--home", home}, p); code != 0 {
+			t.Errorf("after %q it ends with %d: %s", typed, code, out.String())
+		}
+		if text := strings.ReplaceAll(out.String(), "\n", ""); strings.ContainsFunc(text, control.Unseen) {
+			t.Errorf("after %q it shows %q", typed, text)
+		}
+	})
+}

@@ -157,3 +157,24 @@ func TestPageHasCommands(t *testing.T) {
 		}
 	}
 }
+
+// FuzzComplete completes anything: it neither panics nor offers what a terminal would obey.
+func FuzzComplete(f *testing.F) {
+	for _, line := range []string{"send B", "--home=/x send --wait= ", "-- send", "send Bob -- --w", "-n=", "= = =", "--home --json", "me --n", "-"} {
+		f.Add(line)
+	}
+	parser, err := newParser(&grammar{}, new(bytes.Buffer))
+	if err != nil {
+		f.Fatal(err)
+	}
+	node := controltest.New("Anna")
+	node.Befriend(node.Meet("Bob").ID)
+	node.Ask(node.Meet("Eve\x1b[31m").ID)
+	f.Fuzz(func(t *testing.T, line string) {
+		for _, c := range read(parser.Model.Node, strings.Split(line, " ")).candidates(t.Context(), node) {
+			if c.word == "" || oneLine(c.word) != c.word {
+				t.Errorf("%q may become %q", line, c.word)
+			}
+		}
+	})
+}

@@ -25,6 +25,7 @@ var rules = map[string]func(*tree) []string{
 	"leftovers":    checkLeftovers,
 	"inits":        checkInits,
 	"skips":        checkSkips,
+	"fuzz":         checkFuzz,
 }
 
 // TestHouse runs every rule on our own tree.
