@@ -1,7 +1,8 @@
 # Every target is one line; what takes more lives in .ci/ and cmd/internal/.
-# PKGS narrows test, race and bench (make test PKGS=./mesh/wire/...), FUZZTIME sets the time of one fuzz target.
+# PKGS narrows test, race and bench (make test PKGS=./mesh/wire/...), FUZZTIME sets the time of one fuzz target, SOAK how long that lasts.
 PKGS     ?= ./...
 FUZZTIME ?= 20s
+SOAK     ?= 60m
 export FUZZTIME
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -11,7 +12,7 @@ TAGS      := nethttpomithttp2
 export LDFLAGS TAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race fuzz bench cross
+.PHONY: help run build test check race fuzz bench soak cross
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -36,6 +37,9 @@ fuzz:  ## run every fuzz target for FUZZTIME (default 20s)
 
 bench:  ## run all benchmarks and print the table of figures; BENCH_JSON=FILE writes it too
 	@.ci/need namespaces && BENCH_JSON=$(abspath $(BENCH_JSON)) go test -timeout 30m -run '^$$' -bench . -benchmem $(PKGS)
+
+soak:  ## keep three nodes busy for SOAK (default 60m): memory, descriptors and goroutines must stay flat
+	@.ci/need namespaces && SOAK=$(SOAK) go test -timeout 0 -count 1 -v -run '^TestSoak$$' ./cmd/internal/bench
 
 cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into bin/cross
 	@.ci/cross

@@ -22,7 +22,8 @@ const patience = 2 * time.Minute
 // node is a running program on a host of its own.
 type node struct {
 	*netlab.Host
-	b       *testing.B
+	b       testing.TB
+	lan     *netlab.LAN
 	home    string // of the program
 	program string
 	process *netlab.Process
@@ -31,7 +32,7 @@ type node struct {
 }
 
 // newPair starts two nodes on one LAN and makes them contacts.
-func newPair(b *testing.B) (anna, bert *node) {
+func newPair(b testing.TB) (anna, bert *node) {
 	b.Helper()
 	lan := netlab.New(b, netlab.IPv4|netlab.ULA)
 	anna, bert = newNode(b, lan, "Anna"), newNode(b, lan, "Bert")
@@ -41,9 +42,9 @@ func newPair(b *testing.B) (anna, bert *node) {
 	return anna, bert
 }
 
-func newNode(b *testing.B, lan *netlab.LAN, name string) *node {
+func newNode(b testing.TB, lan *netlab.LAN, name string) *node {
 	b.Helper()
-	n := &node{Host: lan.Host(name), b: b, program: netlab.Binary(b)}
+	n := &node{Host: lan.Host(name), lan: lan, b: b, program: netlab.Binary(b)}
 	n.home = filepath.Join(n.Home, "share", "sottovoce")
 	n.api = control.NewClient(n.home)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {

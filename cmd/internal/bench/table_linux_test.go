@@ -77,7 +77,7 @@ func (t *table) publish(w io.Writer, path string) error {
 		if f.Met != nil {
 			verdict = map[bool]string{true: "met", false: "MISSED"}[*f.Met]
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.Name, quantity(f.Value, f.Unit),
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.Name, cmp.Or(quantity(f.Value, f.Unit), "0 "+f.Unit),
 			limit("≤", f.ValueMax, f.Unit)+limit("≥", f.ValueMin, f.Unit), f.Yardstick, quantity(f.Yard, f.Unit), quantity(f.Ratio, ""),
 			limit("≤", f.RatioMax, ""), verdict, f.Samples, f.Load)
 	}

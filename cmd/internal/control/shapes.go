@@ -201,6 +201,8 @@ type Status struct {
 	Passphrase bool `json:"passphrase"`
 	// Memory is what the process occupies, in bytes.
 	Memory int64 `json:"memory"`
+	// Goroutines counts what the program does side by side: it grows with links and readers, and shrinks with them.
+	Goroutines int `json:"goroutines"`
 	// Notices are sentences about what is wrong, such as multicast that does not come back.
 	Notices []string `json:"notices"`
 }

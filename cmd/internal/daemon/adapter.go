@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"os"
+	"runtime"
 	"time"
 
 	"sottovoce/cmd/internal/control"
@@ -44,7 +45,8 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
 		Visibility: "everyone", Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
-		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Memory: residentMemory(), Passphrase: a.store.Protected(), Notices: s.Notices,
+		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: s.Notices,
+		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(),
 	}, nil
 }
 

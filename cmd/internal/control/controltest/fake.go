@@ -220,7 +220,7 @@ func (f *Fake) Status(context.Context) (control.Status, error) {
 	return control.Status{
 		Name: f.me.Name, ID: f.me.ID, Version: "fake", PID: 4711, Started: Start, Visibility: "everyone",
 		Listen: []string{"[::]:4711"}, Links: contacts, Nearby: nearby, Contacts: contacts, Requests: len(f.waiting),
-		Cursor: int64(len(f.events)), Memory: 20 << 20, Queued: f.queued(),
+		Cursor: int64(len(f.events)), Memory: 20 << 20, Goroutines: 20, Queued: f.queued(),
 	}, nil
 }
 

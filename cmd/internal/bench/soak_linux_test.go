@@ -1,0 +1,182 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+)
+
+const (
+	soakShort   = 10 * time.Second // without SOAK: enough to see that the test works
+	soakSamples = 40
+	soakPause   = 20 * time.Millisecond // between two messages
+	soakCycle   = 4 * time.Second       // of a batch, and of a third node that comes and goes
+	soakBatch   = 200                   // messages
+
+	// What the end may have more of than the time after the warm-up.
+	memoryGrowthMax     = 6 << 20 // bytes: the collector's leeway
+	descriptorGrowthMax = 8       // connections that just come or go
+	goroutineGrowthMax  = 20      // of a link that just comes or goes
+)
+
+// TestSoak keeps two nodes busy for SOAK (a duration such as 60m), in both directions, while a third comes and goes, readers
+// of events too, and checks that memory, descriptors and goroutines stay what they were after the first quarter.
+func TestSoak(t *testing.T) {
+	length := soakShort
+	if text := os.Getenv("SOAK"); text != "" {
+		var err error
+		if length, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	anna, bert := newPair(t)
+	carla := newNode(t, anna.lan, "Carla")
+	carla.up()
+	anna.befriends(carla)
+
+	ctx, stop := context.WithTimeout(t.Context(), length)
+	defer stop()
+	sent := make(chan int, 2)
+	go func() { sent <- anna.chatters(ctx, "Bert") }()
+	go func() { sent <- bert.chatters(ctx, "Anna") }()
+	usage := map[*node][]use{}
+	cycle, sample := time.NewTicker(soakCycle), time.NewTicker(length/soakSamples)
+	defer cycle.Stop()
+	defer sample.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-sample.C:
+			for _, n := range []*node{anna, bert} {
+				usage[n] = append(usage[n], n.use())
+			}
+		case <-cycle.C:
+			carla.down()
+			carla.up()
+			anna.glances()
+		case <-ctx.Done():
+		}
+	}
+	total := <-sent + <-sent
+	for n, list := range usage {
+		n.staysFlat(list)
+	}
+	for _, n := range []*node{anna, bert} {
+		n.until("everything is delivered", func() bool {
+			s, err := n.api.Status(t.Context())
+			return err == nil && s.Queued == 0
+		})
+	}
+	t.Logf("%d messages in %v", total, length)
+}
+
+// chatters sends single messages and batches until ctx ends, and returns how many.
+func (n *node) chatters(ctx context.Context, to string) (sent int) {
+	batch := time.NewTicker(soakCycle)
+	defer batch.Stop()
+	for ; ; time.Sleep(soakPause) {
+		texts := []control.Outgoing{{To: to, Text: fmt.Sprintf("message %d: shall we meet at the fountain at a quarter past one?", sent)}}
+		select {
+		case <-ctx.Done():
+			return sent
+		case <-batch.C:
+			texts = slices.Repeat(texts, soakBatch)
+		default:
+		}
+		for _, r := range n.api.Send(context.WithoutCancel(ctx), texts) {
+			if r.Err != nil {
+				n.b.Errorf("%s: send: %v", n.Name, r.Err)
+				return sent
+			}
+		}
+		sent += len(texts)
+	}
+}
+
+// glances reads the first events, the log and the status, and goes away.
+func (n *node) glances() {
+	n.b.Helper()
+	ctx, cancel := context.WithCancel(n.b.Context())
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://sottovoce/v1/events?since=0", nil)
+	if err != nil {
+		n.b.Fatal(err)
+	}
+	stream, err := n.http.Do(request)
+	if err != nil {
+		n.b.Fatal(err)
+	}
+	defer stream.Body.Close()
+	if _, err := io.CopyN(io.Discard, stream.Body, 64<<10); err != nil && ctx.Err() == nil && err != io.EOF {
+		n.b.Errorf("%s: events: %v", n.Name, err)
+	}
+	if _, err := n.api.Log(ctx, "Bert", control.LogQuery{N: 50}); err != nil {
+		n.b.Errorf("%s: log: %v", n.Name, err)
+	}
+}
+
+// use is what a process holds at one time.
+type use struct {
+	Memory      int64 `json:"memory"`
+	Descriptors int   `json:"descriptors"`
+	Goroutines  int   `json:"goroutines"`
+}
+
+func (n *node) use() use {
+	n.b.Helper()
+	open, err := os.ReadDir(filepath.Join("/proc", fmt.Sprint(n.process.PID()), "fd"))
+	if err != nil {
+		n.b.Fatal(err)
+	}
+	status, err := n.api.Status(n.b.Context())
+	if err != nil {
+		n.b.Fatal(err)
+	}
+	return use{Memory: n.process.Memory(), Descriptors: len(open), Goroutines: status.Goroutines}
+}
+
+// staysFlat compares the medians of the second and of the last quarter.
+func (n *node) staysFlat(list []use) {
+	n.b.Helper()
+	quarter := len(list) / 4
+	early, late := middle(list[quarter:2*quarter]), middle(list[len(list)-quarter:])
+	for _, c := range []struct {
+		what             string
+		early, late, max int64
+	}{
+		{"memory", early.Memory, late.Memory, memoryGrowthMax},
+		{"descriptors", int64(early.Descriptors), int64(late.Descriptors), descriptorGrowthMax},
+		{"goroutines", int64(early.Goroutines), int64(late.Goroutines), goroutineGrowthMax},
+	} {
+		n.b.Logf("%s: %s: %d, then %d", n.Name, c.what, c.early, c.late)
+		if c.late > c.early+c.max {
+			all, _ := json.Marshal(list) // three numbers each
+			n.b.Errorf("%s: %s grows from %d to %d: %s", n.Name, c.what, c.early, c.late, all)
+		}
+	}
+}
+
+// middle is the median of each.
+func middle(list []use) use {
+	median := func(of func(use) int64) int64 {
+		values := make([]int64, len(list))
+		for i, u := range list {
+			values[i] = of(u)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	return use{
+		Memory:      median(func(u use) int64 { return u.Memory }),
+		Descriptors: int(median(func(u use) int64 { return int64(u.Descriptors) })),
+		Goroutines:  int(median(func(u use) int64 { return int64(u.Goroutines) })),
+	}
+}
