@@ -79,7 +79,8 @@ func personKind(kind uint8) EventKind {
 // Events yields everything that happens after the cursor since, and goes on until ctx
 // ends; nil means from now on, and now is when Events returns. Durable events are
 // never left out, whatever the reader's speed. The first error is the last thing
-// yielded. A cursor that never was is ErrCursor.
+// yielded. A cursor that never was is ErrCursor; one after which events were deleted
+// since is ErrPruned, but 0 means everything that is kept.
 func (n *Node) Events(ctx context.Context, since *int64) (iter.Seq2[Event, error], error) {
 	r := reader{n: n}
 	r.position, r.last = n.feed.now()
@@ -89,6 +90,9 @@ func (n *Node) Events(ctx context.Context, since *int64) (iter.Seq2[Event, error
 			return nil, ErrCursor
 		}
 		r.cursor = *since
+		if n.lost(r.cursor) {
+			return nil, ErrPruned
+		}
 	}
 	return func(yield func(Event, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
@@ -109,6 +113,9 @@ func (n *Node) Events(ctx context.Context, since *int64) (iter.Seq2[Event, error
 	}, nil
 }
 
+// lost reports whether events after a cursor were deleted.
+func (n *Node) lost(after int64) bool { return after != 0 && after < n.pruned.Load() }
+
 // reader is one reader's place: behind last it reads the store, then the ring.
 type reader struct {
 	n        *Node
@@ -124,6 +131,9 @@ func (r *reader) read(ctx context.Context) ([]Event, error) {
 			return nil, context.Cause(ctx)
 		}
 		events, err := r.n.storedEvents(r.cursor, r.last, eventsPage)
+		if err == nil && r.n.lost(r.cursor) {
+			err = ErrPruned
+		}
 		if err != nil {
 			return nil, err
 		}

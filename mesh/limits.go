@@ -34,6 +34,17 @@ const (
 	noticePause     = time.Hour        // before the same notice is shown again
 	noticesKept     = 256              // of which that is known
 	housekeeping    = 24 * time.Hour   // between two rounds of forgetting
+	searchNewest    = 20               // messages found, unless it is said how many
+	snippetRunes    = 80               // shown around a word that was found
+	indexQuiet      = time.Second      // nothing was said for so long: time for the index
+	indexPatience   = time.Minute      // until the index does not wait for that any more
+	pruneInterval   = time.Hour        // between two looks at what is past keeping
+	pruneBatch      = 256              // ops or events deleted in one turn
+	storedEventsMax = 1 << 18          // events kept: what a bot may be behind
+	storedEventsAge = 30 * 24 * time.Hour
+	retentionMin    = 1       // day
+	retentionMax    = 36500   // days
+	diskMin         = 8 << 20 // bytes: an empty home has some already
 )
 
 // Of notices, and of homes that run twice.

@@ -214,6 +214,9 @@ func (n *Node) try(batch []command) ([]error, error) {
 	if t.viewStale {
 		n.refreshView()
 	}
+	if len(t.talks) > 0 {
+		n.said.ring()
+	}
 	if t.keysStale {
 		n.refreshKeyring()
 	}

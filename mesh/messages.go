@@ -64,7 +64,7 @@ func (t *turn) send(o Outgoing, to *Message) error {
 		return err
 	}
 	t.touchTalk(c.talk)
-	row := opRow(c.talk, op, admission, t.now)
+	row := opRow(c.talk, op, admission, t.date)
 	row.Mine, row.State = true, uint8(conversation.StateQueued)
 	if _, err := t.tx.AppendOp(&row); err != nil {
 		return err
@@ -129,6 +129,9 @@ func (t *turn) settle() error {
 // spec: 06-conversations#delivery-states
 func (t *turn) moveState(seq int64) error {
 	op, err := t.op(seq)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // deleted here while it was on its way
+	}
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,9 @@ type Node struct {
 	feed    feed
 	keyring keyring
 	view    atomic.Pointer[view]
+	pruned  atomic.Int64 // cursor up to which events were deleted
+	said    bell         // for index
+	past    bell         // for prune
 
 	// What the loop owns. The first group mirrors the store and is read again after a
 	// turn that failed; the second is about this run only.
@@ -97,7 +100,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
-		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}),
+		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
 		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
 	}
@@ -108,7 +111,13 @@ func New(cfg Config) (*Node, error) {
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
 	err := n.store.View(func(tx *store.Tx) error {
 		last, err := tx.LastCursor()
+		if err != nil {
+			return err
+		}
 		n.feed.start(last)
+		var pruned int64
+		err = loadSetting(tx, settingPruned, &pruned)
+		n.pruned.Store(pruned)
 		return err
 	})
 	if err == nil {
@@ -130,6 +139,9 @@ func (n *Node) Run(ctx context.Context) error {
 	release := context.AfterFunc(ctx, func() { n.stop(nil) })
 	defer release()
 	n.beside(n.accept)
+	n.beside(n.index)
+	n.beside(n.prune)
+	n.said.ring() // for what was said before
 	n.beside(func(ctx context.Context) {
 		if err := n.finder.Run(ctx, n.sighting); err != nil && ctx.Err() == nil {
 			n.stop(fmt.Errorf("discovery: %w", err))

@@ -277,7 +277,7 @@ func (t *turn) admit(d *device, payload []byte) (forked bool, err error) {
 
 // arrived stores an op of theirs and tells the faces.
 func (t *turn) arrived(c *talk, op *conversation.Op, a conversation.Admission) error {
-	row := opRow(c, op, a, t.now)
+	row := opRow(c, op, a, t.date)
 	duplicate, err := t.tx.AppendOp(&row)
 	if err != nil || duplicate {
 		return err

@@ -116,6 +116,7 @@ var (
 	ErrRequests  = errors.New("too many requests wait for an answer")
 	ErrText      = conversation.ErrText
 	ErrCursor    = errors.New("no event ever had that cursor")
+	ErrPruned    = errors.New("events after that cursor are not kept any more; begin again after the oldest")
 	// ErrAmbiguousMessage says that more than one message id begins as typed.
 	ErrAmbiguousMessage = errors.New("more than one message id begins like that; give more of it")
 	ErrUnreached        = errors.New("could not be reached")

@@ -31,6 +31,7 @@ var (
 type Log struct {
 	id       ID
 	lamport  uint64 // the highest that counts
+	forgot   uint64 // ops up to this lamport may have been here and deleted
 	frontier []OpID // ops that no other op names, oldest arrival first, at most FrontierMax
 	authors  []author
 }
@@ -105,7 +106,7 @@ type Verdict uint8
 // Unsure ops it finds whether they are there already, and forks among them.
 const (
 	New       Verdict = 1 // it was not here
-	Duplicate Verdict = 2 // it is here: the last of its author
+	Duplicate Verdict = 2 // it is here: the last of its author; or it was, and was forgotten
 	Unsure    Verdict = 3 // something was here before at its place, or its gap was given up
 )
 
@@ -155,10 +156,14 @@ func (l *Log) Admit(op *Op, from peer.ID) (Admission, error) {
 		if err != nil {
 			return Admission{}, err
 		}
-		adm.Verdict = Unsure
-		if filled {
+		switch {
+		case filled:
 			l.dropFrontier(op, op.Prev)
 			adm.Verdict = New
+		case adm.Lamport <= l.forgot:
+			adm.Verdict = Duplicate
+		default:
+			adm.Verdict = Unsure
 		}
 	}
 	if adm.Verdict == New {
@@ -167,6 +172,14 @@ func (l *Log) Admit(op *Op, from peer.ID) (Admission, error) {
 	adm.Missing = a.count()
 	return adm, nil
 }
+
+// Forget says that ops up to a lamport were deleted here: they are not taken in again.
+//
+// spec: 06-conversations#admission
+func (l *Log) Forget(lamport uint64) { l.forgot = max(l.forgot, min(lamport, l.lamport)) }
+
+// ForgetAll is Forget for all ops so far.
+func (l *Log) ForgetAll() { l.Forget(l.lamport) }
 
 // clampUp is the highest lamport that an op may bring to a log that stands at now.
 //

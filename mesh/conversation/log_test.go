@@ -317,6 +317,7 @@ func TestLoadLogRefuses(t *testing.T) {
 		"seq 0":          func(s *savedLog) { s.Authors[0].Seq = 0 },
 		"seq too large":  func(s *savedLog) { s.Authors[0].Seq = SeqMax + 1 },
 		"author ahead":   func(s *savedLog) { s.Authors[0].Lamport = 10 },
+		"forgot ahead":   func(s *savedLog) { s.Forgot = s.Lamport + 1 },
 		"gap backwards":  func(s *savedLog) { s.Authors[0].Missing[0].Last = 1 },
 		"gap at the end": func(s *savedLog) { s.Authors[0].Missing[1].Last = 9 },
 		"gaps touch":     func(s *savedLog) { s.Authors[0].Missing[1].First = 4 },
@@ -343,6 +344,33 @@ func TestLoadLogRefuses(t *testing.T) {
 	}
 	if _, err := LoadLog(make([]byte, savedMax+1)); !errors.Is(err, wire.ErrMalformed) {
 		t.Errorf("too large: %v", err)
+	}
+}
+
+// What was deleted is not taken in again; what never was here is.
+func TestForget(t *testing.T) {
+	l := NewLog(talk)
+	ops := chain(t, anna, 6)
+	for _, i := range []int{0, 1, 3, 4} {
+		admit(t, l, ops[i])
+	}
+	verdicts := func(l *Log, want ...Verdict) {
+		t.Helper()
+		for i, v := range want {
+			if a, err := l.Admit(ops[i], anna); err != nil || a.Verdict != v {
+				t.Errorf("op %d: %v, %v", i, a.Verdict, err)
+			}
+		}
+	}
+	l.Forget(1)
+	verdicts(l, Duplicate, Unsure)
+	l.ForgetAll()
+	l.Forget(1)
+	l.Forget(LamportMax)
+	loaded, err := LoadLog(l.Save())
+	fatal(t, err)
+	for _, l := range []*Log{l, loaded} {
+		verdicts(l, Duplicate, Duplicate, New, Duplicate, Duplicate, New)
 	}
 }
 

@@ -8,12 +8,13 @@ import (
 )
 
 // savedLog is the form in which a log is kept: map {1: id, 2: lamport, 3: frontier,
-// 4: authors}.
+// 4: authors, ? 5: forgotten}.
 type savedLog struct {
 	ID       ID            `cbor:"1,keyasint"`
 	Lamport  uint64        `cbor:"2,keyasint"`
 	Frontier []OpID        `cbor:"3,keyasint"`
 	Authors  []savedAuthor `cbor:"4,keyasint"`
+	Forgot   uint64        `cbor:"5,keyasint,omitempty"`
 }
 
 type savedAuthor struct {
@@ -35,7 +36,7 @@ type savedGap struct {
 // Save returns the log as bytes, canonical CBOR of at most 1 MiB; two devices make
 // it about 300 bytes.
 func (l *Log) Save() []byte {
-	s := savedLog{ID: l.id, Lamport: l.lamport, Frontier: l.frontier}
+	s := savedLog{ID: l.id, Lamport: l.lamport, Frontier: l.frontier, Forgot: l.forgot}
 	for _, a := range l.authors {
 		sa := savedAuthor{ID: a.id, Seq: a.seq, Last: a.last, Lamport: a.lamport}
 		for _, g := range a.missing {
@@ -59,7 +60,7 @@ func LoadLog(b []byte) (*Log, error) {
 	if err := wire.Unmarshal(b, &s); err != nil {
 		return nil, err
 	}
-	l := &Log{id: s.ID, lamport: s.Lamport, frontier: s.Frontier}
+	l := &Log{id: s.ID, lamport: s.Lamport, frontier: s.Frontier, forgot: s.Forgot}
 	for _, sa := range s.Authors {
 		a := author{id: sa.ID, seq: sa.Seq, last: sa.Last, lamport: sa.Lamport}
 		for _, g := range sa.Missing {
@@ -75,7 +76,7 @@ func LoadLog(b []byte) (*Log, error) {
 
 // check holds what was loaded against what Admit keeps true.
 func (l *Log) check() error {
-	if l.lamport > LamportMax || len(l.frontier) > FrontierMax || len(l.authors) > authorsMax {
+	if l.lamport > LamportMax || l.forgot > l.lamport || len(l.frontier) > FrontierMax || len(l.authors) > authorsMax {
 		return fmt.Errorf("lamport %d, %d frontier ops, %d authors", l.lamport, len(l.frontier), len(l.authors))
 	}
 	for i := range l.authors {

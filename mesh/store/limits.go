@@ -33,6 +33,7 @@ const (
 // never grows much beyond that point.
 const (
 	schemaVersion     = 4
+	pageSize          = 4096 // bytes
 	pageReserve       = 8    // bytes of a page that hold its checksum
 	writerCacheSize   = 2048 // KiB
 	readerCacheSize   = 1024 // KiB
