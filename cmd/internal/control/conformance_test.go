@@ -64,6 +64,10 @@ var exchanges = []exchange{
 	{route: "POST /v1/messages", body: `{"to":"Bob","text":"no"}`, status: 403},
 	{route: "POST /v1/contacts/{who}/unblock", target: "/v1/contacts/Bob/unblock", status: 200},
 	{route: "POST /v1/contacts/{who}/unblock", target: "/v1/contacts/nobody/unblock", status: 404},
+	{route: "POST /v1/contacts/{who}/reset/accept", target: "/v1/contacts/Bob/reset/accept", status: 200},
+	{route: "POST /v1/contacts/{who}/reset/accept", target: "/v1/contacts/Bob/reset/accept", status: 403},
+	{route: "POST /v1/contacts/{who}/reset", target: "/v1/contacts/Bob/reset", status: 200},
+	{route: "POST /v1/contacts/{who}/reset", target: "/v1/contacts/nobody/reset", status: 404},
 	{route: "POST /v1/messages", body: `{"to":"Bob","text":"one"}`, status: 201},
 	{route: "POST /v1/messages", body: `{"to":"Twin","text":"which?"}`, status: 409},
 	{route: "POST /v1/messages", body: `{"to":"Bob","text":"` + strings.Repeat("x", control.TextMax+1) + `"}`, status: 413},
@@ -92,6 +96,11 @@ func TestConformance(t *testing.T) {
 	f := town() // and two people whose names are the same to a human
 	f.Befriend(f.Meet("Twin").ID)
 	f.Befriend(f.Meet("twin").ID)
+	bob, err := f.Rename(t.Context(), "Bob", "") // the same Bob
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.AskReset(bob.ID)
 	client := live(t, f)
 	seen := map[string]bool{}
 	for _, x := range exchanges {

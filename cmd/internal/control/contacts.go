@@ -38,3 +38,13 @@ func (c *Client) Block(ctx context.Context, who string) (p Person, err error) {
 func (c *Client) Unblock(ctx context.Context, who string) (p Person, err error) {
 	return p, c.do(ctx, http.MethodPost, "/v1/contacts/"+segment(who)+"/unblock", nil, &p)
 }
+
+// Reset is [Node.Reset].
+func (c *Client) Reset(ctx context.Context, who string) (p Person, err error) {
+	return p, c.do(ctx, http.MethodPost, "/v1/contacts/"+segment(who)+"/reset", nil, &p)
+}
+
+// PermitReset is [Node.PermitReset].
+func (c *Client) PermitReset(ctx context.Context, who string) (p Person, err error) {
+	return p, c.do(ctx, http.MethodPost, "/v1/contacts/"+segment(who)+"/reset/accept", nil, &p)
+}

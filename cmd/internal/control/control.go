@@ -43,6 +43,10 @@ type Node interface {
 	// Block shuts a contact out, untold; Unblock lets it in again, and what waited on either side goes out.
 	Block(ctx context.Context, who string) (Person, error)
 	Unblock(ctx context.Context, who string) (Person, error)
+	// Reset gives up the keys shared with a contact and asks it to begin anew. PermitReset says yes to a contact that
+	// asks so; it is CodeRefused when none does, or too late.
+	Reset(ctx context.Context, who string) (Person, error)
+	PermitReset(ctx context.Context, who string) (Person, error)
 
 	// Send queues a batch in its order and answers with one result for each, in the same order. A message in a result is
 	// on disk. One that fails takes no other with it.

@@ -136,6 +136,12 @@ func testContacts(t *testing.T, f *controltest.Fake, node control.Node) {
 	wantCode(t, err, control.CodeUsage)
 	_, err = node.Block(t.Context(), "nobody")
 	wantCode(t, err, control.CodeNotFound)
+	_, err = node.PermitReset(t.Context(), "Bob")
+	wantCode(t, err, control.CodeRefused)
+	f.AskReset(bob.ID)
+	equal(t, []control.Person{must(node.PermitReset(t.Context(), "Bob")), must(node.Reset(t.Context(), bob.ID))}, []control.Person{bob, bob})
+	_, err = node.Reset(t.Context(), "nobody")
+	wantCode(t, err, control.CodeNotFound)
 }
 
 func testMessages(t *testing.T, f *controltest.Fake, node control.Node) {

@@ -101,6 +101,18 @@ func (a *adapter) Unblock(ctx context.Context, who string) (control.Person, erro
 	return person(p), failure(err)
 }
 
+// Reset implements control.Node.
+func (a *adapter) Reset(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Reset(ctx, who)
+	return person(p), failure(err)
+}
+
+// PermitReset implements control.Node.
+func (a *adapter) PermitReset(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.PermitReset(ctx, who)
+	return person(p), failure(err)
+}
+
 // Send implements control.Node.
 func (a *adapter) Send(ctx context.Context, batch []control.Outgoing) []control.SendResult {
 	out := make([]mesh.Outgoing, len(batch))
@@ -223,6 +235,8 @@ func failure(err error) error {
 		{mesh.ErrBlocked, control.CodeRefused},
 		{mesh.ErrCursor, control.CodeUsage},
 		{mesh.ErrSelf, control.CodeRefused},
+		{mesh.ErrNoReset, control.CodeRefused},
+		{mesh.ErrAnew, control.CodeRefused},
 		{mesh.ErrRequests, control.CodeFull},
 		{mesh.ErrUnreached, control.CodeTimeout},
 		{mesh.ErrClosed, control.CodeNotRunning},

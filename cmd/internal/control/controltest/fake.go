@@ -36,6 +36,7 @@ type Fake struct {
 	me       control.Me
 	people   []control.Person // everybody ever met, in that order
 	nearby   map[string]bool  // by id
+	resets   map[string]bool  // by id: who asks to begin anew
 	waiting  []string         // ids of people with a Direction, oldest first
 	messages []control.Message
 	events   []control.Event
@@ -46,7 +47,7 @@ var _ control.Node = (*Fake)(nil)
 
 // New makes a node of somebody with this name whom nobody has met.
 func New(name string) *Fake {
-	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, happened: make(chan struct{})}
+	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, resets: map[string]bool{}, happened: make(chan struct{})}
 	f.me = control.Me{Person: control.Person{ID: f.id("acct-", 52), Name: name, Online: true}}
 	return f
 }
@@ -318,6 +319,34 @@ func (f *Fake) Block(_ context.Context, who string) (control.Person, error) {
 // Unblock is control.Node's.
 func (f *Fake) Unblock(_ context.Context, who string) (control.Person, error) {
 	return f.changeContact(who, func(p *control.Person) { p.Blocked, p.Online, p.Via = false, f.nearby[p.ID], control.ViaLink })
+}
+
+// AskReset lets a contact ask to begin anew.
+func (f *Fake) AskReset(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resets[id] = true
+	f.tell(control.Event{Event: control.EventNotice, Notice: "somebody wants to begin anew"})
+}
+
+// Reset is control.Node's.
+func (f *Fake) Reset(_ context.Context, who string) (control.Person, error) {
+	return f.changeContact(who, func(p *control.Person) { delete(f.resets, p.ID) })
+}
+
+// PermitReset is control.Node's.
+func (f *Fake) PermitReset(_ context.Context, who string) (control.Person, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.find(who, isContact)
+	if err != nil {
+		return p, err
+	}
+	if !f.resets[p.ID] {
+		return p, control.Errorf(control.CodeRefused, "%s does not ask to begin anew; nothing was changed", p.Name)
+	}
+	delete(f.resets, p.ID)
+	return p, nil
 }
 
 func (f *Fake) changeContact(who string, to func(*control.Person)) (control.Person, error) {
