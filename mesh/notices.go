@@ -54,7 +54,7 @@ func (t *turn) raise(kind noticeKind, c *contactState, text string) error {
 	if err := t.keepNotices(kept[max(0, len(kept)-noticesMax):]); err != nil {
 		return err
 	}
-	n.log.Warn(text)
+	n.log.Warn("a notice about a contact is shown", "kind", kind) // its text has a name in it
 	return t.record(storedNotice, 0, noticeDetail{text}, func(e *Event) { e.Kind, e.Notice = EventNotice, text })
 }
 

@@ -21,10 +21,47 @@ func inHome(home, name string) string { return filepath.Join(home, name) }
 // half-made behind.
 //
 // spec: 09-storage#home
-func Init(home string, s Secrets, rand io.Reader) (err error) {
+func Init(home string, s Secrets, rand io.Reader) error {
 	if s.Database == ([32]byte{}) {
 		return errors.New("init: no database key")
 	}
+	return found(home, func(home string) error { return fillHome(home, &s, rand) })
+}
+
+// Restore is Init, and fill fills the database before the home exists. What fill returns
+// is returned, and then there is no home.
+//
+// spec: 09-storage#home
+func Restore(home string, s Secrets, rand io.Reader, fill func(*Store) error) error {
+	return found(home, func(home string) error {
+		inner := inHome(home, restoreName)
+		if err := os.RemoveAll(inner); err != nil {
+			return err
+		}
+		if err := Init(inner, s, rand); err != nil {
+			return err
+		}
+		db, err := Open(inner, rand)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(fill(db), db.Close()); err != nil {
+			return err
+		}
+		for _, move := range [][2]string{{databaseName, databaseNewName}, {unlockName, unlockName}, {keysName, keysName}} {
+			if err := os.Rename(inHome(inner, move[0]), inHome(home, move[1])); err != nil {
+				return err
+			}
+			if err := syncDir(home); err != nil { // the key file last: with it the home exists
+				return err
+			}
+		}
+		return os.RemoveAll(inner)
+	})
+}
+
+// found makes a home of what build puts into it, the key file last.
+func found(home string, build func(home string) error) (err error) {
 	home, err = filepath.Abs(home)
 	if err != nil {
 		return fmt.Errorf("init: %w", err)
@@ -53,7 +90,7 @@ func Init(home string, s Secrets, rand io.Reader) (err error) {
 	if err := refuseOrphan(home); err != nil {
 		return err
 	}
-	if err := fillHome(home, &s, rand); err != nil {
+	if err := build(home); err != nil {
 		_ = emptyHome(home) // what stays is overwritten by the next Init
 		return explain(home, err)
 	}
@@ -133,6 +170,9 @@ func fillHome(home string, s *Secrets, rand io.Reader) error {
 
 // emptyHome removes what an Init left that did not come to its end.
 func emptyHome(home string) error {
+	if err := os.RemoveAll(inHome(home, restoreName)); err != nil {
+		return err
+	}
 	database := inHome(home, databaseNewName)
 	return removeAll(database, database+"-journal", database+"-wal", database+"-shm",
 		inHome(home, unlockName), inHome(home, unlockName+".new"), inHome(home, keysName+".new"))

@@ -9,6 +9,7 @@ const (
 	databaseName    = "chat.db"
 	databaseNewName = "chat.db.new" // until Init has finished
 	lockName        = "lock"
+	restoreName     = "restore.new" // a home inside the home, until Restore has filled it
 )
 
 // The key file's.

@@ -36,6 +36,7 @@ const (
 		FROM ops o JOIN authors a ON a.id = o.author`
 	sqlOp         = sqlOpColumns + ` WHERE o.seq=?`
 	sqlOpsByID    = sqlOpColumns + ` WHERE o.id8 BETWEEN ? AND ? AND substr(o.id, 1, ?) = ? ORDER BY o.id8 LIMIT ?`
+	sqlLastOp     = `SELECT ifnull(max(seq), 0) FROM ops`
 	sqlSetOpState = `UPDATE ops SET state=? WHERE seq=?`
 )
 
@@ -166,6 +167,25 @@ func (tx *Tx) OpsByPrefix(id []byte, limit int) ([]Op, error) {
 			}
 		})
 	return ops, err
+}
+
+// OpsAfter returns the ops of all conversations that came after the one with that Seq, in
+// the order of their arrival, but for erased ones. It looks at limit of them, and last is
+// the Seq of the last one, 0 when there was none.
+func (tx *Tx) OpsAfter(seq int64, limit int) (ops []Op, last int64, err error) {
+	err = tx.query(sqlOpsAfter).int(seq).limit(limit).each(func(r *row) {
+		last = r.int(0)
+		if op, ok := tx.readOp(r); ok {
+			ops = append(ops, op)
+		}
+	})
+	return ops, last, err
+}
+
+// LastOp returns the Seq of the op that came last, 0 when there is none.
+func (tx *Tx) LastOp() (seq int64, err error) {
+	err = tx.query(sqlLastOp).one(func(r *row) { seq = r.int(0) })
+	return seq, err
 }
 
 // SetOpState changes the state of an op, ErrNotFound if there is none.

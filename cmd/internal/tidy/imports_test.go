@@ -44,9 +44,10 @@ var mayImport = map[string][]string{
 	"discovery/manual": driverImports,
 
 	"cmd/internal/config":  {},
+	"cmd/internal/backup":  {},
 	"cmd/internal/control": {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
 	"cmd/internal/cli":     faceImports,
-	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/control", "cmd/internal/config"},
+	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/backup", "cmd/internal/control", "cmd/internal/config"},
 	"cmd/internal/netlab":  {},
 	"cmd/internal/bench":   {},
 	"cmd/internal/sim":     {},

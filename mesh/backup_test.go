@@ -1,0 +1,219 @@
+package mesh
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+func quiet(int64) {}
+
+// backedUp is the backup of a running person.
+func (p *person) backedUp() []byte {
+	p.t.Helper()
+	var b bytes.Buffer
+	if err := Backup(p.t.Context(), p.Node.store, &b, quiet); err != nil {
+		p.t.Fatalf("backup: %v", err)
+	}
+	return b.Bytes()
+}
+
+// restored is the person of a backup, in a home of its own and not started.
+func restored(t *testing.T, a *air, name string, backup []byte) *person {
+	t.Helper()
+	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), "restored"), air: a}
+	if err := Restore(t.Context(), p.home, bytes.NewReader(backup), rand.Reader, quiet); err != nil {
+		t.Fatalf("restore: %v", err)
+	}
+	return p
+}
+
+// TestBackupHoldsEverything: who we are, whom we know and what was said is the same in a
+// restored home, and of sessions, prekeys and the open profile there is nothing.
+func TestBackupHoldsEverything(t *testing.T) {
+	a := newAir()
+	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
+	anna.befriends(bruno)
+	for i := range 20 {
+		m := anna.says("Bruno", fmt.Sprintf("to Bruno %d", i))
+		anna.within(5*time.Second, "delivered", anna.delivered(m))
+		bruno.says("Anna", fmt.Sprintf("to Anna %d", i))
+	}
+	anna.within(5*time.Second, "has it all", func() bool { return len(anna.texts("Bruno")) == 40 })
+	bruno.stop()
+	anna.says("Bruno", "waits")
+	me, texts, secrets := anna.myself(), anna.texts("Bruno"), *anna.Node.store.Secrets()
+	backup := anna.backedUp()
+	anna.stop()
+
+	again := restored(t, a, "Anna", backup)
+	again.start()
+	t.Cleanup(func() { again.stop() })
+	if got := again.myself(); got != me {
+		t.Errorf("%+v came back as %+v", me, got)
+	}
+	if got := again.texts("Bruno"); !slices.Equal(got, texts) {
+		t.Errorf("%d texts came back as %d", len(texts), len(got))
+	}
+	now := again.Node.store.Secrets()
+	if now.Device != secrets.Device || now.Root != secrets.Root || now.Open == secrets.Open || now.Database == secrets.Database {
+		t.Error("keys that were to stay went, or the other way round")
+	}
+	again.inside(func(t *turn) error {
+		d := again.device("Bruno")
+		if _, sending := d.pair.Sending(); sending || !d.pair.Lost() {
+			again.t.Error("sessions came back")
+		}
+		queued, _, err := t.tx.PendingCount()
+		if queued != 1 {
+			again.t.Errorf("%d messages wait", queued)
+		}
+		return err
+	})
+	if log, err := again.Log(t.Context(), "Bruno", LogQuery{}); err != nil || log[0].Delivered != 1 || log[0].Devices != 1 {
+		t.Errorf("the first message has lost its state: %+v, %v", log[0], err)
+	}
+}
+
+// TestBackupIsRefused: cut off, changed or of a later version it makes no home, and an
+// existing one is left alone.
+func TestBackupIsRefused(t *testing.T) {
+	a := newAir()
+	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
+	anna.befriends(bruno)
+	anna.says("Bruno", "something")
+	backup := anna.backedUp()
+	restore := func(home string, b []byte) error {
+		return Restore(t.Context(), home, bytes.NewReader(b), rand.Reader, quiet)
+	}
+	if err := restore(anna.home, backup); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("into a home in use: %v", err)
+	}
+	anna.stop()
+	if err := restore(anna.home, backup); !errors.Is(err, store.ErrExists) {
+		t.Errorf("into a home: %v", err)
+	}
+	home := filepath.Join(t.TempDir(), "h")
+	for size := 0; size < len(backup); size += 1 + size/7 {
+		if err := restore(home, backup[:size]); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%d of %d bytes: %v", size, len(backup), err)
+		}
+		if _, err := os.Stat(home); !os.IsNotExist(err) {
+			t.Fatalf("%d of %d bytes leave something behind: %v", size, len(backup), err)
+		}
+	}
+	if err := restore(home, append([]byte("sottovoce backup 2\n"), backup[19:]...)); !errors.Is(err, wire.ErrNewer) {
+		t.Errorf("a later version: %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("enough")
+	cancel(stop)
+	if err := Restore(ctx, home, bytes.NewReader(backup), rand.Reader, quiet); !errors.Is(err, stop) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := os.Stat(home); !os.IsNotExist(err) {
+		t.Errorf("something is left behind: %v", err)
+	}
+	if err := restore(home, backup); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// tells says something and waits until it has arrived.
+func (p *person) tells(o *person, text string) {
+	p.t.Helper()
+	m := p.says(o.name, text)
+	p.within(10*time.Second, text, p.delivered(m))
+}
+
+// TestRestoredBackup: Anna backs up, talks on, dies and comes back. Once Bruno permits it
+// both talk as before; what was under way arrives, and nothing is shown twice.
+func TestRestoredBackup(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	anna.tells(bruno, "from Anna")
+	bruno.tells(anna, "from Bruno")
+	bruno.stop()
+	waits := anna.says("Bruno", "waits in the backup")
+	backup := anna.backedUp()
+	bruno.start()
+	anna.within(10*time.Second, "delivered", anna.delivered(waits)) // which the backup does not know
+	for i := range 3 {
+		anna.tells(bruno, fmt.Sprint("lost to Anna ", i))
+		bruno.tells(anna, fmt.Sprint("lost from Bruno ", i))
+	}
+	rolls(t, anna, bruno)
+	anna.stop()
+	toTheDead := bruno.says("Anna", "are you there?")
+	had := bruno.texts("Anna")
+
+	again := restored(t, lan, "Anna", backup)
+	again.start()
+	t.Cleanup(func() { again.stop() })
+	back := again.says("Bruno", "it is me")
+	bruno.within(10*time.Second, "is asked", bruno.shows("Anna", "reset", "--accept"))
+	if got := bruno.texts("Anna"); !slices.Equal(got, had) {
+		t.Fatalf("without anybody's permission Bruno reads %q", got)
+	}
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	again.within(20*time.Second, "delivered", again.delivered(back))
+	again.within(20*time.Second, "what waited is known to be there", again.delivered(waits))
+	bruno.within(20*time.Second, "delivered", bruno.delivered(toTheDead))
+	again.tells(bruno, "on")
+	bruno.tells(again, "and on")
+
+	if got, want := bruno.texts("Anna"), append(had, "it is me", "on", "and on"); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("Bruno reads %q instead of %q", got, want)
+	}
+	if got, want := again.texts("Bruno"), []string{
+		"from Anna", "from Bruno", "waits in the backup", "are you there?", "it is me", "on", "and on",
+	}; !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("Anna reads %q instead of %q", got, want)
+	}
+	bruno.inside(func(t *turn) error {
+		if d := bruno.device("Anna"); d.pair.Refused() {
+			bruno.t.Error("Bruno is still asked")
+		}
+		return nil
+	})
+	if notices := bruno.shows("Anna"); notices() {
+		t.Error("a notice stays")
+	}
+}
+
+// FuzzBackup reads records of whatever bytes.
+func FuzzBackup(f *testing.F) {
+	f.Add([]byte("sottovoce backup 1\n\x00\x00\x00\x05\xa1\x04\xa1\x01\x00"))
+	f.Add([]byte("sottovoce backup 1\n\x00\x00\x00\x01\xa0"))
+	f.Add([]byte("sottovoce backup 99\n"))
+	f.Add([]byte("sottovoce backup 1\n\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, err := openBackup(bytes.NewReader(b))
+		for err == nil {
+			var rec backupRecord
+			if rec, err = in.next(); err != nil {
+				break
+			}
+			body, err := wire.Marshal(rec)
+			if err != nil || len(body) > backupMax {
+				t.Fatalf("a record that cannot be written: %v", err)
+			}
+		}
+		if !errors.Is(err, wire.ErrMalformed) && !errors.Is(err, wire.ErrNewer) {
+			t.Fatal(err)
+		}
+	})
+}
