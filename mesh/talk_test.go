@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -283,5 +284,51 @@ func TestLostReceipt(t *testing.T) {
 	anna.within(15*time.Second, "delivered", anna.delivered(m))
 	if got := bruno.texts("Anna"); len(got) != 1 {
 		t.Errorf("shown %d times", len(got))
+	}
+}
+
+// TestExport: all that was said comes once, in the order of the log, over more than one
+// page.
+func TestExport(t *testing.T) {
+	a := newAir()
+	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
+	anna.befriends(bruno)
+	var batch []Outgoing
+	for i := range 2*logPage + 7 {
+		batch = append(batch, Outgoing{To: "Bruno", Text: fmt.Sprint(i)})
+	}
+	anna.Send(t.Context(), batch)
+	bruno.says("Anna", "and I")
+	anna.within(10*time.Second, "hears Bruno", func() bool { return len(anna.texts("Bruno")) == len(batch)+1 })
+	messages, err := anna.Export(t.Context(), "Bruno")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for m, err := range messages {
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, m.Text)
+	}
+	if !slices.Equal(texts, anna.texts("Bruno")) {
+		t.Errorf("%d messages were exported of %d", len(texts), len(batch)+1)
+	}
+	if _, err := anna.Export(t.Context(), "Carla"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("with nobody: %v", err)
+	}
+	for range messages {
+		break // whoever has enough may stop
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	messages, err = anna.Export(ctx, "Bruno")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	for m, err := range messages {
+		if err == nil {
+			t.Fatalf("a cancelled export goes on with %q", m.Text)
+		}
 	}
 }
