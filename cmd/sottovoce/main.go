@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"sottovoce/cmd/internal/cli"
+	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/daemon"
 )
 
@@ -32,6 +33,8 @@ func run() int {
 		Exists:        daemon.Exists,
 		Locked:        daemon.Locked,
 		SetPassphrase: daemon.SetPassphrase,
+		Diagnose:      func(home string) (control.Diagnostics, error) { return daemon.Diagnose(home, versionText()) },
+		Restore:       daemon.Restore,
 		Init:          daemon.Init,
 		Start:         start,
 	})

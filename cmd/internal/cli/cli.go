@@ -33,6 +33,10 @@ type Program struct {
 	Locked func(home string) (bool, error)
 	// SetPassphrase changes the passphrase of a home that no node has open; an empty one stands for none.
 	SetPassphrase func(home string, current, next []byte) error
+	// Diagnose tells what can be told of a home without a running node.
+	Diagnose func(home string) (control.Diagnostics, error)
+	// Restore makes a home from a backup, or leaves none; told hears how many messages are restored.
+	Restore func(ctx context.Context, home string, backup io.Reader, passphrase []byte, told func(messages int64)) error
 	// Init creates the identity of a home; it fails if there is one.
 	Init func(home, name string) error
 	// Start brings up the node of a home. When it returns, the control socket answers; run then serves until ctx ends and
@@ -136,7 +140,7 @@ func usage(err error) error {
 // needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.
 func (c *call) needIdentity(command string) error {
 	switch first, _, _ := strings.Cut(command, " "); first {
-	case "version", "init", "completion", "complete", "man":
+	case "version", "init", "restore", "completion", "complete", "man":
 		return nil
 	case "chat":
 		if isTerminal(c.Stdin) {

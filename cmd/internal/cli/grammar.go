@@ -38,7 +38,11 @@ type grammar struct {
 	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`
 	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`
 
-	Passphrase passphraseCommand `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
+	Backup      backupCommand      `cmd:"" help:"Write everything to an encrypted file, to restore it elsewhere."`
+	Restore     restoreCommand     `cmd:"" help:"Make this home from a backup."`
+	Export      exportCommand      `cmd:"" help:"Write a conversation as a file for programs or for people."`
+	Diagnostics diagnosticsCommand `cmd:"" help:"Write a file to show when you ask somebody for help."`
+	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 
 	Version versionCommand `cmd:"" help:"Show which version this is."`
 
@@ -90,6 +94,20 @@ type (
 	}
 	eventsCommand struct {
 		Since *int64 `help:"Begin after the event with this cursor; 0 is everything. Without it, from now on." placeholder:"CURSOR"`
+	}
+	backupCommand struct {
+		File string `arg:"" help:"The file to write; it must not exist."`
+	}
+	restoreCommand struct {
+		File string `arg:"" help:"A file that 'backup' wrote."`
+	}
+	exportCommand struct {
+		To     string `arg:"" help:"Name or id of a contact."`
+		Format string `help:"What to write: jsonl (one JSON object a line, as 'log --json') or html (a page for people). Normally jsonl." enum:"jsonl,html" default:"jsonl" placeholder:"FORMAT"`
+		Output string `short:"o" help:"The file to write; it must not exist. Without it, standard output." placeholder:"FILE"`
+	}
+	diagnosticsCommand struct {
+		File string `arg:"" help:"The file to write; it must not exist."`
 	}
 	passphraseCommand struct {
 		Do  string `arg:"" optional:"" help:"What to do: show (whether there is one), set, change or remove." enum:"show,set,change,remove" default:"show"`
@@ -159,6 +177,29 @@ func (logCommand) Help() string { return explain("Oldest first.", "sottovoce log
 // Help explains the command to a person.
 func (eventsCommand) Help() string {
 	return explain("Each event has a cursor. A program that remembers the last one and begins there again misses nothing.", "sottovoce events --since 0")
+}
+
+// Help explains the command to a person.
+func (backupCommand) Help() string {
+	return explain("The file holds your identity, contacts and messages, encrypted under a passphrase of its own that is asked for twice; the age program opens it, too. Keys of running conversations are not in it: who restores it begins anew with every contact.",
+		"sottovoce backup sottovoce-2026-11-22.age")
+}
+
+// Help explains the command to a person.
+func (restoreCommand) Help() string {
+	return explain("The home must not have an identity yet. Your contacts are asked whether it is you, and what you wrote since the backup is not here. Never let the old home run beside the restored one.",
+		"sottovoce restore sottovoce-2026-11-22.age --home restored")
+}
+
+// Help explains the command to a person.
+func (exportCommand) Help() string {
+	return explain("What is written is not encrypted.", "sottovoce export Bob --format html -o bob.html")
+}
+
+// Help explains the command to a person.
+func (diagnosticsCommand) Help() string {
+	return explain("Version, counts, kinds of network interfaces and the end of the log. Texts, names, ids, keys, addresses and paths are not in it; it is one JSON object that you can read before you show it. It works whether a node runs or not.",
+		"sottovoce diagnostics diagnostics.json")
 }
 
 // Help explains the command to a person.

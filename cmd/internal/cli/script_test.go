@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -99,6 +101,10 @@ func fakeProgram() *Program {
 			}
 			return os.WriteFile(passphrase(home), next, 0o600)
 		},
+		Diagnose: func(string) (control.Diagnostics, error) {
+			return control.Diagnostics{Version: "1.2.3", Log: []string{"nobody runs"}}, nil
+		},
+		Restore: fakeRestore,
 		Init: func(home, name string) error {
 			if name = strings.TrimSpace(name); len(name) > 64 {
 				return control.Errorf(control.CodeUsage, "the name is longer than 64 characters")
@@ -135,6 +141,19 @@ func fakeProgram() *Program {
 			}, nil
 		},
 	}
+}
+
+// fakeRestore takes what the fake node's Backup wrote.
+func fakeRestore(_ context.Context, home string, backup io.Reader, passphrase []byte, told func(int64)) error {
+	text, err := io.ReadAll(backup)
+	name, rest, whole := strings.Cut(string(text), " and ")
+	if err != nil || !whole || string(passphrase) != "correct horse" {
+		return control.Errorf(control.CodeFailed, "the backup is damaged; nothing was written")
+	}
+	var messages int64
+	_, _ = fmt.Sscan(rest, &messages)
+	told(messages)
+	return errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(filepath.Join(home, "name"), []byte(name), 0o600))
 }
 
 func fakeTown(name string) *controltest.Fake {

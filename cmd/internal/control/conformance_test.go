@@ -80,6 +80,11 @@ var exchanges = []exchange{
 	{route: "GET /v1/events", target: "/v1/events?since=0", status: 200, kind: lines},
 	{route: "GET /v1/events", target: "/v1/events?since=0", status: 200, kind: pushed},
 	{route: "GET /v1/events", target: "/v1/events?since=x", status: 400},
+	{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/Bob/export", status: 200, kind: lines},
+	{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/nobody/export", status: 404},
+	{route: "POST /v1/backup", body: `{"passphrase":"words"}`, status: 200},
+	{route: "POST /v1/backup", body: `{"passphrase":""}`, status: 400},
+	{route: "GET /v1/diagnostics", status: 200},
 	{route: "PUT /v1/passphrase", body: `{"current":"","new":"words"}`, status: 204},
 	{route: "PUT /v1/passphrase", body: `{"current":"guess","new":""}`, status: 403},
 	{route: "POST /v1/down", status: 204},
@@ -88,6 +93,7 @@ var exchanges = []exchange{
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
 	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "POST /v1/down",
+	"GET /v1/diagnostics",
 }
 
 // TestConformance asks a running node everything that docs/openapi.json describes and holds every answer against it.

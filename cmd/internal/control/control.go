@@ -6,6 +6,7 @@ package control
 
 import (
 	"context"
+	"io"
 	"iter"
 	"time"
 )
@@ -61,6 +62,17 @@ type Node interface {
 	// pulled from the node's disk, so that a slow reader delays nobody and loses nothing. The first error yielded is the
 	// last thing yielded. A cursor that never was is CodeUsage.
 	Events(ctx context.Context, since *int64) (iter.Seq2[Event, error], error)
+
+	// Export yields all messages of the conversation with one contact in the conversation's order, oldest first. The first
+	// error yielded is the last thing yielded.
+	Export(ctx context.Context, to string) (iter.Seq2[Message, error], error)
+
+	// Backup writes the file that a home is restored from: age, encrypted under the passphrase. What was written before an
+	// error is of no use.
+	Backup(ctx context.Context, passphrase Passphrase, w io.Writer) error
+
+	// Diagnostics tells what can be told to strangers when something is wrong.
+	Diagnostics(ctx context.Context) (Diagnostics, error)
 
 	// SetPassphrase lets next open the home instead of current; an empty next takes the passphrase away, and current is
 	// empty where there is none. A wrong current is CodeRefused.

@@ -127,6 +127,7 @@ func TestDocumentHasShapes(t *testing.T) {
 	for name, v := range map[string]any{
 		"Person": control.Person{}, "Me": control.Me{}, "Conversation": control.Conversation{}, "Message": control.Message{},
 		"Outgoing": control.Outgoing{}, "Event": control.Event{}, "Status": control.Status{}, "Version": control.Version{},
+		"Diagnostics": control.Diagnostics{}, "Interface": control.Interface{}, "Counts": control.Counts{}, "File": control.File{},
 		"ErrorAnswer": control.ErrorAnswer{}, "Error": control.Error{},
 	} {
 		var fields, required []string

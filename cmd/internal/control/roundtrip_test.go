@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +57,7 @@ func TestNode(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *controltest.Fake, control.Node){
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
-				"passphrase": testPassphrase, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
+				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
 			} {
 				t.Run(name, func(t *testing.T) {
 					f := controltest.New("Anna")
@@ -253,6 +254,51 @@ func testDown(t *testing.T, f *controltest.Fake, node control.Node) {
 		t.Fatal(err)
 	}
 	<-down
+}
+
+func testExport(t *testing.T, f *controltest.Fake, node control.Node) {
+	bob := f.Befriend(f.Meet("Bob").ID)
+	var want []control.Message
+	for i := range 300 {
+		want = append(want, f.Receive(bob.ID, fmt.Sprint("line ", i)))
+	}
+	var got []control.Message
+	for m, err := range must(node.Export(t.Context(), "Bob")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m)
+	}
+	equal(t, got, want)
+	_, err := node.Export(t.Context(), "Nobody")
+	wantCode(t, err, control.CodeNotFound)
+}
+
+func testBackup(t *testing.T, _ *controltest.Fake, node control.Node) {
+	var file strings.Builder
+	if err := node.Backup(t.Context(), control.Passphrase("words"), &file); err != nil || file.String() != "Anna and 0 messages\n" {
+		t.Errorf("%q, %v", file.String(), err)
+	}
+	if err := node.Backup(t.Context(), control.Passphrase(controltest.BrokenPassphrase), &file); err == nil {
+		t.Error("what broke off looks whole")
+	}
+	if err := node.Backup(t.Context(), control.Passphrase("words"), fullDisk{}); !errors.Is(err, errFullDisk) {
+		t.Errorf("a full disk: %v", err)
+	}
+}
+
+var errFullDisk = errors.New("full")
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errFullDisk }
+
+func testDiagnostics(t *testing.T, f *controltest.Fake, node control.Node) {
+	want := must(f.Diagnostics(t.Context()))
+	if got := must(node.Diagnostics(t.Context())); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v came as %+v", want, got)
+	}
 }
 
 func testPassphrase(t *testing.T, f *controltest.Fake, node control.Node) {

@@ -87,6 +87,9 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/messages/{id}":                s.getMessage,
 		"GET /v1/conversations/{to}/messages":  s.getLog,
 		"GET /v1/events":                       s.getEvents(ctx),
+		"GET /v1/conversations/{to}/export":    s.getExport,
+		"POST /v1/backup":                      s.postBackup,
+		"GET /v1/diagnostics":                  s.getDiagnostics,
 		"PUT /v1/passphrase":                   s.putPassphrase,
 		"POST /v1/down":                        s.postDown,
 	}

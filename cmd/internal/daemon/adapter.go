@@ -17,6 +17,7 @@ import (
 type adapter struct {
 	node       *mesh.Node
 	store      *store.Store
+	home       string
 	version    string
 	interfaces func() []string
 	down       func()

@@ -29,7 +29,7 @@ type Options struct {
 	Listen     string   // host:port for links; empty is every address and a port of the system's choice
 	Interfaces []string // for discovery; nil is automatic
 	Version    string
-	Log        *slog.Logger
+	Log        *slog.Logger // beside the log in the home
 }
 
 // Init makes a new identity called name in home. It fails with a *control.Error when
@@ -52,6 +52,7 @@ func Exists(home string) bool { return store.Exists(home) }
 // Daemon is a running node with its control socket.
 type Daemon struct {
 	store  *store.Store
+	log    *logFile
 	api    *adapter
 	cancel context.CancelFunc
 	done   chan struct{} // closed when all has ended
@@ -65,10 +66,13 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, explain(o.Home, err)
 	}
-	d := &Daemon{store: db, done: make(chan struct{})}
+	d := &Daemon{store: db, log: openLog(o.Home), done: make(chan struct{})}
+	o.Log = d.log.logger(o.Log)
 	if err := d.assemble(ctx, o); err != nil {
-		return nil, errors.Join(explain(o.Home, err), db.Close())
+		o.Log.Error("the node did not come up", "error", err)
+		return nil, errors.Join(explain(o.Home, err), d.log.Close(), db.Close())
 	}
+	o.Log.Info("the node is up", "version", o.Version)
 	return d, nil
 }
 
@@ -90,12 +94,14 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	d.api = &adapter{node: node, store: d.store, version: o.Version, interfaces: finder.Interfaces, down: d.cancel}
+	d.api = &adapter{node: node, store: d.store, home: o.Home, version: o.Version, interfaces: finder.Interfaces, down: d.cancel}
 	served := make(chan error, 1)
 	go func() { served <- control.NewServer(d.api, o.Version).Run(serving, socket) }()
 	go func() {
 		defer close(d.done)
-		d.err = errors.Join(node.Run(ctx), conn.Close(), d.store.Close())
+		err := node.Run(ctx)
+		o.Log.Info("the node has stopped", "error", err)
+		d.err = errors.Join(err, conn.Close(), d.log.Close(), d.store.Close())
 		stopServing()
 		d.err = errors.Join(d.err, <-served)
 		d.cancel()
