@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
 	"sottovoce/mesh/wire"
 )
@@ -74,7 +75,7 @@ func TestBackupHoldsEverything(t *testing.T) {
 		if _, sending := d.pair.Sending(); sending || !d.pair.Lost() {
 			again.t.Error("sessions came back")
 		}
-		queued, _, err := t.tx.PendingCount()
+		queued, _, err := t.tx.PendingCount(uint8(conversation.KindText))
 		if queued != 1 {
 			again.t.Errorf("%d messages wait", queued)
 		}

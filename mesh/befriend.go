@@ -52,6 +52,11 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 		t.approach(c.devices[0], s)
 	}
 	t.recogniseAll()
+	if o.Our.Card.Name != n.me.name { // it was changed since the card was made
+		if _, err := t.say(c, conversation.Profile{Name: n.me.name}); err != nil {
+			return err
+		}
+	}
 	if o.Asker { // the other side has the contact only when our card is there
 		for _, d := range c.devices {
 			d.route.due = t.now.Add(dialDelayLarger)
@@ -188,7 +193,7 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 			return fmt.Errorf("a session: %w", err)
 		}
 		c := contacts[row.Contact]
-		d := &device{row: row.ID, id: row.Peer, contact: c, pair: pair, queue: outbox.New(), route: routes[row.ID], stale: true}
+		d := &device{row: row.ID, id: row.Peer, contact: c, pair: pair, queue: outbox.New(), route: routes[row.ID], seen: row.Seen, stale: true}
 		if d.route == nil {
 			d.route = &route{}
 		}

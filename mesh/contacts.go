@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/contact"
+	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 )
@@ -81,6 +82,23 @@ func (n *Node) change(ctx context.Context, typed string, to func(*turn, *contact
 		return t.recordPerson(storedPerson, p)
 	})
 	return p, err
+}
+
+// called takes a contact's new name. Of several the latest in the conversation's order
+// counts, whichever arrives first; a name of ours stays.
+// spec: 06-conversations#profile
+func (t *turn) called(c *contactState, op *conversation.Op, a conversation.Admission) error {
+	profile, ok := op.Profile()
+	if !ok || a.Lamport <= c.row.Named {
+		return nil
+	}
+	same := profile.Name == c.row.Name
+	c.row.Name, c.row.Named = profile.Name, a.Lamport
+	if err := t.tx.PutContact(&c.row); err != nil || same {
+		return err
+	}
+	t.viewStale = true
+	return t.recordPerson(storedPerson, t.n.person(c))
 }
 
 // shutOut reports whether a profile is that of a contact who is blocked.

@@ -242,7 +242,7 @@ func (t *turn) settleBlob(d *device, blob int64, state conversation.State, reaso
 		if uint8(next) == dl.State {
 			continue
 		}
-		if err := t.tx.SetDelivery(dl.ID, uint8(next), reason); err != nil {
+		if err := t.tx.SetDelivery(dl.ID, uint8(next), reason, t.now.UnixMilli()); err != nil {
 			return err
 		}
 		t.moved[dl.Op] = struct{}{}

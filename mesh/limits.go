@@ -24,6 +24,7 @@ const (
 	farDelay        = 3 * time.Second  // until what waits for its key is looked for far ahead
 	openFramesMax   = 8                // frames of an exchange that wait for one link
 	theirFramesMax  = 64               // frames taken on one contact stream; an exchange needs three
+	markedMax       = 4096             // messages that one read mark makes read, the newest; it has that many before it only when reading was not shared
 	logPage         = 256              // ops read at a time
 	opPrefixRows    = 64               // ops looked at for one prefix of an id
 	openLinksMax    = 32               // links in mode open, all together

@@ -183,6 +183,9 @@ func (t *turn) contactLink(l *link.Link) error {
 // session with yet gets one from the end that dialled.
 func (t *turn) linked(d *device, v *live) error {
 	t.changed(d.contact)
+	if err := t.reached(d); err != nil {
+		return err
+	}
 	t.receiptAgain(d, v)
 	if d.pair.Behind() {
 		return t.behind(d)
@@ -218,7 +221,16 @@ func (t *turn) ready(d *device, v *live) error {
 func (t *turn) unlink(d *device, v *live) error {
 	d.route.live = nil
 	t.changed(d.contact)
+	if err := t.reached(d); err != nil {
+		return err
+	}
 	return t.step(d, outbox.RouteDown{Link: v.id})
+}
+
+// reached notes that there is, or just was, a link to the device.
+func (t *turn) reached(d *device) error {
+	d.seen = t.now.UnixMilli()
+	return t.tx.SetPairSeen(d.row, d.seen)
 }
 
 // changed tells the faces that a contact came, went or has another name.

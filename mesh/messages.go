@@ -55,34 +55,46 @@ func (t *turn) send(o Outgoing, to *Message) error {
 	if c.row.Blocked {
 		return refuse(ErrBlocked)
 	}
-	op, err := c.talk.log.Next(n.me.device.ID(), t.now, conversation.Text(o.Text))
+	row, err := t.say(c, conversation.Text(o.Text))
 	if err != nil {
-		return refuse(err)
+		return err
+	}
+	s := standing{Summary: conversation.Summary{State: conversation.StateQueued, Devices: len(c.devices)}}
+	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
+		e.Kind, e.Message = EventMessage, n.view.Load().shows(row, o.Text, s)
+		*to = *e.Message
+	})
+}
+
+// say appends our next op to the conversation with a contact, and one delivery for each
+// of its devices. What the body itself is refused for is a refusal.
+func (t *turn) say(c *contactState, body conversation.Body) (*store.Op, error) {
+	n := t.n
+	op, err := c.talk.log.Next(n.me.device.ID(), t.now, body)
+	if err != nil {
+		return nil, refuse(err)
 	}
 	admission, err := c.talk.log.Admit(op, n.me.device.ID())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t.touchTalk(c.talk)
 	row := opRow(c.talk, op, admission, t.date)
 	row.Mine, row.State = true, uint8(conversation.StateQueued)
 	if _, err := t.tx.AppendOp(&row); err != nil {
-		return err
+		return nil, err
 	}
 	for _, d := range c.devices {
 		delivery := store.Delivery{Op: row.Seq, Pair: d.row, State: uint8(conversation.StateQueued), Time: t.now.UnixMilli()}
 		if err := t.tx.PutDelivery(&delivery); err != nil {
-			return err
+			return nil, err
 		}
 		d.queued++
 		t.touch(d)
 	}
-	n.recent.add(&sent{row: row, text: o.Text})
-	s := standing{Summary: conversation.Summary{State: conversation.StateQueued, Devices: len(c.devices)}}
-	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
-		e.Kind, e.Message = EventMessage, n.view.Load().shows(&row, o.Text, s)
-		*to = *e.Message
-	})
+	text, _ := op.Text()
+	n.recent.add(&sent{row: row, text: text})
+	return &row, nil
 }
 
 // settle ends a turn, before its commit: queued ops are sealed where there is a way,
@@ -145,6 +157,9 @@ func (t *turn) moveState(seq int64) error {
 		if err := t.tx.SetOpState(seq, row.State); err != nil {
 			return err
 		}
+	}
+	if row.Kind != uint8(conversation.KindText) {
+		return nil
 	}
 	detail := stateDetail{State: uint8(sum.State), Delivered: sum.Delivered, Devices: sum.Devices}
 	return t.record(storedState, seq, detail, func(e *Event) { e.Kind, e.Message = EventState, t.n.view.Load().shows(row, op.text, sum) })

@@ -17,6 +17,7 @@ import (
 
 	"sottovoce/mesh/clock"
 	"sottovoce/mesh/contact"
+	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/outbox"
@@ -338,7 +339,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 		_, s.Cursor = n.feed.now()
 		var err error
 		s.Notices = n.standingNotices()
-		s.Queued, s.Held, err = t.tx.PendingCount()
+		s.Queued, s.Held, err = t.tx.PendingCount(uint8(conversation.KindText))
 		return err
 	})
 	return s, err

@@ -260,7 +260,7 @@ func (t *turn) admit(d *device, payload []byte) (forked bool, err error) {
 	for _, op := range ops {
 		admission, err := c.log.Admit(op, d.id)
 		if err == nil && admission.Verdict != conversation.Duplicate {
-			err = t.arrived(c, op, admission)
+			err = t.arrived(d, op, admission)
 		}
 		switch {
 		case errors.Is(err, conversation.ErrFork), errors.Is(err, store.ErrFork):
@@ -275,21 +275,27 @@ func (t *turn) admit(d *device, payload []byte) (forked bool, err error) {
 	return forked, nil
 }
 
-// arrived stores an op of theirs and tells the faces.
-func (t *turn) arrived(c *talk, op *conversation.Op, a conversation.Admission) error {
+// arrived stores an op of theirs and does what it says.
+func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission) error {
+	c := d.contact.talk
 	row := opRow(c, op, a, t.date)
 	duplicate, err := t.tx.AppendOp(&row)
 	if err != nil || duplicate {
 		return err
 	}
 	t.touchTalk(c)
-	if op.Kind != conversation.KindText {
-		return nil
+	switch op.Kind {
+	case conversation.KindText:
+		text, _ := op.Text()
+		return t.record(storedMessage, row.Seq, nil, func(e *Event) {
+			e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, text, standing{})
+		})
+	case conversation.KindProfile:
+		return t.called(d.contact, op, a)
+	case conversation.KindRead:
+		return t.theyRead(d, op)
 	}
-	text, _ := op.Text()
-	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
-		e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, text, standing{})
-	})
+	return nil
 }
 
 // opRow is an op as the store keeps it.

@@ -9,6 +9,7 @@ import (
 
 	"sottovoce/mesh/clock"
 	"sottovoce/mesh/contact"
+	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
@@ -18,6 +19,7 @@ import (
 // self is who this node is.
 type self struct {
 	name      string
+	share     Share
 	account   *identity.Account
 	device    *identity.Device
 	open      *identity.OpenProfile
@@ -125,6 +127,9 @@ func loadSelf(tx *store.Tx, s *store.Secrets) (self, error) {
 		name: string(name), account: account, discovery: discovery,
 		device: identity.DeviceFromSeed(s.Device), open: identity.OpenProfileFromSeed(s.Open),
 	}
+	if me.share, err = loadShare(tx); err != nil {
+		return self{}, err
+	}
 	me.ours = &contact.Ours{Device: me.device, Account: account, Discovery: discovery, Name: me.name}
 	return me, nil
 }
@@ -144,7 +149,8 @@ func (n *Node) Me(ctx context.Context) (Person, error) {
 	return p, err
 }
 
-// SetName changes our own name and announces it. It fails with ErrName.
+// SetName changes our own name, announces it, and queues it for all contacts. It fails
+// with ErrName.
 func (n *Node) SetName(ctx context.Context, name string) (Person, error) {
 	name, err := peer.CleanName(name)
 	if err != nil {
@@ -152,10 +158,19 @@ func (n *Node) SetName(ctx context.Context, name string) (Person, error) {
 	}
 	var p Person
 	err = n.do(ctx, func(t *turn) error {
+		if name == n.me.name {
+			p = n.myself()
+			return nil
+		}
 		if err := t.tx.SetSetting(settingName, []byte(name)); err != nil {
 			return err
 		}
 		n.me.name, n.me.ours.Name = name, name
+		for _, c := range n.contacts {
+			if _, err := t.say(c, conversation.Profile{Name: name}); err != nil {
+				return err
+			}
+		}
 		p = n.myself()
 		t.viewStale = true
 		t.then(n.announce)

@@ -36,6 +36,7 @@ type device struct {
 	queue   *outbox.Queue
 	route   *route
 
+	seen      int64            // when it was last linked, Unix ms; 0: never
 	secrets   []session.Secret // that links are accepted with, and
 	accepts   []handshake.Pair // the keys made of them
 	loaded    *outbox.Loaded   // what the store held, until the queue knows

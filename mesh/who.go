@@ -56,6 +56,20 @@ func (n *Node) contactCalled(typed string) (*contactState, error) {
 	return nil, ErrNotFound
 }
 
+// Contact finds one contact. ErrNotFound and ErrAmbiguous.
+func (n *Node) Contact(ctx context.Context, typed string) (Person, error) {
+	var p Person
+	err := n.do(ctx, func(*turn) error {
+		c, err := n.contactCalled(typed)
+		if err != nil {
+			return refuse(err)
+		}
+		p = n.person(c)
+		return nil
+	})
+	return p, err
+}
+
 // Contacts lists the accounts that we and they have accepted, by name.
 func (n *Node) Contacts(ctx context.Context) ([]Person, error) {
 	var people []Person

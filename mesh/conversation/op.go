@@ -30,10 +30,10 @@ type Kind uint8
 // The kinds of this version, and those that have their number already.
 const (
 	KindText          Kind = 1
-	KindEdit          Kind = 2 // reserved, as all below
+	KindEdit          Kind = 2 // reserved, as all below that are not in use
 	KindDelete        Kind = 3
 	KindReaction      Kind = 4
-	KindRead          Kind = 5
+	KindRead          Kind = 5 // in use
 	KindDisappear     Kind = 6
 	KindFile          Kind = 7
 	KindCallOffer     Kind = 8
@@ -43,6 +43,7 @@ const (
 	KindMembership    Kind = 12
 	KindBundle        Kind = 13
 	KindSelf          Kind = 14
+	KindProfile       Kind = 15 // in use
 )
 
 // Op is one entry of a conversation. It is made by Log.Next or ParseOp and not
@@ -59,9 +60,11 @@ type Op struct {
 	Time         int64  // Unix milliseconds of the author's clock, never trusted
 	Kind         Kind
 
-	text string // of an op of KindText
-	raw  []byte
-	id   OpID
+	text    string  // of an op of KindText
+	profile Profile // of KindProfile
+	read    Read    // of KindRead
+	raw     []byte
+	id      OpID
 }
 
 // Raw returns the bytes that were parsed or made; they are not to be changed.
@@ -142,12 +145,10 @@ func (w *wireOp) op(raw []byte) (*Op, error) {
 	if w.Prev != nil {
 		op.Prev = *w.Prev
 	}
-	if err := op.check(w.Prev != nil); err != nil || op.Kind != KindText {
+	if err := op.check(w.Prev != nil); err != nil {
 		return op, err
 	}
-	var err error
-	op.text, err = parseText(w.Body)
-	return op, err
+	return op, op.parseBody(w.Body)
 }
 
 // check holds an op against the limits that its encoding does not have.

@@ -57,6 +57,19 @@ func New() *Queue { return &Queue{loading: true} }
 // Pending returns how many blobs are held in memory and how many ops rest unsealed.
 func (q *Queue) Pending() (blobs, ops int) { return len(q.page), max(q.ops, 0) }
 
+// Full reports whether sealing pauses because the session allows no further number.
+func (q *Queue) Full() bool { return q.full }
+
+// Sent returns how often a blob was sent on the present link; ok is false for one that is
+// not held in memory.
+func (q *Queue) Sent(blob int64) (tries int, ok bool) {
+	i, ok := slices.BinarySearchFunc(q.page, blob, func(e entry, id int64) int { return cmp.Compare(e.ID, id) })
+	if !ok {
+		return 0, false
+	}
+	return q.page[i].tries, true
+}
+
 // Step takes an event at its time and returns what is to be done, in order.
 func (q *Queue) Step(now time.Time, ev Event) []Action {
 	var todo []Action

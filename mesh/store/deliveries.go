@@ -16,10 +16,13 @@ type Delivery struct {
 	State  uint8  // package conversation's
 	Reason string // of expired and failed
 	Time   int64  // Unix ms
+	// Settled is when it was delivered, expired or failed, ReadAt when it was read, as
+	// SetDelivery was told; 0: not yet.
+	Settled, ReadAt int64
 }
 
 const (
-	sqlDeliveryColumns = `SELECT d.id, d.pair, d.blob, d.state, d.reason, d.time FROM deliveries d`
+	sqlDeliveryColumns = `SELECT d.id, d.pair, d.blob, d.state, d.reason, d.time, d.settled, d.read_at FROM deliveries d`
 	sqlLastDelivery    = `SELECT ifnull(max(id), ?1 - 1) FROM deliveries WHERE id BETWEEN ?1 AND ?2`
 	sqlAddDelivery     = `INSERT INTO deliveries (pair, blob, state, reason, time, id) VALUES (?,?,?,?,?,?)`
 	sqlSetDelivery     = `UPDATE deliveries SET pair=?, blob=?, state=?, reason=?, time=? WHERE id=?`
@@ -34,9 +37,10 @@ const (
 	sqlResealDelivery = `UPDATE deliveries SET blob=? WHERE id=?`
 	sqlNoteSealed     = `INSERT OR IGNORE INTO resealed (blob, delivery)
 		SELECT blob, id FROM deliveries WHERE id=?1 AND blob<>0 AND blob<>?2`
-	sqlDeliveryState = `UPDATE deliveries SET state=?, reason=? WHERE id=?`
+	sqlDeliveryState = `UPDATE deliveries SET state=?, reason=?, settled=? WHERE id=?`
+	sqlDeliveryRead  = `UPDATE deliveries SET state=4, reason='', read_at=? WHERE id=?`
 	sqlUnsealedCount = `SELECT count(*) FROM deliveries d WHERE d.state < 3 AND d.pair=? AND d.blob=0`
-	sqlPendingCount  = `SELECT state, count(*) FROM deliveries WHERE state < 3 GROUP BY state`
+	sqlPendingCount  = `SELECT d.state, count(*) FROM deliveries d JOIN ops o ON o.seq = d.id >> ? WHERE d.state < 3 AND o.kind=? GROUP BY d.state`
 )
 
 // PutDelivery inserts the delivery and sets its ID when that is 0, and changes
@@ -107,7 +111,7 @@ func (q *query) deliveries() ([]Delivery, error) {
 	err := q.each(func(r *row) {
 		all = append(all, Delivery{
 			ID: r.int(0), Op: r.int(0) >> deliveryBits, Pair: r.int(1), Blob: r.int(2),
-			State: r.uint8(3), Reason: r.text(4), Time: r.int(5),
+			State: r.uint8(3), Reason: r.text(4), Time: r.int(5), Settled: r.int(6), ReadAt: r.int(7),
 		})
 	})
 	return all, err
@@ -131,14 +135,20 @@ func (tx *Tx) SealDeliveries(ids []int64, blob int64) error {
 	return nil
 }
 
-// SetDelivery changes the state of a delivery, ErrNotFound if there is none.
-func (tx *Tx) SetDelivery(id int64, state uint8, reason string) error {
-	return tx.change(sqlDeliveryState).int(int64(state)).text(reason).int(id).execOne()
+// SetDelivery changes the state of a delivery at a Unix ms, ErrNotFound if there is none.
+func (tx *Tx) SetDelivery(id int64, state uint8, reason string, at int64) error {
+	return tx.change(sqlDeliveryState).int(int64(state)).text(reason).int(at).int(id).execOne()
 }
 
-// PendingCount counts the deliveries that are queued and those that are held.
-func (tx *Tx) PendingCount() (queued, held int, err error) {
-	err = tx.query(sqlPendingCount).each(func(r *row) {
+// SetDeliveryRead makes a delivery read at a Unix ms, ErrNotFound if there is none.
+func (tx *Tx) SetDeliveryRead(id, at int64) error {
+	return tx.change(sqlDeliveryRead).int(at).int(id).execOne()
+}
+
+// PendingCount counts the deliveries of ops of a kind that are queued and those that are
+// held.
+func (tx *Tx) PendingCount(kind uint8) (queued, held int, err error) {
+	err = tx.query(sqlPendingCount).int(deliveryBits).int(int64(kind)).each(func(r *row) {
 		switch r.int(0) {
 		case stateQueued:
 			queued = int(r.int(1))

@@ -19,6 +19,21 @@ var migrations = [schemaVersion]string{
 	// Contacts can be shut out.
 	`ALTER TABLE contacts ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;`,
 	schema4,
+	// When a delivery was settled and read, when a device was last reached, which profile op
+	// gave a contact its name, and how far somebody has read.
+	`
+ALTER TABLE deliveries ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pairs ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contacts ADD COLUMN named INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE read_marks (
+	conversation BLOB NOT NULL,
+	author       BLOB NOT NULL,
+	seq          INTEGER NOT NULL,
+	PRIMARY KEY (conversation, author)
+) WITHOUT ROWID;
+`,
 }
 
 // schema4 adds the index of words.

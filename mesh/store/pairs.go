@@ -9,6 +9,7 @@ type Pair struct {
 	ID      int64 // row; 0 until PutPair
 	Contact int64
 	Peer    peer.ID
+	Seen    int64  // when it was last linked, Unix ms; 0: never
 	Fixed   []byte // of session.Pair as it saved itself, what rarely changes; sealed at rest
 	State   []byte // the rest of it; sealed at rest
 }
@@ -19,7 +20,8 @@ const (
 	sqlSavePair  = `UPDATE pairs SET state=? WHERE id=?`
 	sqlSetFixed  = `INSERT INTO pair_fixed (pair, fixed) VALUES (?,?) ON CONFLICT (pair) DO UPDATE SET fixed=excluded.fixed`
 	sqlSaveFixed = `UPDATE pair_fixed SET fixed=? WHERE pair=?`
-	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id ORDER BY p.id`
+	sqlPairSeen  = `UPDATE pairs SET seen=? WHERE id=?`
+	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed, p.seen FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id ORDER BY p.id`
 )
 
 // PutPair inserts the pair and sets its ID when that is 0, and changes the pair
@@ -44,11 +46,16 @@ func (tx *Tx) SavePairFixed(id int64, fixed []byte) error {
 	return tx.change(sqlSaveFixed).sealed(fixed, rowAD(adPairFixed, id)).int(id).execOne()
 }
 
+// SetPairSeen notes when the pair was last linked, in Unix ms; ErrNotFound if there is none.
+func (tx *Tx) SetPairSeen(id, at int64) error {
+	return tx.change(sqlPairSeen).int(at).int(id).execOne()
+}
+
 // Pairs returns all pairs in the order they came.
 func (tx *Tx) Pairs() ([]Pair, error) {
 	var all []Pair
 	err := tx.query(sqlPairs).each(func(r *row) {
-		p := Pair{ID: r.int(0), Contact: r.int(1)}
+		p := Pair{ID: r.int(0), Contact: r.int(1), Seen: r.int(5)}
 		r.array(2, p.Peer[:])
 		p.State = r.sealed(3, rowAD(adPair, p.ID))
 		p.Fixed = r.sealed(4, rowAD(adPairFixed, p.ID))

@@ -21,7 +21,7 @@ func TestOldest(t *testing.T) {
 	oldest(0, 10, first, second)
 	oldest(0, 1, first)
 	oldest(first.Seq, 10, second)
-	doUpdate(t, s, func(tx *Tx) { must(t, tx.SetDelivery(w.Deliveries[0].ID, 3, "")) })
+	doUpdate(t, s, func(tx *Tx) { must(t, tx.SetDelivery(w.Deliveries[0].ID, 3, "", 0)) })
 	first.Waits = false
 	oldest(0, 1, first)
 }

@@ -269,9 +269,13 @@ func (o *outbox) are(got []Delivery, err error) func(want ...int) {
 
 func (o *outbox) counts(tx *Tx, wantQueued, wantHeld int) {
 	o.t.Helper()
-	queued, held, err := tx.PendingCount()
-	must(o.t, err)
-	same(o.t, [2]int{queued, held}, [2]int{wantQueued, wantHeld})
+	var got [2]int
+	for _, kind := range []uint8{o.w.Ops[0].Kind, o.w.Ops[1].Kind} {
+		queued, held, err := tx.PendingCount(kind)
+		must(o.t, err)
+		got[0], got[1] = got[0]+queued, got[1]+held
+	}
+	same(o.t, got, [2]int{wantQueued, wantHeld})
 }
 
 func TestPendingDeliveries(t *testing.T) {
@@ -289,7 +293,7 @@ func TestPendingDeliveries(t *testing.T) {
 		o.are(tx.Deliveries(pair, false, 10))(0, 1, 2, 3, 4, 5)
 		o.are(tx.Deliveries(pair, false, 3))(0, 1, 2)
 		for i, state := range []uint8{stateQueued, stateHeld, 3, 4, 5, 6} {
-			must(t, tx.SetDelivery(o.ids[i], state, "why"))
+			must(t, tx.SetDelivery(o.ids[i], state, "why", 0))
 			o.ds[i].State, o.ds[i].Reason = state, "why"
 		}
 		o.counts(tx, 1+1, 1)
@@ -326,7 +330,7 @@ func TestDeliveriesSealedAnew(t *testing.T) {
 		o.are(tx.DeliveriesIn(blob1))(0, 1, 2, 4, 5)
 		// A receipt still counts for what was given up, and for what is delivered no more.
 		for i, state := range []uint8{3, 4, 5, 6, 5} {
-			must(t, tx.SetDelivery(o.ids[i], state, ""))
+			must(t, tx.SetDelivery(o.ids[i], state, "", 0))
 			o.ds[i].State = state
 		}
 		o.are(tx.DeliveriesIn(blob2))(2, 3)
@@ -471,7 +475,7 @@ func TestDroppedOutBlobs(t *testing.T) {
 		must(t, err)
 		same(t, got, c.blobs[2:])
 		c.find(tx, 0, 20)(4, 3, 2, 0)
-		must(t, tx.SetDelivery(d.ID, 3, ""))
+		must(t, tx.SetDelivery(d.ID, 3, "", 0))
 		must(t, tx.DropOutBlob(c.blobs[0].ID))
 		c.find(tx, 0, 20)(4, 3, 2)
 		for i := range 2 {

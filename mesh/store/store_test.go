@@ -134,7 +134,7 @@ func TestChangesOfEveryRecord(t *testing.T) {
 		must(t, tx.PutRequest(&w.Requests[1]))
 		must(t, tx.PutConversation(&w.Conversations[1]))
 		must(t, tx.SetOpState(w.Ops[0].Seq, 4))
-		must(t, tx.SetDelivery(w.Deliveries[0].ID, 5, "gone"))
+		must(t, tx.SetDelivery(w.Deliveries[0].ID, 5, "gone", 0))
 		must(t, tx.PutDelivery(&w.Deliveries[1]))
 		must(t, tx.SetSetting("name", nil))
 		must(t, tx.DeleteRequest(w.Requests[0].ID))
@@ -160,7 +160,7 @@ func TestNotFound(t *testing.T) {
 		"Op":              func(tx *Tx) error { _, err := tx.Op(id); return err },
 		"SetOpState":      func(tx *Tx) error { return tx.SetOpState(id, 1) },
 		"PutDelivery":     func(tx *Tx) error { return tx.PutDelivery(&Delivery{ID: id}) },
-		"SetDelivery":     func(tx *Tx) error { return tx.SetDelivery(id, 1, "") },
+		"SetDelivery":     func(tx *Tx) error { return tx.SetDelivery(id, 1, "", 0) },
 		"SealDeliveries":  func(tx *Tx) error { return tx.SealDeliveries([]int64{id}, 0) },
 		"OutBlob":         func(tx *Tx) error { _, err := tx.OutBlob(id); return err },
 		"DropOutBlob":     func(tx *Tx) error { return tx.DropOutBlob(id) },

@@ -79,7 +79,7 @@ func (k *talk) settle(t testing.TB, tx *Tx) {
 	in, err := tx.DeliveriesIn(k.blob.ID)
 	must(t, err)
 	same(t, len(in), 1)
-	must(t, tx.SetDelivery(k.d.ID, 3, ""))
+	must(t, tx.SetDelivery(k.d.ID, 3, "", 0))
 	must(t, tx.DropOutBlob(k.blob.ID))
 	must(t, tx.SetOpState(k.op.Seq, 3))
 	must(t, tx.AppendEvent(&Event{Kind: 2, Ref: k.op.Seq, Time: 1, Detail: []byte{1, 2, 3}}))

@@ -206,7 +206,7 @@ func (ch *chat) run(ctx context.Context, lines <-chan typed) error {
 			if !ok {
 				return broken
 			}
-			ch.happened(e)
+			ch.happened(ctx, e)
 		case tell := <-ch.told:
 			tell()
 		}
@@ -266,6 +266,7 @@ func (ch *chat) turnTo(ctx context.Context, p control.Person) {
 	ch.screen.prompt(name(p) + "> ")
 	ch.say("You are writing to %s.", ch.c.palette.bold(name(p)))
 	ch.recent(ctx, recentMax)
+	ch.read(ctx, p.ID)
 }
 
 // recent shows the last messages with the current person.
@@ -289,10 +290,10 @@ func (ch *chat) complain(err error) {
 }
 
 // happened tells what the node tells.
-func (ch *chat) happened(e control.Event) {
+func (ch *chat) happened(ctx context.Context, e control.Event) {
 	switch e.Event {
 	case control.EventMessage:
-		ch.message(*e.Message)
+		ch.message(ctx, *e.Message)
 	case control.EventState:
 		ch.state(*e.Message)
 	case control.EventPerson:
@@ -307,11 +308,12 @@ func (ch *chat) happened(e control.Event) {
 	}
 }
 
-func (ch *chat) message(m control.Message) {
+func (ch *chat) message(ctx context.Context, m control.Message) {
 	when := ch.c.palette.faint(clock(m.Time))
 	switch {
 	case m.From.ID != ch.me.ID:
 		ch.say("%s %s: %s", when, ch.c.palette.bold(name(m.From)), indent(m.Text, 6))
+		ch.read(ctx, m.ID)
 	case !ch.mine[m.ID]:
 		// Sent by another face; what was typed here stands here.
 		ch.say("%s you to %s: %s", when, ch.c.palette.bold(oneLine(m.Conversation.Name)), indent(m.Text, 6))
@@ -325,6 +327,17 @@ func (ch *chat) state(m control.Message) {
 	}
 	delete(ch.mine, m.ID)
 	ch.say("      %s", ch.c.palette.faint(fmt.Sprintf("%s to %s: %s", stateMark(m), oneLine(m.Conversation.Name), excerpt(m.Text))))
+}
+
+// read notes that the person has seen what was shown: a message, or a whole conversation. What is shown to a program
+// nobody has seen.
+func (ch *chat) read(ctx context.Context, what string) {
+	if !isTerminal(ch.c.Stdin) {
+		return
+	}
+	if _, err := ch.c.node.Read(ctx, what); err != nil {
+		ch.complain(err)
+	}
 }
 
 // excerpt is the beginning of a text, to recognise it by.

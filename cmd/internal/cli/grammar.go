@@ -36,6 +36,9 @@ type grammar struct {
 	Reset    resetCommand    `cmd:"" help:"Begin anew with a contact when keys were lost."`
 	Send     sendCommand     `cmd:"" help:"Send a message to a contact."`
 	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`
+	Read     readCommand     `cmd:"" help:"Note that you have read messages."`
+	Info     infoCommand     `cmd:"" help:"Show how far a message came, and when."`
+	Why      whyCommand      `cmd:"" help:"Tell what a message waits for."`
 	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`
 
 	Backup      backupCommand      `cmd:"" help:"Write everything to an encrypted file, to restore it elsewhere."`
@@ -65,7 +68,8 @@ type (
 	downCommand   struct{}
 	statusCommand struct{}
 	meCommand     struct {
-		Name string `help:"Change your name." placeholder:"NAME"`
+		Name  string `help:"Change your name." placeholder:"NAME"`
+		Share string `help:"What contacts may know: nothing, reading (how far you have read), typing (that you are writing), or both." enum:",nothing,reading,typing,both" default:"" placeholder:"WHAT"`
 	}
 	nearbyCommand struct {
 		Wait time.Duration `help:"Wait this long for somebody to appear, such as 10s." placeholder:"TIME"`
@@ -88,9 +92,10 @@ type (
 		Timeout time.Duration `help:"How long to wait for that; the message is not lost when the time is over. Normally 30s." default:"30s" placeholder:"TIME"`
 	}
 	logCommand struct {
-		To    string `arg:"" help:"Name or id of a contact."`
-		N     int    `short:"n" help:"Only the newest N messages." placeholder:"N"`
-		Since string `help:"Only what came after a message (its id), or since a time: 2026-11-22T18:00:00Z, or 90m for the last ninety minutes." placeholder:"WHEN"`
+		To     string `arg:"" help:"Name or id of a contact."`
+		N      int    `short:"n" help:"Only the newest N messages." placeholder:"N"`
+		Since  string `help:"Only what came after a message (its id), or since a time: 2026-11-22T18:00:00Z, or 90m for the last ninety minutes." placeholder:"WHEN"`
+		Follow bool   `short:"f" help:"Go on with what arrives, in the order in which it does, until Ctrl-C."`
 	}
 	eventsCommand struct {
 		Since *int64 `help:"Begin after the event with this cursor; 0 is everything. Without it, from now on." placeholder:"CURSOR"`
@@ -138,7 +143,7 @@ func (statusCommand) Help() string { return explain("", "sottovoce status") }
 
 // Help explains the command to a person.
 func (meCommand) Help() string {
-	return explain("The id is what tells you from others of the same name.", "sottovoce me")
+	return explain("The id is what tells you from others of the same name. A new name reaches your contacts, and everybody on this network at once; what you share with contacts is nothing until you say so.", `sottovoce me --name "Anna B."`)
 }
 
 // Help explains the command to a person.
@@ -172,7 +177,9 @@ func (sendCommand) Help() string {
 }
 
 // Help explains the command to a person.
-func (logCommand) Help() string { return explain("Oldest first.", "sottovoce log Bob -n 20") }
+func (logCommand) Help() string {
+	return explain("Oldest first. With --follow it goes on with what arrives.", "sottovoce log Bob -n 20 --follow")
+}
 
 // Help explains the command to a person.
 func (eventsCommand) Help() string {

@@ -102,22 +102,33 @@ func (l *logCommand) Run(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.soon()
+	if l.Follow {
+		return c.follow(l, q)
+	}
+	_, err = c.printLog(c.ctx, l.To, q)
+	return err
+}
+
+// printLog prints the messages with a contact and says which they were.
+func (c *call) printLog(ctx context.Context, to string, q control.LogQuery) (printed map[string]bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	messages, err := c.node.Log(ctx, l.To, q)
+	messages, err := c.node.Log(ctx, to, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	me, err := c.node.Me(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	printed = make(map[string]bool, len(messages))
 	for _, m := range messages {
 		if err := c.printMessage(m, me.ID); err != nil {
-			return err
+			return nil, err
 		}
+		printed[m.ID] = true
 	}
-	return nil
+	return printed, nil
 }
 
 // query reads --since, which is a message's id, a time, or how long ago.

@@ -135,6 +135,9 @@ func (m *meCommand) Run(c *call) error {
 	ctx, cancel := c.soon()
 	defer cancel()
 	me, err := c.node.Me(ctx)
+	if err == nil && m.Share != "" {
+		me, err = c.node.SetShare(ctx, control.Share(m.Share))
+	}
 	if err == nil && m.Name != "" {
 		me, err = c.node.SetName(ctx, m.Name)
 	}
@@ -144,7 +147,7 @@ func (m *meCommand) Run(c *call) error {
 	if c.json {
 		return c.printJSON(me)
 	}
-	return c.printTable([][]string{{"name", name(me.Person)}, {"id", me.ID}}, c.palette.faint, nil)
+	return c.printTable([][]string{{"name", name(me.Person)}, {"id", me.ID}, {"shared", string(me.Share)}}, c.palette.faint, nil)
 }
 
 // isNotRunning tells that there is no node to ask.

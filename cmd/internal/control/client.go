@@ -53,7 +53,12 @@ func (c *Client) Me(ctx context.Context) (me Me, err error) {
 
 // SetName is [Node.SetName].
 func (c *Client) SetName(ctx context.Context, name string) (me Me, err error) {
-	return me, c.do(ctx, http.MethodPatch, "/v1/me", nameBody{name}, &me)
+	return me, c.do(ctx, http.MethodPatch, "/v1/me", meBody{Name: name}, &me)
+}
+
+// SetShare is [Node.SetShare].
+func (c *Client) SetShare(ctx context.Context, share Share) (me Me, err error) {
+	return me, c.do(ctx, http.MethodPatch, "/v1/me", meBody{Share: share}, &me)
 }
 
 // Status is [Node.Status].

@@ -24,6 +24,11 @@ func (s *Server) patchContact(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, p, err)
 }
 
+// Contact is [Node.Contact].
+func (c *Client) Contact(ctx context.Context, who string) (p Person, err error) {
+	return p, c.do(ctx, http.MethodGet, "/v1/contacts/"+segment(who), nil, &p)
+}
+
 // Rename is [Node.Rename].
 func (c *Client) Rename(ctx context.Context, who, name string) (p Person, err error) {
 	return p, c.do(ctx, http.MethodPatch, "/v1/contacts/"+segment(who), renameBody{&name}, &p)

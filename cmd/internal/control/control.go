@@ -21,6 +21,8 @@ type Node interface {
 	Me(ctx context.Context) (Me, error)
 	// SetName changes our own name; a name that is not 1–64 visible characters is CodeUsage.
 	SetName(ctx context.Context, name string) (Me, error)
+	// SetShare changes what contacts may know; what there is not to share is CodeUsage.
+	SetShare(ctx context.Context, share Share) (Me, error)
 	// Status tells what the node is doing right now.
 	Status(ctx context.Context) (Status, error)
 
@@ -39,6 +41,8 @@ type Node interface {
 	// Decline says no to an incoming request, or takes back an outgoing one.
 	Decline(ctx context.Context, who string) (Person, error)
 
+	// Contact finds one contact.
+	Contact(ctx context.Context, who string) (Person, error)
 	// Rename gives a contact a name of our own; an empty one brings theirs back. A name that will not do is CodeUsage.
 	Rename(ctx context.Context, who, name string) (Person, error)
 	// Block shuts a contact out, untold; Unblock lets it in again, and what waited on either side goes out.
@@ -54,6 +58,11 @@ type Node interface {
 	Send(ctx context.Context, batch []Outgoing) []SendResult
 	// Message finds one message by its id or an unambiguous prefix of it.
 	Message(ctx context.Context, id string) (Message, error)
+	// Journey tells how far a message came, which way, and what it waits for.
+	Journey(ctx context.Context, id string) (Journey, error)
+	// Read notes that the person has read a conversation, up to a message of theirs (its id) or all of it (WHO); the author
+	// is told if that is shared. An own message is CodeUsage.
+	Read(ctx context.Context, what string) (Reading, error)
 	// Log lists messages of the conversation with one contact in the conversation's order, oldest first.
 	Log(ctx context.Context, to string, q LogQuery) ([]Message, error)
 

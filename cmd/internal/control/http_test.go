@@ -124,7 +124,7 @@ func TestBadInput(t *testing.T) {
 		{"deep", "POST", "/v1/messages", strings.Repeat("[", 20_000), 400, ""},
 		{"nobody", "POST", "/v1/messages", `{"to":"Zoe","text":"a"}`, 404, "Zoe"},
 		{"add nobody", "POST", "/v1/contacts", `{}`, 400, "say who"},
-		{"no name", "PATCH", "/v1/me", `{}`, 400, "give a name"},
+		{"no name", "PATCH", "/v1/me", `{}`, 400, "say what to change"},
 		{"bad n", "GET", "/v1/conversations/Bob/messages?n=-1", "", 400, "how many"},
 		{"bad since", "GET", "/v1/conversations/Bob/messages?since=yesterday", "", 400, "a time such as"},
 		{"unknown parameter", "GET", "/v1/conversations/Bob/messages?limit=3", "", 400, "no parameter"},

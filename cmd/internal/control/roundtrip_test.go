@@ -58,6 +58,7 @@ func TestNode(t *testing.T) {
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
 				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
+				"journey": testJourney, "reading": testReading,
 			} {
 				t.Run(name, func(t *testing.T) {
 					f := controltest.New("Anna")
@@ -143,6 +144,53 @@ func testContacts(t *testing.T, f *controltest.Fake, node control.Node) {
 	equal(t, []control.Person{must(node.PermitReset(t.Context(), "Bob")), must(node.Reset(t.Context(), bob.ID))}, []control.Person{bob, bob})
 	_, err = node.Reset(t.Context(), "nobody")
 	wantCode(t, err, control.CodeNotFound)
+}
+
+func testJourney(t *testing.T, f *controltest.Fake, node control.Node) {
+	bob := f.Befriend(f.Meet("Bob").ID)
+	sent := node.Send(t.Context(), []control.Outgoing{{To: "Bob", Text: "one"}})[0].Message
+	j := must(node.Journey(t.Context(), sent.ID))
+	if len(j.Copies) != 1 || j.Copies[0].Waits == "" || j.Copies[0].Delivered != nil || j.Copies[0].To.ID != bob.ID || j.Received != nil {
+		t.Errorf("under way: %+v", j)
+	}
+	f.Advance(sent.ID, control.StateRead)
+	if j = must(node.Journey(t.Context(), sent.ID[:12])); j.Copies[0].Waits != "" || j.Copies[0].Read == nil || !j.Copies[0].Read.Equal(sent.Time) {
+		t.Errorf("read: %+v", j)
+	}
+	if j = must(node.Journey(t.Context(), f.Receive(bob.ID, "two").ID)); len(j.Copies) != 0 || j.Received == nil || j.Message.Text != "two" {
+		t.Errorf("theirs: %+v", j)
+	}
+	_, err := node.Journey(t.Context(), "msg-none")
+	wantCode(t, err, control.CodeNotFound)
+}
+
+func testReading(t *testing.T, f *controltest.Fake, node control.Node) {
+	bob := f.Befriend(f.Meet("Bob").ID)
+	if r := must(node.Read(t.Context(), "Bob")); r.ID != "" || r.Shared || r.With.ID != bob.ID {
+		t.Errorf("nothing to read: %+v", r)
+	}
+	own := node.Send(t.Context(), []control.Outgoing{{To: "Bob", Text: "one"}})[0].Message
+	one, two := f.Receive(bob.ID, "two"), f.Receive(bob.ID, "three")
+	if me := must(node.SetShare(t.Context(), control.ShareReading)); me.Share != control.ShareReading || me.Name != "Anna" {
+		t.Errorf("sharing, me is %+v", me)
+	}
+	if r := must(node.Read(t.Context(), one.ID)); r.ID != one.ID || !r.Shared || r.With.ID != bob.ID {
+		t.Errorf("one read: %+v", r)
+	}
+	if r := must(node.Read(t.Context(), "Bob")); r.ID != two.ID {
+		t.Errorf("all read: %+v", r)
+	}
+	_, err := node.Read(t.Context(), own.ID)
+	wantCode(t, err, control.CodeUsage)
+	_, err = node.Read(t.Context(), "msg-none")
+	wantCode(t, err, control.CodeNotFound)
+	_, err = node.Read(t.Context(), "nobody")
+	wantCode(t, err, control.CodeNotFound)
+	_, err = node.SetShare(t.Context(), "all")
+	wantCode(t, err, control.CodeUsage)
+	_, err = node.Contact(t.Context(), "nobody")
+	wantCode(t, err, control.CodeNotFound)
+	equal(t, []control.Person{must(node.Contact(t.Context(), "bob"))}, []control.Person{bob})
 }
 
 func testMessages(t *testing.T, f *controltest.Fake, node control.Node) {

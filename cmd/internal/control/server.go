@@ -75,6 +75,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/nearby":                       people(s.node.Nearby),
 		"GET /v1/contacts":                     people(s.node.Contacts),
 		"POST /v1/contacts":                    s.postContacts,
+		"GET /v1/contacts/{who}":               decide(s.node.Contact),
 		"PATCH /v1/contacts/{who}":             s.patchContact,
 		"POST /v1/contacts/{who}/block":        decide(s.node.Block),
 		"POST /v1/contacts/{who}/unblock":      decide(s.node.Unblock),
@@ -85,7 +86,10 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"POST /v1/requests/{who}/decline":      decide(s.node.Decline),
 		"POST /v1/messages":                    s.postMessages,
 		"GET /v1/messages/{id}":                s.getMessage,
+		"GET /v1/messages/{id}/journey":        s.getJourney,
+		"POST /v1/messages/{id}/read":          s.postRead("id"),
 		"GET /v1/conversations/{to}/messages":  s.getLog,
+		"POST /v1/conversations/{to}/read":     s.postRead("to"),
 		"GET /v1/events":                       s.getEvents(ctx),
 		"GET /v1/conversations/{to}/export":    s.getExport,
 		"POST /v1/backup":                      s.postBackup,
@@ -104,22 +108,30 @@ func (s *Server) getMe(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, me, err)
 }
 
-// nameBody is the request of PATCH /v1/me.
-type nameBody struct {
-	Name string `json:"name"`
+// meBody is the request of PATCH /v1/me: what is to change.
+type meBody struct {
+	Name  string `json:"name,omitempty"`
+	Share Share  `json:"share,omitempty"`
 }
 
 func (s *Server) patchMe(w http.ResponseWriter, r *http.Request) {
-	var body nameBody
+	var body meBody
 	if err := readBody(w, r, &body); err != nil {
 		writeError(w, err)
 		return
 	}
-	if body.Name == "" {
-		writeError(w, Errorf(CodeUsage, `give a name, as in {"name":"Anna"}`))
+	if body == (meBody{}) {
+		writeError(w, Errorf(CodeUsage, `say what to change, as in {"name":"Anna"} or {"share":"nothing"}`))
 		return
 	}
-	me, err := s.node.SetName(r.Context(), body.Name)
+	var me Me
+	var err error
+	if body.Share != "" {
+		me, err = s.node.SetShare(r.Context(), body.Share)
+	}
+	if err == nil && body.Name != "" {
+		me, err = s.node.SetName(r.Context(), body.Name)
+	}
 	answer(w, http.StatusOK, me, err)
 }
 

@@ -59,7 +59,20 @@ type Me struct {
 	Person
 	// Link is the contact link to hand out; empty where there is none.
 	Link string `json:"link"`
+	// Share is what contacts may know of what one does with their messages.
+	Share Share `json:"share"`
 }
+
+// Share is what contacts may know of what a person does with their messages.
+type Share string
+
+// What can be shared; nothing is, unless the person wants it.
+const (
+	ShareNothing Share = "nothing"
+	ShareReading Share = "reading" // how far one has read
+	ShareTyping  Share = "typing"  // that one is writing, while one is
+	ShareBoth    Share = "both"
+)
 
 // State is how far a message has come. It only moves forward: queued, held, delivered, read; or expired or failed.
 type State string
@@ -106,6 +119,7 @@ type Conversation struct {
 	Kind ConversationKind `json:"kind"`
 	ID   string           `json:"id"`   // conv-…
 	Name string           `json:"name"` // the other person's name, neutralised
+	With string           `json:"with"` // the other person's id
 }
 
 // Message is one text in a conversation, ours or theirs.

@@ -28,13 +28,30 @@ var _ control.Node = (*adapter)(nil)
 // Me implements control.Node.
 func (a *adapter) Me(ctx context.Context) (control.Me, error) {
 	p, err := a.node.Me(ctx)
-	return control.Me{Person: person(p)}, failure(err)
+	return a.me(ctx, p, err)
+}
+
+// me adds to our person what is not shown to others.
+func (a *adapter) me(ctx context.Context, p mesh.Person, err error) (control.Me, error) {
+	if err != nil {
+		return control.Me{}, failure(err)
+	}
+	share, err := a.node.Share(ctx)
+	return control.Me{Person: person(p), Share: control.Share(share)}, failure(err)
+}
+
+// SetShare implements control.Node.
+func (a *adapter) SetShare(ctx context.Context, share control.Share) (control.Me, error) {
+	if err := a.node.SetShare(ctx, mesh.Share(share)); err != nil {
+		return control.Me{}, failure(err)
+	}
+	return a.Me(ctx)
 }
 
 // SetName implements control.Node.
 func (a *adapter) SetName(ctx context.Context, name string) (control.Me, error) {
 	p, err := a.node.SetName(ctx, name)
-	return control.Me{Person: person(p)}, failure(err)
+	return a.me(ctx, p, err)
 }
 
 // Status implements control.Node.
@@ -81,6 +98,12 @@ func (a *adapter) Accept(ctx context.Context, who string) (control.Person, error
 // Decline implements control.Node.
 func (a *adapter) Decline(ctx context.Context, who string) (control.Person, error) {
 	p, err := a.node.Decline(ctx, who)
+	return person(p), failure(err)
+}
+
+// Contact implements control.Node.
+func (a *adapter) Contact(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Contact(ctx, who)
 	return person(p), failure(err)
 }
 
@@ -188,7 +211,7 @@ func person(p mesh.Person) control.Person {
 func message(m mesh.Message) control.Message {
 	return control.Message{
 		ID:           m.ID,
-		Conversation: control.Conversation{Kind: control.KindDirect, ID: m.Conversation, Name: m.Peer.Name},
+		Conversation: control.Conversation{Kind: control.KindDirect, ID: m.Conversation, Name: m.Peer.Name, With: m.Peer.ID},
 		From:         person(m.From),
 		Time:         m.Time.UTC().Truncate(time.Millisecond),
 		Text:         m.Text,
@@ -233,6 +256,8 @@ func failure(err error) error {
 		{mesh.ErrAmbiguousMessage, control.CodeAmbiguous},
 		{mesh.ErrText, control.CodeUsage},
 		{mesh.ErrName, control.CodeUsage},
+		{mesh.ErrShare, control.CodeUsage},
+		{mesh.ErrOwnMessage, control.CodeUsage},
 		{mesh.ErrBlocked, control.CodeRefused},
 		{mesh.ErrCursor, control.CodeUsage},
 		{mesh.ErrSelf, control.CodeRefused},

@@ -31,6 +31,9 @@ type Fake struct {
 
 	passphrase []byte // guarded by mu
 
+	// Reads is what was read, in order.
+	Reads []control.Reading
+
 	mu       sync.Mutex
 	rand     *rand.ChaCha8
 	me       control.Me
@@ -48,7 +51,7 @@ var _ control.Node = (*Fake)(nil)
 // New makes a node of somebody with this name whom nobody has met.
 func New(name string) *Fake {
 	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, resets: map[string]bool{}, happened: make(chan struct{})}
-	f.me = control.Me{Person: control.Person{ID: f.id("acct-", 52), Name: name, Online: true}}
+	f.me = control.Me{Person: control.Person{ID: f.id("acct-", 52), Name: name, Online: true}, Share: control.ShareNothing}
 	return f
 }
 
@@ -152,7 +155,7 @@ func (f *Fake) Notice(text string) {
 func (f *Fake) append(with, from control.Person, text string, state control.State) control.Message {
 	m := control.Message{
 		ID:           f.id("msg-", 52),
-		Conversation: control.Conversation{Kind: control.KindDirect, ID: "conv-" + strings.TrimPrefix(with.ID, "acct-"), Name: with.Name},
+		Conversation: control.Conversation{Kind: control.KindDirect, ID: "conv-" + strings.TrimPrefix(with.ID, "acct-"), Name: with.Name, With: with.ID},
 		From:         from, Text: text, State: state, Devices: 1,
 		Time: Start.Add(time.Duration(len(f.messages)) * time.Minute),
 	}

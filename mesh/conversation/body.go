@@ -1,0 +1,102 @@
+package conversation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// Profile is the body of an op of KindProfile: what the author's account is called from
+// now on, 1 to 256 bytes of UTF-8, hostile until shown. Of several by one author the one
+// with the highest seq counts.
+//
+// spec: 06-conversations#profile
+type Profile struct {
+	Name string `cbor:"0,keyasint"`
+}
+
+func (Profile) kind() Kind { return KindProfile }
+
+func (p Profile) encode() ([]byte, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return wire.Marshal(p)
+}
+
+func (p Profile) check() error {
+	if p.Name == "" || len(p.Name) > nameMax {
+		return fmt.Errorf("name of %d bytes", len(p.Name))
+	}
+	return nil
+}
+
+// Mark says that everything by Author up to Seq has been read.
+type Mark struct {
+	_      struct{} `cbor:",toarray"`
+	Author peer.ID
+	Seq    uint64
+}
+
+// Read is the body of an op of KindRead: marks of 1 to 32 authors, ascending. They only
+// ever rise: of several marks the highest of each author counts.
+//
+// spec: 06-conversations#read-mark
+type Read []Mark
+
+// readBody is map {0: marks}.
+type readBody struct {
+	Marks []Mark `cbor:"0,keyasint"`
+}
+
+func (Read) kind() Kind { return KindRead }
+
+func (r Read) encode() ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return wire.Marshal(readBody{Marks: r})
+}
+
+func (r Read) check() error {
+	if len(r) == 0 || len(r) > marksMax {
+		return fmt.Errorf("%d read marks", len(r))
+	}
+	for i, m := range r {
+		switch {
+		case m.Seq < 1 || m.Seq > SeqMax:
+			return fmt.Errorf("read mark at seq %d", m.Seq)
+		case i > 0 && bytes.Compare(r[i-1].Author[:], m.Author[:]) >= 0:
+			return errors.New("read marks out of order")
+		}
+	}
+	return nil
+}
+
+// Profile returns what the op says of its author; ok is false when it is of another kind.
+func (op *Op) Profile() (p Profile, ok bool) { return op.profile, op.Kind == KindProfile }
+
+// Read returns the op's read marks; ok is false when it is of another kind.
+func (op *Op) Read() (r Read, ok bool) { return op.read, op.Kind == KindRead }
+
+// parseBody reads the body of a kind that this version shows or acts on.
+func (op *Op) parseBody(body []byte) (err error) {
+	switch op.Kind {
+	case KindText:
+		op.text, err = parseText(body)
+	case KindProfile:
+		if err = wire.Unmarshal(body, &op.profile); err == nil {
+			err = op.profile.check()
+		}
+	case KindRead:
+		var b readBody
+		if err = wire.Unmarshal(body, &b); err == nil {
+			op.read = b.Marks
+			err = op.read.check()
+		}
+	}
+	return err
+}

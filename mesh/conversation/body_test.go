@@ -1,0 +1,106 @@
+package conversation
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sottovoce/mesh/peer"
+)
+
+// utter makes the author's next op with any body and admits it.
+func utter(t testing.TB, l *Log, author peer.ID, body Body) *Op {
+	t.Helper()
+	op, err := l.Next(author, noon, body)
+	fatal(t, err)
+	_, err = l.Admit(op, author)
+	fatal(t, err)
+	return op
+}
+
+// TestBodyVector pins the bytes of a profile and of a read mark, which come back as they went.
+func TestBodyVector(t *testing.T) {
+	l := NewLog(talk)
+	profile := utter(t, l, anna, Profile{Name: "Anna B."})
+	marks := Read{{Author: anna, Seq: 1}, {Author: bruno, Seq: SeqMax}}
+	read := utter(t, l, bruno, marks)
+	got := fmt.Sprintf("profile = %x\nread = %x\n", profile.Raw(), read.Raw())
+	file := filepath.Join("testdata", "bodies.txt")
+	if *update {
+		fatal(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	fatal(t, err)
+	if got != string(want) {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	parsed, err := ParseOp(profile.Raw())
+	fatal(t, err)
+	if p, ok := parsed.Profile(); !ok || p.Name != "Anna B." {
+		t.Errorf("profile %+v, %t", p, ok)
+	}
+	if _, ok := parsed.Read(); ok {
+		t.Error("a profile is a read mark")
+	}
+	if _, ok := parsed.Text(); ok {
+		t.Error("a profile is a text")
+	}
+	parsed, err = ParseOp(read.Raw())
+	fatal(t, err)
+	if r, ok := parsed.Read(); !ok || !slices.Equal(r, marks) {
+		t.Errorf("read %+v, %t", r, ok)
+	}
+	for _, op := range []*Op{profile, read} {
+		for i := range op.Raw() {
+			if _, err := ParseOp(op.Raw()[:i]); err == nil {
+				t.Errorf("cut at %d parses", i)
+			}
+		}
+	}
+}
+
+// TestBodiesRefused: what is beyond a limit is neither made nor taken.
+func TestBodiesRefused(t *testing.T) {
+	crowd := make(Read, marksMax+1)
+	for i := range crowd {
+		crowd[i] = Mark{Author: peer.ID{byte(i)}, Seq: 1}
+	}
+	for name, body := range map[string]Body{
+		"no name":       Profile{},
+		"a long name":   Profile{Name: strings.Repeat("x", nameMax+1)},
+		"no mark":       Read{},
+		"too many":      crowd,
+		"seq 0":         Read{{Author: anna}},
+		"a seq too far": Read{{Author: anna, Seq: SeqMax + 1}},
+		"out of order":  Read{{Author: bruno, Seq: 1}, {Author: anna, Seq: 1}},
+		"a mark twice":  Read{{Author: anna, Seq: 1}, {Author: anna, Seq: 2}},
+	} {
+		if _, err := NewLog(talk).Next(anna, noon, body); err == nil {
+			t.Errorf("%s is made", name)
+		}
+	}
+	if _, err := NewLog(talk).Next(anna, noon, crowd[:marksMax]); err != nil {
+		t.Error(err)
+	}
+	for name, body := range map[string]string{
+		"no map": "\x01", "no name": "\xa1\x00\x60", "another type": "\xa1\x00\x01", "no key": "\xa0",
+	} {
+		w := plain()
+		w.Kind, w.Body = KindProfile, []byte(body)
+		if _, err := ParseOp(raw(t, w)); err == nil {
+			t.Errorf("profile with %s parses", name)
+		}
+	}
+	mark := append([]byte("\xa1\x00\x81\x82\x58\x20"), bytes.Repeat([]byte{1}, 32)...)
+	for seq, fine := range map[string]bool{"\x00": false, "\x01": true, "\x20": false, "\x1b\x00\x00\x01\x00\x00\x00\x00\x01": false} {
+		w := plain()
+		w.Kind, w.Body = KindRead, append(bytes.Clone(mark), seq...)
+		if _, err := ParseOp(raw(t, w)); (err == nil) != fine {
+			t.Errorf("a mark at %x: %v", seq, err)
+		}
+	}
+}
