@@ -94,7 +94,8 @@ func (s *state) ours(number uint32) bool { return (number%2 == 1) == s.Starter }
 func (s *state) ride(now time.Time, rand io.Reader, encapsulate Encapsulate) (ek, ct []byte, err error) {
 	p := &s.PQ
 	newest := p.newest().Number
-	due := now.UnixMilli()-p.Since >= stepAge.Milliseconds() || p.Messages >= stepMessages
+	age := now.UnixMilli() - p.Since // below zero: a clock was wrong
+	due := age < 0 || age >= stepAge.Milliseconds() || p.Messages >= stepMessages
 	switch {
 	case len(p.TheirEK) > 0:
 		if err := p.answer(rand, encapsulate); err != nil {

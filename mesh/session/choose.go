@@ -58,28 +58,49 @@ func (s *session) before(o *session) bool {
 // enrol adds a session at its place; those behind the first send nothing more
 // and live for 60 days. It returns whether the first changed.
 func (p *Pair) enrol(s session, today uint16) bool {
-	i := slices.IndexFunc(p.s.Sessions, func(o session) bool { return s.before(&o) })
-	if i < 0 {
-		i = len(p.s.Sessions)
-	}
-	p.s.Sessions = slices.Insert(slices.Clone(p.s.Sessions), i, s)
-	for k := 1; k < len(p.s.Sessions); k++ {
-		if o := &p.s.Sessions[k]; o.Dies == 0 {
+	list, surplus := p.place(s)
+	p.s.Sessions = list
+	for k := 1; k < len(list); k++ {
+		if o := &list[k]; o.Dies == 0 {
 			o.Dies, o.Window = addDays(today, keyDays), window{}
 			o.Ratchet.Retire()
 			o.started()
 		}
 	}
-	if k := len(p.s.Sessions) - 1; k >= sessionsMax {
-		if len(p.shared()) > k {
-			k-- // the peer may know of nothing better
-		}
-		p.s.Gone = append(slices.Clip(p.s.Gone), p.s.Sessions[k].id())
-		p.s.Sessions[k].Ratchet.Erase()
-		p.s.Sessions = slices.Delete(p.s.Sessions, k, k+1)
+	if surplus >= 0 {
+		p.s.Gone = append(slices.Clip(p.s.Gone), list[surplus].id())
+		list[surplus].Ratchet.Erase()
+		p.s.Sessions = slices.Delete(list, surplus, surplus+1)
 	}
 	p.s.Reset = max(p.s.Reset, s.Number) // a start changes the fixed part in any case
-	return i == 0 && len(p.s.Sessions) > 1
+	first, _ := p.Sending()
+	return first == s.id() && len(p.s.Sessions) > 1
+}
+
+// place returns the sessions with s at its place, and the index of the one that is given
+// up then, or -1: the last; but if the peer may use that one, knowing of nothing better,
+// then the last that it is not known to have, or, if it has them all, the one before it.
+//
+// spec: 04-sessions#the-sending-session
+func (p *Pair) place(s session) (list []session, surplus int) {
+	i := slices.IndexFunc(p.s.Sessions, func(o session) bool { return s.before(&o) })
+	if i < 0 {
+		i = len(p.s.Sessions)
+	}
+	list = slices.Insert(slices.Clone(p.s.Sessions), i, s)
+	last := len(list) - 1
+	switch {
+	case last < sessionsMax:
+		return list, -1
+	case len(shared(list)) <= last:
+		return list, last
+	}
+	for k := last; k > 0; k-- {
+		if !list[k].Known {
+			return list, k
+		}
+	}
+	return list, last - 1
 }
 
 func (p *Pair) find(id [8]byte) int {
@@ -125,13 +146,13 @@ func (s *session) settled() bool {
 
 // shared returns the sessions whose secrets the peer may still use to reach
 // us: from the sending one to the first that is settled.
-func (p *Pair) shared() []session {
-	for i := range p.s.Sessions {
-		if p.s.Sessions[i].settled() {
-			return p.s.Sessions[:i+1]
+func shared(list []session) []session {
+	for i := range list {
+		if list[i].settled() {
+			return list[:i+1]
 		}
 	}
-	return p.s.Sessions
+	return list
 }
 
 // reached returns the first session that the peer is known to have.
@@ -150,7 +171,7 @@ func (p *Pair) reached() (s *session, found bool) {
 //
 // spec: 04-sessions#the-sending-session
 func (p *Pair) spare(today uint16) {
-	for i := range p.shared() {
+	for i := range shared(p.s.Sessions) {
 		if s := &p.s.Sessions[i]; s.Dies != 0 {
 			s.Dies = max(s.Dies, addDays(today, keyDays))
 		}

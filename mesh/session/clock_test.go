@@ -66,3 +66,27 @@ func TestStartTagsNeverRepeat(t *testing.T) {
 		t.Errorf("%d days are counted", len(a.pair.s.Starts))
 	}
 }
+
+// A clock that was years ahead for a moment keeps no post-quantum step from being due, and
+// loses no skipped key: these go when the node says so.
+func TestClockAheadForAMoment(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "ahead", 0, now)
+	late := a.seal(now, "late")
+	a.talk(now, b, "jumps")
+	ahead := now.Add(5 * 365 * day)
+	for range 3 {
+		b.talk(ahead, a, "x")
+		a.talk(ahead, b, "y")
+	}
+	b.mustOpen(ahead, late)
+	before := a.confirmed()
+	for d := range 6 {
+		at := now.Add(time.Duration(d) * day)
+		a.talk(at, b, "x")
+		b.talk(at, a, "y")
+	}
+	if after := a.confirmed(); after < before+2 {
+		t.Errorf("%d steps in six days", after-before)
+	}
+}

@@ -57,7 +57,7 @@ func (r *edge) open(name string) {
 func (r *edge) refused(name string, from int, plain []byte, change func(*sealing)) {
 	s, to := r.ends[from], r.ends[1-from]
 	copied := &side{t: r.t, dev: s.dev, rand: r.rand, pair: got(loaded(s.dev, whole(s.pair)))(r.t)}
-	blob := copied.craft(wire.Class0, plain, change)
+	blob := copied.craft(r.now, wire.Class0, plain, change)
 	r.rand.take()
 	r.v.section("refused " + name)
 	r.v.hex("from", []byte(s.name))

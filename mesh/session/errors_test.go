@@ -57,6 +57,8 @@ func TestLoadPairRefuses(t *testing.T) {
 func TestPartsBelongTogether(t *testing.T) {
 	now := epochStart
 	a, b := meet(t, "parts", 1, now)
+	b.talk(now, a, "heard for the first time")
+	a.reload()
 	fixed, moving := a.pair.SaveFixed(), a.pair.Save()
 	a.talk(now, b, "x")
 	b.talk(now, a, "y")

@@ -108,7 +108,7 @@ func FuzzContent(f *testing.F) {
 			return
 		}
 		b.pair = got(loaded(b.dev, began))(t)
-		_, _ = b.open(epochStart, a.craft(wire.Class0, plain, nil), false)
+		_, _ = b.open(epochStart, a.craft(epochStart, wire.Class0, plain, nil), false)
 		_, _ = b.pair.Seal(epochStart, Content{}, b.rand)
 	})
 }

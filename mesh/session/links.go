@@ -23,7 +23,7 @@ func (p *Pair) DialSecret() Secret {
 // spec: 04-sessions#link-keys
 func (p *Pair) AcceptSecrets() []Secret {
 	var secrets []Secret
-	for _, s := range p.shared() {
+	for _, s := range shared(p.s.Sessions) {
 		for _, e := range s.Ratchet.Epochs() {
 			secrets = append(secrets, e.Link)
 		}

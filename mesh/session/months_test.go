@@ -78,6 +78,7 @@ func TestMonthsOfSilence(t *testing.T) {
 			case what == 13 && w.nodes[i].pair.waiting() == nil && len(w.nodes[i].pair.s.Sessions) > 0:
 				w.reset(i)
 			}
+			w.linked()
 		}
 		w.meetAgain()
 		w.check()
@@ -126,35 +127,106 @@ func TestResetNobodyHeardOf(t *testing.T) {
 	}
 }
 
-// Who copied a home before a reset can replace the new session only as long as its
-// owner has not answered in it, and with the contact secret not even then.
+// Who copied a home can replace a session that was started since only as long as its
+// owner has not answered in it, and with the contact secret not even then. A reset that
+// was not answered yet changes nothing of that.
 func TestOldSecretsReplaceNothingInUse(t *testing.T) {
 	now := epochStart
 	a, b := meet(t, "old secrets", 0, now)
 	a.talk(now, b, "x")
 	b.talk(now, a, "y")
 	thief := got(loaded(a.dev, whole(a.pair)))(t)
-	b.mustOpen(now, a.resetBy(now))
 	old, _ := thief.reached()
 	tries := map[string]Secret{"contact": thief.s.Contact, "session": old.Ratchet.Epochs()[0].Reset}
-	try := func(when, with string) error {
+	try := func(when, with string, want error) {
 		t.Helper()
 		copied := got(loaded(b.dev, whole(b.pair)))(t)
 		sealed := got(got(loaded(a.dev, whole(thief)))(t).start(now, tries[with], 5, false, a.rand))(t)
-		_, err := b.open(now, sealed.Blob, false)
+		if _, err := b.open(now, sealed.Blob, false); !errors.Is(err, want) {
+			t.Errorf("keyed by the %s secret, %s: %v", with, when, err)
+		}
 		b.pair = copied
-		return err
 	}
+	b.mustOpen(now, a.resetBy(now))
 	a.talk(now, b, "in the new one")
-	if err := try("heard", "contact"); !errors.Is(err, ErrReset) {
-		t.Errorf("with the contact secret, over a session under which they were heard: %v", err)
-	}
-	must(t, try("heard", "session"))
+	try("heard in the new one", "contact", ErrReset)
+	try("heard in the new one", "session", nil)
 	b.talk(now, a, "answer")
 	a.talk(now, b, "to the answer")
 	for with := range tries {
-		if err := try("settled", with); !errors.Is(err, ErrReset) {
-			t.Errorf("with the %s secret, over a session in use by both: %v", with, err)
+		try("in use by both", with, ErrReset)
+	}
+	b.resetBy(now)
+	for with := range tries {
+		try("behind a reset of ours", with, ErrReset)
+	}
+}
+
+// What five sessions cost never is the one that the peer has just been told we have, nor
+// the only one that it is known to have.
+func TestGivenUpSessions(t *testing.T) {
+	for seed := range 8 {
+		now := epochStart
+		a, b := meet(t, fmt.Sprint("given up", seed), 0, now)
+		for range 2 {
+			a.talk(now, b, "x")
+			b.talk(now, a, "y")
 		}
+		b.resetBy(now)
+		for range 2 {
+			now = renew(now, b, a, 59) // B's start is lost; A's bundles come in the old session
+			b.start(now)
+		}
+		start := a.resetBy(now) // a lower number than B's last, and perhaps the last of all
+		b.mustOpen(now, start)
+		if b.pair.find(start.Session) < 0 {
+			t.Fatal("a start was accepted and is not held")
+		}
+		a.pair.Receipted(now, receiptFor(start.Ref))
+		b.mustOpen(now, a.seal(now, "under it"))
+	}
+	for seed := range 8 {
+		now := epochStart
+		a, b := newSides(t, fmt.Sprint("reached", seed), 0, now)
+		a.start(now)
+		start := b.start(now)
+		a.mustOpen(now, start)
+		if a.pair.Overtaken(start.Session) {
+			continue
+		}
+		b.pair.Receipted(now, receiptFor(start.Ref))
+		a.talk(now, b, "heard")
+		for range 3 {
+			a.resetBy(now)
+		}
+		if !a.pair.Reached() {
+			t.Fatal("gave up the only session that B has")
+		}
+		b.mustOpen(now, a.resetBy(now))
+	}
+}
+
+// There is no room for a start behind four better sessions, and it is not receipted.
+func TestNoRoomForAStart(t *testing.T) {
+	refused := 0
+	for seed := range 8 {
+		now := epochStart
+		a, b := newSides(t, fmt.Sprint("no room", seed), 0, now)
+		late := got(got(loaded(a.dev, whole(a.pair)))(t).start(now, a.pair.s.Contact, 0, false, a.rand))(t)
+		opened := b.mustOpen(now, a.start(now))
+		a.pair.Receipted(now, receiptFor(opened.Ref))
+		for range sessionsMax - 1 {
+			b.mustOpen(now, a.resetBy(now))
+		}
+		_, err := b.open(now, late.Blob, false)
+		switch held := b.pair.find(late.Session) >= 0; {
+		case errors.Is(err, ErrStarts):
+			refused++
+		case err != nil || !held:
+			t.Fatalf("accepted and not held: %v", err)
+		}
+	}
+	if refused == 0 {
+		t.Error("there was room in every run")
 	}
 }

@@ -198,7 +198,7 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 	var body contentBody
 	var later []SkippedKey
 	if skipped != nil {
-		body, err = s.openSkipped(wire.DayAt(now), blob, h, *skipped)
+		body, err = s.openSkipped(blob, h, *skipped)
 	} else {
 		body, later, err = s.openNext(now, blob, h, ref)
 	}
@@ -206,6 +206,10 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 		return Opened{}, err
 	}
 	s.Heard = true
+	if !p.s.Heard {
+		p.s.Heard = true
+		p.changed()
+	}
 	s.known()
 	s.opened(ref)
 	if s.Dies != 0 {
@@ -218,8 +222,8 @@ func (p *Pair) Open(now time.Time, blob []byte, ref Ref, skipped *SkippedKey) (O
 
 // openSkipped opens a message whose key was skipped. Its sealed header is not
 // read again: all it said is settled.
-func (s *session) openSkipped(today uint16, blob []byte, h wire.Header, key SkippedKey) (contentBody, error) {
-	if h.Tag != key.Tag || today >= key.Until || !isFor(blob, key.Key) {
+func (s *session) openSkipped(blob []byte, h wire.Header, key SkippedKey) (contentBody, error) {
+	if h.Tag != key.Tag || !isFor(blob, key.Key) {
 		return contentBody{}, ErrNotForUs
 	}
 	plain, err := openContent(blob, key.Key)
@@ -280,7 +284,7 @@ func (s *session) openNext(now time.Time, blob []byte, h wire.Header, ref Ref) (
 // keep makes skipped keys ready for storing, unless there are too many.
 func (s *session) keep(owed []ratchet.Skipped, today uint16) ([]SkippedKey, error) {
 	until := addDays(today, keyDays)
-	if !s.Skipped.add(today, until, len(owed)) {
+	if !s.Skipped.add(until, len(owed)) {
 		return nil, ratchet.ErrSkip
 	}
 	var keys []SkippedKey

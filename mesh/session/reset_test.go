@@ -117,11 +117,34 @@ func TestLimitCountsSixtyDays(t *testing.T) {
 // What a window remembers stays bounded, even where nobody calls Expire.
 func TestSealingForgetsOldRuns(t *testing.T) {
 	a, _ := meet(t, "runs", 0, epochStart)
-	for d := range 2 * keyDays {
-		got(a.pair.Seal(epochStart.Add(time.Duration(d)*day), Content{}, a.rand))(t)
+	w := &a.pair.s.Sessions[0].Window
+	for d := range 3 * unreceiptedMax / 2 {
+		now := epochStart.Add(time.Duration(d) * day)
+		skipped, err := a.pair.Seal(now, Content{}, a.rand)
+		must(t, err)
+		named, err := a.pair.Seal(now, Content{}, a.rand)
+		must(t, err)
+		a.pair.Receipted(now, receiptFor(named.Ref))
+		if n := len(w.Runs); n > unreceiptedMax || n < min(d, keyDays) {
+			t.Fatalf("after %d days and %v: %d runs", d, skipped.Ref, n)
+		}
 	}
-	if n := len(a.pair.s.Sessions[0].Window.Runs); n != keyDays {
-		t.Errorf("%d runs, one a day", n)
+	a.reload()
+}
+
+// Who names a session in a receipt has it, whatever became of the numbers named.
+func TestAnyReceiptShowsTheSession(t *testing.T) {
+	now := epochStart
+	a, b := newSides(t, "any receipt", 0, now)
+	b.mustOpen(now, a.start(now))
+	last := a.talk(now, b, "x")
+	now = now.Add(61 * day)
+	a.pair.Expire(now)
+	if !a.pair.Receipted(now, receiptFor(last.Ref)) || !a.pair.Reached() || a.pair.NeedsStart(now) {
+		t.Fatal("a late receipt says nothing")
+	}
+	if a.pair.Receipted(now, receiptFor(last.Ref)) {
+		t.Fatal("the same receipt is news again")
 	}
 }
 
@@ -268,7 +291,7 @@ func TestResetNumberLimits(t *testing.T) {
 	for _, x := range []struct {
 		number uint32
 		want   error
-	}{{0, ErrReset}, {resetAheadMax + 1, ErrStarts}, {1 << 31, ErrStarts}, {resetAheadMax, nil}} {
+	}{{0, ErrNumber}, {resetAheadMax + 1, ErrNumber}, {1 << 31, ErrNumber}, {resetAheadMax, nil}} {
 		copied := got(loaded(a.dev, whole(a.pair)))(t)
 		sealed := got(copied.start(now, reset, x.number, false, a.rand))(t)
 		if _, err := b.open(now, sealed.Blob, false); !errors.Is(err, x.want) {
@@ -285,7 +308,7 @@ func TestTooManyStarts(t *testing.T) {
 	a, b := newSides(t, "too many", 0, now)
 	state := whole(a.pair)
 	for i := range startsPerDay + 1 {
-		sealed, err := a.pair.start(now, a.pair.s.Contact, 0, false, a.rand)
+		sealed, err := a.pair.start(now, a.pair.s.Contact, b.pair.s.Reset+1, false, a.rand)
 		if i == startsPerDay {
 			if !errors.Is(err, ErrStarts) {
 				t.Fatalf("the ninth of a day: %v", err)
@@ -302,12 +325,12 @@ func TestTooManyStarts(t *testing.T) {
 		a.pair = got(loaded(a.dev, state))(t)
 		now = now.Add(day)
 		for range startsPerDay {
-			b.mustOpen(now, got(a.pair.start(now, a.pair.s.Contact, 0, false, a.rand))(t))
+			b.mustOpen(now, got(a.pair.start(now, a.pair.s.Contact, b.pair.s.Reset+1, false, a.rand))(t))
 		}
 	}
 	a.pair = got(loaded(a.dev, state))(t)
 	now = now.Add(day)
-	over := got(a.pair.start(now, a.pair.s.Contact, 0, false, a.rand))(t)
+	over := got(a.pair.start(now, a.pair.s.Contact, b.pair.s.Reset+1, false, a.rand))(t)
 	if _, err := b.open(now, over.Blob, false); !errors.Is(err, ErrStarts) {
 		t.Fatalf("one more: %v", err)
 	}

@@ -26,8 +26,10 @@ var (
 	// bundle is of account heads that we have not pinned.
 	ErrPrekey = errors.New("start names prekeys or account heads that are not held")
 	// ErrStarts says that there were too many starts: eight of ours with one
-	// expiry day, or 48 of theirs that are remembered.
+	// expiry day, 48 of theirs that are remembered, or four better sessions than theirs.
 	ErrStarts = errors.New("too many starts")
+	// ErrNumber says that a start has a reset number that an honest peer does not give.
+	ErrNumber = errors.New("start with an implausible reset number")
 )
 
 // startBody is the content of a start. Its ratchet header names the starter's
@@ -248,7 +250,7 @@ func (p *Pair) readStartAt(blob []byte, ref Ref) (keying Secret, body startBody,
 		}
 	}
 	key := startKey(keying)
-	if !found || ref.N >= startsPerDay || h.Tag != startTag(key, h.ExpiryDay, p.theirID(), p.s.OurID, uint8(ref.N)) {
+	if !found || h.Class != wire.Class0 || ref.N >= startsPerDay || h.Tag != startTag(key, h.ExpiryDay, p.theirID(), p.s.OurID, uint8(ref.N)) {
 		return keying, body, head, ErrNotForUs
 	}
 	body, head, err = readStart(blob, key, h.Tag)
@@ -321,27 +323,33 @@ func (p *Pair) respond(now time.Time, body startBody, head ratchet.Header, keyin
 //
 // spec: 04-sessions#accepting-a-start
 func (p *Pair) permits(s *session, ref Ref) error {
-	if s.Number > p.s.Reset && s.Number-p.s.Reset > resetAheadMax {
-		return ErrStarts
-	}
-	if ref.Session != ([8]byte{}) && s.Number <= p.s.Sessions[p.find(ref.Session)].Number {
-		return ErrReset
-	}
-	if s.LostKeys && slices.ContainsFunc(p.s.Sessions, func(o session) bool { return o.Heard }) {
+	byContact := ref.Session == [8]byte{}
+	switch {
+	case s.Number > p.s.Reset && s.Number-p.s.Reset > resetAheadMax,
+		!byContact && s.Number <= p.s.Sessions[p.find(ref.Session)].Number:
+		return ErrNumber
+	case p.s.Heard && s.LostKeys:
 		return ErrReset // and does not lose either: its author would not know
 	}
-	if len(p.s.Sessions) == 0 {
+	if list, surplus := p.place(*s); surplus >= 0 && list[surplus].id() == s.id() {
+		return ErrStarts
+	}
+	if len(p.s.Sessions) > 0 && !s.before(&p.s.Sessions[0]) {
 		return nil
 	}
-	best := &p.s.Sessions[0]
-	if !best.Heard || best.id() == ref.Session || !s.before(best) {
-		return nil
+	if p.s.Heard && byContact {
+		return ErrReset
 	}
 	// Whoever sent under a session of ours knew that both have it; of one of theirs they
-	// know it when they answer. What they start from then on is keyed by it. The contact
-	// secret keys nothing once they were heard.
-	if ref.Session == ([8]byte{}) || best.settled() {
-		return ErrReset
+	// know it when they answer. What they start from then on is keyed by it or a better one.
+	for i := range p.s.Sessions {
+		o := &p.s.Sessions[i]
+		if o.id() == ref.Session {
+			return nil
+		}
+		if o.Heard && o.settled() {
+			return ErrReset
+		}
 	}
 	return nil
 }

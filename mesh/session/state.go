@@ -37,6 +37,7 @@ type fixed struct {
 	Lost         bool               `cbor:"17,keyasint,omitempty"` // our keys were lost, and the peer has not heard of it
 	Behind       bool               `cbor:"18,keyasint,omitempty"` // the state is an older copy
 	Refused      *refused           `cbor:"19,keyasint,omitempty"` // a start that a person must decide about
+	Heard        bool               `cbor:"20,keyasint,omitempty"` // a message of theirs was opened, in whatever session
 }
 
 type moving struct {

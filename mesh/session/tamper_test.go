@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -170,10 +171,10 @@ func TestCheckComesFirst(t *testing.T) {
 }
 
 // craft seals content that Seal would never make, under a's next number.
-func (s *side) craft(class wire.Class, plain []byte, change func(*sealing)) []byte {
+func (s *side) craft(now time.Time, class wire.Class, plain []byte, change func(*sealing)) []byte {
 	s.t.Helper()
 	r := &s.pair.s.Sessions[0].Ratchet
-	m := got(r.Next(epochStart, s.rand, replayed))(s.t)
+	m := got(r.Next(now, s.rand, replayed))(s.t)
 	seal := sealing{tag: m.Tag, message: m.Key, headerKey: m.HeaderKey, ratchetHead: m.Header, expiryDay: 20000}
 	if change != nil {
 		change(&seal)
@@ -195,14 +196,14 @@ func TestMalformedContent(t *testing.T) {
 		"a short answer":         mustMarshal(contentBody{CT: make([]byte, 10)}),
 	} {
 		a, b := meet(t, "malformed", 0, epochStart)
-		blob := a.craft(wire.Class0, plain, nil)
+		blob := a.craft(epochStart, wire.Class0, plain, nil)
 		if _, err := b.open(epochStart, blob, false); err == nil || errors.Is(err, errNoTag) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// A key that is none is ignored, and no more.
 	a, b := meet(t, "malformed", 0, epochStart)
-	blob := a.craft(wire.Class0, mustMarshal(contentBody{EK: bytes.Repeat([]byte{0xff}, ratchet.EKSize)}), nil)
+	blob := a.craft(epochStart, wire.Class0, mustMarshal(contentBody{EK: bytes.Repeat([]byte{0xff}, ratchet.EKSize)}), nil)
 	if _, err := b.open(epochStart, blob, false); err != nil {
 		t.Errorf("a key that is none: %v", err)
 	}
@@ -222,13 +223,13 @@ func TestDishonestHeaders(t *testing.T) {
 		a, b := meet(t, "headers", 0, now)
 		a.talk(now, b, "one")
 		b.talk(now, a, "two")
-		blob := a.craft(wire.Class0, mustMarshal(contentBody{}), func(s *sealing) { change(&s.ratchetHead) })
+		blob := a.craft(now, wire.Class0, mustMarshal(contentBody{}), func(s *sealing) { change(&s.ratchetHead) })
 		if _, err := b.open(now, blob, false); err == nil || errors.Is(err, errNoTag) {
 			t.Errorf("%s: %v", name, err)
 		}
 		a, b = meet(t, "headers", 0, now)
 		a.talk(now, b, "one")
-		blob = a.craft(wire.Class0, mustMarshal(contentBody{}), func(s *sealing) { change(&s.ratchetHead) })
+		blob = a.craft(now, wire.Class0, mustMarshal(contentBody{}), func(s *sealing) { change(&s.ratchetHead) })
 		if name != "pn below what was opened" {
 			if _, err := b.open(now, blob, false); !errors.Is(err, ErrNotForUs) {
 				t.Errorf("%s, within a chain: %v", name, err)
@@ -236,7 +237,7 @@ func TestDishonestHeaders(t *testing.T) {
 		}
 	}
 	a, b := meet(t, "first header", 0, now)
-	blob := b.craft(wire.Class0, mustMarshal(contentBody{}), func(s *sealing) { s.ratchetHead.PN = 1 })
+	blob := b.craft(now, wire.Class0, mustMarshal(contentBody{}), func(s *sealing) { s.ratchetHead.PN = 1 })
 	if _, err := a.open(now, blob, false); err == nil {
 		t.Error("a first chain with a previous one")
 	}
@@ -275,7 +276,7 @@ func TestSkippedKeysAreBounded(t *testing.T) {
 		for range 999 {
 			got(r.Next(now, a.rand, replayed))(t)
 		}
-		if _, err = b.open(now, a.craft(wire.Class0, mustMarshal(contentBody{}), nil), true); err != nil {
+		if _, err = b.open(now, a.craft(now, wire.Class0, mustMarshal(contentBody{}), nil), true); err != nil {
 			break
 		}
 	}
@@ -288,7 +289,25 @@ func TestSkippedKeysAreBounded(t *testing.T) {
 	if n := len(b.pair.s.Sessions[0].Skipped); n != 0 {
 		t.Errorf("%d days of keys", n)
 	}
-	if _, err := b.open(later, a.craft(wire.Class0, mustMarshal(contentBody{}), nil), true); !errors.Is(err, ratchet.ErrSkip) && !errors.Is(err, errNoTag) {
+	if _, err := b.open(later, a.craft(now, wire.Class0, mustMarshal(contentBody{}), nil), true); !errors.Is(err, ratchet.ErrSkip) && !errors.Is(err, errNoTag) {
 		t.Errorf("more than a thousand ahead: %v", err)
+	}
+}
+
+// A start fills a blob of class 0; others are not looked at.
+func TestClassOfAStart(t *testing.T) {
+	now := epochStart
+	a, b := newSides(t, "class", 0, now)
+	b.mustOpen(now, a.start(now))
+	own, last := a.pair.s.Sessions[0].Start, lastDay(wire.DayAt(now))
+	key := startKey(own.Keying)
+	for class, want := range map[wire.Class]error{wire.Class0: ErrSeen, wire.Class1: ErrNotForUs, wire.Class2: ErrNotForUs} {
+		seal := sealing{tag: startTag(key, last, a.pair.s.OurID, a.pair.theirID(), 1), ratchetHead: own.Head, expiryDay: last}
+		seal.message, seal.headerKey = startKeys(key, seal.tag)
+		blob, _, err := seal.seal(class, own.Content, a.rand)
+		must(t, err)
+		if _, err := b.open(now, blob, false); !errors.Is(err, want) {
+			t.Errorf("class %d: %v", class, err)
+		}
 	}
 }

@@ -49,7 +49,9 @@ func (w *window) stuck(today uint16) bool {
 
 // seal counts a number. Runs of days to come get today's, so that they age.
 func (w *window) seal(today uint16, chain, n uint32) {
-	w.expire(today) // so that what is saved stays bounded, whatever day others erase by
+	if len(w.Runs) >= unreceiptedMax {
+		w.expire(today) // open has said that they are not all of the last 60 days
+	}
 	for i := range w.Runs {
 		w.Runs[i].Day = min(w.Runs[i].Day, today)
 	}
@@ -104,11 +106,8 @@ func (p *Pair) Receipted(now time.Time, r wire.Receipt) (changed bool) {
 	}
 	s := p.s.Sessions[i].clone()
 	today := wire.DayAt(now)
-	started := r.Start && !s.Known
-	if s.Window.receipt(today, r.Ranges) || started {
-		s.known()
-		changed = true
-	}
+	changed = s.Window.receipt(today, r.Ranges) || !s.Known
+	s.known() // nobody else could name it
 	p.put(i, s, today)
 	return p.carrierReceipted(r, today) || changed
 }
@@ -168,12 +167,11 @@ type skippedDay struct {
 }
 
 // add counts n more keys; it refuses when they would be too many.
-func (d *skippedDays) add(today, until uint16, n int) bool {
+func (d *skippedDays) add(until uint16, n int) bool {
 	if n == 0 {
 		return true
 	}
 	next := slices.Clone(*d)
-	next.expire(today)
 	total := n
 	for _, x := range next {
 		total += int(x.Count)
