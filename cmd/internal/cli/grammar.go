@@ -39,12 +39,14 @@ type grammar struct {
 	Read     readCommand     `cmd:"" help:"Note that you have read messages."`
 	Info     infoCommand     `cmd:"" help:"Show how far a message came, and when."`
 	Why      whyCommand      `cmd:"" help:"Tell what a message waits for."`
+	Search   searchCommand   `cmd:"" help:"Find messages by their words."`
 	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`
 
 	Backup      backupCommand      `cmd:"" help:"Write everything to an encrypted file, to restore it elsewhere."`
 	Restore     restoreCommand     `cmd:"" help:"Make this home from a backup."`
 	Export      exportCommand      `cmd:"" help:"Write a conversation as a file for programs or for people."`
 	Diagnostics diagnosticsCommand `cmd:"" help:"Write a file to show when you ask somebody for help."`
+	Retention   retentionCommand   `cmd:"" help:"Show or change how long messages are kept."`
 	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 
 	Version versionCommand `cmd:"" help:"Show which version this is."`

@@ -88,6 +88,11 @@ var exchanges = []exchange{
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?n=2&since=2026-11-22T18:00:00Z", status: 200},
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?after=msg-t5cfgz", status: 200},
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?n=-1", status: 400},
+	{route: "GET /v1/search", target: "/v1/search?q=are+you&from=%C3%84nne&in=Bob&since=2026-11-22T18:00:00Z&until=2027-11-22T18:00:00Z&n=5", status: 200},
+	{route: "GET /v1/search", target: "/v1/search?q=", status: 400},
+	{route: "PUT /v1/retention", body: `{"days":365,"disk":1073741824}`, status: 200},
+	{route: "PUT /v1/retention", body: `{"days":365}`, status: 400},
+	{route: "GET /v1/retention", status: 200},
 	{route: "GET /v1/events", target: "/v1/events?since=0", status: 200, kind: lines},
 	{route: "GET /v1/events", target: "/v1/events?since=0", status: 200, kind: pushed},
 	{route: "GET /v1/events", target: "/v1/events?since=x", status: 400},
@@ -103,7 +108,7 @@ var exchanges = []exchange{
 
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
-	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "POST /v1/down",
+	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/retention", "POST /v1/down",
 	"GET /v1/diagnostics",
 }
 

@@ -66,10 +66,14 @@ type Node interface {
 	// Log lists messages of the conversation with one contact in the conversation's order, oldest first.
 	Log(ctx context.Context, to string, q LogQuery) ([]Message, error)
 
+	// Search finds messages in all conversations, what came last first. A question without a word is CodeUsage.
+	Search(ctx context.Context, q SearchQuery) ([]Message, error)
+
 	// Events yields everything kept that happened after the cursor since, in order, and then goes on as it happens until
 	// ctx ends; nil means from now on, and now is when Events returns, not when the first event is asked for. Events are
 	// pulled from the node's disk, so that a slow reader delays nobody and loses nothing. The first error yielded is the
-	// last thing yielded. A cursor that never was is CodeUsage.
+	// last thing yielded. A cursor that never was is CodeUsage; one after which events are not kept any more is CodeGone,
+	// but 0 means all that are kept.
 	Events(ctx context.Context, since *int64) (iter.Seq2[Event, error], error)
 
 	// Export yields all messages of the conversation with one contact in the conversation's order, oldest first. The first
@@ -86,6 +90,11 @@ type Node interface {
 	// SetPassphrase lets next open the home instead of current; an empty next takes the passphrase away, and current is
 	// empty where there is none. A wrong current is CodeRefused.
 	SetPassphrase(ctx context.Context, current, next Passphrase) error
+
+	// Retention tells how long messages are kept and on how much room; SetRetention changes that. Bounds that cannot be
+	// kept to are CodeUsage.
+	Retention(ctx context.Context) (Retention, error)
+	SetRetention(ctx context.Context, r Retention) (Retention, error)
 
 	// Down begins a clean stop and returns at once.
 	Down(ctx context.Context) error

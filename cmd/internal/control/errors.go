@@ -18,6 +18,7 @@ const (
 	CodeAmbiguous  Code = "ambiguous"   // 409, exit 2: several people answer to that; see Candidates
 	CodeNoIdentity Code = "no_identity" // 409, exit 2: this home has no identity yet
 	CodeNotFound   Code = "not_found"   // 404, exit 3: no such person or message
+	CodeGone       Code = "gone"        // 410, exit 3: it was there and is not kept any more
 	CodeTimeout    Code = "timeout"     // 504, exit 4: not in time, nothing lost
 	CodeNotRunning Code = "not_running" // 503, exit 5: no node runs for this home, or it is stopping
 	CodeTooLong    Code = "too_long"    // 413, exit 1: over a limit that the message names
@@ -62,6 +63,8 @@ func (e *Error) Status() int {
 		return http.StatusForbidden
 	case CodeNotFound:
 		return http.StatusNotFound
+	case CodeGone:
+		return http.StatusGone
 	case CodeAmbiguous, CodeNoIdentity, CodeRunning:
 		return http.StatusConflict
 	case CodeTooLong:
@@ -82,7 +85,7 @@ func (e *Error) ExitCode() int {
 	switch e.Code {
 	case CodeUsage, CodeAmbiguous, CodeNoIdentity:
 		return 2
-	case CodeNotFound:
+	case CodeNotFound, CodeGone:
 		return 3
 	case CodeTimeout:
 		return 4

@@ -7,6 +7,9 @@ const (
 
 	TextMax = 60_000
 
+	// SearchMax is the most messages that one search shows.
+	SearchMax = 1000
+
 	// bodyMax limits a request body, and each line of a batch, in bytes: the longest text with every byte written as
 	// \u00xx, and its recipient.
 	bodyMax = 6*TextMax + 4096

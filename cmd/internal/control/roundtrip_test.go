@@ -209,7 +209,18 @@ func testMessages(t *testing.T, f *controltest.Fake, node control.Node) {
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{N: 1})), []control.Message{two})
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{After: got.ID})), []control.Message{two})
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{Since: two.Time})), []control.Message{two})
-	_, err := node.Log(t.Context(), "nobody", control.LogQuery{})
+	for _, q := range []control.SearchQuery{
+		{Words: "é"}, {Words: "ONE two", From: "Anna", In: "Bob", N: 1}, {Words: "two", Since: two.Time}, {Words: "one", Until: two.Time},
+	} {
+		equal(t, must(node.Search(t.Context(), q)), must(f.Search(t.Context(), q)))
+	}
+	_, err := node.Search(t.Context(), control.SearchQuery{})
+	wantCode(t, err, control.CodeUsage)
+	r := must(node.SetRetention(t.Context(), control.Retention{Days: 7, Disk: 1 << 40}))
+	equal(t, []control.Retention{r, must(node.Retention(t.Context()))}, []control.Retention{{Days: 7, Disk: 1 << 40, Used: 12 << 20}, r})
+	_, err = node.SetRetention(t.Context(), control.Retention{Days: -7})
+	wantCode(t, err, control.CodeUsage)
+	_, err = node.Log(t.Context(), "nobody", control.LogQuery{})
 	wantCode(t, err, control.CodeNotFound)
 	_, err = node.Message(t.Context(), "msg-zzzz")
 	wantCode(t, err, control.CodeNotFound)

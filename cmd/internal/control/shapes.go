@@ -145,6 +145,8 @@ type Message struct {
 	Reactions []string `json:"reactions"`
 	// ReplyTo is the id of the message it answers, or empty.
 	ReplyTo string `json:"reply_to"`
+	// Snippet is the part of the text, in one line, where a search found it; only a search has it.
+	Snippet string `json:"snippet,omitempty"`
 }
 
 // MarshalJSON writes empty lists as [] and never as null.

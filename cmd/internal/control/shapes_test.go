@@ -26,7 +26,7 @@ func TestState(t *testing.T) {
 
 func TestErrorCodes(t *testing.T) {
 	for code, want := range map[Code][2]int{
-		CodeFailed: {500, 1}, CodeUsage: {400, 2}, CodeAmbiguous: {409, 2}, CodeNoIdentity: {409, 2}, CodeNotFound: {404, 3},
+		CodeFailed: {500, 1}, CodeUsage: {400, 2}, CodeAmbiguous: {409, 2}, CodeNoIdentity: {409, 2}, CodeNotFound: {404, 3}, CodeGone: {410, 3},
 		CodeTimeout: {504, 4}, CodeNotRunning: {503, 5}, CodeTooLong: {413, 1}, CodeRefused: {403, 1}, CodeFull: {507, 1},
 		CodeRunning: {409, 1}, "of a newer node": {500, 1},
 	} {

@@ -169,6 +169,34 @@ func (a *adapter) Log(ctx context.Context, to string, q control.LogQuery) ([]con
 	return messages, nil
 }
 
+// Search implements control.Node.
+func (a *adapter) Search(ctx context.Context, q control.SearchQuery) ([]control.Message, error) {
+	hits, err := a.node.Search(ctx, mesh.SearchQuery{Words: q.Words, From: q.From, In: q.In, Since: q.Since, Until: q.Until, Newest: q.N})
+	if err != nil {
+		return nil, failure(err)
+	}
+	messages := make([]control.Message, len(hits))
+	for i, h := range hits {
+		messages[i] = message(h.Message)
+		messages[i].Snippet = h.Snippet
+	}
+	return messages, nil
+}
+
+// Retention implements control.Node.
+func (a *adapter) Retention(ctx context.Context) (control.Retention, error) {
+	r, used, err := a.node.Retention(ctx)
+	return control.Retention{Days: r.Days, Disk: r.Disk, Used: used}, failure(err)
+}
+
+// SetRetention implements control.Node.
+func (a *adapter) SetRetention(ctx context.Context, r control.Retention) (control.Retention, error) {
+	if err := a.node.SetRetention(ctx, mesh.Retention{Days: r.Days, Disk: r.Disk}); err != nil {
+		return control.Retention{}, failure(err)
+	}
+	return a.Retention(ctx)
+}
+
 // Events implements control.Node.
 func (a *adapter) Events(ctx context.Context, since *int64) (iter.Seq2[control.Event, error], error) {
 	events, err := a.node.Events(ctx, since)
@@ -260,6 +288,9 @@ func failure(err error) error {
 		{mesh.ErrOwnMessage, control.CodeUsage},
 		{mesh.ErrBlocked, control.CodeRefused},
 		{mesh.ErrCursor, control.CodeUsage},
+		{mesh.ErrPruned, control.CodeGone},
+		{mesh.ErrWords, control.CodeUsage},
+		{mesh.ErrRetention, control.CodeUsage},
 		{mesh.ErrSelf, control.CodeRefused},
 		{mesh.ErrNoReset, control.CodeRefused},
 		{mesh.ErrAnew, control.CodeRefused},

@@ -29,7 +29,8 @@ type Fake struct {
 	OnAdd  func(control.Person)
 	OnDown func()
 
-	passphrase []byte // guarded by mu
+	passphrase []byte            // guarded by mu
+	kept       control.Retention // guarded by mu
 
 	// Reads is what was read, in order.
 	Reads []control.Reading
