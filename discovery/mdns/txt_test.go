@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,10 +13,9 @@ import (
 	"pgregory.net/rapid"
 
 	"sottovoce/discovery"
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/peer"
 )
-
-var update = flag.Bool("update", false, "rewrite the vectors in testdata")
 
 func txtOf(t testing.TB, a *peer.Announcement) []string {
 	t.Helper()
@@ -44,19 +40,7 @@ func TestVectors(t *testing.T) {
 		}
 		fmt.Fprintf(&got, "packet = %s\n", hex.EncodeToString(response(t, a)))
 	}
-	file := filepath.Join("testdata", "announcement.txt")
-	if *update {
-		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("%s differs from what is made:\n%s", file, &got)
-	}
+	goldentest.File(t, "announcement.txt", got.String())
 }
 
 func TestTXTRoundTrip(t *testing.T) {

@@ -4,17 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/wire"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata")
 
 // phases returns a saved exchange of Anna's in each phase.
 func phases(t testing.TB) map[Phase][]byte {
@@ -170,15 +166,7 @@ func TestTranscriptVector(t *testing.T) {
 	got := fmt.Sprintf("asker profile = %x\nasked profile = %x\nasker share = %x\nasked share = %x\nasker card = %x\nasked card = %x\ntranscript = %s\nsecret = %s\n",
 		asker.profile, asked.profile, asker.share, asked.share, asker.card, asked.card,
 		hex.EncodeToString(transcript[:]), hex.EncodeToString(secret[:]))
-	file := filepath.Join("testdata", "transcript.txt")
-	if *update {
-		fatal(t, os.WriteFile(file, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	fatal(t, err)
-	if got != string(want) {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
+	goldentest.File(t, "transcript.txt", got)
 	if swapped, _ := agree(asked, asker); swapped == transcript {
 		t.Error("the transcript does not say who asked")
 	}

@@ -3,12 +3,11 @@ package conversation
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/peer"
 )
 
@@ -29,15 +28,7 @@ func TestBodyVector(t *testing.T) {
 	marks := Read{{Author: anna, Seq: 1}, {Author: bruno, Seq: SeqMax}}
 	read := utter(t, l, bruno, marks)
 	got := fmt.Sprintf("profile = %x\nread = %x\n", profile.Raw(), read.Raw())
-	file := filepath.Join("testdata", "bodies.txt")
-	if *update {
-		fatal(t, os.WriteFile(file, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	fatal(t, err)
-	if got != string(want) {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
+	goldentest.File(t, "bodies.txt", got)
 	parsed, err := ParseOp(profile.Raw())
 	fatal(t, err)
 	if p, ok := parsed.Profile(); !ok || p.Name != "Anna B." {

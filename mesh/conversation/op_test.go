@@ -4,21 +4,17 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata")
 
 var (
 	noon  = time.UnixMilli(1_800_000_000_123)
@@ -66,15 +62,7 @@ func TestOpVector(t *testing.T) {
 	second := say(t, l, bruno, "ciao, Anna! \u2615")
 	got := fmt.Sprintf("conversation = %x\nfirst op = %x\nfirst id = %x\nsecond op = %x\nsecond id = %x\n",
 		[32]byte(l.ID()), first.Raw(), [32]byte(first.ID()), second.Raw(), [32]byte(second.ID()))
-	file := filepath.Join("testdata", "ops.txt")
-	if *update {
-		fatal(t, os.WriteFile(file, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	fatal(t, err)
-	if got != string(want) {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
+	goldentest.File(t, "ops.txt", got)
 }
 
 // TestOpRoundTrip: what Next makes parses to the same op, and no cut of it does.

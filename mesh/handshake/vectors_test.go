@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,30 +13,18 @@ import (
 	"testing"
 
 	"github.com/flynn/noise"
-)
 
-var update = flag.Bool("update", false, "rewrite testdata")
+	"sottovoce/mesh/goldentest"
+)
 
 // TestVectors holds whole handshakes against testdata/flights.txt, for other
 // implementations of docs/protocol/03-links.md.
 func TestVectors(t *testing.T) {
-	const file = "testdata/flights.txt"
 	got := "# Handshakes of mode contact and open, hex. Written by `go test -update`; the diff is for review.\n"
 	for _, mode := range builtModes {
 		got += vector(t, mode)
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s does not say what we do any more:\n%s", file, got)
-	}
+	goldentest.File(t, "flights.txt", got)
 }
 
 func vector(t *testing.T, mode Mode) string {

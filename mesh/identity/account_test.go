@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -54,7 +55,7 @@ func TestAccountVectors(t *testing.T) {
 		{"account after add, revoke, succession", a.Bytes()},
 		{"its head", head[:]},
 	})
-	frozen, err := ParseAccount(readVectors(t, "testdata/account.txt")["account after add, revoke, succession"])
+	frozen, err := ParseAccount(goldentest.Hex(t, "account.txt")["account after add, revoke, succession"])
 	if err != nil || frozen.Root() != next.Public() || !slices.Equal(frozen.Devices(), []DeviceKeys{second.Public()}) {
 		t.Errorf("the frozen account is read as %+v, %v", frozen, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/wire"
 )
 
@@ -40,7 +41,7 @@ func TestCardVectors(t *testing.T) {
 		{"discovery key of day 20833", card.DiscoveryKey[:]},
 		{"card", encodeCard(t, card)},
 	})
-	got, err := ParseCard(readVectors(t, "testdata/card.txt")["card"])
+	got, err := ParseCard(goldentest.Hex(t, "card.txt")["card"])
 	if err != nil || !reflect.DeepEqual(got, card) {
 		t.Errorf("the frozen card is read as %v, %v", got, err)
 	}

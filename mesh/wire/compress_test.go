@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"sottovoce/mesh/goldentest"
 )
 
 const chat = "Ciao, ci vediamo alle nove in biblioteca? I'll be there in ten minutes, see you tomorrow. Wir treffen uns am Bahnhof."
@@ -66,14 +68,14 @@ func TestCompressChoosesTheSmaller(t *testing.T) {
 // TestCompressVectors freezes what must be readable for ever; another version of
 // the library may write other bytes.
 func TestCompressVectors(t *testing.T) {
-	if *update {
+	if goldentest.Update() {
 		checkVectors(t, "compressed.txt", []vector{
 			{"raw", Compress(nil, []byte("ok"))},
 			{"chat", Compress(nil, []byte(chat))},
 			{"chat 500 times", Compress(nil, []byte(strings.Repeat(chat, 500)))},
 		})
 	}
-	frozen := readVectors(t, "testdata/compressed.txt")
+	frozen := goldentest.Hex(t, "compressed.txt")
 	for name, want := range map[string]string{"raw": "ok", "chat": chat, "chat 500 times": strings.Repeat(chat, 500)} {
 		if got, err := Decompress(frozen[name], objectSizeMax); err != nil || string(got) != want {
 			t.Errorf("%s: %d bytes, %v", name, len(got), err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,9 +12,9 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
-)
 
-var update = flag.Bool("update", false, "rewrite the vectors in testdata and, if it is missing, the dictionary")
+	"sottovoce/mesh/goldentest"
+)
 
 // dictionarySum pins the dictionary. Messages that lie in outboxes and at
 // supernodes are compressed with it: it is never changed, a better one becomes
@@ -25,7 +24,7 @@ const dictionarySum = "565871eed9311da51fbdc81f1d7b70dfab617cde6c367275257570ac1
 const dictionaryFile = "dictionary1.zdict"
 
 func TestDictionaryIsFrozen(t *testing.T) {
-	if *update && len(dictionary) == 0 {
+	if goldentest.Update() && len(dictionary) == 0 {
 		dictionary = buildDictionary(t)
 		if err := os.WriteFile(dictionaryFile, dictionary, 0o644); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"sottovoce/mesh/goldentest"
 )
 
 // specimens holds frames of every type, least and most.
@@ -58,7 +60,7 @@ func TestFrameVectors(t *testing.T) {
 		vectors = append(vectors, vector{name, encode(t, all[name])})
 	}
 	checkVectors(t, "frames.txt", vectors)
-	frozen := readVectors(t, "testdata/frames.txt")
+	frozen := goldentest.Hex(t, "frames.txt")
 	for _, v := range vectors {
 		if f, err := read(frozen[v.name]); err != nil || !reflect.DeepEqual(f, all[v.name]) {
 			t.Errorf("%s is read as %v, %v", v.name, f, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/mesh/goldentest"
 )
 
 // runOnce runs a command line without surroundings.
@@ -20,23 +21,6 @@ func runOnce(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	p.Stdin, p.Stdout, p.Stderr = strings.NewReader(""), &out, &errs
 	code = Run(t.Context(), append([]string{"--home", filepath.Join(t.TempDir(), "h")}, args...), p)
 	return code, out.String(), errs.String()
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; if that is meant, run the test with -update and read the diff. Got:\n%s", name, got)
-	}
 }
 
 // TestHelp compares the help with what was read and found good; every command has an example.
@@ -53,7 +37,7 @@ func TestHelp(t *testing.T) {
 		}
 		all.WriteString("$ sottovoce " + command + " --help\n" + stdout + "\n")
 	}
-	golden(t, "help.txt", all.String())
+	goldentest.File(t, "help.txt", all.String())
 }
 
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,9 +17,8 @@ import (
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/control/controltest"
+	"sottovoce/mesh/goldentest"
 )
-
-var update = flag.Bool("update", false, "rewrite expected outputs in testdata")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sottovoce": func() {
@@ -37,7 +35,7 @@ func TestMain(m *testing.M) {
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
-		UpdateScripts: *update,
+		UpdateScripts: goldentest.Update(),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOTTOVOCE_HOME", filepath.Join(env.WorkDir, "h"))
 			env.Setenv("TZ", "UTC")

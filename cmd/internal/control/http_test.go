@@ -3,12 +3,10 @@ package control_test
 import (
 	"bufio"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,9 +14,8 @@ import (
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/control/controltest"
+	"sottovoce/mesh/goldentest"
 )
-
-var update = flag.Bool("update", false, "rewrite the files in testdata")
 
 // town is a fake with a past: a contact, a stranger, two requests, messages in two states.
 func town() *controltest.Fake {
@@ -80,24 +77,7 @@ func TestShapes(t *testing.T) {
 		fmt.Fprintf(&got, "> %s %s %s\n", q.method, q.target, strings.ReplaceAll(q.body, "\n", `\n`))
 		fmt.Fprintf(&got, "< %d %s\n%s\n", w.Code, w.Header().Get("Content-Type"), w.Body)
 	}
-	golden(t, "shapes.txt", got.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; if that is meant, run the test with -update and read the diff. Got:\n%s", name, got)
-	}
+	goldentest.File(t, "shapes.txt", got.String())
 }
 
 func TestBadInput(t *testing.T) {
