@@ -45,6 +45,7 @@ func TestCandidates(t *testing.T) {
 		"send Bert -- --":       {},
 		"completion ":           {"bash", "fish", "zsh"},
 		"--home ":               {files},
+		"backup ":               {files},
 		"--home=":               {files},
 		"me --n":                {"--name"},
 		"send Bert --nonsense ": {},

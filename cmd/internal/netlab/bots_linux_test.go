@@ -13,7 +13,7 @@ import (
 // botsDir has the bots that docs/bots.md shows.
 var botsDir = filepath.Join("..", "..", "..", "docs", "bots", "echo")
 
-// TestBots runs the three bots of docs/bots.md on hosts of their own. Each echoes what a contact writes; what is written
+// TestBots runs the bots of docs/bots.md on hosts of their own. Each echoes what a contact writes; what is written
 // while the bot is down, and while its node is down too, is echoed after it comes back, in order and once.
 func TestBots(t *testing.T) {
 	lan := New(t, IPv4|ULA)
@@ -29,6 +29,7 @@ func TestBots(t *testing.T) {
 	for name, command := range map[string][]string{
 		"go":     {goBot},
 		"python": {"python3", filepath.Join(scripts, "echo.py")},
+		"api":    {"python3", filepath.Join(scripts, "echo_api.py")},
 		"shell":  {"sh", filepath.Join(scripts, "echo.sh")},
 	} {
 		if _, err := exec.LookPath(command[0]); err != nil {
@@ -105,7 +106,7 @@ func TestBotsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, language := range map[string]string{"echo.go": "go", "echo.py": "python", "echo.sh": "sh"} {
+	for name, language := range map[string]string{"echo.go": "go", "echo.py": "python", "echo_api.py": "python", "echo.sh": "sh"} {
 		text, err := os.ReadFile(filepath.Join(botsDir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -1,23 +1,14 @@
 """Answers every message with its own text; the file echo.cursor remembers how far it has come."""
 
-import http.client, json, os, pathlib, socket
-
-def ask(method, path, body=None):
-    node = http.client.HTTPConnection("sottovoce")
-    node.sock = socket.socket(socket.AF_UNIX)
-    node.sock.connect(os.environ["SOTTOVOCE_HOME"] + "/control.sock")
-    node.request(method, path, body, {"Accept": "application/x-ndjson"})
-    answer = node.getresponse()
-    if answer.status >= 300:
-        raise SystemExit(answer.read().decode())
-    return answer
+import json, os, pathlib, subprocess
 
 cursor = pathlib.Path("echo.cursor")
 since = cursor.read_text() if cursor.exists() else "0"
-for line in ask("GET", "/v1/events?since=" + since):
+events = subprocess.Popen(["sottovoce", "events", "--since", since], stdout=subprocess.PIPE)
+for line in events.stdout:
     event = json.loads(line)
     if event["event"] == "message" and event["message"]["from"]["contact"]:
         message = event["message"]
-        ask("POST", "/v1/messages", json.dumps({"to": message["from"]["id"], "text": message["text"]})).read()
+        subprocess.run(["sottovoce", "send", message["from"]["id"]], input=message["text"] + "\n", encoding="utf-8", check=True)
     pathlib.Path("echo.new").write_text(str(event["cursor"]))
-    os.replace("echo.new", "echo.cursor")
+    os.replace("echo.new", cursor)
