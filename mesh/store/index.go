@@ -149,6 +149,7 @@ func indexOps(ops []Op, text TextOf) freshSegment {
 		note(authorTerm(op.Author))
 		words.Each(text(&op), func(word string, _, _ int) { note(word) })
 	}
+	f.words.times = []stretch{{f.first, f.last, f.ops, f.since, f.until}}
 	for _, term := range slices.Sorted(maps.Keys(seqs)) {
 		f.words.add(entry{term, seqs[term]})
 	}

@@ -54,6 +54,7 @@ const (
 const (
 	indexBatch     = 256     // ops indexed at once; fewer are looked through by each search instead
 	segmentOpsMax  = 1 << 16 // ops of one segment: what a merge holds in memory and writes at once is some MB
+	stretchOpsMax  = 256     // ops whose times are kept together
 	segmentGrowth  = 3       // a segment is merged with the one before it unless that has so many times its ops
 	blockSize      = 3900    // bytes of a block before it is sealed: a row that fills a page
 	blockBits      = 16      // of a block's id: they count the blocks of its segment

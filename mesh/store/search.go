@@ -119,7 +119,7 @@ func (s *search) open(g segment) error {
 	if err != nil {
 		return err
 	}
-	h := new(head)
+	h := &head{times: r.times, since: s.Since, until: s.Until}
 	for _, word := range s.Words {
 		h.words = append(h.words, r.find(word))
 	}
@@ -157,8 +157,24 @@ func (s *search) takeNewest() error {
 
 // head is a segment's next op that has all the words.
 type head struct {
-	seq   int64
-	words []*postings
+	seq          int64
+	words        []*postings
+	times        []stretch // those that are not passed over yet
+	since, until int64     // of the query
+}
+
+// pass returns the seq to go on from where that of an op of no use is: one of a stretch
+// that is too new or too old as a whole.
+func (h *head) pass(seq int64) int64 {
+	for len(h.times) > 0 && h.times[0].first > seq {
+		h.times = h.times[1:]
+	}
+	if len(h.times) > 0 {
+		if t := h.times[0]; seq <= t.last && (h.since != 0 && t.until < h.since || h.until != 0 && t.since >= h.until) {
+			return t.first - 1
+		}
+	}
+	return seq
 }
 
 // advance goes on to the newest op with at most that seq.
@@ -175,6 +191,9 @@ func (h *head) advance(seq int64) (ok bool, err error) {
 				agreed = 0
 			}
 			agreed++
+		}
+		if next := h.pass(seq); next < seq {
+			seq, agreed = next, 0
 		}
 	}
 	h.seq = seq

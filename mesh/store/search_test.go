@@ -295,6 +295,10 @@ func FuzzSegment(f *testing.F) {
 		slices.SortFunc(want, func(a, b entry) int { return cmp.Compare(a.term, b.term) })
 		want = slices.CompactFunc(want, func(a, b entry) bool { return a.term == b.term })
 		w := &segmentWriter{last: last}
+		for at := last; len(w.times) < random.IntN(40); at = w.times[len(w.times)-1].first - 1 - random.Int64N(9) {
+			since := random.Int64N(1<<40) - 1<<39
+			w.times = append(w.times, stretch{at - random.Int64N(99), at, random.IntN(300), since, since + random.Int64N(1<<30)})
+		}
 		for _, e := range want {
 			w.add(e)
 		}
@@ -317,7 +321,11 @@ func FuzzSegment(f *testing.F) {
 				t.Fatalf("a block of %d bytes", len(b))
 			}
 		}
-		_, _ = parseDirectory(block)
+		_, times, err := parseDirectory(last, w.directory())
+		if err != nil || !slices.Equal(times, w.times) {
+			t.Fatalf("%v, %v", times, err)
+		}
+		_, _, _ = parseDirectory(last, block)
 		damaged := &segmentReader{last: last, firsts: []string{""}, load: func(int) ([]byte, error) { return block, nil }}
 		_, _ = damaged.block(1, func(string) bool { return true })
 	})

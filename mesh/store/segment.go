@@ -11,7 +11,7 @@ import (
 // A segment of the index says in which ops of a stretch of one conversation each word
 // is. Its blocks hold the words in their order, each with the ops it is in, the newest
 // first; a word whose ops do not fit goes on in the next block. Block 0 is the
-// directory: the first word of every other block.
+// directory: the first word of every other block, and when the ops were written.
 //
 // spec: 09-storage#words
 
@@ -27,6 +27,29 @@ type segmentWriter struct {
 	firsts []string
 	blocks [][]byte // without the directory
 	term   string   // the last one of the last block
+	times  []stretch
+}
+
+// stretch is some ops in a row and their authors' clocks: a search that is bounded in
+// time passes over them together. The newest come first in a segment.
+type stretch struct {
+	first, last  int64 // seqs
+	ops          int
+	since, until int64 // Unix ms, both in
+}
+
+// joined puts stretches together, the newest first, as long as they are short.
+func joined(times []stretch) (all []stretch) {
+	for _, t := range times {
+		if n := len(all); n > 0 && all[n-1].ops+t.ops <= stretchOpsMax {
+			newer := &all[n-1]
+			newer.first, newer.ops = t.first, newer.ops+t.ops
+			newer.since, newer.until = min(newer.since, t.since), max(newer.until, t.until)
+		} else {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // add appends a word with its ops, which it takes whole.
@@ -74,24 +97,47 @@ func (w *segmentWriter) fit(seqs []int64, room int) (count int, postings []byte)
 
 // directory returns block 0.
 func (w *segmentWriter) directory() []byte {
-	var b []byte
+	b := binary.AppendUvarint(nil, uint64(len(w.firsts)))
 	for _, term := range w.firsts {
 		b = append(binary.AppendUvarint(b, uint64(len(term))), term...)
+	}
+	newer := stretch{first: w.last}
+	for _, t := range w.times {
+		b = binary.AppendUvarint(b, uint64(newer.first-t.last))
+		b = binary.AppendUvarint(b, uint64(t.last-t.first))
+		b = binary.AppendUvarint(b, uint64(t.ops))
+		b = binary.AppendVarint(b, t.since-newer.since)
+		b = binary.AppendUvarint(b, uint64(t.until-t.since))
+		newer = t
 	}
 	return b
 }
 
 // parseDirectory reads what directory wrote.
-func parseDirectory(b []byte) (firsts []string, err error) {
-	for len(b) > 0 {
-		n, used := binary.Uvarint(b)
-		if used <= 0 || n > uint64(len(b)-used) {
-			return nil, fmt.Errorf("%w: directory of words", errDamaged)
+func parseDirectory(last int64, b []byte) (firsts []string, times []stretch, err error) {
+	r := blockReader{rest: b}
+	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+		size := r.uvarint()
+		if size > uint64(len(r.rest)) {
+			r.bad = true
+			break
 		}
-		firsts = append(firsts, string(b[used:used+int(n)]))
-		b = b[used+int(n):]
+		firsts = append(firsts, string(r.rest[:size]))
+		r.rest = r.rest[size:]
 	}
-	return firsts, nil
+	newer := stretch{first: last}
+	for len(r.rest) > 0 && !r.bad {
+		t := stretch{last: newer.first - int64(r.uvarint())}
+		t.first = t.last - int64(r.uvarint())
+		t.ops = int(r.uvarint())
+		t.since = newer.since + r.varint()
+		t.until = t.since + int64(r.uvarint())
+		times, newer = append(times, t), t
+	}
+	if r.bad {
+		return nil, nil, fmt.Errorf("%w: directory of words", errDamaged)
+	}
+	return firsts, times, nil
 }
 
 // blockReader reads the entries of a block one after the other.
@@ -142,10 +188,21 @@ func (b *blockReader) uvarint() uint64 {
 	return v
 }
 
+func (b *blockReader) varint() int64 {
+	v, n := binary.Varint(b.rest)
+	if n <= 0 {
+		b.bad = true
+		return 0
+	}
+	b.rest = b.rest[n:]
+	return v
+}
+
 // segmentReader reads a segment by its blocks, which load fetches.
 type segmentReader struct {
 	last   int64
 	firsts []string
+	times  []stretch
 	load   func(n int) ([]byte, error)
 }
 
@@ -154,8 +211,8 @@ func openSegment(last int64, load func(n int) ([]byte, error)) (*segmentReader, 
 	if err != nil {
 		return nil, err
 	}
-	firsts, err := parseDirectory(b)
-	return &segmentReader{last: last, firsts: firsts, load: load}, err
+	firsts, times, err := parseDirectory(last, b)
+	return &segmentReader{last: last, firsts: firsts, times: times, load: load}, err
 }
 
 // block reads the wanted entries of a block, counted from 1.
@@ -258,7 +315,9 @@ func mergeSegments(last int64, newestFirst []*segmentReader, leaveOut map[int64]
 	walks := make([]*walk, len(newestFirst))
 	for i, r := range newestFirst {
 		walks[i] = &walk{r: r}
+		w.times = append(w.times, r.times...)
 	}
+	w.times = joined(w.times)
 	for {
 		term, some := "", false
 		for _, from := range walks {
