@@ -109,6 +109,9 @@ func (t *turn) seal(d *device, limit int) (outbox.Event, error) {
 		}
 		done.Blobs = append(done.Blobs, blob)
 		done.Ops += count
+		if count == len(resting) && count < conversation.OpsPerPayloadMax {
+			break
+		}
 	}
 	return done, nil
 }

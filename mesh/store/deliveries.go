@@ -23,13 +23,14 @@ type Delivery struct {
 
 const (
 	sqlDeliveryColumns = `SELECT d.id, d.pair, d.blob, d.state, d.reason, d.time, d.settled, d.read_at FROM deliveries d`
-	sqlLastDelivery    = `SELECT ifnull(max(id), ?1 - 1) FROM deliveries WHERE id BETWEEN ?1 AND ?2`
-	sqlAddDelivery     = `INSERT INTO deliveries (pair, blob, state, reason, time, id) VALUES (?,?,?,?,?,?)`
-	sqlSetDelivery     = `UPDATE deliveries SET pair=?, blob=?, state=?, reason=?, time=? WHERE id=?`
-	sqlPending         = sqlDeliveryColumns + ` WHERE d.state < 3 AND d.pair=? ORDER BY d.id LIMIT ?`
-	sqlUnsealed        = sqlDeliveryColumns + ` WHERE d.state < 3 AND d.pair=? AND d.blob=0 ORDER BY d.id LIMIT ?`
-	sqlDeliveriesOf    = sqlDeliveryColumns + ` WHERE d.id BETWEEN ? AND ? ORDER BY d.id LIMIT ?`
-	sqlDeliveriesIn    = sqlDeliveryColumns + ` WHERE d.state NOT IN (3,4) AND d.id IN (
+	sqlAddDelivery     = `INSERT INTO deliveries (pair, blob, state, reason, time, id)
+		SELECT ?3, ?4, ?5, ?6, ?7, ifnull(max(id), ?1 - 1) + 1 FROM deliveries WHERE id BETWEEN ?1 AND ?2
+		HAVING ifnull(max(id), 0) < ?2 RETURNING id`
+	sqlSetDelivery  = `UPDATE deliveries SET pair=?, blob=?, state=?, reason=?, time=? WHERE id=?`
+	sqlPending      = sqlDeliveryColumns + ` WHERE d.state < 3 AND d.pair=? ORDER BY d.id LIMIT ?`
+	sqlUnsealed     = sqlDeliveryColumns + ` WHERE d.state < 3 AND d.pair=? AND d.blob=0 ORDER BY d.id LIMIT ?`
+	sqlDeliveriesOf = sqlDeliveryColumns + ` WHERE d.id BETWEEN ? AND ? ORDER BY d.id LIMIT ?`
+	sqlDeliveriesIn = sqlDeliveryColumns + ` WHERE d.state NOT IN (3,4) AND d.id IN (
 		SELECT id FROM deliveries WHERE state < 3 AND pair=(SELECT pair FROM out_blobs WHERE id=?1) AND blob=?1
 		UNION ALL SELECT id FROM deliveries WHERE state > 4 AND blob=?1
 		UNION ALL SELECT delivery FROM resealed WHERE blob=?1) ORDER BY d.id LIMIT ?2`
@@ -46,26 +47,23 @@ const (
 // PutDelivery inserts the delivery and sets its ID when that is 0, and changes
 // the delivery of that ID otherwise, ErrNotFound if there is none.
 func (tx *Tx) PutDelivery(d *Delivery) error {
-	id, sql := d.ID, sqlSetDelivery
-	if id == 0 {
-		sql = sqlAddDelivery
-		first, last := deliveryIDs(d.Op)
-		err := tx.query(sqlLastDelivery).int(first).int(last).one(func(r *row) { id = r.int(0) + 1 })
-		switch {
-		case err != nil:
-			return err
-		case id > last:
-			return fmt.Errorf("op %d: more than %d deliveries", d.Op, 1<<deliveryBits)
-		}
-	} else if err := tx.change(sqlNoteSealed).int(id).int(d.Blob).exec(); err != nil {
+	if d.ID == 0 {
+		return tx.addDelivery(d)
+	}
+	if err := tx.change(sqlNoteSealed).int(d.ID).int(d.Blob).exec(); err != nil {
 		return err
 	}
-	err := tx.change(sql).int(d.Pair).int(d.Blob).int(int64(d.State)).text(d.Reason).int(d.Time).int(id).execOne()
-	if err != nil {
-		return err
+	return tx.change(sqlSetDelivery).int(d.Pair).int(d.Blob).int(int64(d.State)).text(d.Reason).int(d.Time).int(d.ID).execOne()
+}
+
+func (tx *Tx) addDelivery(d *Delivery) error {
+	first, last := deliveryIDs(d.Op)
+	err := tx.change(sqlAddDelivery).int(first).int(last).int(d.Pair).int(d.Blob).int(int64(d.State)).text(d.Reason).int(d.Time).
+		one(func(r *row) { d.ID = r.int(0) })
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("op %d: more than %d deliveries", d.Op, 1<<deliveryBits)
 	}
-	d.ID = id
-	return nil
+	return err
 }
 
 // deliveryIDs is the range of the ids of an op's deliveries, which so lie side by

@@ -49,7 +49,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 	for sql, sorts := range map[string]bool{
 		sqlPlace: false, sqlOp: false, sqlOpsByID: false, sqlSetOpState: false, sqlLogEnd: true, sqlLogBefore: true, sqlAuthor: false,
 		sqlSkipped: false, sqlDropSkipped: false, sqlDropSession: false, sqlCapSkipped: false, sqlSavePair: false,
-		sqlUnsealed: false, sqlPending: true, sqlLastDelivery: false, sqlDeliveriesOf: false, sqlDeliveriesIn: true, sqlNoteSealed: false, sqlResealDelivery: false, sqlSetConversation: false, sqlSaveFixed: false, sqlDeliveryState: false, sqlSealDelivery: false,
+		sqlUnsealed: false, sqlPending: true, sqlAddDelivery: false, sqlDeliveriesOf: false, sqlDeliveriesIn: true, sqlNoteSealed: false, sqlResealDelivery: false, sqlSetConversation: false, sqlSaveFixed: false, sqlDeliveryState: false, sqlSealDelivery: false,
 		sqlOutBlobs: true, sqlOutHeads: true, sqlUnsealedCount: false, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
 		sqlOpsAfter: false, sqlOpsBack: false, sqlSegmentsOf: false, sqlBlock: false, sqlDeleteBlocks: false, sqlDeleteSegment: false,
 		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlConversationOf: false, sqlDeleteConversation: false,
