@@ -156,6 +156,12 @@ func live(t *testing.T, node control.Node) *http.Client {
 	t.Helper()
 	home := t.TempDir()
 	serveOn(t, must(control.Listen(home)), node)
+	return plainClient(t, home)
+}
+
+// plainClient speaks HTTP to the node of a home.
+func plainClient(t *testing.T, home string) *http.Client {
+	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(home, "control.sock"))
 	}}
