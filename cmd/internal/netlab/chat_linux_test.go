@@ -2,8 +2,6 @@ package netlab
 
 import (
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 )
@@ -111,66 +109,4 @@ func TestCablePulled(t *testing.T) {
 	bert.hears(limit, anna, texts)
 	anna.delivered(limit, bert)
 	check()
-}
-
-// TestKilledUnderLoad kills either side 20 times by SIGKILL while both write. Every message whose send returned must be
-// there once and in order; one whose send failed may be there or not, but never twice.
-func TestKilledUnderLoad(t *testing.T) {
-	const kills = 20
-	lan := New(t, IPv4|ULA)
-	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
-	befriend(anna, bert)
-	stop := make(chan struct{})
-	var writers sync.WaitGroup
-	acknowledged := map[*someone]*[]string{anna: {}, bert: {}}
-	for from, to := range map[*someone]*someone{anna: bert, bert: anna} {
-		writers.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				text := fmt.Sprintf("%s writes %d", from.Name, i)
-				if from.call("send", to.called, text).Code == 0 {
-					*acknowledged[from] = append(*acknowledged[from], text)
-				}
-			}
-		})
-	}
-	for i := range 2 * kills {
-		victim := []*someone{anna, bert}[i%2]
-		time.Sleep(time.Duration(100+37*i%300) * time.Millisecond)
-		victim.node.Kill()
-		victim.up()
-	}
-	close(stop)
-	writers.Wait()
-	for from, to := range map[*someone]*someone{anna: bert, bert: anna} {
-		want := *acknowledged[from]
-		if len(want) < kills {
-			t.Fatalf("%s got only %d messages off: no load", from.Name, len(want))
-		}
-		to.within(2*time.Minute, "messages", func() error { return inOrderOnce(to.texts(from), want) })
-		from.delivered(2*time.Minute, to)
-		if err := inOrderOnce(to.texts(from), want); err != nil {
-			t.Errorf("%s from %s: %v", to.Name, from.Name, err)
-		}
-	}
-}
-
-// inOrderOnce tells whether got has no text twice and has all of want, in want's order.
-func inOrderOnce(got, want []string) error {
-	seen := map[string]bool{}
-	for _, text := range got {
-		if seen[text] {
-			return fmt.Errorf("%q is there twice", text)
-		}
-		seen[text] = true
-	}
-	kept := slices.DeleteFunc(slices.Clone(got), func(text string) bool { return !slices.Contains(want, text) })
-	if !slices.Equal(kept, want) {
-		return fmt.Errorf("%d of %d acknowledged are there, first difference %s", len(kept), len(want), difference(kept, want))
-	}
-	return nil
 }
