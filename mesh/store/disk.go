@@ -50,7 +50,17 @@ func (f diskFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, full(err)
 }
 
-func (f diskFile) Sync(flags vfs.SyncFlag) error { return full(f.File.Sync(flags)) }
+// Sync fails also when the file has its name no more: what is written to a file that was
+// deleted, or to a disk that was taken away, is acknowledged by nobody.
+func (f diskFile) Sync(flags vfs.SyncFlag) error {
+	if err := f.File.Sync(flags); err != nil {
+		return full(err)
+	}
+	if moved, _ := f.HasMoved(); moved { // files that cannot tell have not
+		return sqlite3.READONLY_DBMOVED
+	}
+	return nil
+}
 
 // SizeHint reserves room.
 func (f diskFile) SizeHint(size int64) error {

@@ -30,6 +30,8 @@ var (
 	ErrTampered = errors.New("damaged or changed from outside")
 	// ErrReadOnly says that the home cannot be written.
 	ErrReadOnly = errors.New("the home cannot be written")
+	// ErrGone says that the files of the home are not there any more; the transaction is lost.
+	ErrGone = errors.New("the home is gone")
 	// ErrFull says that the disk is full; the transaction left nothing behind.
 	ErrFull = errors.New("the disk is full")
 	// ErrClosed says that the store was closed before the call.
@@ -62,6 +64,8 @@ func explain(home string, err error) error {
 		return err
 	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR_SHMSIZE), isFull(err):
 		return faultf(ErrFull, "the disk of %s is full: make room and try again", home)
+	case errors.Is(err, sqlite3.READONLY_DBMOVED), errors.Is(err, sqlite3.CANTOPEN) && errors.Is(err, fs.ErrNotExist):
+		return faultf(ErrGone, "%s is not where it was, or its disk is gone: bring it back and start again", home)
 	case isDamage(err):
 		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore the home from a backup", inHome(home, databaseName), err)
 	case errors.Is(err, sqlite3.READONLY) || isReadOnly(err):

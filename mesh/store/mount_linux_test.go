@@ -187,3 +187,27 @@ func TestReadOnlyHome(t *testing.T) {
 	must(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT, ""))
 	checkWorld(t, openHome(t, home), w)
 }
+
+// What is written to a home whose files were taken away is not acknowledged.
+func TestHomeGone(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	must(t, Init(home, sampleSecrets(), rand.Reader))
+	g := &growing{t: t, s: openHome(t, home)}
+	doUpdate(t, g.s, func(tx *Tx) { must(t, tx.PutConversation(&g.c)) })
+	must(t, g.add())
+	away := home + " away"
+	must(t, os.Rename(home, away))
+	for range 3 {
+		if err := g.add(); !errors.Is(err, ErrGone) {
+			t.Fatalf("without a home: %v", err)
+		} else {
+			oneLine(t, err, home)
+		}
+	}
+	must(t, os.Rename(away, home))
+	must(t, g.add()) // it is the very same again
+	g.check()
+	closeStore(t, g.s)
+	g.s = openHome(t, home)
+	g.check()
+}
