@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,13 +204,17 @@ func (t *turn) tick() error {
 	return t.tickRequests()
 }
 
-// probeDisk takes the notice about the disk back when something can be saved.
+// settingProbe is a setting that means nothing.
+const settingProbe = "probe"
+
+// probeDisk takes the notice about the disk back when something can be saved: something
+// new, because a change that changes nothing needs no disk.
 func (t *turn) probeDisk() error {
 	t.then(func() {
 		t.n.troubled(troubleDisk, "")
 		t.n.log.Info("what could not be saved can be saved again")
 	})
-	return saveMark(t.tx, t.n.mark)
+	return t.tx.SetSetting(settingProbe, strconv.AppendInt(nil, t.now.UnixNano(), 10))
 }
 
 // tickDevice does what is due for a device: its outbox's next step, and a far look for

@@ -10,7 +10,7 @@ import (
 )
 
 // diskName returns the name under which the database library knows our files:
-// page-encrypted ones that tell a full disk from a broken one.
+// page-encrypted ones that tell a full disk, and one that turned read-only, from a broken one.
 var diskName = sync.OnceValue(func() string {
 	const name = "sottovoce"
 	files := vfs.Find(FilesName)
@@ -31,14 +31,14 @@ func encrypted(files vfs.VFS) vfs.VFS {
 }
 
 // disk is the operating system's files but for one thing: the library loses
-// which error a write had, so that a full disk would be any I/O error.
+// which error a write had, so that a full or read-only disk would be any I/O error.
 type disk struct{ vfs.VFS }
 
 // OpenFilename opens a file.
 func (d disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	f, flags, err := vfsutil.WrapOpenFilename(d.VFS, name, flags)
 	if err != nil {
-		return nil, flags, full(err)
+		return nil, flags, tell(err)
 	}
 	return diskFile{f}, flags, nil
 }
@@ -47,14 +47,14 @@ type diskFile struct{ vfs.File }
 
 func (f diskFile) WriteAt(p []byte, off int64) (int, error) {
 	n, err := f.File.WriteAt(p, off)
-	return n, full(err)
+	return n, tell(err)
 }
 
 // Sync fails also when the file has its name no more: what is written to a file that was
 // deleted, or to a disk that was taken away, is acknowledged by nobody.
 func (f diskFile) Sync(flags vfs.SyncFlag) error {
 	if err := f.File.Sync(flags); err != nil {
-		return full(err)
+		return tell(err)
 	}
 	if moved, _ := f.HasMoved(); moved { // files that cannot tell have not
 		return sqlite3.READONLY_DBMOVED
@@ -65,7 +65,7 @@ func (f diskFile) Sync(flags vfs.SyncFlag) error {
 // SizeHint reserves room.
 func (f diskFile) SizeHint(size int64) error {
 	if f, ok := f.File.(vfs.FileSizeHint); ok {
-		return full(f.SizeHint(size))
+		return tell(f.SizeHint(size))
 	}
 	return nil
 }
@@ -79,9 +79,12 @@ func (f diskFile) HasMoved() (bool, error) { return vfsutil.WrapHasMoved(f.File)
 // Unwrap returns the operating system's file.
 func (f diskFile) Unwrap() vfs.File { return f.File }
 
-func full(err error) error {
-	if isFull(err) {
+func tell(err error) error {
+	switch {
+	case isFull(err):
 		return vfs.SystemError(err, sqlite3.FULL)
+	case isReadOnly(err):
+		return vfs.SystemError(err, sqlite3.READONLY)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -210,4 +211,40 @@ func TestHomeGone(t *testing.T) {
 	closeStore(t, g.s)
 	g.s = openHome(t, home)
 	g.check()
+}
+
+// A file system falls back to read-only when its disk wears out.
+func TestTurnsReadOnly(t *testing.T) {
+	dir, image := t.TempDir(), filepath.Join(t.TempDir(), "card")
+	for _, step := range [][]string{
+		{"truncate", "-s", "24M", image}, {"mkfs.ext4", "-q", image}, {"mount", "-o", "loop", image, dir},
+	} {
+		if out, err := exec.Command(step[0], step[1:]...).CombinedOutput(); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatalf("%v: %v: %s", step, err, out)
+			}
+			t.Skipf("needs root, a loop device and mkfs.ext4: %v: %v", step, err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	home := filepath.Join(dir, "home")
+	must(t, Init(home, sampleSecrets(), rand.Reader))
+	g := &growing{t: t, s: openHome(t, home)}
+	doUpdate(t, g.s, func(tx *Tx) { must(t, tx.PutConversation(&g.c)) })
+	must(t, g.add())
+	g.check() // and so there is a reader, which needs to write to begin
+	must(t, exec.Command("mount", "-o", "remount,abort", dir).Run())
+	for range 3 {
+		if err := g.add(); !errors.Is(err, ErrReadOnly) {
+			t.Fatalf("on the read-only disk: %v", err)
+		} else {
+			oneLine(t, err, home)
+		}
+	}
+	g.check()
+	_ = g.s.Close() // which cannot tidy up
 }

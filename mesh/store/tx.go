@@ -82,6 +82,25 @@ func (tx *Tx) begin() error {
 	return tx.c.run(sqlBegin)
 }
 
+// reader opens a connection to read by. A disk that turned read-only has none to give: then
+// it is one of those that are open, and free.
+func (s *Store) reader() (*conn, error) {
+	c, err := s.connect(reader)
+	if err == nil {
+		return c, nil
+	}
+	select {
+	case c = <-s.readers:
+		s.readers <- nil // in its place: the caller's
+	default:
+		return nil, err
+	}
+	if c == nil {
+		return nil, err
+	}
+	return c, nil
+}
+
 // View runs fn on a snapshot of what is committed, beside the writer and at
 // most one other View; it waits for its turn. A snapshot that is held long
 // makes the log of the database grow.
@@ -93,7 +112,7 @@ func (s *Store) View(fn func(*Tx) error) error {
 	defer func() { s.readers <- c }()
 	if c == nil {
 		var err error
-		if c, err = s.connect(reader); err != nil {
+		if c, err = s.reader(); err != nil {
 			return explain(s.home, err)
 		}
 	}
