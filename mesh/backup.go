@@ -33,7 +33,7 @@ const (
 
 // backupSettings are the settings that a backup holds. What else a home notes is about
 // that home only.
-var backupSettings = []string{settingName, settingAccount, settingClock}
+var backupSettings = []string{settingName, settingAccount, settingClock, settingRetention}
 
 // backupRecord has one of its fields.
 type backupRecord struct {

@@ -48,15 +48,15 @@ func Restore(home string, s Secrets, rand io.Reader, fill func(*Store) error) er
 		if err := errors.Join(fill(db), db.Close()); err != nil {
 			return err
 		}
-		for _, move := range [][2]string{{databaseName, databaseNewName}, {unlockName, unlockName}, {keysName, keysName}} {
+		for _, move := range [][2]string{{databaseName, databaseNewName}, {unlockName, unlockName}} {
 			if err := os.Rename(inHome(inner, move[0]), inHome(home, move[1])); err != nil {
 				return err
 			}
-			if err := syncDir(home); err != nil { // the key file last: with it the home exists
-				return err
-			}
 		}
-		return os.RemoveAll(inner)
+		if err := syncDir(home); err != nil {
+			return err
+		}
+		return os.Rename(inHome(inner, keysName), inHome(home, keysName)) // with it the home exists
 	})
 }
 
@@ -199,7 +199,7 @@ func createDatabase(path string, key [32]byte) error {
 	return c.close() // copies the log back
 }
 
-// finishHome gives the database its name, if an Init has not come that far.
+// finishHome gives the database its name, if an Init or a Restore has not come that far.
 func finishHome(home string) error {
 	switch there, err := exists(inHome(home, databaseName)); {
 	case err != nil:
@@ -207,6 +207,7 @@ func finishHome(home string) error {
 	case there:
 		return nil
 	}
+	_ = os.RemoveAll(inHome(home, restoreName)) // nothing is in it any more that counts
 	err := os.Rename(inHome(home, databaseNewName), inHome(home, databaseName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return faultf(ErrTampered, "%s is missing: restore the home from a backup", inHome(home, databaseName))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -85,6 +86,65 @@ func TestNamesOfHomes(t *testing.T) {
 		closeStore(t, s)
 		if _, err := os.Stat(inHome(home, databaseName)); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A Restore that fails leaves nothing; one that was cut off at any point is done again, or
+// is completed by Open.
+func TestRestore(t *testing.T) {
+	w := newWorld()
+	fill := func(s *Store) error {
+		return s.Update(func(tx *Tx) error {
+			w.put(t, tx)
+			return nil
+		})
+	}
+	home := filepath.Join(t.TempDir(), "home")
+	enough := errors.New("enough")
+	err := Restore(home, sampleSecrets(), rand.Reader, func(s *Store) error { return errors.Join(fill(s), enough) })
+	if _, there := os.Stat(home); !errors.Is(err, enough) || !os.IsNotExist(there) {
+		t.Errorf("a Restore that failed: %v, and the home: %v", err, there)
+	}
+	w = newWorld()
+	must(t, Restore(home, sampleSecrets(), rand.Reader, fill))
+	s := openHome(t, home)
+	checkWorld(t, s, w)
+	closeStore(t, s)
+	var names []string
+	files, err := os.ReadDir(home)
+	must(t, err)
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	same(t, names, []string{databaseName, keysName, lockName, unlockName})
+	if err := Restore(home, sampleSecrets(), rand.Reader, fill); !errors.Is(err, ErrExists) {
+		t.Error(err)
+	}
+	for _, moved := range [][]string{{}, {databaseName}, {databaseName, unlockName}, {databaseName, unlockName, keysName}} {
+		cut := copyHome(t, home)
+		inner := inHome(cut, restoreName)
+		must(t, os.Mkdir(inner, 0o700))
+		for _, name := range []string{databaseName, unlockName, keysName} {
+			to := inHome(inner, name)
+			if slices.Contains(moved, name) {
+				to = inHome(cut, strings.Replace(name, databaseName, databaseNewName, 1))
+			}
+			must(t, os.Rename(inHome(cut, name), to))
+		}
+		if len(moved) < 3 {
+			if _, err := Open(cut, rand.Reader); !errors.Is(err, ErrNoHome) {
+				t.Errorf("%v moved: %v", moved, err)
+			}
+			must(t, Restore(cut, sampleSecrets(), rand.Reader, func(*Store) error { return nil }))
+		}
+		s := openHome(t, cut)
+		if len(moved) == 3 {
+			checkWorld(t, s, w)
+		}
+		closeStore(t, s)
+		if _, err := os.Stat(inner); !os.IsNotExist(err) {
+			t.Errorf("%v moved: the inner home stays", moved)
 		}
 	}
 }
