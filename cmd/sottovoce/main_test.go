@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,8 +25,17 @@ func TestScript(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-up": waitUp, "exits": exits, "soon": soon},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-up": waitUp, "exits": exits, "soon": soon, "alone": alone},
 	})
+}
+
+// loopback is held by the script that has the loopback interface, on which everybody sees everybody.
+var loopback sync.Mutex
+
+// alone waits until no other script has nodes on the loopback interface, and keeps it to the end.
+func alone(ts *testscript.TestScript, _ bool, _ []string) {
+	loopback.Lock()
+	ts.Defer(loopback.Unlock)
 }
 
 // waitUp waits until the nodes of some homes answer: wait-up HOME…
