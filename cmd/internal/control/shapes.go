@@ -135,30 +135,29 @@ type Message struct {
 	// Reason says why a message expired or failed.
 	Reason string `json:"reason,omitempty"`
 	// HeldBy names the supernodes that signed for it.
-	HeldBy []string `json:"held_by"`
+	HeldBy Strings `json:"held_by"`
 	// Delivered of Devices: how many of the recipient's devices have it.
 	Delivered int  `json:"delivered"`
 	Devices   int  `json:"devices"`
 	Edited    bool `json:"edited"`
 	Deleted   bool `json:"deleted"`
 	// Reactions lists what people answered with one sign.
-	Reactions []string `json:"reactions"`
+	Reactions Strings `json:"reactions"`
 	// ReplyTo is the id of the message it answers, or empty.
 	ReplyTo string `json:"reply_to"`
 	// Snippet is the part of the text, in one line, where a search found it; only a search has it.
 	Snippet string `json:"snippet,omitempty"`
 }
 
-// MarshalJSON writes empty lists as [] and never as null.
-func (m Message) MarshalJSON() ([]byte, error) {
-	type plain Message
-	if m.HeldBy == nil {
-		m.HeldBy = []string{}
+// Strings is written as [] when it is empty, and never as null.
+type Strings []string
+
+// MarshalJSON is of each list, not of what it is in: what a method returns is read and copied once more.
+func (s Strings) MarshalJSON() ([]byte, error) {
+	if len(s) == 0 {
+		return []byte("[]"), nil
 	}
-	if m.Reactions == nil {
-		m.Reactions = []string{}
-	}
-	return marshal(plain(m))
+	return marshal([]string(s))
 }
 
 // marshal is json.Marshal without escapes for HTML.
@@ -200,7 +199,7 @@ type Status struct {
 	Started    time.Time `json:"started"`
 	Visibility string    `json:"visibility"`
 	// Listen lists the UDP addresses where others reach us.
-	Listen []string `json:"listen"`
+	Listen Strings `json:"listen"`
 	// Links, Nearby, Contacts and Requests count people: linked now, seen now, accepted, waiting for an answer.
 	Links    int `json:"links"`
 	Nearby   int `json:"nearby"`
@@ -220,19 +219,7 @@ type Status struct {
 	// Goroutines counts what the program does side by side: it grows with links and readers, and shrinks with them.
 	Goroutines int `json:"goroutines"`
 	// Notices are sentences about what is wrong, such as multicast that does not come back.
-	Notices []string `json:"notices"`
-}
-
-// MarshalJSON writes empty lists as [] and never as null.
-func (s Status) MarshalJSON() ([]byte, error) {
-	type plain Status
-	if s.Listen == nil {
-		s.Listen = []string{}
-	}
-	if s.Notices == nil {
-		s.Notices = []string{}
-	}
-	return marshal(plain(s))
+	Notices Strings `json:"notices"`
 }
 
 // Version tells which program answers.
