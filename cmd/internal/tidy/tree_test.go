@@ -98,10 +98,7 @@ func (s *source) imported(yield func(string, token.Pos) bool) {
 	}
 }
 
-// calls visits every call of a function of an imported package, as in time.Now().
-func (s *source) calls(visit func(pkg, name string, call *ast.CallExpr)) { eachCall(s.syntax, visit) }
-
-// eachCall does the same below any node.
+// eachCall visits every call of a function of an imported package below a node, as in time.Now().
 func eachCall(below ast.Node, visit func(pkg, name string, call *ast.CallExpr)) {
 	ast.Inspect(below, func(node ast.Node) bool {
 		call, ok := node.(*ast.CallExpr)
