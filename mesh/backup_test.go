@@ -116,6 +116,9 @@ func TestBackupIsRefused(t *testing.T) {
 	if err := restore(home, append([]byte("sottovoce backup 2\n"), backup[19:]...)); !errors.Is(err, wire.ErrNewer) {
 		t.Errorf("a later version: %v", err)
 	}
+	if err := restore(home, append(bytes.Clone(backup), 0)); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("with something behind its end: %v", err)
+	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("enough")
 	cancel(stop)

@@ -98,10 +98,17 @@ func (w *restoring) run(settings []backupSetting) error {
 		err = w.db.Update(func(tx *store.Tx) error { return w.ops(tx, &next) })
 		w.told(w.count)
 	}
-	if err == nil && (next.End == nil || next.End.Ops != w.count) {
-		err = fmt.Errorf("%w: a backup out of order", wire.ErrMalformed)
+	if err != nil {
+		return err
 	}
-	return err
+	// Nothing may follow, and only the end of the file shows that it is whole.
+	switch _, err := w.in.in.ReadByte(); {
+	case err != nil && !errors.Is(err, io.EOF):
+		return err
+	case err == nil, next.End == nil, next.End.Ops != w.count:
+		return fmt.Errorf("%w: a backup out of order", wire.ErrMalformed)
+	}
+	return nil
 }
 
 // contact restores a contact, its devices and its conversation.

@@ -9,18 +9,25 @@ import (
 	"sottovoce/cmd/internal/control"
 )
 
-// BrokenPassphrase makes Backup fail after its beginning.
-const BrokenPassphrase = "break"
+// Passphrases that make Backup fail after its beginning, and wait there until nobody wants it any more.
+const (
+	BrokenPassphrase = "break"
+	StuckPassphrase  = "stick"
+)
 
 // Backup is control.Node's. The file is a line of text.
-func (f *Fake) Backup(_ context.Context, passphrase control.Passphrase, w io.Writer) error {
+func (f *Fake) Backup(ctx context.Context, passphrase control.Passphrase, w io.Writer) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, err := fmt.Fprintf(w, "%s and %d messages\n", f.me.Name, len(f.messages)); err != nil {
 		return err
 	}
-	if string(passphrase) == BrokenPassphrase {
+	switch string(passphrase) {
+	case BrokenPassphrase:
 		return control.Errorf(control.CodeFailed, "the disk is broken")
+	case StuckPassphrase:
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	return nil
 }
