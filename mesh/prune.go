@@ -211,6 +211,7 @@ func (t *turn) deleteOps(ops []store.Settled) error {
 		}
 	}
 	t.n.recent = recent{}
+	t.then(t.n.said.ring)
 	return t.tx.DeleteOps(seqs)
 }
 

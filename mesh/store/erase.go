@@ -15,7 +15,8 @@ const (
 	sqlDeleteConversation = `DELETE FROM conversations WHERE id=?`
 	sqlDeleteOp           = `DELETE FROM ops WHERE seq=?`
 	sqlDeleteDeliveries   = `DELETE FROM deliveries WHERE id BETWEEN ? AND ?`
-	sqlConversationOf     = `SELECT conversation FROM ops WHERE seq=?`
+	sqlNoteDeleted        = `INSERT INTO deleted (seq, conversation) SELECT seq, conversation FROM ops WHERE seq=?`
+	sqlForgetDeletedOf    = `DELETE FROM deleted WHERE conversation=?`
 )
 
 // EraseConversation takes everything that was said in a conversation out of sight, and
@@ -30,6 +31,9 @@ func (tx *Tx) EraseConversation(c *Conversation) error {
 		return err
 	}
 	if err := tx.change(sqlErasePending).int(deliveryBits).int(c.ID).exec(); err != nil {
+		return err
+	}
+	if err := tx.change(sqlForgetDeletedOf).int(c.ID).exec(); err != nil {
 		return err
 	}
 	if err := tx.change(sqlEraseConversation).blob(nobodys[:]).int(c.ID).execOne(); err != nil {
@@ -134,27 +138,15 @@ func (tx *Tx) Sweep(limit int) (more bool, err error) {
 	return true, tx.change(sqlDeleteConversation).int(id).execOne()
 }
 
-// DeleteOps deletes ops with their deliveries, and their words in the index. Those
-// that are not there are left out.
+// DeleteOps deletes ops with their deliveries. No search finds them any more; Index takes
+// their words out of the index. Those that are not there are left out.
 func (tx *Tx) DeleteOps(seqs []int64) error {
-	byConversation := make(map[int64]map[int64]bool)
 	for _, seq := range seqs {
-		err := tx.query(sqlConversationOf).int(seq).each(func(r *row) {
-			c := r.int(0)
-			if byConversation[c] == nil {
-				byConversation[c] = make(map[int64]bool)
-			}
-			byConversation[c][seq] = true
-		})
+		err := tx.change(sqlNoteDeleted).int(seq).exec()
 		if err == nil {
 			err = tx.deleteOp(seq)
 		}
 		if err != nil {
-			return err
-		}
-	}
-	for c, deleted := range byConversation {
-		if err := tx.deleteWords(c, deleted); err != nil {
 			return err
 		}
 	}
@@ -168,39 +160,6 @@ func (tx *Tx) deleteOp(seq int64) error {
 		return err
 	}
 	return tx.change(sqlDeleteOp).int(seq).exec()
-}
-
-// deleteWords writes the segments anew that know of deleted ops.
-func (tx *Tx) deleteWords(conversation int64, deleted map[int64]bool) error {
-	segments, err := tx.segmentsOf(conversation)
-	if err != nil {
-		return err
-	}
-	for _, g := range segments {
-		n := 0
-		for seq := range deleted {
-			if g.first <= seq && seq <= g.last {
-				n++
-			}
-		}
-		if n == 0 {
-			continue
-		}
-		r, err := tx.openSegment(g)
-		if err != nil {
-			return err
-		}
-		rest, err := mergeSegments(g.last, []*segmentReader{r}, deleted)
-		if err != nil {
-			return err
-		}
-		left := g
-		left.ops -= n
-		if err := tx.saveChange(change{gone: []segment{g}, fresh: []freshSegment{{left, rest}}}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // segmentsOf returns the segments of one conversation, the oldest first.

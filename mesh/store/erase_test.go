@@ -125,6 +125,22 @@ func TestErasingCutOff(t *testing.T) {
 	same(t, n, int64(2))
 }
 
+// Ops that were deleted before their conversation was erased do not hold the index up.
+func TestDeletedAndErased(t *testing.T) {
+	l := talkative(t)
+	doUpdate(t, l.s, func(tx *Tx) {
+		for _, op := range l.ops {
+			if op.Conversation == l.talk[0].ID {
+				must(t, tx.DeleteOps([]int64{op.Seq}))
+				break
+			}
+		}
+		must(t, tx.EraseConversation(&l.talk[0]))
+	})
+	must(t, l.s.Shred())
+	l.index(100)
+}
+
 // What of an erased conversation waits to be sent waits no more.
 func TestErasedIsNotSent(t *testing.T) {
 	s := openHome(t, newHome(t))

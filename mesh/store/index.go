@@ -30,6 +30,8 @@ const (
 	sqlSegmentsOf     = sqlSegmentColumns + ` WHERE conversation=? ORDER BY last`
 	sqlAddSegment     = `INSERT INTO segments (id, conversation, first, last, ops, since, until) VALUES (?,?,?,?,?,?,?)`
 	sqlDeleteSegment  = `DELETE FROM segments WHERE id=?`
+	sqlDeleted        = `SELECT seq, conversation FROM deleted WHERE conversation=(SELECT conversation FROM deleted LIMIT 1)`
+	sqlForgetDeleted  = `DELETE FROM deleted WHERE seq=?`
 	sqlBlock          = `SELECT block FROM words WHERE id=?`
 	sqlAddBlock       = `INSERT INTO words (id, block) VALUES (?,?)`
 	sqlDeleteBlocks   = `DELETE FROM words WHERE id BETWEEN ? AND ?`
@@ -39,7 +41,8 @@ const (
 type change struct {
 	gone    []segment
 	fresh   []freshSegment
-	indexed int64 // seq up to which ops are indexed then; 0 leaves that
+	indexed int64   // seq up to which ops are indexed then; 0 leaves that
+	deleted []int64 // ops that it takes out, or that were not in it
 }
 
 type freshSegment struct {
@@ -57,12 +60,14 @@ func (s *Store) Index(text TextOf) (more bool, err error) {
 	var c change
 	err = s.View(func(tx *Tx) error {
 		var err error
-		if c, err = tx.merge(); err == nil && len(c.fresh) == 0 {
-			c, err = tx.indexNew(text)
+		for _, step := range []func() (change, error){tx.takeOut, tx.merge, func() (change, error) { return tx.indexNew(text) }} {
+			if c, err = step(); err != nil || !c.empty() {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
-	if err != nil || len(c.gone) == 0 && c.indexed == 0 {
+	if err != nil || c.empty() {
 		return false, err
 	}
 	err = s.Update(func(tx *Tx) error {
@@ -72,6 +77,49 @@ func (s *Store) Index(text TextOf) (more bool, err error) {
 		return tx.saveChange(c)
 	})
 	return true, err
+}
+
+func (c *change) empty() bool { return len(c.gone) == 0 && c.indexed == 0 && len(c.deleted) == 0 }
+
+// takeOut finds a segment that knows of deleted ops, and writes it anew.
+func (tx *Tx) takeOut() (c change, err error) {
+	var conversation int64
+	deleted := make(map[int64]bool)
+	err = tx.query(sqlDeleted).each(func(r *row) {
+		conversation = r.int(1)
+		deleted[r.int(0)] = true
+	})
+	if err != nil || len(deleted) == 0 {
+		return c, err
+	}
+	segments, err := tx.segmentsOf(conversation)
+	if err != nil {
+		return c, err
+	}
+	for _, g := range segments {
+		for seq := range deleted {
+			if g.first <= seq && seq <= g.last {
+				c.deleted = append(c.deleted, seq)
+			}
+		}
+		if len(c.deleted) == 0 {
+			continue
+		}
+		c.gone = []segment{g}
+		left := g
+		if left.ops -= len(c.deleted); left.ops <= 0 {
+			return c, nil
+		}
+		r, err := tx.openSegment(g)
+		if err != nil {
+			return c, err
+		}
+		rest, err := mergeSegments(g.last, []*segmentReader{r}, deleted)
+		c.fresh = []freshSegment{{left, rest}}
+		return c, err
+	}
+	c.deleted = slices.Collect(maps.Keys(deleted))
+	return c, nil
 }
 
 // merge finds a segment that is to be joined with the one before it: the sizes fall
@@ -196,6 +244,11 @@ func (tx *Tx) saveChange(c change) error {
 	}
 	for _, f := range c.fresh {
 		if err := tx.addSegment(f); err != nil {
+			return err
+		}
+	}
+	for _, seq := range c.deleted {
+		if err := tx.change(sqlForgetDeleted).int(seq).exec(); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,12 @@ CREATE TABLE read_marks (
 	PRIMARY KEY (conversation, author)
 ) WITHOUT ROWID;
 `,
+	// Ops whose words are to be taken out of the index.
+	`CREATE TABLE deleted (
+	seq          INTEGER PRIMARY KEY,
+	conversation INTEGER NOT NULL
+);
+CREATE INDEX deleted_conversation ON deleted (conversation);`,
 }
 
 // schema4 adds the index of words.

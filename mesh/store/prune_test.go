@@ -44,6 +44,7 @@ func TestSize(t *testing.T) {
 	for len(l.ops) > 0 {
 		l.deleteSome()
 	}
+	l.index(100)
 	if now := size(); full < 2*empty || now > empty+20*pageSize {
 		t.Errorf("%d bytes, then %d, then %d", empty, full, now)
 	}
@@ -107,6 +108,8 @@ func TestDeletedWordsAreGone(t *testing.T) {
 	q := Query{Words: []string{"unmistakable"}, Limit: 9}
 	same(t, len(l.search(q)), 1)
 	doUpdate(t, l.s, func(tx *Tx) { must(t, tx.DeleteOps([]int64{l.ops[0].Seq})) })
+	same(t, len(l.search(q)), 0)
+	l.index(100)
 	doView(t, l.s, func(tx *Tx) {
 		all, err := tx.segments()
 		must(t, err)

@@ -52,7 +52,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		sqlUnsealed: false, sqlPending: true, sqlAddDelivery: false, sqlDeliveriesOf: false, sqlDeliveriesIn: true, sqlNoteSealed: false, sqlResealDelivery: false, sqlSetConversation: false, sqlSaveFixed: false, sqlDeliveryState: false, sqlSealDelivery: false,
 		sqlOutBlobs: true, sqlOutHeads: true, sqlUnsealedCount: false, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
 		sqlOpsAfter: false, sqlOpsBack: false, sqlSegmentsOf: false, sqlBlock: false, sqlDeleteBlocks: false, sqlDeleteSegment: false,
-		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlConversationOf: false, sqlDeleteConversation: false,
+		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlNoteDeleted: false, sqlForgetDeleted: false, sqlForgetDeletedOf: false, sqlDeleteConversation: false,
 	} {
 		doView(t, s, func(tx *Tx) {
 			must(t, tx.query("EXPLAIN QUERY PLAN "+sql).each(func(r *row) {
