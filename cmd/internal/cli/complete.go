@@ -165,16 +165,17 @@ func (t *typedLine) candidates(ctx context.Context, node control.Node) (found []
 	return found
 }
 
-// values are those of a flag or an argument: its fixed words, people, or files, as its name tells.
+// values are those of a flag or an argument: its fixed words, people, or files, as its name or placeholder tells.
 func values(ctx context.Context, node control.Node, command string, v *kong.Value, placeholder string) (found []candidate) {
+	kind := cmp.Or(strings.ToLower(placeholder), v.Name)
 	switch {
 	case v.Enum != "":
 		for _, word := range v.EnumSlice() {
 			found = append(found, candidate{word, ""})
 		}
-	case slices.Contains([]string{"who", "to", "from", "with"}, v.Name):
+	case slices.Contains([]string{"who", "to"}, kind):
 		return people(ctx, node, command)
-	case slices.Contains([]string{"dir", "file", "path"}, strings.ToLower(placeholder)), slices.Contains([]string{"dir", "file", "path"}, v.Name):
+	case slices.Contains([]string{"dir", "file", "path"}, kind):
 		found = append(found, candidate{files, ""})
 	}
 	return found

@@ -35,6 +35,7 @@ func TestCandidates(t *testing.T) {
 		"send --timeout=3s ":    contacts,
 		"send -- ":              contacts,
 		"log -n 3 ":             contacts,
+		"search x --in ":        contacts,
 		"add ":                  append(contacts, asks.Name, near.Name),
 		"accept ":               {asks.Name},
 		"decline ":              {asks.Name},
