@@ -33,7 +33,7 @@ const (
 
 // backupSettings are the settings that a backup holds. What else a home notes is about
 // that home only.
-var backupSettings = []string{settingName, settingAccount, settingClock, settingRetention}
+var backupSettings = []string{settingName, settingAccount, settingClock, settingRetention, settingShare}
 
 // backupRecord has one of its fields.
 type backupRecord struct {
@@ -68,6 +68,7 @@ type backupContact struct {
 	Pairs   []backupPair       `cbor:"7,keyasint,omitempty"`
 	Talk    *backupTalk        `cbor:"8,keyasint,omitempty"`
 	Blocked bool               `cbor:"9,keyasint,omitempty"`
+	Named   uint64             `cbor:"10,keyasint,omitempty"`
 }
 
 // backupPair is what stays of a pair when all of its sessions and prekeys are lost.
@@ -174,8 +175,11 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 		return err
 	}
 	for _, c := range contacts {
+		if talks[c.ID] == nil && !c.Removed {
+			continue // it has not shown that it is who it says
+		}
 		err := b.put(backupRecord{Contact: &backupContact{
-			Account: c.Account, Name: c.Name, Alias: c.Alias, Added: c.Added, Removed: c.Removed, Blocked: c.Blocked, Object: c.Object,
+			Account: c.Account, Name: c.Name, Alias: c.Alias, Added: c.Added, Removed: c.Removed, Blocked: c.Blocked, Named: c.Named, Object: c.Object,
 			Pairs: pairs[c.ID], Talk: talks[c.ID],
 		}})
 		if err != nil {

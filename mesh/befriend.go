@@ -33,6 +33,11 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 		return err
 	}
 	log := conversation.NewLog(conversation.DirectID(n.me.account.ID(), account.ID()))
+	if n.removed[whoWas(account.ID())] { // they may know how we went on
+		if err := log.Leap(n.me.device.ID(), n.rand); err != nil {
+			return err
+		}
+	}
 	c.talk = &talk{log: log, row: store.Conversation{Key: log.ID(), Kind: kindDirect, Contact: c.row.ID, Log: log.Save()}}
 	if err := t.tx.PutConversation(&c.talk.row); err != nil {
 		return err
@@ -67,12 +72,12 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 
 // befriendAgain is about an account that is a contact already. A card proves nothing, so
 // whoever has seen one can show it again: the keys of a contact that was ever heard stay
-// as they are, and those of one that never was give way to the newer exchange.
+// as they are until a link proves the newer ones, and those of one that never was give
+// way to the newer exchange at once.
 func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
 	for _, d := range c.devices {
 		if d.pair.Reached() || d.route.live != nil {
-			t.notice(c.shownName() + " is a contact already; another request in that name was ignored")
-			return nil
+			return t.befriendBeside(c, o)
 		}
 	}
 	configs, err := o.Pairs(t.n.me.device)
@@ -156,6 +161,10 @@ func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
 	}
 	byRow := make(map[int64]*contactState, len(rows))
 	for _, row := range rows {
+		if row.Removed {
+			n.removed[row.Account] = true
+			continue
+		}
 		o, err := contact.LoadObject(row.Object)
 		if err != nil {
 			return fmt.Errorf("a contact: %w", err)
@@ -163,6 +172,10 @@ func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
 		c := &contactState{row: row, account: o.Their.Account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
 		o.Erase()
 		byRow[row.ID] = c
+		if known := n.contacts[row.Account]; known != nil {
+			known.again = c
+			continue
+		}
 		n.contacts[row.Account] = c
 	}
 	talks, err := tx.Conversations()

@@ -35,6 +35,12 @@ func (n *Node) Block(ctx context.Context, typed string) (Person, error) {
 	return n.change(ctx, typed, func(t *turn, c *contactState) error {
 		c.row.Blocked = true
 		t.keysStale = true
+		if c.again != nil {
+			if err := t.letGo(c.again); err != nil {
+				return err
+			}
+			c.again = nil
+		}
 		for _, d := range c.devices {
 			d.route.due = time.Time{}
 			if v := d.route.live; v != nil {

@@ -158,6 +158,11 @@ func (t *turn) contactLink(l *link.Link) error {
 		t.petition(d, l)
 		return nil
 	}
+	if d.contact.talk == nil {
+		if err := t.beginAnew(d.contact); err != nil {
+			return err
+		}
+	}
 	if old := d.route.live; old != nil {
 		if old.link == l { // in a turn that failed
 			return t.linked(d, old)

@@ -72,6 +72,7 @@ type Node struct {
 	mark     clock.Mark
 	contacts map[identity.AccountID]*contactState
 	devices  map[int64]*device
+	removed  map[identity.AccountID]bool // contacts once; by whoWas
 	requests map[contact.Profile]*request
 	tags     map[[16]byte]tagged
 	notices  []keptNotice

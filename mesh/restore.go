@@ -113,12 +113,15 @@ func (w *restoring) run(settings []backupSetting) error {
 
 // contact restores a contact, its devices and its conversation.
 func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
+	if c.Removed {
+		return tx.PutContact(&store.Contact{Account: c.Account, Removed: true})
+	}
 	o, err := contact.LoadObject(c.Object)
 	if err != nil {
 		return fmt.Errorf("a contact: %w", err)
 	}
 	o.Erase()
-	row := store.Contact{Account: c.Account, Name: c.Name, Alias: c.Alias, Added: c.Added, Removed: c.Removed, Blocked: c.Blocked, Object: c.Object}
+	row := store.Contact{Account: c.Account, Name: c.Name, Alias: c.Alias, Added: c.Added, Blocked: c.Blocked, Named: c.Named, Object: c.Object}
 	if err := tx.PutContact(&row); err != nil {
 		return err
 	}

@@ -22,7 +22,8 @@ type contactState struct {
 	stepped   identity.DiscoveryKey // of the day last asked for
 	profile   contact.Profile       // they were met by
 	devices   []*device
-	talk      *talk
+	talk      *talk         // nil in who began anew and has not shown that it is the same
+	again     *contactState // who says that it is the same and begins anew
 }
 
 // device is one device of a contact: the session with it, what is to be sent to it,
@@ -66,6 +67,7 @@ func (n *Node) load() error {
 	n.recent = recent{}
 	n.contacts = make(map[identity.AccountID]*contactState)
 	n.devices = make(map[int64]*device)
+	n.removed = make(map[identity.AccountID]bool)
 	n.requests = make(map[contact.Profile]*request)
 	n.tags = make(map[[16]byte]tagged)
 	err := n.store.View(func(tx *store.Tx) error {

@@ -255,8 +255,12 @@ func (x *Exchange) theyAsk(now time.Time, f wire.Ask, rand io.Reader) ([]Action,
 		return nil, nil
 	}
 	switch x.phase {
-	case PhaseCommitted, PhaseDone:
+	case PhaseCommitted:
 		return nil, nil
+	case PhaseDone:
+		if !fresh {
+			return nil, nil
+		} // they removed us, and ask once more
 	case PhaseDeclined:
 		if now.Before(x.until) {
 			return x.decline(), nil

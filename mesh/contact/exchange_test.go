@@ -377,6 +377,29 @@ func (w *world) clone() *world {
 	return c
 }
 
+// TestAskOnceMore: who was a contact may ask again when it has forgotten that, and its old request says nothing new.
+func TestAskOnceMore(t *testing.T) {
+	w := newWorld(t)
+	ask := wire.Ask{Name: "Bruno", Nonce: [32]byte{1}}
+	fatal(t, w.do(1, Ask{}))
+	w.settle()
+	fatal(t, w.do(0, Accept{}))
+	w.settle()
+	anna, bruno := w.people[0], w.people[1]
+	if anna.x.Phase() != PhaseDone {
+		t.Fatalf("phase %d", anna.x.Phase())
+	}
+	old := wire.Ask{Name: "Bruno", Nonce: anna.x.theirNonce}
+	fatal(t, w.do(0, Received{bruno.profile, old}))
+	if anna.x.Phase() != PhaseDone {
+		t.Errorf("after the old request: phase %d", anna.x.Phase())
+	}
+	fatal(t, w.do(0, Received{bruno.profile, ask}))
+	if anna.x.Phase() != PhaseIncoming {
+		t.Errorf("after a new one: phase %d", anna.x.Phase())
+	}
+}
+
 // TestClockAhead: a home that was founded when its clock was never set makes cards once it is.
 func TestClockAhead(t *testing.T) {
 	w := newWorld(t)

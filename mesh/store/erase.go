@@ -26,22 +26,32 @@ const (
 //
 // spec: 09-storage#erasure
 func (tx *Tx) EraseConversation(c *Conversation) error {
+	if err := tx.DropConversation(c.ID); err != nil {
+		return err
+	}
+	c.ID = 0
+	return tx.PutConversation(c)
+}
+
+// DropConversation is EraseConversation for one that does not go on.
+//
+// spec: 09-storage#erasure
+func (tx *Tx) DropConversation(id int64) error {
 	var nobodys [32]byte // keys of conversations differ
 	if err := tx.s.draw(nobodys[:]); err != nil {
 		return err
 	}
-	if err := tx.change(sqlErasePending).int(deliveryBits).int(c.ID).exec(); err != nil {
+	if err := tx.change(sqlErasePending).int(deliveryBits).int(id).exec(); err != nil {
 		return err
 	}
-	if err := tx.change(sqlForgetDeletedOf).int(c.ID).exec(); err != nil {
+	if err := tx.change(sqlForgetDeletedOf).int(id).exec(); err != nil {
 		return err
 	}
-	if err := tx.change(sqlEraseConversation).blob(nobodys[:]).int(c.ID).execOne(); err != nil {
+	if err := tx.change(sqlEraseConversation).blob(nobodys[:]).int(id).execOne(); err != nil {
 		return err
 	}
-	tx.erasing = append(tx.erasing, c.ID)
-	c.ID = 0
-	return tx.PutConversation(c)
+	tx.erasing = append(tx.erasing, id)
+	return nil
 }
 
 // hide makes ops of conversations be found no more.

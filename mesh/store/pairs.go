@@ -21,7 +21,7 @@ const (
 	sqlSetFixed  = `INSERT INTO pair_fixed (pair, fixed) VALUES (?,?) ON CONFLICT (pair) DO UPDATE SET fixed=excluded.fixed`
 	sqlSaveFixed = `UPDATE pair_fixed SET fixed=? WHERE pair=?`
 	sqlPairSeen  = `UPDATE pairs SET seen=? WHERE id=?`
-	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed, p.seen FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id ORDER BY p.id`
+	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed, p.seen FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id WHERE p.state <> x'' ORDER BY p.id`
 )
 
 // PutPair inserts the pair and sets its ID when that is 0, and changes the pair
@@ -51,7 +51,7 @@ func (tx *Tx) SetPairSeen(id, at int64) error {
 	return tx.change(sqlPairSeen).int(at).int(id).execOne()
 }
 
-// Pairs returns all pairs in the order they came.
+// Pairs returns all pairs in the order they came, but for those of removed contacts.
 func (tx *Tx) Pairs() ([]Pair, error) {
 	var all []Pair
 	err := tx.query(sqlPairs).each(func(r *row) {

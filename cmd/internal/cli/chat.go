@@ -23,14 +23,15 @@ const (
 // chat is a conversation at a terminal, line by line. Everything but reading lines and asking somebody happens on the
 // goroutine of its loop.
 type chat struct {
-	c      *call
-	screen screen
-	me     control.Me
-	roll   roll
-	to     *control.Person // whom typed text goes to; nil at first
-	mine   map[string]bool // ids of messages sent from here that have not arrived yet
-	told   chan func()     // what the loop is to do when something asked in the background is answered
-	asking sync.WaitGroup
+	c       *call
+	screen  screen
+	me      control.Me
+	roll    roll
+	to      *control.Person // whom typed text goes to; nil at first
+	leaving string          // who is to be removed if that is said again
+	mine    map[string]bool // ids of messages sent from here that have not arrived yet
+	told    chan func()     // what the loop is to do when something asked in the background is answered
+	asking  sync.WaitGroup
 }
 
 // Run opens the chat, with a node of its own if none runs.

@@ -270,6 +270,13 @@ func TestChatContacts(t *testing.T) {
 		t.Error(err)
 	}
 	k.sees(`Uncle Bob is called Zio now\.`)
+	k.types("/remove 1")
+	k.sees(`This deletes all that was said .*`)
+	k.types("/remove 1")
+	k.sees(`Zio is no contact any more, and not told\. .*`)
+	k.catchesUp()
+	k.types("to nobody")
+	k.sees(`Say to whom first, .*`)
 	k.types("/quit")
 	k.sees(`Goodbye\.`)
 	k.ends(0)

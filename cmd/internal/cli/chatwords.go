@@ -17,6 +17,7 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /decline NAME  say no
   /log           show what was said
   /rename NAME   give the person you write to a name of your own
+  /remove NAME   forget a contact, and all that was said with them
   /block NAME    shut a contact out, untold; /unblock NAME lets them in again
   /quit          leave; messages still waiting go out next time
 Instead of a name you can type the number that /who shows. To send a line that
@@ -56,7 +57,7 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 			p, err := ch.c.node.Rename(ctx, ch.to.ID, rest)
 			ch.tell(p, err, renamed)
 		}
-	case "/to", "/add", "/accept", "/decline", "/block", "/unblock":
+	case "/to", "/add", "/accept", "/decline", "/block", "/unblock", "/remove":
 		if rest == "" {
 			ch.say("Say who, as in %s %s. /who shows everybody.", word, ch.example())
 			return false
@@ -93,6 +94,8 @@ func (ch *chat) about(ctx context.Context, word, who string) {
 	case "/decline":
 		p, err := ch.c.node.Decline(ctx, who)
 		ch.tell(p, err, declined)
+	case "/remove":
+		ch.remove(ctx, who)
 	case "/block":
 		p, err := ch.c.node.Block(ctx, who)
 		ch.tell(p, err, blocked)
@@ -116,6 +119,22 @@ func (ch *chat) tell(p control.Person, err error, words func(control.Person) str
 	ch.roll.put(p)
 	ch.callTo(p)
 	ch.say("%s", words(p))
+}
+
+// remove forgets a contact when it is said twice: what is gone does not come back.
+func (ch *chat) remove(ctx context.Context, who string) {
+	if ch.leaving != who {
+		ch.leaving = who
+		ch.say("This deletes all that was said with them for good, and they are not told. If you mean it, type it once more.")
+		return
+	}
+	ch.leaving = ""
+	p, err := ch.c.node.Remove(ctx, who)
+	if err == nil && ch.to != nil && ch.to.ID == p.ID {
+		ch.to = nil
+		ch.screen.prompt("> ")
+	}
+	ch.tell(p, err, removed)
 }
 
 // callTo puts a new name of the person written to before the line.

@@ -1,12 +1,21 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
 
 	"sottovoce/cmd/internal/control"
 )
 
 type (
+	removeCommand struct {
+		Who string `arg:"" help:"Name or id of a contact."`
+		Yes bool   `help:"Do it without asking."`
+	}
 	renameCommand struct {
 		Who  string `arg:"" help:"Name or id of a contact."`
 		Name string `arg:"" optional:"" help:"Your name for them. Without it, they are called what they call themselves."`
@@ -22,6 +31,12 @@ type (
 		Accept bool   `help:"Say yes to a contact who wants to begin anew."`
 	}
 )
+
+// Help explains the command to a person.
+func (removeCommand) Help() string {
+	return explain("Everything that was said with them is deleted for good, and what waits for them is not sent. They are not told: you are a stranger to each other, and either may ask anew.",
+		"sottovoce remove Bob")
+}
 
 // Help explains the command to a person.
 func (renameCommand) Help() string {
@@ -44,6 +59,38 @@ func (resetCommand) Help() string {
 	return explain("For a home that was put back from an older copy: its keys are out of date. Your contact is asked, and as soon as they have said yes what waits goes out. "+
 		"When it is your contact who asks, a notice says so. Ask them in person whether it is they, and not somebody with a copy of their keys, then say yes with --accept.",
 		"sottovoce reset Bob --accept")
+}
+
+// Run forgets a contact, once the person is sure.
+func (r *removeCommand) Run(c *call) error {
+	if !r.Yes {
+		if err := r.ask(c); err != nil {
+			return err
+		}
+	}
+	return c.decide(c.node.Remove, r.Who, removed)
+}
+
+// ask asks at the terminal.
+func (r *removeCommand) ask(c *call) error {
+	if !isTerminal(c.Stdin) {
+		return control.Errorf(control.CodeUsage, "this deletes all that was said with them for good; if that is meant, add --yes")
+	}
+	ctx, cancel := c.soon()
+	defer cancel()
+	p, err := c.node.Contact(ctx, r.Who)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Stderr, "Remove %s (%s), and delete all that was said with them for good? Type yes: ", name(p), shortID(p.ID))
+	answer, err := bufio.NewReader(io.LimitReader(c.Stdin, lineMax)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("the terminal: %w", err)
+	}
+	if strings.TrimSpace(strings.ToLower(answer)) != "yes" {
+		return control.Errorf(control.CodeFailed, "nothing was removed")
+	}
+	return nil
 }
 
 // Run gives a contact a name.
@@ -72,6 +119,10 @@ func reset(p control.Person) string {
 
 func permitted(p control.Person) string {
 	return "You and " + name(p) + " begin anew. What you wrote to them and they have not received goes out again."
+}
+
+func removed(p control.Person) string {
+	return name(p) + " is no contact any more, and not told. All that was said is deleted."
 }
 
 func renamed(p control.Person) string {

@@ -30,6 +30,7 @@ type grammar struct {
 	Accept   acceptCommand   `cmd:"" help:"Say yes to somebody who asked you."`
 	Decline  declineCommand  `cmd:"" help:"Say no, or take back what you asked."`
 	Contacts contactsCommand `cmd:"" help:"Show your contacts."`
+	Remove   removeCommand   `cmd:"" help:"Forget a contact, and all that was said with them."`
 	Rename   renameCommand   `cmd:"" help:"Give a contact a name of your own."`
 	Block    blockCommand    `cmd:"" help:"Shut a contact out, untold."`
 	Unblock  unblockCommand  `cmd:"" help:"Let a contact in again."`

@@ -60,6 +60,8 @@ var exchanges = []exchange{
 	{route: "POST /v1/requests/{who}/decline", target: "/v1/requests/Bob/decline", status: 404},
 	{route: "GET /v1/contacts/{who}", target: "/v1/contacts/Bob", status: 200},
 	{route: "GET /v1/contacts/{who}", target: "/v1/contacts/Stranger", status: 404},
+	{route: "DELETE /v1/contacts/{who}", target: "/v1/contacts/twin", status: 409},
+	{route: "DELETE /v1/contacts/{who}", target: "/v1/contacts/Gone", status: 200},
 	{route: "PATCH /v1/contacts/{who}", target: "/v1/contacts/Bob", body: `{"name":"Uncle"}`, status: 200},
 	{route: "PATCH /v1/contacts/{who}", target: "/v1/contacts/Uncle", body: `{"name":""}`, status: 200},
 	{route: "PATCH /v1/contacts/{who}", target: "/v1/contacts/Bob", body: `{}`, status: 400},
@@ -118,6 +120,7 @@ func TestConformance(t *testing.T) {
 	f := town() // and two people whose names are the same to a human
 	f.Befriend(f.Meet("Twin").ID)
 	f.Befriend(f.Meet("twin").ID)
+	f.Befriend(f.Meet("Gone").ID)
 	bob, err := f.Rename(t.Context(), "Bob", "") // the same Bob
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,11 @@ func (c *Client) Contact(ctx context.Context, who string) (p Person, err error) 
 	return p, c.do(ctx, http.MethodGet, "/v1/contacts/"+segment(who), nil, &p)
 }
 
+// Remove is [Node.Remove].
+func (c *Client) Remove(ctx context.Context, who string) (p Person, err error) {
+	return p, c.do(ctx, http.MethodDelete, "/v1/contacts/"+segment(who), nil, &p)
+}
+
 // Rename is [Node.Rename].
 func (c *Client) Rename(ctx context.Context, who, name string) (p Person, err error) {
 	return p, c.do(ctx, http.MethodPatch, "/v1/contacts/"+segment(who), renameBody{&name}, &p)

@@ -43,6 +43,8 @@ type Node interface {
 
 	// Contact finds one contact.
 	Contact(ctx context.Context, who string) (Person, error)
+	// Remove forgets a contact for good, untold, with all that was said, and returns it as it was.
+	Remove(ctx context.Context, who string) (Person, error)
 	// Rename gives a contact a name of our own; an empty one brings theirs back. A name that will not do is CodeUsage.
 	Rename(ctx context.Context, who, name string) (Person, error)
 	// Block shuts a contact out, untold; Unblock lets it in again, and what waited on either side goes out.

@@ -134,7 +134,15 @@ func testContacts(t *testing.T, f *controltest.Fake, node control.Node) {
 		t.Errorf("unblocked, Bob is %+v", p)
 	}
 	equal(t, []control.Person{must(node.Rename(t.Context(), "Uncle", ""))}, []control.Person{bob})
-	_, err := node.Rename(t.Context(), "Bob", strings.Repeat("a", 65))
+	f.Receive(bob.ID, "hello")
+	if p := must(node.Remove(t.Context(), "Bob")); p.Contact || p.Online || p.ID != bob.ID {
+		t.Errorf("removed, Bob is %+v", p)
+	}
+	equal(t, must(node.Contacts(t.Context())), nil)
+	_, err := node.Remove(t.Context(), "Bob")
+	wantCode(t, err, control.CodeNotFound)
+	bob = f.Befriend(f.Meet("Bob").ID)
+	_, err = node.Rename(t.Context(), "Bob", strings.Repeat("a", 65))
 	wantCode(t, err, control.CodeUsage)
 	_, err = node.Block(t.Context(), "nobody")
 	wantCode(t, err, control.CodeNotFound)

@@ -77,6 +77,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"POST /v1/contacts":                    s.postContacts,
 		"GET /v1/contacts/{who}":               decide(s.node.Contact),
 		"PATCH /v1/contacts/{who}":             s.patchContact,
+		"DELETE /v1/contacts/{who}":            decide(s.node.Remove),
 		"POST /v1/contacts/{who}/block":        decide(s.node.Block),
 		"POST /v1/contacts/{who}/unblock":      decide(s.node.Unblock),
 		"POST /v1/contacts/{who}/reset":        decide(s.node.Reset),

@@ -107,6 +107,12 @@ func (a *adapter) Contact(ctx context.Context, who string) (control.Person, erro
 	return person(p), failure(err)
 }
 
+// Remove implements control.Node.
+func (a *adapter) Remove(ctx context.Context, who string) (control.Person, error) {
+	p, err := a.node.Remove(ctx, who)
+	return person(p), failure(err)
+}
+
 // Rename implements control.Node.
 func (a *adapter) Rename(ctx context.Context, who, name string) (control.Person, error) {
 	p, err := a.node.Rename(ctx, who, name)

@@ -26,6 +26,22 @@ func (f *Fake) Contact(_ context.Context, who string) (control.Person, error) {
 	return f.find(who, isContact)
 }
 
+// Remove is control.Node's.
+func (f *Fake) Remove(_ context.Context, who string) (control.Person, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.find(who, isContact)
+	if err != nil {
+		return p, err
+	}
+	f.messages = slices.DeleteFunc(f.messages, func(m control.Message) bool { return m.Conversation.With == p.ID })
+	p = f.change(p.ID, control.EventPerson, func(p *control.Person) {
+		p.Contact, p.Blocked, p.Online, p.Via = false, false, false, control.ViaNone
+	})
+	delete(f.nearby, p.ID)
+	return p, nil
+}
+
 // Journey is control.Node's. A message goes to one device.
 func (f *Fake) Journey(ctx context.Context, id string) (control.Journey, error) {
 	m, err := f.Message(ctx, id)
