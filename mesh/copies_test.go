@@ -3,16 +3,18 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/session"
 )
 
 // twin is a second node on a copy of a person's home.
 func (p *person) twin(t *testing.T, home string, in *air) *person {
 	t.Helper()
-	q := &person{t: t, name: p.name, air: in}
+	q := &person{t: t, name: p.name, air: in, off: p.off}
 	q.startFrom(home)
 	t.Cleanup(func() { q.stop() })
 	return q
@@ -55,6 +57,38 @@ func TestOldCopy(t *testing.T) {
 		anna.stop()
 		bruno.stop()
 	}
+}
+
+// A copy so old that nobody knows its link keys any more is told, and so is the contact.
+func TestVeryOldCopy(t *testing.T) {
+	lan := newAir()
+	var off atomic.Int64
+	anna, bruno := newPersonAt(t, lan, "Anna", &off), newPersonAt(t, lan, "Bruno", &off)
+	anna.befriends(bruno)
+	talks(t, anna, bruno, "before")
+	anna.stop()
+	old := anna.copyHome(t)
+	anna.start()
+	var secret session.Secret
+	anna.inside(func(*turn) error {
+		secret = anna.device("Bruno").pair.DialSecret()
+		return nil
+	})
+	for i, known := 0, true; known; i++ {
+		if i == 40 {
+			t.Fatal("the link keys never roll")
+		}
+		anna.off.Add(int64(25 * time.Hour)) // after a day they do
+		talks(t, anna, bruno, fmt.Sprint("day ", i))
+		bruno.inside(func(*turn) error {
+			known = slices.Contains(bruno.device("Anna").pair.AcceptSecrets(), secret)
+			return nil
+		})
+	}
+	anna.stop()
+	alone := anna.twin(t, old, lan)
+	alone.within(20*time.Second, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
+	bruno.within(20*time.Second, "the contact is told", bruno.shows("Anna's device", "older state"))
 }
 
 // truthful checks that what is said to be delivered is there.

@@ -85,6 +85,15 @@ func (d *device) linkPair(secret session.Secret) handshake.Pair {
 	return handshake.Pair{ID: uint64(d.row), Their: d.keys.Agree, Key: handshake.NewLinkKey(secret[:])}
 }
 
+// oldestPair is what we dial the device with when it does not know our key: an older copy
+// of this home has none that is newer, and is told so.
+//
+// spec: 04-sessions#copies
+func (d *device) oldestPair() *handshake.Pair {
+	p := d.linkPair(d.pair.ContactSecret())
+	return &p
+}
+
 // dialPair is what we dial the device with.
 func (d *device) dialPair() *handshake.Pair {
 	p := d.linkPair(d.pair.DialSecret())

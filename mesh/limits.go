@@ -54,6 +54,8 @@ const (
 	noticeLife       = 30 * 24 * time.Hour // of one that nobody dealt with
 	openedKept       = 4096                // blobs that are remembered as opened, to notice another in the place of one
 	heldMax          = time.Second         // for the first receipt on a new link
+	refusedMax       = 3                   // dials that somebody answers who does not know our key, before we try the oldest one
+	petitionMax      = 10 * time.Second    // for a start, on a link that only a start is for
 	stableMin        = 10 * time.Second    // a link that lived so long was no accident
 	sessionsNamedMax = 16                  // sessions that are looked at in the first receipts of a link
 	labelsKept       = 16                  // instances of ours that may still be on the air

@@ -23,8 +23,9 @@ type route struct {
 	due      time.Time // zero: no dial planned
 	dialing  bool
 	failures int
+	refused  int // dials in which somebody answered and did not know our key
 	live     *live
-	petition *live // of a device that may have lost its keys; nothing is sent on it
+	petition *live // of a device that may have lost its keys; only receipts are sent on it
 }
 
 // place is where a device can be dialled.
@@ -96,11 +97,18 @@ func (t *turn) dial(d *device) {
 		Mode:        handshake.Contact,
 		Pair:        d.dialPair(),
 	}
+	if d.route.refused >= refusedMax {
+		d.route.refused = 0
+		target.Pair = d.oldestPair()
+	}
 	n.beside(func(ctx context.Context) {
 		l, err := n.transport.Dial(ctx, target)
 		n.post(func(t *turn) error {
 			if d := t.n.devices[row]; d != nil {
 				d.route.dialing = false
+				if errors.Is(err, link.ErrRefused) {
+					d.route.refused++
+				}
 				if err != nil {
 					t.dialFailed(d)
 				}
@@ -178,6 +186,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	}
 	n.lastLink++
 	r := d.route
+	r.refused = 0
 	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox()}
 	r.due = time.Time{}
 	n.serve(d.row, r.live)

@@ -221,6 +221,7 @@ func (t *turn) probeDisk() error {
 // tickDevice does what is due for a device: its outbox's next step, and a far look for
 // the keys of blobs that wait.
 func (t *turn) tickDevice(d *device) error {
+	t.tickPetition(d)
 	if v := d.route.live; v != nil && !v.held.IsZero() {
 		if v.held.After(t.now) {
 			t.n.wakeBy(v.held)

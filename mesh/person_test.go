@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,12 +27,23 @@ type person struct {
 	stop func()                              // with goodbyes
 	kill func()                              // without
 	tap  func(net.PacketConn) net.PacketConn // put between node and socket, if not nil
+	off  *atomic.Int64                       // by which the clock is wrong, in nanoseconds; nil: it is right
 }
 
 // newPerson founds an identity and starts its node.
 func newPerson(t *testing.T, a *air, name string) *person {
 	t.Helper()
 	return newPersonIn(t, a, name, t.TempDir())
+}
+
+// newPersonAt does the same on a machine whose clock is wrong by so many nanoseconds.
+func newPersonAt(t *testing.T, a *air, name string, off *atomic.Int64) *person {
+	t.Helper()
+	p := newPerson(t, a, name)
+	p.stop()
+	p.off = off
+	p.start()
+	return p
 }
 
 // newPersonIn does the same with a home in dir.
@@ -66,7 +78,7 @@ func (p *person) start() {
 	if p.tap != nil {
 		tapped = p.tap(conn)
 	}
-	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Rand: rand.Reader, Log: log, Vouched: func() bool { return true }})
+	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Rand: rand.Reader, Log: log, Vouched: func() bool { return true }, Now: p.clock})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}
@@ -97,6 +109,14 @@ func (p *person) start() {
 			}
 		})
 	}
+}
+
+// clock is the system's clock of the person's machine.
+func (p *person) clock() time.Time {
+	if p.off == nil {
+		return time.Now()
+	}
+	return time.Now().Add(time.Duration(p.off.Load()))
 }
 
 // inside runs f in the node's loop.

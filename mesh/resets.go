@@ -144,7 +144,7 @@ func (t *turn) lose(d *device) error {
 const recoveryBit = 1 << 63
 
 // petition takes a link of a device that may have lost its keys. It takes no other link's
-// place, and nothing but a start is heard on it.
+// place, nothing but a start is heard on it, and nothing but receipts is said.
 //
 // spec: 04-sessions#lost-keys
 func (t *turn) petition(d *device, l *link.Link) {
@@ -156,8 +156,22 @@ func (t *turn) petition(d *device, l *link.Link) {
 		r.petition.link.Close(link.ReasonReplaced)
 	}
 	n.lastLink++
-	r.petition = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox()}
+	r.petition = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox(), held: t.now.Add(petitionMax)}
+	n.wakeBy(r.petition.held)
 	n.serve(d.row, r.petition)
+	t.receiptAgain(d, r.petition) // whoever is an older copy learns it from them
+}
+
+// tickPetition closes a petition's link that brought nothing for a person to decide.
+func (t *turn) tickPetition(d *device) {
+	v := d.route.petition
+	switch {
+	case v == nil || d.pair.Refused():
+	case v.held.After(t.now):
+		t.n.wakeBy(v.held)
+	default:
+		v.link.Close(link.ReasonDeadline)
+	}
 }
 
 // petitioned looks through what came over such a link for a start.
@@ -223,6 +237,7 @@ func (t *turn) promote(d *device) error {
 		}
 	}
 	r.live, r.petition = r.petition, nil
+	r.live.held = time.Time{}
 	r.due = time.Time{}
 	return t.linked(d, r.live)
 }

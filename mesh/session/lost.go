@@ -174,6 +174,9 @@ func (p *Pair) Disown(ref Ref) {
 	}
 }
 
+// ContactSecret returns what both ends share from the beginning.
+func (p *Pair) ContactSecret() Secret { return p.s.Contact }
+
 // RecoverySecret returns the contact secret when links are not accepted under it any more.
 // A peer that lost its keys has nothing else to dial with; what comes over such a link is looked through for starts, and is nothing else.
 //
