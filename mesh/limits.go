@@ -58,5 +58,7 @@ const (
 	petitionMax      = 10 * time.Second    // for a start, on a link that only a start is for
 	stableMin        = 10 * time.Second    // a link that lived so long was no accident
 	sessionsNamedMax = 16                  // sessions that are looked at in the first receipts of a link
+	plausibleFrom    = 20_454              // the day before which no clock is right: 2026-01-01
+	plausibleUntil   = 40_177              // and the first after which none is, for a while: 2080-01-01
 	labelsKept       = 16                  // instances of ours that may still be on the air
 )

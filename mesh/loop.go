@@ -193,6 +193,7 @@ func (n *Node) take(batch []command) {
 func (n *Node) try(batch []command) ([]error, error) {
 	results := make([]error, len(batch))
 	t := n.newTurn()
+	n.checkClock(t.now)
 	err := n.store.Update(func(tx *store.Tx) error {
 		t.tx = tx
 		for i, c := range batch {

@@ -78,21 +78,23 @@ type Node struct {
 	notices  []keptNotice
 	recent   recent
 
-	nearby   map[string]*sighted // by instance
-	open     map[contact.Profile]*openLink
-	epoch    epoch
-	labels   []string  // the instances we announced last, the newest at the end
-	twin     string    // the instance of another node of this home
-	wake     time.Time // when tick is due
-	kept     time.Time // when housekeep last ran
-	busy     time.Time // when the last turn with messages began
-	lastLink uint64
-	noticed  map[string]time.Time // when each notice was last shown
-	troubles [troubles]string     // what is wrong now
-	opened   openedBlobs          // lately
-	dropped  uint64               // blobs, frames and ops that were not taken
-	complain rate.Sometimes       // about those
-	unsaved  rate.Sometimes       // about turns that failed
+	nearby    map[string]*sighted // by instance
+	open      map[contact.Profile]*openLink
+	epoch     epoch
+	labels    []string  // the instances we announced last, the newest at the end
+	clockDay  uint16    // of the clock when it was looked at last,
+	clockSeen bool      // if it was
+	twin      string    // the instance of another node of this home
+	wake      time.Time // when tick is due
+	kept      time.Time // when housekeep last ran
+	busy      time.Time // when the last turn with messages began
+	lastLink  uint64
+	noticed   map[string]time.Time // when each notice was last shown
+	troubles  [troubles]string     // what is wrong now
+	opened    openedBlobs          // lately
+	dropped   uint64               // blobs, frames and ops that were not taken
+	complain  rate.Sometimes       // about those
+	unsaved   rate.Sometimes       // about turns that failed
 }
 
 // New reads the node's state and begins to accept links; Run makes it live.

@@ -131,6 +131,27 @@ func (n *Node) troubled(what trouble, text string) {
 	}
 }
 
+// checkClock says when the system's clock cannot be right. Nothing is lost by it: see
+// clock.Mark.
+func (n *Node) checkClock(now time.Time) {
+	today, text := wire.DayAt(now), ""
+	if n.clockSeen && today == n.clockDay {
+		return
+	}
+	n.clockSeen, n.clockDay = true, today
+	said := now.UTC().Format(time.DateOnly)
+	plausible := func(day uint16) bool { return plausibleFrom <= day && day < plausibleUntil }
+	doubtful := plausible(n.mark.Day) && !n.vouched() // the mark may come of a clock that was wrong
+	switch {
+	case !plausible(today):
+		text = fmt.Sprintf("the clock of this machine says %s: set it; until then messages show wrong times, and nothing is lost", said)
+	case doubtful && (today+1 < n.mark.Day || today > n.mark.Day+foreignDaysMax):
+		text = fmt.Sprintf("the clock of this machine says %s, and this home was last used about %s: set the clock if it is wrong; nothing is lost",
+			said, n.mark.Past().UTC().Format(time.DateOnly))
+	}
+	n.troubled(troubleClock, text)
+}
+
 // standingNotices is everything that is wrong now, in the order of the kinds.
 func (n *Node) standingNotices() []string {
 	var texts []string

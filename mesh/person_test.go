@@ -20,14 +20,15 @@ import (
 // person is a node under test with its home.
 type person struct {
 	*Node
-	t    *testing.T
-	name string
-	home string
-	air  *air
-	stop func()                              // with goodbyes
-	kill func()                              // without
-	tap  func(net.PacketConn) net.PacketConn // put between node and socket, if not nil
-	off  *atomic.Int64                       // by which the clock is wrong, in nanoseconds; nil: it is right
+	t        *testing.T
+	name     string
+	home     string
+	air      *air
+	stop     func()                              // with goodbyes
+	kill     func()                              // without
+	tap      func(net.PacketConn) net.PacketConn // put between node and socket, if not nil
+	doubtful bool                                // nobody vouches for the clock
+	off      *atomic.Int64                       // by which the clock is wrong, in nanoseconds; nil: it is right
 }
 
 // newPerson founds an identity and starts its node.
@@ -36,13 +37,15 @@ func newPerson(t *testing.T, a *air, name string) *person {
 	return newPersonIn(t, a, name, t.TempDir())
 }
 
-// newPersonAt does the same on a machine whose clock is wrong by so many nanoseconds.
+// newPersonAt founds and starts one on a machine whose clock is wrong by so many nanoseconds.
 func newPersonAt(t *testing.T, a *air, name string, off *atomic.Int64) *person {
 	t.Helper()
-	p := newPerson(t, a, name)
-	p.stop()
-	p.off = off
+	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), air: a, off: off}
+	if err := foundAt(p.home, name, p.clock(), rand.Reader); err != nil {
+		t.Fatalf("founding %s: %v", name, err)
+	}
 	p.start()
+	t.Cleanup(func() { p.stop() })
 	return p
 }
 
@@ -78,7 +81,7 @@ func (p *person) start() {
 	if p.tap != nil {
 		tapped = p.tap(conn)
 	}
-	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Rand: rand.Reader, Log: log, Vouched: func() bool { return true }, Now: p.clock})
+	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}

@@ -41,11 +41,16 @@ var ErrName = errors.New("a name has 1 to 64 visible characters")
 // identity that is complete is store.ErrExists.
 // spec: 01-identity#account
 func Found(home, name string, rand io.Reader) error {
+	return foundAt(home, name, time.Now(), rand)
+}
+
+// foundAt is Found under a clock that says now.
+func foundAt(home, name string, now time.Time, rand io.Reader) error {
 	name, err := peer.CleanName(name)
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrName, err)
 	}
-	secrets, err := newSecrets(time.Now(), rand)
+	secrets, err := newSecrets(now, rand)
 	if err != nil {
 		return err
 	}
@@ -64,7 +69,7 @@ func Found(home, name string, rand io.Reader) error {
 		if _, err := tx.Setting(settingName); !errors.Is(err, store.ErrNotFound) {
 			return errors.Join(err, existed)
 		}
-		return writeSelf(tx, db.Secrets(), name, rand)
+		return writeSelf(tx, db.Secrets(), name, now, rand)
 	})
 	return errors.Join(err, db.Close())
 }
@@ -86,17 +91,17 @@ func newSecrets(now time.Time, rand io.Reader) (store.Secrets, error) {
 }
 
 // writeSelf founds the account and keeps it with the name.
-func writeSelf(tx *store.Tx, s *store.Secrets, name string, rand io.Reader) error {
+func writeSelf(tx *store.Tx, s *store.Secrets, name string, now time.Time, rand io.Reader) error {
 	root, device := identity.RootFromSeed(s.Root), identity.DeviceFromSeed(s.Device)
 	defer root.Erase()
-	account, err := identity.NewAccount(root, device.Public(), time.Now(), rand)
+	account, err := identity.NewAccount(root, device.Public(), now, rand)
 	if err != nil {
 		return err
 	}
 	if err := tx.SetSetting(settingAccount, account.Bytes()); err != nil {
 		return err
 	}
-	if err := saveMark(tx, clock.At(time.Now())); err != nil {
+	if err := saveMark(tx, clock.At(now)); err != nil {
 		return err
 	}
 	return tx.SetSetting(settingName, []byte(name))

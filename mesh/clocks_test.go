@@ -1,0 +1,133 @@
+package mesh
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Days that no clock should say.
+var (
+	in1970 = time.Date(1970, 1, 1, 0, 10, 0, 0, time.UTC)
+	in2099 = time.Date(2099, 6, 1, 12, 0, 0, 0, time.UTC)
+)
+
+func setClock(off *atomic.Int64, at time.Time) { off.Store(int64(time.Until(at))) }
+
+// sets sets the clock of somebody's machine, while the node is down or while it runs. (Where
+// nobody vouches for the clock the node counts how long it was up, which no system's clock
+// makes wrong and this one does: so it is down then.)
+func (p *person) sets(off *atomic.Int64, at time.Time, down bool) {
+	p.t.Helper()
+	if down {
+		p.kill()
+	}
+	setClock(off, at)
+	if down {
+		p.start()
+	}
+}
+
+// A home that is founded under a wrong clock says so, meets people and talks to them, also after the clock
+// was set right.
+func TestFoundedUnderAWrongClock(t *testing.T) {
+	for _, at := range []time.Time{in1970, in2099} {
+		for _, doubtful := range []bool{false, true} {
+			lan := newAir()
+			var off atomic.Int64
+			setClock(&off, at)
+			anna := newPersonAt(t, lan, "Anna", &off)
+			anna.stop()
+			anna.doubtful = doubtful
+			anna.start()
+			bruno := newPerson(t, lan, "Bruno")
+			anna.befriends(bruno)
+			said := at.Format(time.DateOnly)
+			anna.within(5*time.Second, "says so", anna.shows("the clock of this machine says "+said))
+			talks(t, anna, bruno, "under "+said)
+			anna.sets(&off, time.Now(), doubtful)
+			talks(t, anna, bruno, "set right")
+			anna.stop()
+			anna.start()
+			talks(t, bruno, anna, "started again")
+			if anna.shows("clock")() {
+				t.Errorf("founded in %s, and set right: still a word about the clock", said)
+			}
+			for _, p := range []*person{anna, bruno} {
+				if n := len(p.texts(map[*person]string{anna: "Bruno", bruno: "Anna"}[p])); n != 6 {
+					t.Errorf("founded in %s: %s has %d texts", said, p.name, n)
+				}
+			}
+			anna.stop()
+			bruno.stop()
+		}
+	}
+}
+
+// A clock that jumps, back and forth, while the node runs and while it does not: each time there is one
+// line about it, what is written arrives once and in order, and it is over when the clock is right.
+func TestClockJumps(t *testing.T) {
+	for _, doubtful := range []bool{false, true} {
+		lan := newAir()
+		var off atomic.Int64
+		anna := newPersonAt(t, lan, "Anna", &off)
+		anna.stop()
+		anna.doubtful = doubtful
+		anna.start()
+		bruno := newPerson(t, lan, "Bruno")
+		anna.befriends(bruno)
+		talks(t, anna, bruno, "before")
+		want := 2
+		for i, at := range []time.Time{in1970, in2099, {}, in2099, in1970, {}, in2099, {}} {
+			to := at
+			if at.IsZero() {
+				to = time.Now()
+			}
+			anna.sets(&off, to, doubtful || i%2 == 1)
+			talks(t, anna, bruno, fmt.Sprint("jump ", i))
+			want += 2
+			if wrong := !at.IsZero(); wrong && !anna.shows("the clock of this machine says "+at.Format(time.DateOnly))() {
+				t.Errorf("jump %d: not a word", i)
+			} else if !wrong && anna.shows("clock")() {
+				t.Errorf("jump %d: the clock is right, and there is still a word about it", i)
+			}
+		}
+		a, b := anna.texts("Bruno"), bruno.texts("Anna")
+		if len(a) != want || len(b) != want {
+			t.Errorf("%d and %d texts of %d", len(a), len(b), want)
+		}
+		for _, texts := range [][]string{a, b} {
+			if sorted := slices.Sorted(slices.Values(texts)); len(slices.Compact(sorted)) != len(texts) {
+				t.Errorf("doubled: %v", texts)
+			}
+		}
+		anna.stop()
+		bruno.stop()
+	}
+}
+
+// What expired while the clock stood in 2099 is said to be, and nothing that was on its way is.
+func TestBurstUnderAWrongClock(t *testing.T) {
+	lan := newAir()
+	var off atomic.Int64
+	anna, bruno := newPersonAt(t, lan, "Anna", &off), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	talks(t, anna, bruno, "before")
+	bruno.stop()
+	texts := numbered("a", 50)
+	last := anna.saysAll("Bruno", texts[:25])
+	anna.kill()
+	setClock(&off, in2099)
+	anna.start()
+	last = anna.saysAll("Bruno", texts[25:])
+	anna.kill()
+	off.Store(0)
+	anna.start()
+	bruno.start()
+	anna.within(20*time.Second, "delivered", anna.delivered(last))
+	if got := from("a", bruno.texts("Anna")); !slices.Equal(got, texts) {
+		t.Errorf("arrived: %v", got)
+	}
+}
