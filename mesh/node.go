@@ -338,7 +338,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 	err := n.do(ctx, func(t *turn) error {
 		s = Status{
 			Me: n.myself(), Started: n.started, Listen: []string{n.local.String()}, Contacts: len(n.contacts),
-			Requests: n.waitingRequests(), Nearby: len(n.people()),
+			Requests: n.waitingRequests(), Nearby: len(n.people()), Dropped: n.dropped,
 		}
 		for _, c := range n.contacts {
 			if n.person(c).Via == ViaLink {

@@ -97,6 +97,7 @@ type Status struct {
 	Queued   int
 	Held     int
 	Cursor   int64
+	Dropped  uint64 // blobs, frames and ops of this run that were not taken
 	Notices  []string
 }
 

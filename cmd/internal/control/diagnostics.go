@@ -61,6 +61,10 @@ type Counts struct {
 	Queued     int    `json:"queued"`
 	Held       int    `json:"held"`
 	Notices    int    `json:"notices"`
+	// Events counts what happened in this home so far, with gaps, and Dropped what came from peers and was not taken since the
+	// node came up.
+	Events  int64  `json:"events"`
+	Dropped uint64 `json:"dropped"`
 	// Memory is what the process occupies, in bytes, and Goroutines how many it has.
 	Memory     int64 `json:"memory"`
 	Goroutines int   `json:"goroutines"`

@@ -13,6 +13,9 @@ import (
 	"sottovoce/mesh/store"
 )
 
+// visibility is the only one so far.
+const visibility = "everyone"
+
 // adapter answers the control API from a node.
 type adapter struct {
 	node       *mesh.Node
@@ -62,7 +65,7 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	}
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
-		Visibility: "everyone", Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
+		Visibility: visibility, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
 		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: s.Notices,
 		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(),
 	}, nil

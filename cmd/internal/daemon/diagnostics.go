@@ -50,15 +50,15 @@ func (a *adapter) Diagnostics(ctx context.Context) (control.Diagnostics, error) 
 	if err != nil {
 		return d, err
 	}
-	s, err := a.Status(ctx)
+	s, err := a.node.Status(ctx)
 	if err != nil {
-		return d, err
+		return d, failure(err)
 	}
-	d.Passphrase, d.Interfaces = s.Passphrase, interfaces(a.interfaces())
+	d.Passphrase, d.Interfaces = a.store.Protected(), interfaces(a.interfaces())
 	d.Running = &control.Counts{
-		Seconds: int64(time.Since(s.Started).Seconds()), Visibility: s.Visibility, Listening: len(s.Listen), Links: s.Links,
-		Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests, Supernodes: s.Supernodes, Queued: s.Queued, Held: s.Held,
-		Notices: len(s.Notices), Memory: s.Memory, Goroutines: runtime.NumGoroutine(),
+		Seconds: int64(time.Since(s.Started).Seconds()), Visibility: visibility, Listening: len(s.Listen), Links: s.Links,
+		Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests, Queued: s.Queued, Held: s.Held,
+		Notices: len(s.Notices), Events: s.Cursor, Dropped: s.Dropped, Memory: residentMemory(), Goroutines: runtime.NumGoroutine(),
 	}
 	names, err := a.names(ctx)
 	if err != nil {
