@@ -122,34 +122,45 @@ func (tx *Tx) takeOut() (c change, err error) {
 	return c, nil
 }
 
-// merge finds a segment that is to be joined with the one before it: the sizes fall
+// merge finds segments that are to be joined with the one before them: the sizes fall
 // from the oldest to the newest, so that a conversation has few.
 func (tx *Tx) merge() (c change, err error) {
 	segments, err := tx.segments()
 	if err != nil {
 		return c, err
 	}
-	for i := 1; i < len(segments); i++ {
+	ops := 0
+	for i := 1; i < len(segments) && ops < segmentOpsMax; i++ {
 		older, newer := segments[i-1], segments[i]
 		if older.conversation != newer.conversation || older.ops >= segmentGrowth*newer.ops || older.ops+newer.ops > segmentOpsMax {
 			continue
 		}
-		var readers []*segmentReader
-		for _, s := range []segment{newer, older} {
-			r, err := tx.openSegment(s)
-			if err != nil {
-				return c, err
-			}
-			readers = append(readers, r)
+		both, err := tx.join(older, newer)
+		if err != nil {
+			return c, err
 		}
-		merged, err := mergeSegments(newer.last, readers, nil)
-		both := segment{
-			conversation: newer.conversation, first: older.first, last: newer.last, ops: older.ops + newer.ops,
-			since: min(older.since, newer.since), until: max(older.until, newer.until),
-		}
-		return change{gone: []segment{older, newer}, fresh: []freshSegment{{both, merged}}}, err
+		c.gone, c.fresh = append(c.gone, older, newer), append(c.fresh, both)
+		ops += both.ops
+		i++ // newer is gone
 	}
 	return c, nil
+}
+
+// join makes one segment of two.
+func (tx *Tx) join(older, newer segment) (freshSegment, error) {
+	var readers []*segmentReader
+	for _, s := range []segment{newer, older} {
+		r, err := tx.openSegment(s)
+		if err != nil {
+			return freshSegment{}, err
+		}
+		readers = append(readers, r)
+	}
+	joined, err := mergeSegments(newer.last, readers, nil)
+	return freshSegment{segment{
+		conversation: newer.conversation, first: older.first, last: newer.last, ops: older.ops + newer.ops,
+		since: min(older.since, newer.since), until: max(older.until, newer.until),
+	}, joined}, err
 }
 
 // indexNew indexes the next ops, if there are enough.

@@ -115,18 +115,12 @@ func (w *segmentWriter) directory() []byte {
 
 // parseDirectory reads what directory wrote.
 func parseDirectory(last int64, b []byte) (firsts []string, times []stretch, err error) {
-	r := blockReader{rest: b}
+	r := blockReader{block: b}
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
-		size := r.uvarint()
-		if size > uint64(len(r.rest)) {
-			r.bad = true
-			break
-		}
-		firsts = append(firsts, string(r.rest[:size]))
-		r.rest = r.rest[size:]
+		firsts = append(firsts, string(r.bytes(r.uvarint())))
 	}
 	newer := stretch{first: last}
-	for len(r.rest) > 0 && !r.bad {
+	for r.left() > 0 && !r.bad {
 		t := stretch{last: newer.first - int64(r.uvarint())}
 		t.first = t.last - int64(r.uvarint())
 		t.ops = int(r.uvarint())
@@ -140,62 +134,82 @@ func parseDirectory(last int64, b []byte) (firsts []string, times []stretch, err
 	return firsts, times, nil
 }
 
-// blockReader reads the entries of a block one after the other.
+// blockReader reads numbers and entries one after the other. It moves an index and no
+// slice, which the garbage collector would want to hear of each time.
 type blockReader struct {
-	rest []byte
-	last int64 // the segment's
-	term string
-	bad  bool
+	block []byte
+	at    int
+	last  int64 // the segment's
+	term  []byte
+	bad   bool
 }
 
-// next reads an entry; the seqs only where they are wanted. ok is false at the end.
-func (b *blockReader) next(wanted func(term string) bool) (e entry, ok bool) {
-	if len(b.rest) == 0 || b.bad {
-		return entry{}, false
+func (b *blockReader) left() int { return len(b.block) - b.at }
+
+// next moves to the next entry and returns its number of ops, which seqs or pass read.
+// ok is false at the end.
+func (b *blockReader) next() (count uint64, ok bool) {
+	if b.left() == 0 || b.bad {
+		return 0, false
 	}
-	shared, length := b.uvarint(), b.uvarint()
-	if b.bad || shared > uint64(len(b.term)) || length > uint64(len(b.rest)) {
-		b.bad = true
-		return entry{}, false
+	shared := b.uvarint()
+	rest := b.bytes(b.uvarint())
+	if b.bad = b.bad || shared > uint64(len(b.term)); b.bad {
+		return 0, false
 	}
-	e.term = b.term[:shared] + string(b.rest[:length])
-	b.term, b.rest = e.term, b.rest[length:]
-	count := b.uvarint()
-	if count > uint64(len(b.rest)) {
-		b.bad = true
-	}
-	keep := !b.bad && wanted(e.term)
-	if keep {
-		e.seqs = make([]int64, 0, count)
-	}
-	seq := b.last
-	for ; count > 0 && !b.bad; count-- {
+	b.term = append(b.term[:shared], rest...)
+	count = b.uvarint()
+	b.bad = b.bad || count > uint64(b.left())
+	return count, !b.bad
+}
+
+// seqs reads the ops of an entry.
+func (b *blockReader) seqs(count uint64) []int64 {
+	all := make([]int64, 0, count)
+	for seq := b.last; count > 0 && !b.bad; count-- {
 		seq -= int64(b.uvarint())
-		if keep {
-			e.seqs = append(e.seqs, seq)
+		all = append(all, seq)
+	}
+	return all
+}
+
+// pass passes over the ops of an entry: each ends with a byte without its highest bit.
+func (b *blockReader) pass(count uint64) {
+	for ; count > 0 && b.at < len(b.block); b.at++ {
+		if b.block[b.at] < 0x80 {
+			count--
 		}
 	}
-	return e, !b.bad
+	b.bad = b.bad || count > 0
 }
 
 func (b *blockReader) uvarint() uint64 {
-	v, n := binary.Uvarint(b.rest)
+	v, n := binary.Uvarint(b.block[b.at:])
 	if n <= 0 {
 		b.bad = true
 		return 0
 	}
-	b.rest = b.rest[n:]
+	b.at += n
 	return v
 }
 
 func (b *blockReader) varint() int64 {
-	v, n := binary.Varint(b.rest)
+	v, n := binary.Varint(b.block[b.at:])
 	if n <= 0 {
 		b.bad = true
 		return 0
 	}
-	b.rest = b.rest[n:]
+	b.at += n
 	return v
+}
+
+func (b *blockReader) bytes(n uint64) []byte {
+	if n > uint64(b.left()) {
+		b.bad = true
+		return nil
+	}
+	b.at += int(n)
+	return b.block[b.at-int(n) : b.at]
 }
 
 // segmentReader reads a segment by its blocks, which load fetches.
@@ -215,21 +229,24 @@ func openSegment(last int64, load func(n int) ([]byte, error)) (*segmentReader, 
 	return &segmentReader{last: last, firsts: firsts, times: times, load: load}, err
 }
 
-// block reads the wanted entries of a block, counted from 1.
-func (r *segmentReader) block(n int, wanted func(term string) bool) ([]entry, error) {
+// block reads the entries of a block, counted from 1: those of one word, or all where it
+// is "".
+func (r *segmentReader) block(n int, term string) ([]entry, error) {
 	b, err := r.load(n)
 	if err != nil {
 		return nil, err
 	}
 	var all []entry
-	reader := blockReader{rest: b, last: r.last}
+	reader := blockReader{block: b, last: r.last}
 	for {
-		e, ok := reader.next(wanted)
-		if !ok {
+		count, ok := reader.next()
+		if !ok || term != "" && string(reader.term) > term {
 			break
 		}
-		if e.seqs != nil {
-			all = append(all, e)
+		if term == "" || string(reader.term) == term {
+			all = append(all, entry{string(reader.term), reader.seqs(count)})
+		} else {
+			reader.pass(count)
 		}
 	}
 	if reader.bad {
@@ -264,7 +281,7 @@ func (p *postings) upTo(seq int64) (found int64, ok bool, err error) {
 		if p.next > len(p.r.firsts) || p.r.firsts[p.next-1] > p.term {
 			return 0, false, nil
 		}
-		entries, err := p.r.block(p.next, func(term string) bool { return term == p.term })
+		entries, err := p.r.block(p.next, p.term)
 		if err != nil {
 			return 0, false, err
 		}
@@ -288,7 +305,7 @@ func (w *walk) peek() (term string, ok bool, err error) {
 		if w.next++; w.next > len(w.r.firsts) {
 			return "", false, nil
 		}
-		w.entries, err = w.r.block(w.next, func(string) bool { return true })
+		w.entries, err = w.r.block(w.next, "")
 		if err != nil {
 			return "", false, err
 		}
