@@ -81,11 +81,13 @@ func oneLine(t *testing.T, got Result, words ...string) {
 // notices wants a notice in the status with some words, or none of them.
 func (s *someone) notices(words string, want bool) {
 	s.t.Helper()
-	type statusJSON struct{ Notices []string }
 	s.eventually("notice: "+words, func() error {
-		found := list[statusJSON](s, "status")[0].Notices
-		if slices.ContainsFunc(found, func(n string) bool { return strings.Contains(n, words) }) != want {
-			return fmt.Errorf("the notices are %q", found)
+		err := s.noticed(words)
+		switch {
+		case want:
+			return err
+		case err == nil:
+			return fmt.Errorf("it still says %q", words)
 		}
 		return nil
 	})
