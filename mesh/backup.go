@@ -76,6 +76,8 @@ type backupPair struct {
 	Peer  peer.ID `cbor:"1,keyasint"`
 	Fixed []byte  `cbor:"2,keyasint"`
 	State []byte  `cbor:"3,keyasint"`
+	Seen  int64   `cbor:"4,keyasint,omitempty"`
+	Read  uint64  `cbor:"5,keyasint,omitempty"` // how far we have read of what it wrote
 }
 
 type backupTalk struct {
@@ -98,6 +100,9 @@ type backupDelivery struct {
 	State  uint8   `cbor:"2,keyasint"`
 	Reason string  `cbor:"3,keyasint,omitempty"`
 	Time   int64   `cbor:"4,keyasint"`
+
+	Settled int64 `cbor:"5,keyasint,omitempty"`
+	ReadAt  int64 `cbor:"6,keyasint,omitempty"`
 }
 
 type backupEnd struct {
@@ -166,11 +171,11 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 	if err != nil {
 		return err
 	}
-	pairs, err := b.pairs(tx, identity.DeviceFromSeed(s.Device))
+	talks, err := b.talks(tx)
 	if err != nil {
 		return err
 	}
-	talks, err := b.talks(tx)
+	pairs, err := b.pairs(tx, identity.DeviceFromSeed(s.Device), talks)
 	if err != nil {
 		return err
 	}
@@ -193,7 +198,7 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 // pairs are the pairs by contact, without what is to be lost.
 //
 // spec: 04-sessions#lost-keys
-func (b *backup) pairs(tx *store.Tx, our *identity.Device) (map[int64][]backupPair, error) {
+func (b *backup) pairs(tx *store.Tx, our *identity.Device, talks map[int64]*backupTalk) (map[int64][]backupPair, error) {
 	rows, err := tx.Pairs()
 	if err != nil {
 		return nil, err
@@ -205,9 +210,15 @@ func (b *backup) pairs(tx *store.Tx, our *identity.Device) (map[int64][]backupPa
 			return nil, fmt.Errorf("a session: %w", err)
 		}
 		pair.Lose()
-		b.peers[row.ID] = row.Peer
-		all[row.Contact] = append(all[row.Contact], backupPair{Peer: row.Peer, Fixed: pair.SaveFixed(), State: pair.Save()})
+		kept := backupPair{Peer: row.Peer, Fixed: pair.SaveFixed(), State: pair.Save(), Seen: row.Seen}
 		pair.Erase()
+		if talk := talks[row.Contact]; talk != nil {
+			if kept.Read, err = tx.ReadMark(talk.Key, row.Peer); err != nil {
+				return nil, err
+			}
+		}
+		b.peers[row.ID] = row.Peer
+		all[row.Contact] = append(all[row.Contact], kept)
 	}
 	return all, nil
 }
@@ -264,7 +275,9 @@ func (b *backup) op(tx *store.Tx, row *store.Op) error {
 		return err
 	}
 	for _, d := range deliveries {
-		o.Deliveries = append(o.Deliveries, backupDelivery{Peer: b.peers[d.Pair], State: d.State, Reason: d.Reason, Time: d.Time})
+		o.Deliveries = append(o.Deliveries, backupDelivery{
+			Peer: b.peers[d.Pair], State: d.State, Reason: d.Reason, Time: d.Time, Settled: d.Settled, ReadAt: d.ReadAt,
+		})
 	}
 	return b.put(backupRecord{Op: &o})
 }

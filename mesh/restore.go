@@ -138,6 +138,9 @@ func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
 		if err := tx.PutPair(&kept); err != nil {
 			return err
 		}
+		if err := tx.SetPairSeen(kept.ID, p.Seen); err != nil {
+			return err
+		}
 		w.pairs[p.Peer] = kept.ID
 	}
 	if c.Talk == nil {
@@ -155,6 +158,14 @@ func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
 		return err
 	}
 	w.talks[c.Talk.Key] = talk.ID
+	for _, p := range c.Pairs {
+		if p.Read == 0 {
+			continue
+		}
+		if err := tx.SetReadMark(talk.Key, p.Peer, p.Read); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -193,16 +204,27 @@ func (w *restoring) op(tx *store.Tx, o *backupOp) error {
 		return err
 	}
 	for _, d := range o.Deliveries {
-		delivery := store.Delivery{Op: row.Seq, Pair: w.pairs[d.Peer], State: d.State, Reason: d.Reason, Time: d.Time}
-		if delivery.State == uint8(conversation.StateHeld) {
-			delivery.State = uint8(conversation.StateQueued) // nobody holds what is not sealed
-		}
-		if delivery.Pair == 0 {
-			return fmt.Errorf("%w: a delivery to nobody in a backup", wire.ErrMalformed)
-		}
-		if err := tx.PutDelivery(&delivery); err != nil {
+		if err := w.delivery(tx, row.Seq, d); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *restoring) delivery(tx *store.Tx, op int64, d backupDelivery) error {
+	row := store.Delivery{Op: op, Pair: w.pairs[d.Peer], State: d.State, Reason: d.Reason, Time: d.Time}
+	if row.State == uint8(conversation.StateHeld) {
+		row.State = uint8(conversation.StateQueued) // nobody holds what is not sealed
+	}
+	if row.Pair == 0 {
+		return fmt.Errorf("%w: a delivery to nobody in a backup", wire.ErrMalformed)
+	}
+	err := tx.PutDelivery(&row)
+	if err == nil && d.Settled != 0 {
+		err = tx.SetDelivery(row.ID, row.State, row.Reason, d.Settled)
+	}
+	if err == nil && d.ReadAt != 0 {
+		err = tx.SetDeliveryRead(row.ID, d.ReadAt)
+	}
+	return err
 }
