@@ -224,7 +224,9 @@ func (p *person) see(e mesh.Event) {
 		p.ranks[e.Message.ID] = rank
 	case mesh.EventNotice:
 		w.note("%s is told: %s", p.name, e.Notice)
-		if !p.filled && !p.disk.isDead() || !strings.HasPrefix(e.Notice, "could not save") {
+		disk := (p.filled || p.disk.isDead()) && strings.HasPrefix(e.Notice, "could not save")
+		clock := strings.HasPrefix(e.Notice, "the clock of this machine says") // worlds begin in 2000
+		if !disk && !clock {
 			w.fail("%s is told: %s", p.name, e.Notice)
 		}
 	}
