@@ -181,3 +181,29 @@ func TestSecondProcessIsRefusedAtOnce(t *testing.T) {
 	same(t, string(out), "<nil>\n")
 	openHome(t, home) // the lock of a process that ended without closing is gone
 }
+
+// After a crash the log begins anew: what is appended to what was left could take the last
+// commit along in a second crash.
+func TestLogBeginsAnew(t *testing.T) {
+	home := newHome(t)
+	s := openHome(t, home)
+	doUpdate(t, s, func(tx *Tx) { must(t, tx.SetSetting("kept", []byte("yes"))) })
+	kept := t.TempDir() + "/" + databaseName
+	copyFiles(t, inHome(home, databaseName), kept)
+	closeStore(t, s)
+	copyFiles(t, kept, inHome(home, databaseName)) // as a crash would have left it
+	fi, err := os.Stat(inHome(home, databaseName+"-wal"))
+	must(t, err)
+	if fi.Size() == 0 {
+		t.Fatal("the crash left no log")
+	}
+	s = openHome(t, home)
+	fi, err = os.Stat(inHome(home, databaseName+"-wal"))
+	must(t, err)
+	same(t, fi.Size(), int64(0))
+	doView(t, s, func(tx *Tx) {
+		value, err := tx.Setting("kept")
+		must(t, err)
+		same(t, string(value), "yes")
+	})
+}

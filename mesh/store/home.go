@@ -289,6 +289,11 @@ func (s *Store) begin(c *conn) error {
 	if err := c.settle(writer); err != nil {
 		return explain(s.home, err)
 	}
+	// The last commit that a crash left may end in the middle of a block of the log. What is
+	// appended there writes that block anew, and a second crash could tear it: begin anew.
+	if err := explain(s.home, c.run(sqlScrub)); err != nil && !errors.Is(err, ErrFull) {
+		return err
+	}
 	if err := c.migrate(version, schemaVersion); err != nil {
 		return explain(s.home, err)
 	}
