@@ -74,7 +74,7 @@ func (t *turn) behind(d *device) error {
 }
 
 // compare looks at what a device names first of a session on a new link: never less than
-// before.
+// before that link.
 //
 // spec: 04-sessions#copies
 func (t *turn) compare(d *device, v *live, r wire.Receipt) error {
@@ -82,7 +82,7 @@ func (t *turn) compare(d *device, v *live, r wire.Receipt) error {
 		return nil
 	}
 	v.named = append(v.named, r.Session)
-	if d.pair.Fallen(r) {
+	if v.stood.Fallen(r) {
 		return t.copied(d)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/peer"
+	"sottovoce/mesh/session"
 	"sottovoce/mesh/wire"
 )
 
@@ -46,10 +47,12 @@ type live struct {
 	link    *link.Link
 	since   time.Time
 	post    *postbox
-	waiting [][]byte  // blobs whose key is not known yet; the sender offers them again on another link
-	far     time.Time // when to look far ahead for those; zero: not
-	named   [][8]byte // sessions that receipts have named on it
-	held    time.Time // until when nothing is sent before their first receipt; zero: not
+	waiting [][]byte         // blobs whose key is not known yet; the sender offers them again on another link
+	far     time.Time        // when to look far ahead for those; zero: not
+	stood   session.Standing // what they had receipted when it came up
+	greeted bool             // it begins with our receipts; not yet when that turn failed
+	named   [][8]byte        // sessions that receipts have named on it
+	held    time.Time        // until when nothing is sent before their first receipt; zero: not
 }
 
 // approach plans a dial to a device that was just seen. Of two nodes that see each
@@ -187,7 +190,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	n.lastLink++
 	r := d.route
 	r.refused = 0
-	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox()}
+	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox(), stood: d.pair.Standing()}
 	r.due = time.Time{}
 	n.serve(d.row, r.live)
 	return t.linked(d, r.live)
@@ -200,7 +203,7 @@ func (t *turn) linked(d *device, v *live) error {
 	if err := t.reached(d); err != nil {
 		return err
 	}
-	t.receiptAgain(d, v)
+	t.greet(d, v)
 	if d.pair.Behind() {
 		return t.behind(d)
 	}

@@ -337,12 +337,23 @@ func (t *turn) receiptAgain(d *device, v *live) {
 	t.then(func() { v.post.put(parcel{frames: frames}) })
 }
 
+// greet names what was opened lately first of all on a link.
+// spec: 04-sessions#copies
+func (t *turn) greet(d *device, v *live) {
+	if v.greeted {
+		return
+	}
+	t.receiptAgain(d, v)
+	t.then(func() { v.greeted = true })
+}
+
 // sendReceipts tells every device of this turn which of its blobs are stored now.
 // spec: 04-sessions#receipts
 func (t *turn) sendReceipts(d *device) {
 	frames := receipts(d.receipts)
 	d.receipts = nil
 	if v := d.route.live; v != nil && len(frames) > 0 {
+		t.greet(d, v)
 		t.then(func() { v.post.put(parcel{frames: frames}) })
 	}
 }

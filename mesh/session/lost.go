@@ -136,22 +136,35 @@ func (p *Pair) Stop() bool {
 	return true
 }
 
-// Fallen reports whether the receipts that a peer gives on a new link name less of the
-// sending session than it has receipted before: its state has gone back.
-//
-// spec: 04-sessions#copies
-func (p *Pair) Fallen(r wire.Receipt) bool {
-	if len(p.s.Sessions) == 0 || p.s.Sessions[0].id() != r.Session {
-		return false
+// Standing is how far the peer had receipted the sending session at some time.
+type Standing struct {
+	session  [8]byte
+	chain, n uint32 // the highest number
+	some     bool   // of that chain; else nothing is known
+}
+
+// Standing returns it as of now.
+func (p *Pair) Standing() Standing {
+	if len(p.s.Sessions) == 0 {
+		return Standing{}
 	}
 	s := &p.s.Sessions[0]
 	chain, n := s.Ratchet.Sent()
 	begins := s.Window.Sealed - n // position of the chain's first number
 	if s.Window.Receipted <= begins {
-		return false // what was receipted is of an earlier chain
+		return Standing{} // what was receipted is of an earlier chain
 	}
-	highest := s.Window.Receipted - begins - 1
-	return !slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain == chain && g.Last >= highest })
+	return Standing{session: s.id(), chain: chain, n: s.Window.Receipted - begins - 1, some: true}
+}
+
+// Fallen reports whether the receipts that a peer gives on a new link name less than it had
+// receipted when that link came up: its state has gone back. What it has receipted since may
+// have overtaken them.
+//
+// spec: 04-sessions#copies
+func (s Standing) Fallen(r wire.Receipt) bool {
+	return s.some && s.session == r.Session &&
+		!slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain == s.chain && g.Last >= s.n })
 }
 
 // Named reports whether the peer has something of the sending session to name in a
