@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/clock"
+	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -50,6 +51,27 @@ func TestMarkOfTheFounding(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// When the mark rises, what is past its life by it gets its last state before it is forgotten.
+func TestExpiryWithTheMark(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	anna.inside(func(turn *turn) error { turn.n.kept = turn.now; return nil })
+	bruno.kill()
+	m := anna.says("Bruno", "ciao")
+	const day = 24 * time.Hour
+	later := time.Until(time.Now().Truncate(day).Add(59 * day)) // less than 59 days, and the first of them after its last
+	anna.inside(func(turn *turn) error {
+		turn.n.now = func() time.Time { return time.Now().Add(later + time.Minute) }
+		return nil
+	})
+	anna.inside(func(turn *turn) error { return turn.housekeep() })
+	now, err := anna.Message(t.Context(), m.ID)
+	if err != nil || now.State != conversation.StateExpired {
+		t.Errorf("the message is %v, %v", now.State, err)
+	}
 }
 
 // A home may be years old, and a contact may be older than a year: both are recognised.

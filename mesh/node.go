@@ -119,10 +119,10 @@ func New(cfg Config) (*Node, error) {
 		if err != nil {
 			return err
 		}
-		n.feed.start(last)
 		var pruned int64
 		err = loadSetting(tx, settingPruned, &pruned)
 		n.pruned.Store(pruned)
+		n.feed.start(max(last, pruned)) // the last event may have been deleted
 		return err
 	})
 	if err == nil {
@@ -252,11 +252,18 @@ func (t *turn) tickDevice(d *device) error {
 // spec: 04-sessions#expiry
 func (t *turn) housekeep() error {
 	n := t.n
+	day := n.mark.Day
 	if err := t.raiseMark(); err != nil {
 		return err
 	}
 	past := n.mark.Past()
 	for _, d := range n.devices {
+		if n.mark.Day != day { // what lasts until when is another matter now
+			d.queue, d.queued = outbox.New(), 0
+			if err := d.loadQueue(t.tx, t.now, n.mark); err != nil {
+				return err
+			}
+		}
 		if err := t.step(d, outbox.WindowOpen{}); err != nil {
 			return err
 		}

@@ -112,12 +112,20 @@ func (n *Node) shred(ctx context.Context) error {
 	return nil
 }
 
-// pruneEvents deletes events that are too old or too many.
+// pruneEvents deletes events that are too many, or too old as far as the clock's mark knows.
 func (n *Node) pruneEvents(ctx context.Context) error {
+	var before time.Time
+	err := n.do(ctx, func(*turn) error {
+		before = n.mark.Past().Add(-storedEventsAge)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	for {
 		var upTo int64
 		err := n.store.View(func(tx *store.Tx) (err error) {
-			upTo, err = tx.PastEvents(n.now().Add(-storedEventsAge).UnixMilli(), storedEventsMax, pruneBatch)
+			upTo, err = tx.PastEvents(before.UnixMilli(), storedEventsMax, pruneBatch)
 			return err
 		})
 		if err != nil || upTo == 0 {

@@ -137,6 +137,24 @@ func TestEventsArePruned(t *testing.T) {
 	}
 }
 
+// Who has read everything goes on after a start, also when every event was deleted since.
+func TestAllEventsArePruned(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	var last int64
+	anna.inside(func(turn *turn) error {
+		e := store.Event{Kind: storedMessage, Time: time.Now().Add(-2 * storedEventsAge).UnixMilli()}
+		defer func() { last = e.Cursor }()
+		return turn.tx.AppendEvent(&e)
+	})
+	anna.past.ring()
+	anna.within(10*time.Second, "it is gone", func() bool { return anna.pruned.Load() == last })
+	anna.stop()
+	anna.start()
+	if _, err := anna.Events(t.Context(), &last); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is forgotten is nowhere to be found and not sent any more, and does not come back;
 // what is said afterwards is.
 func TestForget(t *testing.T) {
