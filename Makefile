@@ -12,7 +12,7 @@ TAGS      := nethttpomithttp2
 export LDFLAGS TAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race fuzz bench soak cross
+.PHONY: help run build test check race fuzz sim bench soak cross
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -34,6 +34,9 @@ race:  ## run the tests under the race detector; installs a C compiler when it c
 
 fuzz:  ## run every fuzz target for FUZZTIME (default 20s)
 	@.ci/fuzz
+
+sim:  ## simulate SEEDS worlds (default 1000) from seed FIRST (default 1) on; a seed that fails is named
+	@SEEDS=$(or $(SEEDS),1000) FIRST=$(or $(FIRST),1) go test -timeout 0 -count 1 -v -run '^TestSeeds$$' ./cmd/internal/sim
 
 bench:  ## run all benchmarks and print the table of figures; BENCH_JSON=FILE writes it too
 	@.ci/need namespaces && BENCH_JSON=$(abspath $(BENCH_JSON)) go test -timeout 30m -run '^$$' -bench . -benchmem $(PKGS)

@@ -36,6 +36,7 @@ func (w *world) checkTalk(a, b *person) {
 	for _, m := range log {
 		if m.Mine {
 			ours = append(ours, m)
+			w.checkState(a, m)
 		} else {
 			theirs = append(theirs, m)
 		}
@@ -44,6 +45,16 @@ func (w *world) checkTalk(a, b *person) {
 	w.checkOrder(a, theirs, w.talkOf(b, a), false)
 	if up(b) {
 		w.checkDelivered(a, b, ours)
+	}
+}
+
+// checkState finds states that are behind what a face was shown.
+func (w *world) checkState(a *person, m mesh.Message) {
+	a.mu.Lock()
+	shown := a.ranks[m.ID]
+	a.mu.Unlock()
+	if rankOf(m.State) < shown {
+		w.fail("%s sees %q go back to %v", a.name, clip(m.Text), m.State)
 	}
 }
 
@@ -177,7 +188,7 @@ func (w *world) checkShown() {
 			}
 			a.mu.Lock()
 			for _, m := range log {
-				if !a.shown[m.ID] {
+				if !a.shown[m.ID] && !a.missed {
 					w.fail("%s was never shown %q", a.name, clip(m.Text))
 					break
 				}

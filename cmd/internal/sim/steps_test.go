@@ -17,12 +17,12 @@ type step struct {
 // steps of a world by the trouble that it is in.
 var (
 	quiet = []step{{10, (*world).chat}, {4, (*world).burst}, {6, (*world).pause}}
-	storm = append(slices.Clip(quiet), step{3, (*world).weather}, step{3, (*world).cut}, step{3, (*world).mend}, step{2, (*world).move})
+	storm = append(slices.Clip(quiet), step{3, (*world).weather}, step{3, (*world).cut}, step{3, (*world).mend}, step{2, (*world).move}, step{2, (*world).interrupt})
 	power = append(slices.Clip(quiet), step{5, (*world).loseInChat}, step{2, (*world).lose}, step{3, (*world).restart}, step{6, (*world).come})
 	aways = append(slices.Clip(quiet), step{3, (*world).leave}, step{4, (*world).come}, step{2, (*world).absence}, step{2, (*world).restart})
-	times = append(slices.Clip(aways), step{6, (*world).clock})
+	times = append(slices.Clip(aways), step{6, (*world).clock}, step{4, (*world).interrupt}, step{3, (*world).mend})
 	rooms = append(slices.Clip(quiet), step{4, (*world).fill}, step{4, (*world).free}, step{3, (*world).restart}, step{1, (*world).loseInChat}, step{4, (*world).come})
-	all   = slices.Concat(quiet, quiet, storm[3:], power[3:], aways[3:], times[len(times)-1:], rooms[3:])
+	all   = slices.Concat(quiet, quiet, storm[3:], power[3:], aways[3:], times[len(times)-3:len(times)-2], rooms[3:])
 )
 
 var troubles = [][]step{storm, power, aways, times, rooms, power, all}
@@ -163,6 +163,17 @@ func (w *world) cut() {
 	w.pass(w.between(time.Second, 5*time.Minute))
 }
 
+// interrupt cuts two off from each other while they write: what is sealed has no receipt.
+func (w *world) interrupt() {
+	a, b := w.two()
+	w.note("cut while %s and %s write", a.name, b.name)
+	w.net.Cut(a.host, b.host)
+	if w.chance(50) {
+		w.net.Cut(b.host, a.host)
+	}
+	w.talks2(a, b, 1+w.random.IntN(4), w.random.IntN(4))
+}
+
 func (w *world) mend() {
 	a, b := w.two()
 	w.note("mended between %s and %s", a.name, b.name)
@@ -240,6 +251,9 @@ func (w *world) absence() {
 		}
 	}
 	long := []time.Duration{5 * time.Hour, 3 * 24 * time.Hour, 20 * 24 * time.Hour, 70 * 24 * time.Hour}[w.random.IntN(4)]
+	if stays != nil && up(stays) && stays.farAhead() {
+		long = 5 * time.Hour // it takes a hash for each day that the clock is ahead, every hour
+	}
 	w.note("%v go by", long)
 	w.pass(long)
 	if stays != nil && up(stays) && w.chance(50) {

@@ -88,7 +88,7 @@ var fair = simlan.Weather{Delay: 300 * time.Microsecond, Jitter: 200 * time.Micr
 
 // note adds a line to the trace.
 func (w *world) note(format string, args ...any) {
-	line := fmt.Sprintf("%14v  ", time.Since(w.begin)) + fmt.Sprintf(format, args...) + "\n"
+	line := fmt.Sprintf("%14v  ", time.Since(w.begin)) + strings.ReplaceAll(fmt.Sprintf(format, args...), w.dir, "") + "\n"
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trace.Write([]byte(line))
