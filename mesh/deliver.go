@@ -285,6 +285,9 @@ func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
 // frame takes a frame of a link's control stream. Refusals are about custody, which
 // the far end of a link between contacts does not take.
 func (t *turn) frame(d *device, v *live, f wire.Frame) error {
+	if f, ok := f.(wire.Typing); ok {
+		t.theyType(d, v, f)
+	}
 	r, ok := f.(wire.Receipt)
 	if !ok {
 		return nil

@@ -25,6 +25,9 @@ const (
 	openFramesMax   = 8                // frames of an exchange that wait for one link
 	theirFramesMax  = 64               // frames taken on one contact stream; an exchange needs three
 	markedMax       = 4096             // messages that one read mark makes read, the newest; it has that many before it only when reading was not shared
+	typingHolds     = 10 * time.Second // that we say we are typing for; wire.TypingMax at the most
+	typingAgain     = 4 * time.Second  // until we say so again
+	typingTaken     = time.Second      // between two words of theirs that are taken
 	logPage         = 256              // ops read at a time
 	opPrefixRows    = 64               // ops looked at for one prefix of an id
 	openLinksMax    = 32               // links in mode open, all together

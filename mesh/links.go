@@ -53,6 +53,9 @@ type live struct {
 	greeted bool             // it begins with our receipts; not yet when that turn failed
 	named   [][8]byte        // sessions that receipts have named on it
 	held    time.Time        // until when nothing is sent before their first receipt; zero: not
+	told    time.Time        // when we said last that we are typing; zero: we are not
+	heard   time.Time        // when they said something of the kind
+	typing  time.Time        // until when they count as typing; zero: they are not
 }
 
 // approach plans a dial to a device that was just seen. Of two nodes that see each

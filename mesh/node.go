@@ -231,6 +231,9 @@ func (t *turn) tickDevice(d *device) error {
 			return err
 		}
 	}
+	if v := d.route.live; v != nil && !v.typing.IsZero() {
+		t.typing(d, v.typing)
+	}
 	if v := d.route.live; v != nil && !v.far.IsZero() {
 		if v.far.After(t.now) {
 			t.n.wakeBy(v.far)

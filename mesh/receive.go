@@ -286,6 +286,7 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 	t.touchTalk(c)
 	switch op.Kind {
 	case conversation.KindText:
+		t.typing(d, t.now)
 		text, _ := op.Text()
 		return t.record(storedMessage, row.Seq, nil, func(e *Event) {
 			e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, text, standing{})

@@ -39,6 +39,7 @@ type Person struct {
 	Contact   bool
 	Blocked   bool
 	Online    bool
+	Typing    bool // is writing to us
 	Via       Via
 	Direction Direction
 }

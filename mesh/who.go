@@ -96,6 +96,7 @@ func (n *Node) person(c *contactState) Person {
 		switch {
 		case d.route.live != nil:
 			p.Online, p.Via = true, ViaLink
+			p.Typing = p.Typing || !d.route.live.typing.IsZero()
 		case d.route.seen != nil:
 			p.Online = true
 		}

@@ -90,7 +90,7 @@ func (l *Link) readControl(r Receiver) {
 		}
 		switch f.(type) {
 		case wire.Unknown:
-		case wire.Receipt, wire.Refusal:
+		case wire.Receipt, wire.Refusal, wire.Typing:
 			r.Frame(f)
 		default:
 			l.bad("frame on the wrong stream")

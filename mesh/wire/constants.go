@@ -26,6 +26,8 @@ const (
 	receiptFrameMax = 4 << 10
 	// RangesMax is the number of ranges in one receipt.
 	RangesMax = 64
+	// TypingMax is how many seconds a word of typing may hold.
+	TypingMax = 30
 	// CardSizeMax bounds a contact card in bytes, with room beside it in a frame.
 	CardSizeMax = 48 << 10
 )

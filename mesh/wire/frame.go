@@ -30,6 +30,7 @@ type FrameType uint8
 const (
 	FrameReceipt  FrameType = 0x01
 	FrameRefusal  FrameType = 0x02
+	FrameTyping   FrameType = 0x03
 	FrameAsk      FrameType = 0x20
 	FrameOffer    FrameType = 0x21
 	FrameCard     FrameType = 0x22
@@ -39,7 +40,7 @@ const (
 	criticalFrame FrameType = 0x80
 )
 
-// Frame is one unit on a control or contact stream: Receipt, Refusal, Ask, Offer,
+// Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Ask, Offer,
 // CardFrame, Done, Declined or Unknown, by value.
 type Frame interface {
 	FrameType() FrameType
@@ -62,7 +63,7 @@ func (t FrameType) sizeMax() int {
 	switch t {
 	case FrameReceipt:
 		return receiptFrameMax
-	case FrameRefusal, FrameAsk, FrameDone, FrameDeclined:
+	case FrameRefusal, FrameTyping, FrameAsk, FrameDone, FrameDeclined:
 		return smallFrameMax
 	}
 	return FrameSizeMax
@@ -124,6 +125,8 @@ func parseFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Receipt](body)
 	case FrameRefusal:
 		return parseInto[Refusal](body)
+	case FrameTyping:
+		return parseInto[Typing](body)
 	case FrameAsk:
 		return parseInto[Ask](body)
 	case FrameOffer:

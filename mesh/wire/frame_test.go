@@ -31,6 +31,8 @@ func specimens() map[string]Frame {
 		"refusal, wrong day":    Refusal{Blob: [16]byte(counted(1, 16)), Reason: ReasonWrongDay},
 		"refusal, too large":    Refusal{Blob: [16]byte(counted(1, 16)), Reason: ReasonTooLarge},
 		"refusal, later reason": Refusal{Blob: [16]byte(counted(1, 16)), Reason: 200},
+		"typing":                Typing{Conversation: hash, Seconds: TypingMax},
+		"typing no more":        Typing{Conversation: hash},
 		"ask":                   Ask{Name: "Zoë", Nonce: hash},
 		"ask, longest name":     Ask{Name: strings.Repeat("😀", 64), Nonce: hash},
 		"offer":                 Offer{Card: []byte("card"), Share: hash, Nonce: [32]byte(counted(0x60, 32))},
@@ -124,6 +126,7 @@ func TestAppendFrameRefuses(t *testing.T) {
 		"chains out of order":  Receipt{Session: session, Ranges: []Range{{Chain: 1}, {Chain: 0}}},
 		"65 ranges":            Receipt{Session: session, Ranges: manyRanges(RangesMax + 1)},
 		"refusal of no reason": Refusal{},
+		"typing for too long":  Typing{Seconds: TypingMax + 1},
 		"ask without a name":   Ask{},
 		"ask of 257 bytes":     Ask{Name: strings.Repeat("x", 257)},
 		"ask not UTF-8":        Ask{Name: "\xff"},
@@ -164,6 +167,10 @@ func TestReadFrameRefuses(t *testing.T) {
 		"last type":                  {framed(0xff, nil), ErrNewer},
 		"receipt too long":           {framed(FrameReceipt, long[:4097]), ErrMalformed},
 		"refusal too long":           {framed(FrameRefusal, long[:1025]), ErrMalformed},
+		"typing too long":            {framed(FrameTyping, long[:1025]), ErrMalformed},
+		"typing nowhere":             {framed(FrameTyping, unhex(t, "a1 02 05")), ErrMalformed},
+		"typing for 31 seconds":      {framed(FrameTyping, append(append(unhex(t, "a2 01 5820"), make([]byte, 32)...), 2, 0x18, 31)), ErrMalformed},
+		"typing for 256 seconds":     {framed(FrameTyping, append(append(unhex(t, "a2 01 5820"), make([]byte, 32)...), 2, 0x19, 1, 0)), ErrMalformed},
 		"ask too long":               {framed(FrameAsk, long[:1025]), ErrMalformed},
 		"offer too long":             {framed(FrameOffer, long), ErrMalformed},
 		"card too long":              {framed(FrameCard, long), ErrMalformed},
@@ -199,9 +206,9 @@ func TestReadFrameRefuses(t *testing.T) {
 
 func TestReadFrameSkipsLaterTypesAndKeys(t *testing.T) {
 	r := bufio.NewReader(bytes.NewReader(append(
-		append(framed(0x7f, bytes.Repeat([]byte{0xff}, FrameSizeMax)), framed(0x03, nil)...),
+		append(framed(0x7f, bytes.Repeat([]byte{0xff}, FrameSizeMax)), framed(0x1f, nil)...),
 		framed(FrameDeclined, unhex(t, "a1 1820 01"))...)))
-	for _, want := range []Frame{Unknown{0x7f}, Unknown{0x03}, Declined{}} {
+	for _, want := range []Frame{Unknown{0x7f}, Unknown{0x1f}, Declined{}} {
 		if got, err := ReadFrame(r); err != nil || got != want {
 			t.Errorf("%v, %v; want %v", got, err, want)
 		}

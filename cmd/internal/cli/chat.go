@@ -23,15 +23,17 @@ const (
 // chat is a conversation at a terminal, line by line. Everything but reading lines and asking somebody happens on the
 // goroutine of its loop.
 type chat struct {
-	c       *call
-	screen  screen
-	me      control.Me
-	roll    roll
-	to      *control.Person // whom typed text goes to; nil at first
-	leaving string          // who is to be removed if that is said again
-	mine    map[string]bool // ids of messages sent from here that have not arrived yet
-	told    chan func()     // what the loop is to do when something asked in the background is answered
-	asking  sync.WaitGroup
+	c          *call
+	screen     screen
+	me         control.Me
+	roll       roll
+	to         *control.Person // whom typed text goes to; nil at first
+	leaving    string          // who is to be removed if that is said again
+	mine       map[string]bool // ids of messages sent from here that have not arrived yet
+	keys       <-chan string   // the line as it is being typed, at a terminal
+	saidTyping time.Time       // when that was last told
+	told       chan func()     // what the loop is to do when something asked in the background is answered
+	asking     sync.WaitGroup
 }
 
 // Run opens the chat, with a node of its own if none runs.
@@ -65,7 +67,7 @@ func runChat(c *call, s screen, passphrase []byte) error {
 	if err != nil {
 		return err
 	}
-	ch := &chat{c: c, screen: s, mine: map[string]bool{}, told: make(chan func())}
+	ch := &chat{c: c, screen: s, mine: map[string]bool{}, told: make(chan func()), keys: s.keys()}
 	err = ch.run(ctx, lines)
 	cancel()
 	ch.asking.Wait()
@@ -210,6 +212,8 @@ func (ch *chat) run(ctx context.Context, lines <-chan typed) error {
 			ch.happened(ctx, e)
 		case tell := <-ch.told:
 			tell()
+		case line := <-ch.keys:
+			ch.typing(ctx, line)
 		}
 	}
 }
@@ -356,6 +360,7 @@ func (ch *chat) person(p control.Person) {
 	before, known := ch.roll.find(p)
 	n := ch.roll.put(p)
 	ch.callTo(p)
+	ch.writes(p)
 	bold := ch.c.palette.bold(name(p))
 	switch {
 	case p.Blocked:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sottovoce/cmd/internal/control"
 )
@@ -135,6 +136,33 @@ func (ch *chat) remove(ctx context.Context, who string) {
 		ch.screen.prompt("> ")
 	}
 	ch.tell(p, err, removed)
+}
+
+// typingAgain is how often a contact is told that the person is writing.
+const typingAgain = 4 * time.Second
+
+// typing tells whom the person is writing to, now and then, unless it is a command. The node knows whether that is shared.
+func (ch *chat) typing(ctx context.Context, line string) {
+	if ch.to == nil || line == "" || strings.HasPrefix(line, "/") || ch.c.now().Sub(ch.saidTyping) < typingAgain {
+		return
+	}
+	ch.saidTyping = ch.c.now()
+	if err := ch.c.node.Typing(ctx, ch.to.ID, true); err != nil {
+		ch.complain(err)
+	}
+}
+
+// writes puts before the line that the person written to is writing, too.
+func (ch *chat) writes(p control.Person) {
+	if ch.to == nil || ch.to.ID != p.ID || ch.to.Typing == p.Typing {
+		return
+	}
+	ch.to.Typing = p.Typing
+	if p.Typing {
+		ch.screen.prompt(name(p) + " is writing> ")
+	} else {
+		ch.screen.prompt(name(p) + "> ")
+	}
 }
 
 // callTo puts a new name of the person written to before the line.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -25,6 +26,8 @@ type screen interface {
 	prompt(text string)
 	// read waits for the next line; io.EOF is Ctrl-C, Ctrl-D or the end of a pipe.
 	read() (string, error)
+	// keys gives the line as it is being typed; nil where that is not known. What nobody takes in time is left out.
+	keys() <-chan string
 	// close puts the terminal back as it was. A read that waits stays until the program or its pipe ends.
 	close() error
 }
@@ -41,11 +44,12 @@ func openScreen(c *call) (screen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the terminal: %w", err)
 	}
-	t := &tty{in: in, out: out, before: before}
+	t := &tty{in: in, out: out, before: before, typed: make(chan string, 1)}
 	t.line = term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{in, out}, "> ")
+	t.line.AutoCompleteCallback = t.pressed
 	t.fit()
 	return t, nil
 }
@@ -79,6 +83,8 @@ func (p *pipe) read() (string, error) {
 	}
 }
 
+func (p *pipe) keys() <-chan string { return nil }
+
 func (p *pipe) close() error { return nil }
 
 // tty is a terminal in raw mode; what is printed appears above the line being typed.
@@ -86,6 +92,7 @@ type tty struct {
 	in, out *os.File
 	before  *term.State
 	line    *term.Terminal
+	typed   chan string // holds one
 }
 
 // fit learns the width of the window, which may have changed.
@@ -106,6 +113,19 @@ func (t *tty) prompt(text string) {
 	t.line.SetPrompt(text)
 	_, _ = t.line.Write(nil)
 }
+
+// pressed is called for each key, before it counts; it completes nothing.
+func (t *tty) pressed(line string, _ int, key rune) (string, int, bool) {
+	if unicode.IsPrint(key) {
+		select {
+		case t.typed <- line + string(key):
+		default:
+		}
+	}
+	return "", 0, false
+}
+
+func (t *tty) keys() <-chan string { return t.typed }
 
 func (t *tty) read() (string, error) { return t.line.ReadLine() }
 

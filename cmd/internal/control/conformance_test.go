@@ -86,6 +86,8 @@ var exchanges = []exchange{
 	{route: "POST /v1/messages/{id}/read", target: "/v1/messages/msg-hb573o/read", status: 200},
 	{route: "POST /v1/messages/{id}/read", target: "/v1/messages/msg-none/read", status: 404},
 	{route: "POST /v1/conversations/{to}/read", target: "/v1/conversations/Bob/read", status: 200},
+	{route: "POST /v1/conversations/{to}/typing", target: "/v1/conversations/Bob/typing", body: `{"typing":true}`, status: 204},
+	{route: "POST /v1/conversations/{to}/typing", target: "/v1/conversations/nobody/typing", body: `{"typing":true}`, status: 404},
 	{route: "POST /v1/conversations/{to}/read", target: "/v1/conversations/nobody/read", status: 404},
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?n=2&since=2026-11-22T18:00:00Z", status: 200},
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?after=msg-t5cfgz", status: 200},

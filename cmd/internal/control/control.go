@@ -65,6 +65,9 @@ type Node interface {
 	// Read notes that the person has read a conversation, up to a message of theirs (its id) or all of it (WHO); the author
 	// is told if that is shared. An own message is CodeUsage.
 	Read(ctx context.Context, what string) (Reading, error)
+	// Typing tells a contact that the person is writing to it, or has stopped, if that is shared and they are connected. To be
+	// called again as long as they write: it holds for some seconds.
+	Typing(ctx context.Context, to string, typing bool) error
 	// Log lists messages of the conversation with one contact in the conversation's order, oldest first.
 	Log(ctx context.Context, to string, q LogQuery) ([]Message, error)
 

@@ -64,6 +64,29 @@ func (s *Server) postRead(part string) http.HandlerFunc {
 	}
 }
 
+// typingBody is the request of POST /v1/conversations/{to}/typing.
+type typingBody struct {
+	Typing bool `json:"typing"`
+}
+
+func (s *Server) postTyping(w http.ResponseWriter, r *http.Request) {
+	var body typingBody
+	err := readBody(w, r, &body)
+	if err == nil {
+		err = s.node.Typing(r.Context(), r.PathValue("to"), body.Typing)
+	}
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Typing is [Node.Typing].
+func (c *Client) Typing(ctx context.Context, to string, typing bool) error {
+	return c.do(ctx, http.MethodPost, "/v1/conversations/"+segment(to)+"/typing", typingBody{typing}, nil)
+}
+
 // Journey is [Node.Journey].
 func (c *Client) Journey(ctx context.Context, id string) (j Journey, err error) {
 	return j, c.do(ctx, http.MethodGet, "/v1/messages/"+segment(id)+"/journey", nil, &j)

@@ -188,6 +188,22 @@ func testReading(t *testing.T, f *controltest.Fake, node control.Node) {
 	if r := must(node.Read(t.Context(), "Bob")); r.ID != two.ID {
 		t.Errorf("all read: %+v", r)
 	}
+	var typing []bool
+	f.OnTyping = func(to control.Person, on bool) {
+		if to.ID == bob.ID {
+			typing = append(typing, on)
+		}
+	}
+	wantCode(t, node.Typing(t.Context(), "nobody", true), control.CodeNotFound)
+	if err := errors.Join(node.Typing(t.Context(), "Bob", true), node.Typing(t.Context(), bob.ID, false)); err != nil {
+		t.Error(err)
+	}
+	equal(t, typing, []bool{true, false})
+	f.Type(bob.ID, true)
+	if p := must(node.Contact(t.Context(), "Bob")); !p.Typing {
+		t.Errorf("typing, Bob is %+v", p)
+	}
+	f.Type(bob.ID, false)
 	_, err := node.Read(t.Context(), own.ID)
 	wantCode(t, err, control.CodeUsage)
 	_, err = node.Read(t.Context(), "msg-none")

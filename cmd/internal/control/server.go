@@ -91,6 +91,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"POST /v1/messages/{id}/read":          s.postRead("id"),
 		"GET /v1/conversations/{to}/messages":  s.getLog,
 		"POST /v1/conversations/{to}/read":     s.postRead("to"),
+		"POST /v1/conversations/{to}/typing":   s.postTyping,
 		"GET /v1/search":                       s.getSearch,
 		"GET /v1/retention":                    s.getRetention,
 		"PUT /v1/retention":                    s.putRetention,

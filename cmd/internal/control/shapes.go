@@ -49,7 +49,9 @@ type Person struct {
 	// Blocked: a contact that is shut out; whether it is online is not shown.
 	Blocked bool `json:"blocked,omitempty"`
 	// Online: seen on this network or linked, now.
-	Online    bool      `json:"online"`
+	Online bool `json:"online"`
+	// Typing: writing to us at this moment, if they share that.
+	Typing    bool      `json:"typing,omitempty"`
 	Via       Via       `json:"via"`
 	Direction Direction `json:"direction,omitempty"`
 }

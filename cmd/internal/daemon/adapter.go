@@ -240,7 +240,7 @@ func people(found []mesh.Person, err error) ([]control.Person, error) {
 
 func person(p mesh.Person) control.Person {
 	return control.Person{
-		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked, Online: p.Online,
+		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
 		Via: control.Via(p.Via), Direction: control.Direction(p.Direction),
 	}
 }

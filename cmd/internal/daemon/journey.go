@@ -33,6 +33,11 @@ func instant(t time.Time) *time.Time {
 	return &t
 }
 
+// Typing implements control.Node.
+func (a *adapter) Typing(ctx context.Context, to string, typing bool) error {
+	return failure(a.node.Typing(ctx, to, typing))
+}
+
 // Read implements control.Node.
 func (a *adapter) Read(ctx context.Context, what string) (control.Reading, error) {
 	r, err := a.node.Read(ctx, what)

@@ -32,6 +32,8 @@ type Fake struct {
 	passphrase []byte            // guarded by mu
 	kept       control.Retention // guarded by mu
 
+	// OnTyping is called like those, when we write to somebody or stop.
+	OnTyping func(to control.Person, typing bool)
 	// Reads is what was read, in order.
 	Reads []control.Reading
 

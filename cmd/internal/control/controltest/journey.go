@@ -73,6 +73,24 @@ func (f *Fake) Journey(ctx context.Context, id string) (control.Journey, error) 
 	return j, nil
 }
 
+// Typing is control.Node's.
+func (f *Fake) Typing(_ context.Context, to string, typing bool) error {
+	f.mu.Lock()
+	p, err := f.find(to, isContact)
+	f.mu.Unlock()
+	if err == nil && f.OnTyping != nil {
+		f.OnTyping(p, typing)
+	}
+	return err
+}
+
+// Type lets a contact write to us, or stop.
+func (f *Fake) Type(id string, typing bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.change(id, control.EventPerson, func(p *control.Person) { p.Typing = typing })
+}
+
 // Read is control.Node's.
 func (f *Fake) Read(ctx context.Context, what string) (control.Reading, error) {
 	f.mu.Lock()
