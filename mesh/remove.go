@@ -77,6 +77,10 @@ func (t *turn) letGo(c *contactState) error {
 	}
 	delete(t.talks, c.talk)
 	t.viewStale, t.keysStale = true, true
+	err := t.dropNotices(func(k keptNotice) bool { return k.Contact == c.row.ID })
+	if err != nil {
+		return err
+	}
 	return t.tx.RemoveContact(c.row.ID, whoWas(c.account.ID()))
 }
 

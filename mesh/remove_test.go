@@ -49,8 +49,12 @@ func TestRemove(t *testing.T) {
 			}
 			anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
 			said := anna.says("Bruno", "two")
+			anna.inside(func(tn *turn) error { return tn.raise(noticeBehind, anna.device("Bruno").contact, "Bruno is behind") })
 			anna.removes("Bruno")
 			anna.alone()
+			if s, err := anna.Status(t.Context()); err != nil || len(s.Notices) != 0 {
+				t.Errorf("notices: %q, %v", s.Notices, err)
+			}
 			if _, err := anna.Message(t.Context(), said.ID); !errors.Is(err, ErrNotFound) {
 				t.Errorf("what was said: %v", err)
 			}

@@ -23,6 +23,7 @@ type adapter struct {
 	home       string
 	version    string
 	interfaces func() []string
+	named      []string // interfaces that were asked for; nil: automatic
 	down       func()
 }
 
@@ -66,7 +67,7 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
 		Visibility: visibility, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
-		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: s.Notices,
+		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: append(s.Notices, missing(a.named)...),
 		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(),
 	}, nil
 }

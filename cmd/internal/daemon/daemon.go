@@ -94,7 +94,10 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	d.api = &adapter{node: node, store: d.store, home: o.Home, version: o.Version, interfaces: finder.Interfaces, down: d.cancel}
+	d.api = &adapter{node: node, store: d.store, home: o.Home, version: o.Version, interfaces: finder.Interfaces, named: o.Interfaces, down: d.cancel}
+	for _, notice := range missing(o.Interfaces) {
+		o.Log.Warn(notice)
+	}
 	served := make(chan error, 1)
 	go func() { served <- control.NewServer(d.api, o.Version).Run(serving, socket) }()
 	go func() {
