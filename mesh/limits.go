@@ -58,6 +58,7 @@ const (
 	openedKept       = 4096                // blobs that are remembered as opened, to notice another in the place of one
 	heldMax          = time.Second         // for the first receipt on a new link
 	refusedMax       = 3                   // dials that somebody answers who does not know our key, before we try the oldest one
+	petitionStarts   = 8                   // blobs that are looked at on such a link: one start, and its repetitions
 	petitionMax      = 10 * time.Second    // for a start, on a link that only a start is for
 	stableMin        = 10 * time.Second    // a link that lived so long was no accident
 	sessionsNamedMax = 16                  // sessions that are looked at in the first receipts of a link

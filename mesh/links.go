@@ -55,6 +55,7 @@ type live struct {
 	held    time.Time        // until when nothing is sent before their first receipt; zero: not
 	told    time.Time        // when we said last that we are typing; zero: we are not
 	heard   time.Time        // when they said something of the kind
+	looked  int              // blobs of a petition that were looked at
 	typing  time.Time        // until when they count as typing; zero: they are not
 }
 

@@ -58,6 +58,11 @@ func (t *turn) raise(kind noticeKind, c *contactState, text string) error {
 	return t.record(storedNotice, 0, noticeDetail{text}, func(e *Event) { e.Kind, e.Notice = EventNotice, text })
 }
 
+// shows reports whether a notice of this kind about a contact is shown.
+func (t *turn) shows(kind noticeKind, c *contactState) bool {
+	return slices.ContainsFunc(t.n.notices, func(k keptNotice) bool { return k.Kind == kind && k.Contact == c.row.ID })
+}
+
 // settled drops the notices of some kinds about a contact.
 func (t *turn) settled(c *contactState, kinds ...noticeKind) error {
 	return t.dropNotices(func(k keptNotice) bool { return k.Contact == c.row.ID && slices.Contains(kinds, k.Kind) })

@@ -24,10 +24,18 @@ var (
 //
 // spec: 04-sessions#lost-keys
 func (t *turn) refused(d *device, blob []byte, ref session.Ref) error {
-	if d.pair.Keep(blob, ref) {
+	name, asked := d.contact.shownName(), d.pair.Refused()
+	fresh := d.pair.Keep(blob, ref)
+	if fresh {
 		t.touch(d)
 	}
-	name := d.contact.shownName()
+	if asked && t.shows(noticeReset, d.contact) {
+		if !fresh {
+			return nil
+		}
+		return t.raise(noticeReset, d.contact, fmt.Sprintf("%s asks to begin anew once more, with other keys than before; unless %s did so twice, "+
+			"somebody asks with a copy of %s's keys: ask %s in person, then: sottovoce reset %q --accept", name, name, name, name, name))
+	}
 	return t.raise(noticeReset, d.contact, fmt.Sprintf("%s wants to begin anew without the keys you two share; after a restored backup that is right, "+
 		"but a copy of %s's keys could do it too: ask %s in person, then: sottovoce reset %q --accept", name, name, name, name))
 }
@@ -178,9 +186,11 @@ func (t *turn) tickPetition(d *device) {
 func (t *turn) petitioned(d *device, blobs [][]byte) error {
 	for _, blob := range blobs {
 		h, err := wire.ParseBlob(blob)
-		if err != nil {
+		v := d.route.petition
+		if err != nil || v == nil || v.looked >= petitionStarts {
 			continue
 		}
+		v.looked++
 		for tag, ref := range d.pair.StartTags(h.ExpiryDay) {
 			if tag == h.Tag && ref.Session == ([8]byte{}) {
 				if err := t.asks(d, blob, ref); err != nil {
@@ -199,17 +209,20 @@ func (t *turn) asks(d *device, blob []byte, ref session.Ref) error {
 	before, sending := d.pair.Sending()
 	opened, err := d.pair.Open(t.date, blob, ref, nil)
 	now, _ := d.pair.Sending()
+	if err == nil {
+		d.stale = true
+		t.touch(d)
+	}
 	switch {
 	case errors.Is(err, session.ErrReset):
 		return t.refused(d, blob, ref)
 	case errors.Is(err, session.ErrPrekey) && d.pair.SaysLost(blob, ref):
 		return t.outdated(d)
-	case errors.Is(err, session.ErrSeen) && now == opened.Session && !d.pair.Answered():
-	case err != nil:
+	case (err == nil || errors.Is(err, session.ErrSeen)) && now == opened.Session && !d.pair.Answered():
+	default:
 		t.drop("petition")
 		return nil
 	}
-	d.stale = true
 	t.touch(d)
 	d.receipts = append(d.receipts, opened.Ref)
 	if sending && d.pair.Overtaken(before) {

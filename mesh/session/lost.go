@@ -78,7 +78,7 @@ func (p *Pair) Answered() bool { return len(p.s.Sessions) > 0 && p.s.Sessions[0]
 
 // Permit accepts the very start that Keep remembered. Its session is the sending one from now on:
 // those that would go before it are erased. It fails with ErrNoSession when no start waits,
-// and with ErrPrekey when the prekeys that it names are gone meanwhile.
+// with ErrPrekey when the prekeys that it names are gone meanwhile, and with ErrStarts.
 //
 // spec: 04-sessions#lost-keys
 func (p *Pair) Permit(now time.Time) (Opened, error) {
@@ -90,11 +90,13 @@ func (p *Pair) Permit(now time.Time) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	if len(p.s.Seen) >= seenMax {
+		return Opened{}, ErrStarts
+	}
 	s, err := p.respond(now, body, head, keying)
 	if err != nil {
 		return Opened{}, err
 	}
-	today := wire.DayAt(now)
 	p.s.Sessions = slices.DeleteFunc(slices.Clone(p.s.Sessions), func(o session) bool {
 		if s.before(&o) {
 			return false
@@ -104,9 +106,7 @@ func (p *Pair) Permit(now time.Time) (Opened, error) {
 		return true
 	})
 	p.s.Refused, p.s.Behind = nil, false
-	p.accept(s, body, today)
-	p.spare(today)
-	p.enrol(s, today)
+	p.take(s, body, wire.DayAt(now))
 	return Opened{Ref: Ref{Session: s.id(), Start: true}, Reseal: true}, nil
 }
 

@@ -245,3 +245,27 @@ func roll(t *testing.T, a, b *side) {
 		t.Fatal("no epoch was confirmed")
 	}
 }
+
+// What was accepted after all waits for no decision any more.
+func TestRefusedAndThenAccepted(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "after all", 0, now)
+	a.talk(now, b, "x")
+	b.talk(now, a, "y")
+	a.talk(now, b, "z")
+	refusedOne := got(got(loaded(a.dev, whole(a.pair)))(t).start(now, a.pair.s.Contact, 1, false, a.rand))(t)
+	ref, _, _ := b.find(refusedOne.Blob, false)
+	if _, err := b.pair.Open(now, refusedOne.Blob, ref, nil); !errors.Is(err, ErrReset) || !b.pair.Keep(refusedOne.Blob, ref) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		b.mustOpen(now, a.resetBy(now)) // what would lose now is taken, for links are still accepted under the contact secret
+	}
+	b.mustOpen(now, refusedOne)
+	if b.pair.Refused() {
+		t.Error("still waits for a decision")
+	}
+	if _, err := b.pair.Permit(now); !errors.Is(err, ErrNoSession) {
+		t.Errorf("permitted: %v", err)
+	}
+}

@@ -101,8 +101,8 @@ func (w *world) deliver(p parcel, far bool) bool {
 	switch {
 	case errors.Is(err, errNoTag), errors.Is(err, ErrNoSession):
 		return false
-	case errors.Is(err, ErrPrekey):
-		return false // a start that is older than its prekeys
+	case errors.Is(err, ErrPrekey), errors.Is(err, ErrNotForUs):
+		return false // a start that is older than its prekeys, or lost long ago
 	case errors.Is(err, ErrSeen):
 	case err != nil:
 		w.t.Fatalf("%s: open: %v", n.name, err)

@@ -170,6 +170,46 @@ func TestOldSecretsReplaceNothingInUse(t *testing.T) {
 	}
 }
 
+// A start with old secrets that would lose replaces nothing, and must not be read under
+// either: it is dropped without asking a person.
+func TestOldSecretsAreNotHeard(t *testing.T) {
+	for seed := range 4 {
+		now := epochStart
+		a, b := meet(t, fmt.Sprint("not heard", seed), 0, now)
+		a.talk(now, b, "x")
+		b.talk(now, a, "y")
+		thief := got(loaded(a.dev, whole(a.pair)))(t)
+		for range 12 { // the keys of links roll
+			now = now.Add(day)
+			a.talk(now, b, "x")
+			b.talk(now, a, "y")
+		}
+		sealed := got(thief.start(now, thief.s.Contact, 0, false, a.rand))(t)
+		losing := thief.s.Sessions[0].id() != sealed.Session
+		if _, err := b.open(now, sealed.Blob, false); losing && !errors.Is(err, ErrNotForUs) || !losing && !errors.Is(err, ErrReset) {
+			t.Errorf("would lose %v: %v", losing, err)
+		}
+	}
+}
+
+// However a receipt splits what is left of old numbers, the state can be loaded.
+func TestRunsStayLoadable(t *testing.T) {
+	now := epochStart
+	a, _ := meet(t, "split", 0, now)
+	var old [3]Sealed
+	for i := range old {
+		old[i] = got(a.pair.Seal(now, Content{}, a.rand))(t)
+	}
+	now = now.Add(keyDays * day)
+	for range unreceiptedMax - 2 {
+		got(a.pair.Seal(now, Content{}, a.rand))(t)
+		a.pair.Receipted(now, receiptFor(got(a.pair.Seal(now, Content{}, a.rand))(t).Ref))
+	}
+	got(a.pair.Seal(now, Content{}, a.rand))(t)
+	a.pair.Receipted(now, receiptFor(old[1].Ref))
+	a.reload()
+}
+
 // What five sessions cost never is the one that the peer has just been told we have, nor
 // the only one that it is known to have.
 func TestGivenUpSessions(t *testing.T) {

@@ -231,9 +231,7 @@ func (p *Pair) openStart(now time.Time, blob []byte, ref Ref) (Opened, error) {
 	if err := p.permits(&s, ref); err != nil {
 		return Opened{}, err
 	}
-	p.accept(s, body, wire.DayAt(now))
-	p.spare(wire.DayAt(now))
-	opened.Reseal = p.enrol(s, wire.DayAt(now))
+	opened.Reseal = p.take(s, body, wire.DayAt(now))
 	return opened, nil
 }
 
@@ -334,11 +332,16 @@ func (p *Pair) permits(s *session, ref Ref) error {
 	if list, surplus := p.place(*s); surplus >= 0 && list[surplus].id() == s.id() {
 		return ErrStarts
 	}
-	if len(p.s.Sessions) > 0 && !s.before(&p.s.Sessions[0]) {
-		return nil
+	first := len(p.s.Sessions) == 0 || s.before(&p.s.Sessions[0])
+	refusal := ErrNotForUs // a start that would lose replaces nothing: no person need decide
+	if first {
+		refusal = ErrReset
 	}
-	if p.s.Heard && byContact {
-		return ErrReset
+	if byContact {
+		if _, over := p.RecoverySecret(); over || first && p.s.Heard {
+			return refusal
+		}
+		return nil
 	}
 	// Whoever sent under a session of ours knew that both have it; of one of theirs they
 	// know it when they answer. What they start from then on is keyed by it or a better one.
@@ -348,22 +351,33 @@ func (p *Pair) permits(s *session, ref Ref) error {
 			return nil
 		}
 		if o.Heard && o.settled() {
-			return ErrReset
+			return refusal
 		}
 	}
 	return nil
 }
 
-// accept notes that the start was seen, and erases the one-time pair that it
-// used: nothing can compute its session again.
-func (p *Pair) accept(s session, body startBody, today uint16) {
+// take notes that the start was seen, erases the one-time pair that it used, so that
+// nothing can compute its session again, and enrols the session. It returns whether the
+// session that is sent on changed.
+func (p *Pair) take(s session, body startBody, today uint16) (reseal bool) {
 	b := p.ourBundle(body.Responder)
 	if body.OneTime > 0 {
 		clear(b.OneTime[body.OneTime-1])
 		b.OneTime[body.OneTime-1] = nil
 	}
 	p.arrived(b.ID, today)
-	p.s.Seen = append(slices.Clip(p.s.Seen), seenStart{Order: [16]byte(s.Order[:]), Bundle: b.ID, Until: addDays(today, keyDays)})
+	order := [16]byte(s.Order[:])
+	p.s.Seen = append(slices.Clip(p.s.Seen), seenStart{Order: order, Bundle: b.ID, Until: addDays(today, keyDays)})
+	if p.s.Refused != nil && p.s.Refused.Order == order {
+		p.s.Refused = nil
+	}
+	p.spare(today)
+	reseal = p.enrol(s, today)
+	if first, _ := p.Sending(); first == s.id() {
+		p.s.Lost = false // both go on with what the peer began
+	}
+	return reseal
 }
 
 // newSession makes the session of a start secret. firstKey is our private key

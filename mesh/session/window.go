@@ -49,8 +49,12 @@ func (w *window) stuck(today uint16) bool {
 
 // seal counts a number. Runs of days to come get today's, so that they age.
 func (w *window) seal(today uint16, chain, n uint32) {
-	if len(w.Runs) >= unreceiptedMax {
-		w.expire(today) // open has said that they are not all of the last 60 days
+	count := uint32(0)
+	for _, r := range w.Runs {
+		count += r.Count
+	}
+	if count >= unreceiptedMax {
+		w.expire(today) // open has said that they are not all of the last 60 days; receipts may split runs into single numbers
 	}
 	for i := range w.Runs {
 		w.Runs[i].Day = min(w.Runs[i].Day, today)
