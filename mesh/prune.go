@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/store"
 	"sottovoce/mesh/wire"
 )
@@ -221,32 +220,4 @@ func (t *turn) deleteOps(ops []store.Settled) error {
 	t.n.recent = recent{}
 	t.then(t.n.said.ring)
 	return t.tx.DeleteOps(seqs)
-}
-
-// forget makes everything that was said with a contact unreadable for good, wherever
-// copies of the database are, and lets go of what waits to be sent to it. The contact
-// stays. Once the turn is done the keys are destroyed beside the loop; shred waits for
-// that.
-// spec: 09-storage#erasure
-func (t *turn) forget(c *contactState) error {
-	n := t.n
-	n.recent = recent{}
-	c.talk.log.ForgetAll()
-	c.talk.row.Log = c.talk.log.Save()
-	if err := t.tx.EraseConversation(&c.talk.row); err != nil {
-		return err
-	}
-	for _, d := range c.devices {
-		if err := t.tx.DropOutBlobsTo(d.row); err != nil {
-			return err
-		}
-		d.queue, d.queued, d.overtaken = outbox.New(), 0, nil
-		if err := d.loadQueue(t.tx, t.now, n.mark); err != nil {
-			return err
-		}
-		n.wakeBy(t.now)
-	}
-	t.viewStale = true
-	t.then(n.past.ring)
-	return nil
 }

@@ -155,51 +155,26 @@ func TestAllEventsArePruned(t *testing.T) {
 	}
 }
 
-// What is forgotten is nowhere to be found and not sent any more, and does not come back;
-// what is said afterwards is.
-func TestForget(t *testing.T) {
+// When Remove returns nobody can read any more what was said.
+func TestRemovedIsUnreadable(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	message := anna.says("Bruno", "a secret")
-	anna.within(5*time.Second, "delivered", anna.delivered(message))
-	bruno.says("Anna", "which secret?")
-	anna.keeps("Bruno", "a secret", "which secret?")
-	bruno.stop()
-	anna.says("Bruno", "not to be sent")
-	keys := len(anna.store.Secrets().Conversations)
-	anna.inside(func(turn *turn) error {
-		c, err := turn.n.contactCalled("Bruno")
-		if err != nil {
-			return err
-		}
-		return turn.forget(c)
-	})
-	if err := anna.shred(t.Context()); err != nil {
+	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "a secret")))
+	if len(anna.store.Secrets().Conversations) != 1 {
+		t.Fatal("there should be one key")
+	}
+	if _, err := anna.Remove(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	if now := len(anna.store.Secrets().Conversations); now != keys {
-		t.Errorf("%d keys of conversations, there were %d", now, keys)
+	if keys := anna.store.Secrets().Conversations; len(keys) != 0 {
+		t.Errorf("%d keys are left", len(keys))
 	}
 	for range 2 {
-		anna.keeps("Bruno")
 		if found := anna.finding(SearchQuery{Words: "secret"}); len(found) != 0 {
 			t.Errorf("%q is found", found)
-		}
-		if _, err := anna.Message(t.Context(), message.ID); !errors.Is(err, ErrNotFound) {
-			t.Errorf("the message: %v", err)
-		}
-		if s, err := anna.Status(t.Context()); err != nil || s.Queued != 0 {
-			t.Errorf("%d wait, %v", s.Queued, err)
 		}
 		anna.stop()
 		anna.start()
 	}
-	bruno.start()
-	anna.within(5*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	next := anna.says("Bruno", "afterwards")
-	anna.within(5*time.Second, "delivered", anna.delivered(next))
-	bruno.says("Anna", "hello")
-	anna.keeps("Bruno", "afterwards", "hello")
-	bruno.keeps("Anna", "a secret", "which secret?", "afterwards", "hello")
 }

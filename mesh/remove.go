@@ -50,6 +50,9 @@ func (n *Node) Remove(ctx context.Context, typed string) (Person, error) {
 		t.then(n.past.ring)
 		return t.recordPerson(storedPerson, p)
 	})
+	if err == nil {
+		err = n.shred(ctx) // the answer means that nobody can read it any more
+	}
 	return p, err
 }
 

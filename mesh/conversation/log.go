@@ -178,9 +178,6 @@ func (l *Log) Admit(op *Op, from peer.ID) (Admission, error) {
 // spec: 06-conversations#admission
 func (l *Log) Forget(lamport uint64) { l.forgot = max(l.forgot, min(lamport, l.lamport)) }
 
-// ForgetAll is Forget for all ops so far.
-func (l *Log) ForgetAll() { l.Forget(l.lamport) }
-
 // clampUp is the highest lamport that an op may bring to a log that stands at now.
 //
 // spec: 06-conversations#lamport

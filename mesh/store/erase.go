@@ -19,21 +19,9 @@ const (
 	sqlForgetDeletedOf    = `DELETE FROM deleted WHERE conversation=?`
 )
 
-// EraseConversation takes everything that was said in a conversation out of sight, and
-// what of it waits to be sent out of the outbox. The conversation goes on in a new row,
-// whose ID it sets, with a body key of its own; Key, Contact and Log stay as in c.
+// DropConversation takes a conversation with everything that was said in it out of sight,
+// and what of it waits to be sent out of the outbox; another of the same Key may follow.
 // Shred then destroys what was said, and Sweep makes room.
-//
-// spec: 09-storage#erasure
-func (tx *Tx) EraseConversation(c *Conversation) error {
-	if err := tx.DropConversation(c.ID); err != nil {
-		return err
-	}
-	c.ID = 0
-	return tx.PutConversation(c)
-}
-
-// DropConversation is EraseConversation for one that does not go on.
 //
 // spec: 09-storage#erasure
 func (tx *Tx) DropConversation(id int64) error {

@@ -20,6 +20,14 @@ func talkative(t *testing.T) *library {
 	return l
 }
 
+// dropAndGoOn drops a conversation and puts a new one in its place.
+func dropAndGoOn(t testing.TB, tx *Tx, c *Conversation) {
+	t.Helper()
+	must(t, tx.DropConversation(c.ID))
+	c.ID = 0
+	must(t, tx.PutConversation(c))
+}
+
 // What was erased cannot be read any more, in the home or in copies of its database
 // from before, whoever has all keys that are left.
 func TestErasedIsGoneForGood(t *testing.T) {
@@ -34,7 +42,7 @@ func TestErasedIsGoneForGood(t *testing.T) {
 	}
 	before := copyHome(t, l.s.home)
 	doUpdate(t, l.s, func(tx *Tx) {
-		must(t, tx.EraseConversation(c))
+		dropAndGoOn(t, tx, c)
 		if _, err := tx.AppendOp(&Op{Conversation: c.ID, AuthorSeq: 1, Body: []byte("afterwards")}); err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +104,7 @@ func TestErasedIsGoneForGood(t *testing.T) {
 func TestErasingCutOff(t *testing.T) {
 	l := talkative(t)
 	old := l.talk[0].ID
-	doUpdate(t, l.s, func(tx *Tx) { must(t, tx.EraseConversation(&l.talk[0])) })
+	doUpdate(t, l.s, func(tx *Tx) { dropAndGoOn(t, tx, &l.talk[0]) })
 	s := openHome(t, copyHome(t, l.s.home))
 	doView(t, s, func(tx *Tx) {
 		ops, err := tx.Search(t.Context(), Query{Words: []string{"boats"}, Limit: rowsMax}, bodyText)
@@ -135,7 +143,7 @@ func TestDeletedAndErased(t *testing.T) {
 				break
 			}
 		}
-		must(t, tx.EraseConversation(&l.talk[0]))
+		dropAndGoOn(t, tx, &l.talk[0])
 	})
 	must(t, l.s.Shred())
 	l.index(100)
@@ -147,7 +155,7 @@ func TestErasedIsNotSent(t *testing.T) {
 	w := newWorld()
 	doUpdate(t, s, func(tx *Tx) {
 		w.put(t, tx)
-		must(t, tx.EraseConversation(&w.Conversations[0]))
+		dropAndGoOn(t, tx, &w.Conversations[0])
 		waiting, err := tx.Deliveries(w.Pairs[0].ID, false, 10)
 		must(t, err)
 		same(t, len(waiting), 0)
@@ -173,7 +181,7 @@ func TestShredKeepsLiveKeys(t *testing.T) {
 // Shred waits for whoever reads, and others go on afterwards.
 func TestShredWaitsForViews(t *testing.T) {
 	l := talkative(t)
-	doUpdate(t, l.s, func(tx *Tx) { must(t, tx.EraseConversation(&l.talk[0])) })
+	doUpdate(t, l.s, func(tx *Tx) { dropAndGoOn(t, tx, &l.talk[0]) })
 	reading, read, shredded := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		_ = l.s.View(func(*Tx) error {

@@ -38,7 +38,6 @@ const (
 		EXISTS (SELECT 1 FROM deliveries d WHERE d.state < 3 AND d.pair = out_blobs.pair AND d.blob = out_blobs.id) OR
 		EXISTS (SELECT 1 FROM resealed s JOIN deliveries d ON d.id = s.delivery WHERE s.blob = out_blobs.id AND d.state < 3)
 		WHERE id=?`
-	sqlDropBlobsTo    = `UPDATE out_blobs SET bytes=NULL, stage=0 WHERE stage > 0 AND pair=? AND start=0`
 	sqlExpireResealed = `DELETE FROM resealed WHERE blob IN (SELECT id FROM out_blobs WHERE expiry_day < ?)`
 	sqlExpireBlobs    = `DELETE FROM out_blobs WHERE expiry_day < ?`
 )
@@ -117,10 +116,6 @@ func (q *query) outBlobs(whole bool) ([]OutBlob, error) {
 func (tx *Tx) DropOutBlob(id int64) error {
 	return tx.change(sqlDropBlob).int(id).execOne()
 }
-
-// DropOutBlobsTo lets the bytes of all blobs for a pair go, but for starts: they carry
-// keys and nothing that was said.
-func (tx *Tx) DropOutBlobsTo(pair int64) error { return tx.change(sqlDropBlobsTo).int(pair).exec() }
 
 // ExpireOutBlobs forgets the blobs that expired before the Unix day, rows and
 // all, and counts them. Their deliveries stay as they are.

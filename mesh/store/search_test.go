@@ -176,7 +176,7 @@ func (l *library) deleteSome() {
 func (l *library) eraseOne() {
 	c := &l.talk[l.rand.IntN(len(l.talk))]
 	gone := c.ID
-	doUpdate(l.t, l.s, func(tx *Tx) { must(l.t, tx.EraseConversation(c)) })
+	doUpdate(l.t, l.s, func(tx *Tx) { dropAndGoOn(l.t, tx, c) })
 	l.ops = slices.DeleteFunc(l.ops, func(op Op) bool { return op.Conversation == gone })
 	if l.rand.IntN(2) == 0 {
 		must(l.t, l.s.Shred())
