@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// partingMax is the time in which a node has said goodbye to what it announced before.
+//
+// spec: 02-discovery#goodbye
+const partingMax = time.Second
+
 // TestOldNameIsGone changes a name while the node runs: contacts learn it, who comes later sees the new one, and nothing
 // on the network holds the old one any more.
 func TestOldNameIsGone(t *testing.T) {
@@ -25,6 +30,7 @@ func TestOldNameIsGone(t *testing.T) {
 		}
 		return fmt.Errorf("contacts: %s", bert.ok("contacts"))
 	})
+	time.Sleep(2 * partingMax) // the goodbye to the old instance comes twice
 	since := time.Now()
 	clara := settle(t, lan.Host("clara")) // whose questions are answered now
 	clara.sees(anna, "nearby")
