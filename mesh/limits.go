@@ -32,7 +32,8 @@ const (
 	opPrefixRows    = 64                   // ops looked at for one prefix of an id
 	openLinksMax    = 32                   // links in mode open, all together
 	handOverMax     = 10 * time.Second     // until a request counts as not handed over
-	retryPause      = time.Second          // after a turn that failed
+	retryPauseMin   = time.Second          // after a turn that failed
+	retryPauseMax   = 15 * time.Second     // after many; a command is tried at once all the same
 	unsavedPause    = time.Minute          // between words about that
 	complaintPause  = 10 * time.Second     // between log lines about input that was dropped
 	noticePause     = time.Hour            // before the same notice is shown again

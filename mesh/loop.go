@@ -212,6 +212,10 @@ func (n *Node) try(batch []command) ([]error, error) {
 		}
 		return results, err
 	}
+	if n.pause > 0 { // what was due and could not be done is due now
+		n.pause = 0
+		n.wakeBy(t.now)
+	}
 	if t.viewStale {
 		n.refreshView()
 	}
@@ -228,7 +232,7 @@ func (n *Node) try(batch []command) ([]error, error) {
 }
 
 // undo brings memory back to what the store holds after a turn that failed. What is
-// due is tried again after a pause: the disk may be full.
+// due is tried again after a pause, longer each time: the disk may be full for days.
 func (n *Node) undo(cause error) {
 	n.unsaved.Do(func() {
 		n.log.Error("could not save; nothing of it was done", "error", cause)
@@ -244,5 +248,6 @@ func (n *Node) undo(cause error) {
 			s.device = n.devices[s.device.row]
 		}
 	}
-	n.wake = n.now().Add(retryPause)
+	n.pause = min(max(2*n.pause, retryPauseMin), retryPauseMax)
+	n.wake = n.now().Add(n.pause)
 }

@@ -81,13 +81,14 @@ type Node struct {
 	nearby    map[string]*sighted // by instance
 	open      map[contact.Profile]*openLink
 	epoch     epoch
-	labels    []string  // the instances we announced last, the newest at the end
-	clockDay  uint16    // of the clock when it was looked at last,
-	clockSeen bool      // if it was
-	twin      string    // the instance of another node of this home
-	wake      time.Time // when tick is due
-	kept      time.Time // when housekeep last ran
-	busy      time.Time // when the last turn with messages began
+	labels    []string      // the instances we announced last, the newest at the end
+	clockDay  uint16        // of the clock when it was looked at last,
+	clockSeen bool          // if it was
+	twin      string        // the instance of another node of this home
+	wake      time.Time     // when tick is due
+	pause     time.Duration // before the next try, after a turn that failed; else 0
+	kept      time.Time     // when housekeep last ran
+	busy      time.Time     // when the last turn with messages began
 	lastLink  uint64
 	noticed   map[string]time.Time // when each notice was last shown
 	troubles  [troubles]string     // what is wrong now

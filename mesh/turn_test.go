@@ -238,3 +238,26 @@ func TestReceiptAfterFailure(t *testing.T) {
 		return nil
 	})
 }
+
+// What is due is tried less and less often while nothing can be saved, and at once when
+// something could.
+func TestPauseAfterFailures(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	anna.inside(func(tt *turn) error {
+		for _, want := range []time.Duration{1, 2, 4, 8, 15, 15} {
+			tt.n.undo(errors.New("full"))
+			if left := tt.n.wake.Sub(tt.n.now()); left > want*time.Second || left < want*time.Second-time.Second/2 {
+				return fmt.Errorf("tries again in %v, not %v s", left, int(want))
+			}
+		}
+		return nil
+	})
+	anna.within(time.Second, "a turn that was due", func() bool {
+		due := false
+		anna.inside(func(tt *turn) error {
+			due = tt.n.pause == 0
+			return nil
+		})
+		return due
+	})
+}
