@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,8 +70,8 @@ func (n *Node) PermitReset(ctx context.Context, who string) (Person, error) {
 			}
 		}
 		p = n.person(c)
-		if !asked {
-			return refuse(fmt.Errorf("%s %w", c.shownName(), ErrNoReset))
+		if !asked { // or what it asked for was accepted by itself
+			return cmp.Or(t.settled(c, noticeReset), refuse(fmt.Errorf("%s %w", c.shownName(), ErrNoReset)))
 		}
 		return t.settled(c, noticeReset, noticeAnew, noticeBehind, noticeCopied)
 	})
@@ -82,7 +83,9 @@ func (t *turn) permit(d *device) error {
 	before, sending := d.pair.Sending()
 	opened, err := d.pair.Permit(t.date)
 	if err != nil {
-		return refuse(fmt.Errorf("%s %w", d.contact.shownName(), ErrAnew))
+		d.pair.Dismiss()
+		t.touch(d)
+		return cmp.Or(t.settled(d.contact, noticeReset), t.outdated(d), refuse(fmt.Errorf("%s %w", d.contact.shownName(), ErrAnew)))
 	}
 	d.stale = true
 	t.touch(d)
@@ -184,10 +187,16 @@ func (t *turn) tickPetition(d *device) {
 
 // petitioned looks through what came over such a link for a start.
 func (t *turn) petitioned(d *device, blobs [][]byte) error {
-	for _, blob := range blobs {
+	v := d.route.petition
+	if v == nil {
+		return nil
+	}
+	for i, blob := range blobs {
+		if d.route.live == v { // its start was accepted: what came with it counts
+			return t.receive(d, v, blobs[i:])
+		}
 		h, err := wire.ParseBlob(blob)
-		v := d.route.petition
-		if err != nil || v == nil || v.looked >= petitionStarts {
+		if err != nil || v.looked >= petitionStarts {
 			continue
 		}
 		v.looked++

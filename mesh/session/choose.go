@@ -117,6 +117,10 @@ func (p *Pair) put(i int, s session, today uint16) {
 		p.s.Lost = false
 		p.changed()
 	}
+	if !p.s.Rolled && s.Ratchet.Confirmed() > 0 {
+		p.s.Rolled = true
+		p.changed()
+	}
 	p.s.Sessions[i] = s
 }
 

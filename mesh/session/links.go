@@ -18,7 +18,7 @@ func (p *Pair) DialSecret() Secret {
 
 // AcceptSecrets returns the secrets under which the peer may dial us: of every
 // session that it may take for current the confirmed epoch and its neighbours;
-// and the contact secret until an epoch of 1 or more was confirmed.
+// and the contact secret until an epoch of 1 or more was confirmed, in whatever session.
 //
 // spec: 04-sessions#link-keys
 func (p *Pair) AcceptSecrets() []Secret {
@@ -28,10 +28,8 @@ func (p *Pair) AcceptSecrets() []Secret {
 			secrets = append(secrets, e.Link)
 		}
 	}
-	for _, s := range p.s.Sessions {
-		if s.Ratchet.Confirmed() > 0 {
-			return secrets
-		}
+	if p.s.Rolled {
+		return secrets
 	}
 	return append(secrets, p.s.Contact)
 }

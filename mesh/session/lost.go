@@ -39,7 +39,7 @@ func (p *Pair) Lose() {
 		p.s.Ours[i].erase()
 	}
 	p.s.Sessions, p.s.Ours, p.s.Refused = nil, []prekeys{named}, nil
-	p.s.Lost, p.s.Behind = true, false
+	p.s.Lost, p.s.Behind, p.s.Rolled = true, false, false
 	p.changed()
 }
 
@@ -66,6 +66,12 @@ func (p *Pair) Keep(blob []byte, ref Ref) (fresh bool) {
 
 // Refused reports whether a start waits for a person's decision.
 func (p *Pair) Refused() bool { return p.s.Refused != nil }
+
+// Dismiss forgets a start that waits for a person's decision.
+func (p *Pair) Dismiss() {
+	p.s.Refused = nil
+	p.changed()
+}
 
 // SaysLost reports whether a start says that its author lost its keys.
 func (p *Pair) SaysLost(blob []byte, ref Ref) bool {

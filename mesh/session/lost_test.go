@@ -138,6 +138,12 @@ func TestPermitTooLate(t *testing.T) {
 	if _, err := b.pair.Permit(now); !errors.Is(err, ErrPrekey) {
 		t.Errorf("without prekeys: %v", err)
 	}
+	b.pair.Dismiss()
+	b.reload()
+	if _, err := b.pair.Permit(now); b.pair.Refused() || !errors.Is(err, ErrNoSession) {
+		t.Fatalf("after it was dismissed: %v", err)
+	}
+
 	b.pair.s.Refused = &refused{Blob: make([]byte, wire.Class0.Size())}
 	if _, err := b.pair.Permit(now); err == nil {
 		t.Error("rubbish is permitted")

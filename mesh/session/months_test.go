@@ -278,3 +278,39 @@ func TestNoRoomForAStart(t *testing.T) {
 		t.Error("there was room in every run")
 	}
 }
+
+// After a reset, a few words under it and 60 days of silence, no epoch above 0 is held: a copy of
+// long ago gets no link with the contact secret all the same, and is not heard.
+func TestContactSecretStaysBehind(t *testing.T) {
+	for _, seed := range []string{"1", "2", "3"} {
+		now := epochStart
+		a, b := meet(t, "stays behind"+seed, 0, now)
+		for range 12 {
+			now = now.Add(day)
+			a.talk(now, b, "x")
+			b.talk(now, a, "y")
+		}
+		thief := got(loaded(a.dev, whole(a.pair)))(t)
+		now = now.Add(10 * day)
+		s := a.resetBy(now)
+		b.mustOpen(now, s)
+		a.pair.Receipted(now, receiptFor(s.Ref))
+		for range 2 {
+			a.talk(now, b, "1")
+			b.talk(now, a, "2")
+		}
+		now = now.Add(60 * day)
+		a.pair.Expire(now)
+		b.pair.Expire(now)
+		if _, over := b.pair.RecoverySecret(); !over {
+			t.Error("links are accepted under the contact secret again")
+		}
+		thief.s.Sessions = nil
+		sealed := got(thief.start(now, thief.s.Contact, 0, false, a.rand))(t)
+		_, err := b.open(now, sealed.Blob, false)
+		o, err2 := b.open(now, got(thief.Seal(now, Content{Payload: []byte("thief speaks")}, a.rand))(t).Blob, false)
+		if err == nil || err2 == nil {
+			t.Errorf("start %v, message %q %v", err, o.Payload, err2)
+		}
+	}
+}

@@ -38,6 +38,7 @@ type fixed struct {
 	Behind       bool               `cbor:"18,keyasint,omitempty"` // the state is an older copy
 	Refused      *refused           `cbor:"19,keyasint,omitempty"` // a start that a person must decide about
 	Heard        bool               `cbor:"20,keyasint,omitempty"` // a message of theirs was opened, in whatever session
+	Rolled       bool               `cbor:"21,keyasint,omitempty"` // an epoch of 1 or more was confirmed: links have left the contact secret behind
 }
 
 type moving struct {
