@@ -271,7 +271,7 @@ func explain(ctx context.Context, err error) error {
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return Errorf(CodeFailed, "cannot reach the node: %v", dial.Err)
 	}
-	return Errorf(CodeNotRunning, "the node stopped before it answered; start it again with: sottovoce up")
+	return Errorf(CodeNotRunning, "the node has stopped; start it again with: sottovoce up")
 }
 
 // segment writes any text as one segment of a path, dots included: a path of only dots would be cleaned away.

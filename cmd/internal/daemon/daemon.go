@@ -103,7 +103,11 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	go func() {
 		defer close(d.done)
 		err := node.Run(ctx)
-		o.Log.Info("the node has stopped", "error", err)
+		if err != nil {
+			o.Log.Error("the node has stopped", "error", err)
+		} else {
+			o.Log.Info("the node has stopped")
+		}
 		d.err = errors.Join(err, conn.Close(), d.log.Close(), d.store.Close())
 		stopServing()
 		d.err = errors.Join(d.err, <-served)
