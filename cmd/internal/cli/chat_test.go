@@ -215,7 +215,7 @@ func TestChatLosesNode(t *testing.T) {
 	var out, errs strings.Builder
 	p.Stdin, p.Stdout, p.Stderr = keys, &out, &errs
 	time.AfterFunc(300*time.Millisecond, func() { _ = control.NewClient(home).Down(context.Background()) })
-	if code := Run(t.Context(), []string{"--home", home}, p); code != 5 || !strings.Contains(errs.String(), "the node stopped") {
+	if code := Run(t.Context(), []string{"--home", home}, p); code != 5 || !strings.Contains(errs.String(), "the node has stopped") {
 		t.Errorf("the chat ended with %d: %s%s", code, out.String(), errs.String())
 	}
 	<-served
