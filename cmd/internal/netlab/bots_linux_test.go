@@ -1,6 +1,8 @@
 package netlab
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +16,8 @@ import (
 var botsDir = filepath.Join("..", "..", "..", "docs", "bots", "echo")
 
 // TestBots runs the bots of docs/bots.md on hosts of their own. Each echoes what a contact writes; what is written
-// while the bot is down, and while its node is down too, is echoed after it comes back, in order and once.
+// while the bot is down, and while its node is down too, is echoed after it comes back, in order and once. An answer
+// that is refused is the only one that is missing.
 func TestBots(t *testing.T) {
 	lan := New(t, IPv4|ULA)
 	anna := settle(t, lan.Host("anna"))
@@ -65,9 +68,41 @@ func echoes(t *testing.T, anna, bot *someone, command []string) {
 	running = bot.startGroup(command...)
 	anna.hears(arriveTime, bot, texts)
 
+	// Only the bot's own process is told to stop: nothing of it goes on answering beside the next.
+	if err := running.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	bot.eventually("end of the bot", func() error {
+		if running.cmd.Process.Signal(syscall.Signal(0)) == nil {
+			return errors.New("it is still there")
+		}
+		return nil
+	})
+	cursor := filepath.Join(bot.Home, "echo.cursor")
+	addNewline(t, cursor) // as an editor does
+	running = bot.startGroup(command...)
+	write("after a stop")
+	anna.hears(arriveTime, bot, texts)
+
+	// Anna is blocked before the bot gets to what she wrote: it cannot answer, and goes on.
+	running.signalGroup(syscall.SIGSTOP)
+	anna.say(bot, "never answered")
+	bot.ok("block", anna.called)
+	running.signalGroup(syscall.SIGCONT)
+	bot.eventually("bot that has come to the end", func() error { return atEnd(bot, cursor) })
+	if !strings.Contains(running.Output(), "blocked") {
+		t.Errorf("the bot does not say why it cannot answer: %s", running.Output())
+	}
+	bot.ok("unblock", anna.called)
+	write("after the block")
+	anna.hears(arriveTime, bot, texts)
+
 	// The node stops under the bot, which ends by itself, and both come back.
 	bot.node.Stop()
 	<-running.Done()
+	if code := running.cmd.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("the node has stopped, and the bot ends with exit code %d", code)
+	}
 	bot.up()
 	for i := range 3 {
 		write(fmt.Sprint("again ", i))
@@ -87,10 +122,38 @@ func (h *Host) startGroup(args ...string) *Process {
 	return p
 }
 
+// signalGroup sends a signal to a process started by startGroup and to everything that it has started.
+func (p *Process) signalGroup(s syscall.Signal) {
+	_ = syscall.Kill(-p.PID(), s) // it may have ended
+}
+
 // killGroup kills a process started by startGroup with everything that it has started.
 func (p *Process) killGroup() {
-	_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // it may have ended
+	p.signalGroup(syscall.SIGKILL)
 	<-p.done
+}
+
+// atEnd wants the file with a bot's cursor to have that of the newest event.
+func atEnd(bot *someone, file string) error {
+	var status struct{ Cursor int64 }
+	if err := json.Unmarshal([]byte(bot.ok("status", "--json")), &status); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if got := strings.TrimSpace(string(text)); err != nil || got != fmt.Sprint(status.Cursor) {
+		return fmt.Errorf("the bot has come to %q and the node to %d: %v", got, status.Cursor, err)
+	}
+	return nil
+}
+
+func addNewline(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // in is the same person in a sub-test, which then is the one that fails.

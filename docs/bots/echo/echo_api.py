@@ -1,6 +1,6 @@
 """The same as echo.py, by the control API: no other program is started."""
 
-import http.client, json, os, pathlib, socket
+import http.client, json, os, pathlib, socket, sys
 
 def ask(method, path, body=None):
     node = http.client.HTTPConnection("sottovoce")
@@ -9,15 +9,27 @@ def ask(method, path, body=None):
     node.request(method, path, body, {"Accept": "application/x-ndjson"})
     answer = node.getresponse()
     if answer.status >= 300:
-        raise SystemExit(answer.read().decode())
+        print(answer.read().decode(), file=sys.stderr)
+    if answer.status == 503:
+        raise ConnectionError("the node is stopping")
     return answer
 
-cursor = pathlib.Path("echo.cursor")
-since = cursor.read_text() if cursor.exists() else "0"
-for line in ask("GET", "/v1/events?since=" + since):
-    event = json.loads(line)
-    if event["event"] == "message" and event["message"]["from"]["contact"]:
-        message = event["message"]
-        ask("POST", "/v1/messages", json.dumps({"to": message["from"]["id"], "text": message["text"]})).read()
-    pathlib.Path("echo.new").write_text(str(event["cursor"]))
-    os.replace("echo.new", cursor)
+def echo():
+    cursor = pathlib.Path("echo.cursor")
+    since = cursor.read_text().strip() if cursor.exists() else ""
+    events = ask("GET", "/v1/events?since=" + (since or "0"))
+    if events.status >= 300:
+        sys.exit(1)
+    for line in events:
+        event = json.loads(line)
+        who = event["message"]["from"] if event["event"] == "message" else {}
+        if who.get("contact") and not who.get("blocked"):
+            ask("POST", "/v1/messages", json.dumps({"to": who["id"], "text": event["message"]["text"]})).read()
+        pathlib.Path("echo.new").write_text(str(event["cursor"]))
+        os.replace("echo.new", cursor)
+
+try:
+    echo()
+except (ConnectionError, FileNotFoundError, http.client.HTTPException) as err:
+    print(err, file=sys.stderr)
+sys.exit(5)  # no node, or no more
