@@ -44,8 +44,8 @@ func (n *Node) newTurn() *turn {
 	}
 }
 
-// refusal is an error that was found before anything was changed: the turn goes on,
-// only its asker hears of it. Any other error undoes the whole turn.
+// refusal is an error for the asker alone: the turn goes on, and what was done before
+// it stays. Any other error undoes the whole turn.
 type refusal struct{ err error }
 
 func (r refusal) Error() string { return r.err.Error() }

@@ -85,7 +85,8 @@ func (t *turn) permit(d *device) error {
 	if err != nil {
 		d.pair.Dismiss()
 		t.touch(d)
-		return cmp.Or(t.settled(d.contact, noticeReset), t.outdated(d), refuse(fmt.Errorf("%s %w", d.contact.shownName(), ErrAnew)))
+		t.n.wakeBy(t.now) // its petition has no reason to stay
+		return cmp.Or(t.settled(d.contact, noticeReset), refuse(fmt.Errorf("%s %w", d.contact.shownName(), ErrAnew)))
 	}
 	d.stale = true
 	t.touch(d)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sottovoce/mesh/wire"
 )
 
 // shows reports whether a notice with these words stands in the status.
@@ -113,6 +115,52 @@ func TestBeginAnew(t *testing.T) {
 	texts := bruno.texts("Anna")
 	if sorted := slices.Sorted(slices.Values(texts)); len(slices.Compact(sorted)) != len(texts) {
 		t.Errorf("shown twice: %v", texts)
+	}
+}
+
+// A start that can be accepted no more is told so once, and waits no longer.
+func TestPermitComesTooLate(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	talks(t, anna, bruno, "first")
+	if _, err := anna.Reset(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	bruno.within(10*time.Second, "is asked", bruno.shows("Anna", "reset", "--accept"))
+	var start []byte
+	anna.inside(func(tt *turn) error {
+		rows, err := tt.tx.OutBlobs(anna.device("Bruno").row, 0, 100)
+		for _, row := range rows {
+			if row.Start {
+				start = row.Bytes
+			}
+		}
+		return err
+	})
+	bruno.inside(func(tt *turn) error {
+		d := bruno.device("Anna")
+		d.pair.Lose() // the prekeys that her start names
+		h, err := wire.ParseHeader(start)
+		if err != nil {
+			return err
+		}
+		for tag, ref := range d.pair.StartTags(h.ExpiryDay) {
+			if tag == h.Tag {
+				d.pair.Keep(start, ref)
+			}
+		}
+		tt.touch(d)
+		return nil
+	})
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); !errors.Is(err, ErrAnew) {
+		t.Fatalf("too late: %v", err)
+	}
+	if bruno.shows("Anna", "--accept")() {
+		t.Error("the notice stays")
+	}
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); !errors.Is(err, ErrNoReset) {
+		t.Errorf("and again: %v", err)
 	}
 }
 
