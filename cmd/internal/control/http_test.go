@@ -193,7 +193,7 @@ func TestStop(t *testing.T) {
 
 func TestClientDeadline(t *testing.T) {
 	c := serve(t, t.TempDir(), town())
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer stop()
 	for _, err := range must(c.Events(ctx, nil)) {
 		wantCode(t, err, control.CodeTimeout)
