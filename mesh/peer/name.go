@@ -112,10 +112,13 @@ func neutralise(s string, text bool) string {
 			out.WriteRune(r)
 			continue
 		}
+		before := sc
 		switch v := sc.judge(r, following(runes, i)); {
 		case v == keep:
 			out.WriteRune(r)
-		case v == tooManyMarks, text && v == invisible:
+		case v == tooManyMarks:
+		case text && v == invisible:
+			sc = before // what is dropped stands between nothing
 		default:
 			out.WriteRune(utf8.RuneError)
 		}

@@ -219,6 +219,8 @@ func FuzzShow(f *testing.F) {
 		}
 	}
 	f.Add(family + wave + "🏳️‍🌈")
+	f.Add("\u200d\u06df")                          // what is dropped is no bearer of a mark
+	f.Add("a\u0301\u0301\u0301\u0301\u200b\u0301") // nor between two marks
 	f.Fuzz(func(t *testing.T, s string) {
 		checkShown(t, "fuzz", ShowName(s))
 		if name, err := CleanName(s); err == nil {
