@@ -314,3 +314,19 @@ func TestContactSecretStaysBehind(t *testing.T) {
 		}
 	}
 }
+
+// A state that was saved before it noted that keys have rolled, notes it when it is loaded.
+func TestOlderStateHasRolled(t *testing.T) {
+	now := epochStart
+	a, b := meet(t, "older state", 0, now)
+	for range 12 {
+		now = now.Add(day)
+		a.talk(now, b, "x")
+		b.talk(now, a, "y")
+	}
+	b.pair.s.Rolled = false
+	older := got(LoadPair(b.dev, mustMarshal(b.pair.s.fixed), b.pair.Save(), replayed))(t)
+	if _, over := older.RecoverySecret(); !over || !older.FixedChanged() {
+		t.Error("links are accepted under the contact secret again")
+	}
+}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
@@ -91,6 +92,10 @@ func LoadPair(our *identity.Device, fixed, moving []byte, encapsulate ratchet.En
 		return nil, fmt.Errorf("load pair: %w", err)
 	}
 	p.defaults()
+	if !p.s.Rolled && slices.ContainsFunc(p.s.Sessions, func(s session) bool { return s.Ratchet.Confirmed() > 0 }) {
+		p.s.Rolled = true // saved before this was noted: the contact secret must not come back
+		p.changed()
+	}
 	return p, nil
 }
 
