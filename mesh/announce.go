@@ -13,44 +13,49 @@ import (
 // epoch is what rotates together: labels, certificate, nonce and slots.
 type epoch struct {
 	number uint32
-	jitter time.Duration // fixed for a run: nodes do not rotate in step
 	ends   time.Time
+	most   time.Duration // that it can last
 }
 
-// epochLength is the life of everything that is announced.
+// epochLength is the life of everything that is announced, on the average.
 // spec: 02-discovery#epochs
 const epochLength = time.Hour
 
-// newEpoch draws this run's jitter.
-func newEpoch(random io.Reader) (epoch, error) {
-	n, err := randomBelow(random, int64(epochLength/time.Second))
-	return epoch{jitter: time.Duration(n) * time.Second}, err
-}
-
-// at returns the epoch that date falls into; it ends by the clock that says now.
-func (e epoch) at(now, date time.Time) epoch {
-	shifted := date.Add(e.jitter)
-	start := shifted.Truncate(epochLength)
-	e.number = uint32(start.Unix() / int64(epochLength/time.Second))
-	e.ends = now.Add(start.Add(epochLength).Sub(shifted))
-	return e
+// newEpoch draws the epoch that begins at date, which the clock shows as now. Its length
+// and what its number runs ahead by are drawn each time: the instants of a node's rotations
+// would else link its epochs, and its visits to two networks.
+func newEpoch(random io.Reader, length time.Duration, now, date time.Time) (epoch, error) {
+	ahead, err := randomBelow(random, secondsPerNumber)
+	if err != nil {
+		return epoch{}, err
+	}
+	more, err := randomBelow(random, int64(length/2))
+	return epoch{
+		number: uint32((date.Unix() + ahead) / secondsPerNumber),
+		ends:   now.Add(length*3/4 + time.Duration(more)),
+		most:   length * 5 / 4,
+	}, err
 }
 
 // over reports whether the epoch is, also when the clock was set back.
 func (e epoch) over(now time.Time) bool {
 	left := e.ends.Sub(now)
-	return left <= 0 || left > epochLength
+	return left <= 0 || left > e.most
 }
 
-// rotate begins the epoch that now falls into, with a new certificate, and announces
-// it. Links live on; only what strangers see changes.
+// rotate begins an epoch, with a new certificate, and announces it. Links live on; only
+// what strangers see changes.
 func (n *Node) rotate(now time.Time) {
-	if err := n.transport.Rotate(); err != nil {
-		n.log.Error("no new certificate; the old one stays for now", "error", err)
+	next, err := newEpoch(n.rand, n.lasting, now, n.mark.Date(now))
+	if err == nil {
+		err = n.transport.Rotate()
+	}
+	if err != nil {
+		n.log.Error("no new epoch; the old one stays for now", "error", err)
 		n.epoch.ends = now.Add(redialDelayMax)
 		return
 	}
-	n.epoch = n.epoch.at(now, n.mark.Date(now))
+	n.epoch = next
 	n.announce()
 }
 
@@ -96,9 +101,12 @@ func (n *Node) announcement() (*peer.Announcement, error) {
 	return a, err
 }
 
-// epochsPerDay divides an epoch's number into the day of its discovery key.
-// spec: 01-identity#discovery-key
-const epochsPerDay = 24
+// An epoch's number counts hours; divided, it names the day of its discovery key.
+// spec: 01-identity#slots
+const (
+	secondsPerNumber = 3600
+	epochsPerDay     = 24
+)
 
 // randomBelow draws from [0, n) without bias.
 func randomBelow(random io.Reader, n int64) (int64, error) {

@@ -85,7 +85,9 @@ func TestOldDiscoveryKeys(t *testing.T) {
 			return err
 		}
 		n.me.discovery = old
-		n.epoch = n.epoch.at(turn.now, turn.date)
+		if n.epoch, err = newEpoch(n.rand, epochLength, turn.now, turn.date); err != nil {
+			return err
+		}
 		a, err := n.announcement()
 		if err != nil {
 			t.Errorf("an old home is not announced: %v", err)

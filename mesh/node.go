@@ -27,7 +27,7 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields but Now are required.
+// Config is what a node is made of. All fields but Now and Epoch are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
@@ -39,6 +39,9 @@ type Config struct {
 	Vouched func() bool
 	// Now is the system's clock: time.Now if nil. A simulation has one that is set wrong.
 	Now func() time.Time
+	// Epoch is how long what is announced lives, on the average: an hour if 0, and less
+	// only in tests that watch many.
+	Epoch time.Duration
 }
 
 // Node is this device, running. Its methods are safe for concurrent use; they fail with
@@ -53,6 +56,7 @@ type Node struct {
 	started   time.Time
 	vouched   func() bool
 	now       func() time.Time
+	lasting   time.Duration // of an epoch, on the average
 
 	inbox   chan command  // never closed
 	stopped chan struct{} // closed by loop
@@ -113,6 +117,9 @@ func New(cfg Config) (*Node, error) {
 	if n.now == nil {
 		n.now = time.Now
 	}
+	if n.lasting = cfg.Epoch; n.lasting == 0 {
+		n.lasting = epochLength
+	}
 	n.started = n.now()
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
 	err := n.store.View(func(tx *store.Tx) error {
@@ -130,9 +137,6 @@ func New(cfg Config) (*Node, error) {
 		err = n.load()
 	}
 	if err != nil {
-		return nil, err
-	}
-	if n.epoch, err = newEpoch(n.rand); err != nil {
 		return nil, err
 	}
 	n.transport, err = link.Open(cfg.Conn, link.Config{Rand: n.rand, Log: n.log, Keyring: &n.keyring})

@@ -56,7 +56,7 @@ type Announcement struct {
 	Instance    string // 16 random lower-case hexadecimal digits
 	Host        string // 16 others; never the operating system's host name
 	Version     uint8  // 1
-	Epoch       uint32 // Unix seconds / 3600, with the node's jitter
+	Epoch       uint32 // hours since 1970, at most one ahead
 	Nonce       [8]byte
 	Fingerprint Fingerprint
 	Slots       [4]Slot

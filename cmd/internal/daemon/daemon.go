@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/discovery/mdns"
@@ -29,7 +30,8 @@ type Options struct {
 	Listen     string   // host:port for links; empty is every address and a port of the system's choice
 	Interfaces []string // for discovery; nil is automatic
 	Version    string
-	Log        *slog.Logger // beside the log in the home
+	Log        *slog.Logger  // beside the log in the home
+	Epoch      time.Duration // see mesh.Config; only tests set it
 }
 
 // Init makes a new identity called name in home. It fails with a *control.Error when
@@ -84,7 +86,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 		return err
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
-	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched})
+	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Epoch: o.Epoch})
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
