@@ -70,8 +70,7 @@ func (n *Node) announce() {
 	n.finder.Announce(a)
 }
 
-// announcement is what this epoch shows: our account's beacon in one of four slots,
-// random bytes in the others, and the open profile.
+// announcement is what this epoch shows: what contacts know us by, and the open profile.
 // spec: 02-discovery#txt-record
 func (n *Node) announcement() (*peer.Announcement, error) {
 	var labels [16]byte
@@ -83,22 +82,8 @@ func (n *Node) announcement() (*peer.Announcement, error) {
 	if _, err := io.ReadFull(n.rand, a.Nonce[:]); err != nil {
 		return nil, err
 	}
-	for i := range a.Slots {
-		if _, err := io.ReadFull(n.rand, a.Slots[i][:]); err != nil {
-			return nil, err
-		}
-	}
-	ours, err := randomBelow(n.rand, int64(len(a.Slots)))
-	if err != nil {
-		return nil, err
-	}
-	key, err := n.me.discovery.Reach(a.Epoch / epochsPerDay)
-	if err != nil {
-		return nil, err
-	}
 	a.Open = &peer.Open{Name: n.me.name, Handle: n.me.open.Public().Handle()}
-	a.Slots[ours], err = key.Slot(n.me.device.ID(), *a)
-	return a, err
+	return a, n.fillSlots(a)
 }
 
 // An epoch's number counts hours; divided, it names the day of its discovery key.

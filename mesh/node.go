@@ -86,6 +86,7 @@ type Node struct {
 	open      map[contact.Profile]*openLink
 	epoch     epoch
 	labels    []string      // the instances we announced last, the newest at the end
+	turns     int           // of our beacons: the first of the next announcement
 	clockDay  uint16        // of the clock when it was looked at last,
 	clockSeen bool          // if it was
 	twin      string        // the instance of another node of this home
