@@ -16,7 +16,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"sottovoce/discovery"
 	"sottovoce/mesh/peer"
@@ -41,7 +40,8 @@ type Finder struct {
 
 	mu      sync.Mutex
 	wanted  *peer.Announcement
-	lines   []*line // in use; written by the loop
+	lines   []*line   // in use; written by the loop
+	skipped []Skipped // written by the loop
 	running bool
 }
 
@@ -124,36 +124,6 @@ func (f *Finder) Interfaces() []string {
 		}
 	}
 	return names
-}
-
-// Health says how multicast fares on one family of one interface. An Echo that
-// stays behind Announced by more than a second or two means that multicast is
-// dead here, at least inside this host.
-type Health struct {
-	Interface string
-	IPv6      bool
-	Announced time.Time // when our last announcement left; zero: none did
-	Echo      time.Time // when we last heard one of ours; zero: never
-}
-
-// Health returns the state of every interface and family in use.
-func (f *Finder) Health() []Health {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []Health
-	for _, l := range f.lines {
-		for _, g := range l.legs {
-			out = append(out, Health{l.name, g.family == ip6, moment(g.sent.Load()), moment(g.echoed.Load())})
-		}
-	}
-	return out
-}
-
-func moment(nanoseconds int64) time.Time {
-	if nanoseconds == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, nanoseconds)
 }
 
 // wish returns what is to be announced.

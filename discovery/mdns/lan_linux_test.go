@@ -251,3 +251,26 @@ func TestNamedInterface(t *testing.T) {
 		t.Errorf("interfaces %v", got)
 	}
 }
+
+// TestHealthCounts has one node that announces and one that only asks.
+func TestHealthCounts(t *testing.T) {
+	l := newLAN(t)
+	a, b := l.host(), l.host()
+	one := a.start(sample(1))
+	two := b.start(nil)
+	two.await(sample(1).Instance, 1500*time.Millisecond, "at first", present)
+	for limit := time.Now().Add(3 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		asked, told := one.finder.Health(), two.finder.Health()
+		if len(asked) == 2 && len(told) == 2 && asked[0].Questions > 0 && !asked[0].Foreign.IsZero() && asked[0].Announcements == 0 &&
+			asked[0].Heard.IsZero() && told[0].Answers > 0 && told[0].Announcements > 0 && !told[0].Heard.IsZero() &&
+			told[0].Announced.IsZero() && !told[0].Asked.IsZero() && told[0].Failed == "" {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("the announcer %+v, the asker %+v", asked, told)
+		}
+	}
+	if got := one.finder.Skipped(); len(got) != 1 || got[0] != (Skipped{Interface: "lo", Reason: ReasonLoopback}) {
+		t.Errorf("skipped %v", got)
+	}
+}

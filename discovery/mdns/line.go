@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,8 @@ import (
 // each family a leg. Its goroutines end with close, which waits for them.
 type line struct {
 	name   string
-	nic    nic // as of the last scan; the loop's
+	nic    nic                            // as of the last scan; the loop's
+	own    atomic.Pointer[[]netip.Prefix] // its addresses, for the readers
 	server *mdns.Server
 	legs   []*leg
 }
@@ -33,8 +35,7 @@ type leg struct {
 	id        uint16  // of our questions, which answers repeat
 	readers   sync.WaitGroup
 	stop      chan struct{} // closed by close
-	sent      atomic.Int64  // Unix nanoseconds of the last announcement that left
-	echoed    atomic.Int64  // of the last of our own that came back
+	tally
 }
 
 // parsed is a packet on its way to the loop.
@@ -48,7 +49,8 @@ type parsed struct {
 
 // openLine opens what can be opened; it fails only if nothing can.
 func openLine(ctx context.Context, n nic, z *zone, random io.Reader) (*line, error) {
-	l := &line{name: n.name, nic: n}
+	l := &line{name: n.name}
+	l.take(n)
 	var errs []error
 	for _, f := range []family{ip4, ip6} {
 		if !n.has(f) {
@@ -75,6 +77,17 @@ func openLine(ctx context.Context, n nic, z *zone, random io.Reader) (*line, err
 	}
 	l.server = server
 	return l, nil
+}
+
+// take notes what the interface is like now.
+func (l *line) take(n nic) {
+	l.nic = n
+	l.own.Store(&n.prefixes)
+}
+
+// owns reports whether an address is one of the interface's.
+func (l *line) owns(addr netip.Addr) bool {
+	return slices.ContainsFunc(*l.own.Load(), func(p netip.Prefix) bool { return p.Addr() == addr.WithZone("") })
 }
 
 func openLeg(ctx context.Context, f family, n nic, random io.Reader) (*leg, error) {
@@ -118,7 +131,13 @@ func (g *leg) read(l *line, s *socket, asks bool, inbox chan<- parsed, bad *atom
 				continue
 			}
 		}
-		if !asks && from.index != 0 && from.index != g.index || !mentioned(buf[:n]) {
+		if !asks && from.index != 0 && from.index != g.index {
+			continue // Linux hands every group's packets to every socket
+		}
+		if from.group && !l.owns(from.from.Addr()) {
+			g.foreign.set(time.Now())
+		}
+		if !mentioned(buf[:n]) {
 			continue
 		}
 		p, err := parsePacket(buf[:n])
@@ -139,20 +158,19 @@ func (g *leg) read(l *line, s *socket, asks bool, inbox chan<- parsed, bad *atom
 func (l *line) announce(b []byte, now time.Time) error {
 	var errs []error
 	for _, g := range l.legs {
-		if err := g.listening.send(b); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		g.sent.Store(now.UnixNano())
+		err := g.listening.send(b)
+		g.left(err, &g.announced, now)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// ask sends the question in every family.
-func (l *line) ask() {
+// ask sends the question in every family. What does not leave is asked again,
+// and Health shows it.
+func (l *line) ask(now time.Time) {
 	for _, g := range l.legs {
 		if b, err := question(g.id); err == nil {
-			_ = g.asking.send(b) // it is asked again; Health shows what does not leave
+			g.left(g.asking.send(b), &g.asked, now)
 		}
 	}
 }

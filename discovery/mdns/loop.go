@@ -126,7 +126,7 @@ func (r *loop) speak(now time.Time) {
 	}
 	r.asked = now
 	for _, l := range r.lines {
-		l.ask()
+		l.ask(now)
 	}
 }
 
@@ -184,12 +184,19 @@ func (r *loop) take(p parsed, now time.Time) {
 		return // from beyond this link: not a neighbour's
 	}
 	r.bad.Add(uint64(p.bad))
+	own := p.line.owns(p.from.Addr())
 	if !p.response {
+		if p.question && !own {
+			p.leg.questions.Add(1)
+		}
 		r.answerSoon(p, now)
 		return
 	}
 	if p.asks && p.id != p.leg.id {
 		return // an answer to no question of ours
+	}
+	if !own {
+		p.count(now)
 	}
 	for _, instance := range p.gone {
 		if s, ok := r.table.Leave(instance); ok {
@@ -199,7 +206,7 @@ func (r *loop) take(p parsed, now time.Time) {
 	for _, f := range p.found {
 		if a := r.f.current.Load(); a != nil && a.Instance == f.announcement.Instance {
 			if !p.asks {
-				p.leg.echoed.Store(now.UnixNano())
+				p.leg.echo.set(now)
 			}
 			continue
 		}
@@ -215,6 +222,19 @@ func (r *loop) take(p parsed, now time.Time) {
 			r.callSoon(now)
 		}
 	}
+}
+
+// count notes for Health that another host's node was heard.
+func (p *parsed) count(now time.Time) {
+	switch {
+	case len(p.found) == 0:
+		return
+	case p.asks:
+		p.leg.answers.Add(1)
+	default:
+		p.leg.announcements.Add(1)
+	}
+	p.leg.heard.set(now)
 }
 
 // endpoints judges the addresses of an instance heard on n from a source. Of a
@@ -289,7 +309,8 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 		r.f.log.Warn("cannot list the network interfaces", "err", err)
 		return
 	}
-	if r.follow(ctx, choose(all, r.f.named), now) {
+	chosen := choose(all, r.f.named)
+	if r.follow(ctx, chosen, skipped(all, chosen, r.f.named), now) {
 		r.announces.restart(now)
 		r.asks.restart(now)
 	}
@@ -297,7 +318,7 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 
 // follow opens, keeps and closes lines so that they match the chosen interfaces,
 // and reports whether anything is new.
-func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed bool) {
+func (r *loop) follow(ctx context.Context, chosen []nic, skipped []Skipped, now time.Time) (changed bool) {
 	old, failed := slices.Clone(r.lines), make(map[string]bool) // Health reads r.lines
 	var lines []*line
 	for _, n := range chosen {
@@ -306,7 +327,7 @@ func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed
 			l := old[i]
 			old[i] = nil
 			changed = changed || !l.nic.equal(n)
-			l.nic = n
+			l.take(n)
 			lines = append(lines, l)
 			continue
 		}
@@ -316,6 +337,7 @@ func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed
 				r.f.log.Warn("cannot use a network interface", "interface", n.name, "err", err)
 			}
 			failed[n.name] = true
+			skipped = append(skipped, Skipped{Interface: n.name, Reason: ReasonFailed, Detail: err.Error()})
 			continue
 		}
 		r.f.log.Info("network interface in use", "interface", n.name)
@@ -331,13 +353,13 @@ func (r *loop) follow(ctx context.Context, chosen []nic, now time.Time) (changed
 		}
 	}
 	r.failed = failed
-	r.use(lines)
+	r.use(lines, skipped)
 	return changed
 }
 
-func (r *loop) use(lines []*line) {
+func (r *loop) use(lines []*line, skipped []Skipped) {
 	r.f.mu.Lock()
-	r.lines, r.f.lines = lines, lines
+	r.lines, r.f.lines, r.f.skipped = lines, lines, skipped
 	r.f.mu.Unlock()
 }
 
@@ -366,7 +388,7 @@ func (r *loop) close() {
 		r.farewell(a)
 	}
 	lines := r.lines
-	r.use(nil)
+	r.use(nil, nil)
 	for _, l := range lines {
 		l.close()
 	}

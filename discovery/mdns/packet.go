@@ -21,6 +21,7 @@ type packet struct {
 	found    []found
 	gone     []string // instances that said goodbye
 	bad      int      // instances with malformed records
+	question bool     // somebody asks for something of ours
 	asked    bool     // somebody asks everybody for all instances
 	listing  bool     // or for all kinds of services, and does not know ours
 	known    []string // instances that the asker knows and need not hear again
@@ -87,6 +88,7 @@ func parsePacket(b []byte) (packet, error) {
 
 func (p *packet) parseQuery(m *dns.Msg) {
 	for _, q := range m.Question {
+		p.question = p.question || strings.HasSuffix(strings.ToLower(q.Name), serviceName) || strings.EqualFold(q.Name, typesName)
 		if q.Qclass == dns.ClassINET && asks(q, dns.TypePTR) {
 			p.asked = p.asked || strings.EqualFold(q.Name, serviceName)
 			p.listing = p.listing || strings.EqualFold(q.Name, typesName)
