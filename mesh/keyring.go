@@ -37,6 +37,13 @@ func (k *keyring) Find(e handshake.Exporter, hint [handshake.HintSize]byte) (fou
 	return found, ok
 }
 
+// Keys implements link.Keyring.
+func (k *keyring) Keys() int {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return len(k.pairs)
+}
+
 // replace puts new keys in the place of the old ones.
 func (k *keyring) replace(statics handshake.Statics, pairs []handshake.Pair) {
 	k.mu.Lock()

@@ -16,10 +16,17 @@ import (
 	"sottovoce/mesh/peer"
 )
 
+// Place is where somebody may be.
+type Place struct {
+	Endpoints   []peer.Endpoint
+	Fingerprint *peer.Fingerprint // as announced; nil where nothing was
+}
+
 // Target is whom to dial, and where.
 type Target struct {
 	Endpoints   []peer.Endpoint   // the first EndpointsMax usable ones are raced, each a little after the one before
 	Fingerprint *peer.Fingerprint // as announced; nil for an address that was typed
+	Others      []Place           // tried besides, each half a second after the one before: by then the first has mostly won
 	Mode        handshake.Mode    // Contact or Open
 	Pair        *handshake.Pair   // Contact: whom
 	OpenKey     *[32]byte         // Open: the one X25519 key that will do; nil for any
@@ -39,21 +46,15 @@ type attempt struct {
 // answered so, and the cause of ctx.
 // spec: 03-links#dialling
 func (t *Transport) Dial(ctx context.Context, to Target) (*Link, error) {
-	endpoints := slices.Clone(to.Endpoints)
-	endpoints = slices.DeleteFunc(endpoints, func(e peer.Endpoint) bool { return !e.IsValid() || e.Port() == 0 })
-	if len(endpoints) == 0 {
-		return nil, errors.New("no usable endpoint to dial")
-	}
-	// A host may have more addresses, and a copy of an announcement may claim more for it.
-	endpoints = endpoints[:min(len(endpoints), EndpointsMax)]
-	if to.Fingerprint != nil && *to.Fingerprint == t.Fingerprint() {
-		return nil, ErrSelf
+	runners, err := t.field(&to)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	stop := context.AfterFunc(t.ctx, cancel)
 	defer stop()
-	won, err := t.race(ctx, &to, endpoints)
+	won, err := t.race(ctx, &to, runners)
 	if t.ctx.Err() != nil {
 		err = ErrClosed
 	}
@@ -75,18 +76,52 @@ func (t *Transport) Dial(ctx context.Context, to Target) (*Link, error) {
 	return newLink(t, won.conn, won.stream, won.proof, true), nil
 }
 
+// runner is one attempt of a race.
+type runner struct {
+	endpoint    peer.Endpoint
+	fingerprint *peer.Fingerprint
+	delay       time.Duration
+}
+
+// field lists who runs.
+func (t *Transport) field(to *Target) ([]runner, error) {
+	var runners []runner
+	none := errors.New("no usable endpoint to dial")
+	places := append([]Place{{to.Endpoints, to.Fingerprint}}, to.Others...)
+	begin := time.Duration(0)
+	for _, p := range places[:min(len(places), placesMax)] {
+		if p.Fingerprint != nil && *p.Fingerprint == t.Fingerprint() {
+			none = ErrSelf
+			continue
+		}
+		endpoints := slices.DeleteFunc(slices.Clone(p.Endpoints), func(e peer.Endpoint) bool { return !e.IsValid() || e.Port() == 0 })
+		// A host may have more addresses, and a copy of an announcement may claim more for it.
+		endpoints = endpoints[:min(len(endpoints), EndpointsMax)]
+		for i, e := range endpoints {
+			runners = append(runners, runner{e, p.Fingerprint, begin + time.Duration(i)*endpointStagger})
+		}
+		if len(endpoints) > 0 {
+			begin += placeStagger
+		}
+	}
+	if len(runners) == 0 {
+		return nil, none
+	}
+	return runners, nil
+}
+
 // race tries all endpoints, the later ones a little later, and returns the first that
 // is proven. The others are closed and waited for.
-func (t *Transport) race(ctx context.Context, to *Target, endpoints []peer.Endpoint) (*attempt, error) {
+func (t *Transport) race(ctx context.Context, to *Target, field []runner) (*attempt, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	results := make(chan error, len(endpoints)) // one from each
+	results := make(chan error, len(field)) // one from each
 	var won atomic.Pointer[attempt]
-	var runners sync.WaitGroup
-	defer runners.Wait()
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer cancel()
-	for i, endpoint := range endpoints {
-		runners.Go(func() {
-			a, err := t.try(ctx, to, endpoint, time.Duration(i)*endpointStagger)
+	for _, r := range field {
+		running.Go(func() {
+			a, err := t.try(ctx, to, r)
 			if err == nil && !won.CompareAndSwap(nil, a) {
 				closeConn(a.conn, ReasonBye)
 			}
@@ -94,7 +129,7 @@ func (t *Transport) race(ctx context.Context, to *Target, endpoints []peer.Endpo
 		})
 	}
 	var failures []error
-	for range endpoints {
+	for range field {
 		err := <-results
 		if err == nil {
 			return won.Load(), nil
@@ -104,14 +139,14 @@ func (t *Transport) race(ctx context.Context, to *Target, endpoints []peer.Endpo
 	return nil, errors.Join(failures...)
 }
 
-// try dials one endpoint after delay and lets it prove itself.
-func (t *Transport) try(ctx context.Context, to *Target, endpoint peer.Endpoint, delay time.Duration) (*attempt, error) {
+// try dials one endpoint after its delay and lets it prove itself.
+func (t *Transport) try(ctx context.Context, to *Target, r runner) (*attempt, error) {
 	select {
-	case <-time.After(delay):
+	case <-time.After(r.delay):
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	conn, err := t.quic.Dial(ctx, net.UDPAddrFromAddrPort(endpoint), clientTLS(to.Fingerprint), quicConfig(-1))
+	conn, err := t.quic.Dial(ctx, net.UDPAddrFromAddrPort(r.endpoint), clientTLS(r.fingerprint), quicConfig(-1))
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type ring struct {
 	statics handshake.Statics
 	pairs   []handshake.Pair
 	scans   int
+	more    int // keys that are said to be there
 }
 
 func (r *ring) Statics() handshake.Statics {
@@ -53,6 +54,12 @@ func (r *ring) Find(e handshake.Exporter, hint [handshake.HintSize]byte) (handsh
 		}
 	}
 	return handshake.Pair{}, false
+}
+
+func (r *ring) Keys() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.pairs) + r.more
 }
 
 func (r *ring) add(p handshake.Pair) {

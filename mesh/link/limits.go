@@ -10,12 +10,18 @@ const (
 	unprovenMax = 64
 	// unprovenPerAddressMax is the same for one IP address.
 	unprovenPerAddressMax = 4
+	// giveWayAfter is how long a connection may have taken before one of an address that
+	// has none takes its place: a slow machine's handshake lasts a few tenths of that.
+	giveWayAfter = time.Second
 	// retryAbove: with more unproven connections than this, newcomers first show by
 	// QUIC Retry that their address is theirs.
 	retryAbove = 16
 	// scansPerSecond bounds the hints looked up; scanBurst is what may come at once.
 	scansPerSecond = 20
 	scanBurst      = 4
+	// keysPerScan is how many keys one look-up may try; with more of them it counts as
+	// several look-ups. They take 2 ms on a server's core.
+	keysPerScan = 4096
 
 	idleTimeout     = 30 * time.Second
 	keepAlivePeriod = 10 * time.Second
@@ -36,6 +42,11 @@ const (
 	// endpointStagger parts the starts of a race, so that the first endpoint usually
 	// wins before the second costs anything.
 	endpointStagger = 50 * time.Millisecond
+	// placeStagger parts the places of a race: what was announced last has mostly won
+	// before what is only remembered is bothered.
+	placeStagger = 500 * time.Millisecond
+	// placesMax is the number of places one Dial tries.
+	placesMax = 4
 
 	alpn          = "sottovoce/1"
 	exporterLabel = "EXPORTER-sottovoce-link-1"
@@ -49,9 +60,12 @@ const (
 	streamsMax = 2
 	// initialWindow is what an unproven far end can make us buffer, in bytes; 64 of
 	// them are 12 MiB. It holds a class-2 blob, so that one message needs no update.
-	initialWindow     = 192 << 10
-	streamWindowMax   = 2 << 20
-	linkWindowMax     = 4 << 20
+	initialWindow   = 192 << 10
+	streamWindowMax = 2 << 20
+	linkWindowMax   = 4 << 20
+	// connectionsMax bounds the connections that have not proven anything and those that
+	// gave way but have not ended: QUIC drops who does not even finish TLS after 2.5 s.
+	connectionsMax    = 256
 	silenceBytesMax   = 64 << 10 // read and thrown away after a decoy
 	controlBufferSize = 1 << 10  // read buffer of a link's frames, bytes: small, as most links idle
 	blobBufferSize    = 4 << 10

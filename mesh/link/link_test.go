@@ -217,6 +217,33 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// A place that leads nowhere, or to somebody else, keeps nobody from the next; where the
+// first is right the others are left in peace.
+func TestOtherPlaces(t *testing.T) {
+	t.Parallel()
+	a, b, c := newEnd(t), newEnd(t), newEnd(t)
+	befriend(a, b)
+	to := toward(a, b)
+	wrong := peer.Fingerprint{1}
+	to.Fingerprint = &wrong
+	if _, err := a.Dial(within(t, 10*time.Second), to); !errors.Is(err, ErrFingerprint) {
+		t.Fatalf("another certificate: %v", err)
+	}
+	own := a.Fingerprint()
+	to.Others = []Place{{Endpoints: []peer.Endpoint{b.at}, Fingerprint: &own}, {Endpoints: []peer.Endpoint{c.at, b.at}}}
+	l, _ := linked(t, to, a, b)
+	if l.Remote() != b.at {
+		t.Errorf("the link is to %v", l.Remote())
+	}
+	before := c.Stats().Decoys
+	to = toward(a, b)
+	to.Others = []Place{{Endpoints: []peer.Endpoint{c.at}}}
+	linked(t, to, a, b)
+	if before != 1 || c.Stats().Decoys != before {
+		t.Errorf("a stranger was asked %d times, and %d when there was no need", before, c.Stats().Decoys-before)
+	}
+}
+
 // Of many endpoints the first are dialled: hosts have many addresses, and others can announce more for them.
 func TestManyEndpoints(t *testing.T) {
 	a, b, c := newEnd(t), newEnd(t), newEnd(t)

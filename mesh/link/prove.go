@@ -32,18 +32,22 @@ func (t *Transport) receive(conn *quic.Conn) {
 	ctx, cancel := context.WithDeadline(t.ctx, deadlineOf(s))
 	defer cancel()
 	late := context.AfterFunc(ctx, func() {
-		if t.ctx.Err() != nil {
+		switch {
+		case t.ctx.Err() != nil:
 			closeConn(conn, ReasonBye)
-			return
+		case s.gaveWay():
+			closeConn(conn, ReasonBusy)
+		default:
+			closeConn(conn, ReasonDeadline)
 		}
-		closeConn(conn, ReasonDeadline)
 	})
+	s.onDisplaced(cancel)
 	stream, err := conn.AcceptStream(ctx)
 	if err != nil {
 		<-conn.Context().Done()
 		return
 	}
-	proof, err := t.answer(ctx, conn, stream)
+	proof, err := t.answer(ctx, conn, stream, s)
 	if err != nil {
 		var left *quic.ApplicationError
 		if !errors.As(err, &left) { // who leaves has lost a race against itself, or is no peer
@@ -66,7 +70,7 @@ func (t *Transport) receive(conn *quic.Conn) {
 }
 
 // answer runs the responder's side of the three flights.
-func (t *Transport) answer(ctx context.Context, conn *quic.Conn, stream *quic.Stream) (handshake.Proof, error) {
+func (t *Transport) answer(ctx context.Context, conn *quic.Conn, stream *quic.Stream, s *slot) (handshake.Proof, error) {
 	e, err := exporterOf(conn)
 	if err != nil {
 		return handshake.Proof{}, err
@@ -76,9 +80,10 @@ func (t *Transport) answer(ctx context.Context, conn *quic.Conn, stream *quic.St
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return handshake.Proof{}, err
 	}
+	s.reached(asking)
 	statics := t.keyring.Statics()
 	defer statics.Erase()
-	responder := handshake.NewResponder(e, statics, t.gate.find(ctx, t.keyring.Find), t.rand)
+	responder := handshake.NewResponder(e, statics, t.gate.find(ctx, t.keyring), t.rand)
 	defer responder.Erase()
 	answer, decoy, err := responder.Answer(flight[:n])
 	if err != nil {
@@ -87,6 +92,7 @@ func (t *Transport) answer(ctx context.Context, conn *quic.Conn, stream *quic.St
 	if _, err := stream.Write(answer[:]); err != nil {
 		return handshake.Proof{}, err
 	}
+	s.reached(answered)
 	if decoy {
 		t.notes.decoys.Add(1)
 		return handshake.Proof{}, handshake.ErrRefused

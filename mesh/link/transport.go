@@ -27,6 +27,8 @@ type Keyring interface {
 	// Find returns the pair whose key made hint on the connection with exporter e.
 	// It takes the same time whether or not there is one.
 	Find(e handshake.Exporter, hint [handshake.HintSize]byte) (handshake.Pair, bool)
+	// Keys is how many keys Find tries.
+	Keys() int
 }
 
 // Config is what a Transport needs besides its socket. All fields are required.
