@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sottovoce/mesh/peer"
 )
@@ -49,6 +50,18 @@ func (f *airFinder) Announce(a *peer.Announcement) {
 			seen(gone)
 		}
 	}
+}
+
+// Heard implements Finder: whoever is in the air was heard just now, by IPv4.
+func (f *airFinder) Heard(instance string) (ip4, ip6 time.Duration) {
+	f.air.mu.Lock()
+	defer f.air.mu.Unlock()
+	for o := range f.air.finders {
+		if o != f && o.current != nil && o.current.Instance == instance {
+			return time.Millisecond, 0
+		}
+	}
+	return 0, 0
 }
 
 func sightingOf(a peer.Announcement) peer.Sighting {

@@ -285,8 +285,13 @@ func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
 // frame takes a frame of a link's control stream. Refusals are about custody, which
 // the far end of a link between contacts does not take.
 func (t *turn) frame(d *device, v *live, f wire.Frame) error {
-	if f, ok := f.(wire.Typing); ok {
+	switch f := f.(type) {
+	case wire.Typing:
 		t.theyType(d, v, f)
+	case wire.Look:
+		t.theyLook(d, v, f)
+	case wire.View:
+		t.theyView(d, f)
 	}
 	r, ok := f.(wire.Receipt)
 	if !ok {

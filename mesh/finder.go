@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"time"
 
 	"sottovoce/mesh/peer"
 )
@@ -14,4 +15,7 @@ type Finder interface {
 	// Run browses until ctx ends and calls seen for every new, changed and gone
 	// sighting. seen does not block.
 	Run(ctx context.Context, seen func(peer.Sighting)) error
+	// Heard is how long ago an instance in sight was heard to announce itself to the group,
+	// by IPv4 and by IPv6; 0: never. It answers at once.
+	Heard(instance string) (ip4, ip6 time.Duration)
 }

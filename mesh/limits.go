@@ -67,3 +67,12 @@ const (
 	plausibleUntil   = 40_177              // and the first after which none is, for a while: 2080-01-01
 	labelsKept       = 16                  // instances of ours that may still be on the air
 )
+
+// Of questions what contacts see of us.
+const (
+	looksMax    = 8                      // devices asked
+	lookWait    = 2 * time.Second        // for the answer of one
+	knockWait   = 500 * time.Millisecond // for a knock, after the answers
+	looksAtOnce = 4                      // of their looks answered in a row; one asker needs two
+	lookEvery   = 5 * time.Second        // until one more is answered
+)

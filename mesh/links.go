@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/outbox"
@@ -57,6 +59,7 @@ type live struct {
 	heard   time.Time        // when they said something of the kind
 	looked  int              // blobs of a petition that were looked at
 	typing  time.Time        // until when they count as typing; zero: they are not
+	looks   *rate.Limiter    // of their questions what we see; nil before the first
 }
 
 // approach plans a dial to a device that was just seen. Of two nodes that see each

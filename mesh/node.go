@@ -27,7 +27,7 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields but Now and Epoch are required.
+// Config is what a node is made of. All fields but Now, Knock and Epoch are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
@@ -37,6 +37,9 @@ type Config struct {
 	// Vouched reports whether the system's clock is backed by one of the machine's own or
 	// of the network.
 	Vouched func() bool
+	// Knock sends nonce to an endpoint in packets that link.Knock makes, from a port of their
+	// own; nil: a contact that asks for that is told that there is no knock.
+	Knock func(to peer.Endpoint, nonce [8]byte)
 	// Now is the system's clock: time.Now if nil. A simulation has one that is set wrong.
 	Now func() time.Time
 	// Epoch is how long what is announced lives, on the average: an hour if 0, and less
@@ -57,6 +60,8 @@ type Node struct {
 	vouched   func() bool
 	now       func() time.Time
 	lasting   time.Duration // of an epoch, on the average
+	knock     func(to peer.Endpoint, nonce [8]byte)
+	looking   chan struct{} // holds the token of who looks
 
 	inbox   chan command  // never closed
 	stopped chan struct{} // closed by loop
@@ -96,11 +101,12 @@ type Node struct {
 	busy      time.Time     // when the last turn with messages began
 	lastLink  uint64
 	noticed   map[string]time.Time // when each notice was last shown
-	troubles  [troubles]string     // what is wrong now
-	opened    openedBlobs          // lately
-	dropped   uint64               // blobs, frames and ops that were not taken
-	complain  rate.Sometimes       // about those
-	unsaved   rate.Sometimes       // about turns that failed
+	looks     map[lookKey]chan wire.View
+	troubles  [troubles]string // what is wrong now
+	opened    openedBlobs      // lately
+	dropped   uint64           // blobs, frames and ops that were not taken
+	complain  rate.Sometimes   // about those
+	unsaved   rate.Sometimes   // about turns that failed
 }
 
 // New reads the node's state and begins to accept links; Run makes it live.
@@ -111,6 +117,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
+		knock: cfg.Knock, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
 		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},

@@ -42,6 +42,7 @@ type Finder struct {
 	wanted  *peer.Announcement
 	lines   []*line   // in use; written by the loop
 	skipped []Skipped // written by the loop
+	heard   map[string]lately
 	running bool
 }
 
@@ -49,7 +50,7 @@ type Finder struct {
 func New(cfg Config) *Finder {
 	f := &Finder{
 		named: slices.Clone(cfg.Interfaces), log: cfg.Log, random: cfg.Rand,
-		list: systemNICs, wake: make(chan struct{}, 1),
+		list: systemNICs, wake: make(chan struct{}, 1), heard: make(map[string]lately),
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)

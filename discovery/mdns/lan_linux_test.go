@@ -274,3 +274,28 @@ func TestHealthCounts(t *testing.T) {
 		t.Errorf("skipped %v", got)
 	}
 }
+
+// TestHeard: what was announced to the group in each family is known, and forgotten with its sighting.
+func TestHeard(t *testing.T) {
+	l := newLAN(t)
+	a, b := l.host("10.9.0.1/24", "fd00:9::1/64"), l.host("10.9.0.2/24")
+	sh(t, "ip netns exec %s sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1", b.name)
+	one, two := a.start(sample(1)), b.start(sample(2))
+	one.await(sample(2).Instance, 2500*time.Millisecond, "the other", present)
+	by4, by6 := one.finder.Heard(sample(2).Instance)
+	for end := time.Now().Add(2500 * time.Millisecond); by4 == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		by4, by6 = one.finder.Heard(sample(2).Instance) // it may have been an answer that made it known
+	}
+	if by4 <= 0 || by4 > 5*time.Second || by6 != 0 {
+		t.Errorf("heard %v and %v ago", by4, by6)
+	}
+	if by4, by6 := one.finder.Heard(sample(1).Instance); by4 != 0 || by6 != 0 {
+		t.Errorf("itself %v and %v ago", by4, by6)
+	}
+	left := time.Now()
+	two.stop()
+	one.await(sample(2).Instance, time.Second, "goodbye", after(left, gone))
+	if by4, _ := one.finder.Heard(sample(2).Instance); by4 != 0 {
+		t.Errorf("after the goodbye: %v ago", by4)
+	}
+}

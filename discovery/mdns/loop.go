@@ -200,6 +200,7 @@ func (r *loop) take(p parsed, now time.Time) {
 	}
 	for _, instance := range p.gone {
 		if s, ok := r.table.Leave(instance); ok {
+			r.f.forgets(instance)
 			r.seen(s)
 		}
 	}
@@ -215,6 +216,9 @@ func (r *loop) take(p parsed, now time.Time) {
 			Announcement: f.announcement, Source: peer.SourceMDNS, From: p.from.Addr(), TTL: f.life,
 			Endpoints: endpoints(n, f, p.from.Addr()),
 		})
+		if !p.asks && r.table.Knows(f.announcement.Instance) {
+			r.f.hears(f.announcement.Instance, p.leg.family, now)
+		}
 		if news {
 			r.seen(s)
 		}
@@ -301,6 +305,9 @@ func (r *loop) callSoon(now time.Time) {
 func (r *loop) scan(ctx context.Context, now time.Time) {
 	r.scanned = now
 	for _, s := range r.table.Expire(now) {
+		if s.Gone {
+			r.f.forgets(s.Instance)
+		}
 		r.seen(s)
 	}
 	r.complain(now)

@@ -47,7 +47,7 @@ func FuzzStreams(f *testing.F) {
 		return b
 	}
 	blobs := wire.AppendBlob(wire.AppendBlob([]byte{byte(wire.StreamBlobs)}, blob(1)), blob(2))
-	control := append([]byte{byte(wire.StreamControl)}, frame(wire.Receipt{Start: true}, wire.Typing{Seconds: 10}, wire.Refusal{Reason: wire.ReasonDiskFull})...)
+	control := append([]byte{byte(wire.StreamControl)}, frame(wire.Receipt{Start: true}, wire.Typing{Seconds: 10}, wire.Look{Knock: true}, wire.View{Heard4: 1}, wire.Refusal{Reason: wire.ReasonDiskFull})...)
 	contact := append([]byte{byte(wire.StreamContact)}, frame(wire.Ask{Name: "Anna"}, wire.Declined{})...)
 	for kind, sent := range [][]byte{control, blobs, contact} {
 		for _, closed := range []bool{false, true} {

@@ -90,7 +90,7 @@ func (l *Link) readControl(r Receiver) {
 		}
 		switch f.(type) {
 		case wire.Unknown:
-		case wire.Receipt, wire.Refusal, wire.Typing:
+		case wire.Receipt, wire.Refusal, wire.Typing, wire.Look, wire.View:
 			r.Frame(f)
 		default:
 			l.bad("frame on the wrong stream")

@@ -41,6 +41,7 @@ type Finder struct {
 // heard is what another finder said last.
 type heard struct {
 	sighting peer.Sighting
+	at       time.Time
 	until    time.Time
 }
 
@@ -102,6 +103,17 @@ func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting)) error {
 		}
 		timer.Reset(time.Until(next))
 	}
+}
+
+// Heard is how long ago an instance was heard; everything here is IPv4.
+func (f *Finder) Heard(instance string) (ip4, ip6 time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h, ok := f.heard[instance]
+	if !ok {
+		return 0, 0
+	}
+	return max(time.Since(h.at), 1), 0
 }
 
 // close says goodbye and takes the finder off its host.
@@ -197,7 +209,7 @@ func (f *Finder) hear(from netip.Addr, w word) {
 		}
 		return
 	}
-	f.heard[a.Instance] = heard{sighting: s, until: time.Now().Add(heardFor)}
+	f.heard[a.Instance] = heard{sighting: s, at: time.Now(), until: time.Now().Add(heardFor)}
 	if !known || !slices.Equal(old.sighting.Endpoints, s.Endpoints) {
 		f.news = append(f.news, s)
 		f.signal()

@@ -24,6 +24,14 @@ const (
 	smallFrameMax = 1 << 10
 	// receiptFrameMax: 64 ranges of at most 16 bytes, and room for later keys.
 	receiptFrameMax = 4 << 10
+	// lookFrameMax: a packet's worth of padding, and room for later keys.
+	lookFrameMax = 2 << 10
+	// PaddingMax bounds the padding of a look in bytes: with it the frame is larger than
+	// what an Ethernet carries in one packet.
+	PaddingMax = 1500
+	// HeardMax is how long ago, in seconds, something heard is still told: sightings live
+	// as long at most.
+	HeardMax = 600
 	// RangesMax is the number of ranges in one receipt.
 	RangesMax = 64
 	// TypingMax is how many seconds a word of typing may hold.

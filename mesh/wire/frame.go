@@ -31,6 +31,8 @@ const (
 	FrameReceipt  FrameType = 0x01
 	FrameRefusal  FrameType = 0x02
 	FrameTyping   FrameType = 0x03
+	FrameLook     FrameType = 0x05
+	FrameView     FrameType = 0x06
 	FrameAsk      FrameType = 0x20
 	FrameOffer    FrameType = 0x21
 	FrameCard     FrameType = 0x22
@@ -40,8 +42,8 @@ const (
 	criticalFrame FrameType = 0x80
 )
 
-// Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Ask, Offer,
-// CardFrame, Done, Declined or Unknown, by value.
+// Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Look, View,
+// Ask, Offer, CardFrame, Done, Declined or Unknown, by value.
 type Frame interface {
 	FrameType() FrameType
 	// Check returns an error when a field breaks its limits.
@@ -63,7 +65,9 @@ func (t FrameType) sizeMax() int {
 	switch t {
 	case FrameReceipt:
 		return receiptFrameMax
-	case FrameRefusal, FrameTyping, FrameAsk, FrameDone, FrameDeclined:
+	case FrameLook:
+		return lookFrameMax
+	case FrameRefusal, FrameTyping, FrameView, FrameAsk, FrameDone, FrameDeclined:
 		return smallFrameMax
 	}
 	return FrameSizeMax
@@ -127,6 +131,10 @@ func parseFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Refusal](body)
 	case FrameTyping:
 		return parseInto[Typing](body)
+	case FrameLook:
+		return parseInto[Look](body)
+	case FrameView:
+		return parseInto[View](body)
 	case FrameAsk:
 		return parseInto[Ask](body)
 	case FrameOffer:

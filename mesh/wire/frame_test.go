@@ -33,6 +33,11 @@ func specimens() map[string]Frame {
 		"refusal, later reason": Refusal{Blob: [16]byte(counted(1, 16)), Reason: 200},
 		"typing":                Typing{Conversation: hash, Seconds: TypingMax},
 		"typing no more":        Typing{Conversation: hash},
+		"look":                  Look{Nonce: [8]byte(counted(1, 8)), Knock: true},
+		"look, padded":          Look{Nonce: [8]byte(counted(1, 8)), Padding: make([]byte, PaddingMax)},
+		"view":                  View{Nonce: [8]byte(counted(1, 8)), Heard4: 4, Heard6: HeardMax, Address: []byte{192, 0, 2, 7}, Port: 4242, Knocked: true},
+		"view of nothing":       View{Nonce: [8]byte(counted(1, 8))},
+		"view by IPv6":          View{Nonce: [8]byte(counted(1, 8)), Heard6: 1, Address: counted(0x20, 16), Port: 65535},
 		"ask":                   Ask{Name: "Zoë", Nonce: hash},
 		"ask, longest name":     Ask{Name: strings.Repeat("😀", 64), Nonce: hash},
 		"offer":                 Offer{Card: []byte("card"), Share: hash, Nonce: [32]byte(counted(0x60, 32))},
@@ -57,7 +62,7 @@ func TestFrameVectors(t *testing.T) {
 	all := specimens()
 	var vectors []vector
 	for _, name := range []string{
-		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "ask", "offer", "card", "done", "declined",
+		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined",
 	} {
 		vectors = append(vectors, vector{name, encode(t, all[name])})
 	}
@@ -127,6 +132,12 @@ func TestAppendFrameRefuses(t *testing.T) {
 		"65 ranges":            Receipt{Session: session, Ranges: manyRanges(RangesMax + 1)},
 		"refusal of no reason": Refusal{},
 		"typing for too long":  Typing{Seconds: TypingMax + 1},
+		"look overstuffed":     Look{Padding: make([]byte, PaddingMax+1)},
+		"view of long ago":     View{Heard4: HeardMax + 1},
+		"view of long ago, 6":  View{Heard6: HeardMax + 1},
+		"view from nowhere":    View{Port: 1},
+		"view from no port":    View{Address: make([]byte, 4)},
+		"view of no family":    View{Address: make([]byte, 5), Port: 1},
 		"ask without a name":   Ask{},
 		"ask of 257 bytes":     Ask{Name: strings.Repeat("x", 257)},
 		"ask not UTF-8":        Ask{Name: "\xff"},
@@ -171,6 +182,11 @@ func TestReadFrameRefuses(t *testing.T) {
 		"typing nowhere":             {framed(FrameTyping, unhex(t, "a1 02 05")), ErrMalformed},
 		"typing for 31 seconds":      {framed(FrameTyping, append(append(unhex(t, "a2 01 5820"), make([]byte, 32)...), 2, 0x18, 31)), ErrMalformed},
 		"typing for 256 seconds":     {framed(FrameTyping, append(append(unhex(t, "a2 01 5820"), make([]byte, 32)...), 2, 0x19, 1, 0)), ErrMalformed},
+		"look too long":              {framed(FrameLook, long[:2049]), ErrMalformed},
+		"look without a nonce":       {framed(FrameLook, unhex(t, "a1 03 f5")), ErrMalformed},
+		"view too long":              {framed(FrameView, long[:1025]), ErrMalformed},
+		"view of 601 seconds ago":    {framed(FrameView, unhex(t, "a2 01 48 0102030405060708 02 19 0259")), ErrMalformed},
+		"view of three bytes":        {framed(FrameView, unhex(t, "a3 01 48 0102030405060708 04 43 010203 05 01")), ErrMalformed},
 		"ask too long":               {framed(FrameAsk, long[:1025]), ErrMalformed},
 		"offer too long":             {framed(FrameOffer, long), ErrMalformed},
 		"card too long":              {framed(FrameCard, long), ErrMalformed},

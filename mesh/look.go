@@ -1,0 +1,226 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// View is what one contact's device says it sees of us, beside what we see of it.
+type View struct {
+	Person   Person
+	Dialed   bool          // the link is one that we dialled
+	At       peer.Endpoint // where the device is
+	We4, We6 time.Duration // how long ago we heard it announce itself, by family; 0: not lately
+	Answered bool          // in time; what follows is zero otherwise
+
+	They4, They6 time.Duration // how long ago it heard us announce ourselves; 0: not lately
+	Endpoint     peer.Endpoint // where our packets come from, as it sees that; zero: not said
+	Full         bool          // it answered a question that fills a packet, too
+	Knocked      bool          // it sent us a packet outside of the link,
+	Came         bool          // and that came
+}
+
+// inquiry is the question to one device.
+type inquiry struct {
+	row   int64
+	live  *live
+	nonce [8]byte
+	came  chan struct{} // closed when the knock has come
+	view  View
+}
+
+// lookKey tells whose answer to what a view is.
+type lookKey struct {
+	row   int64
+	nonce [8]byte
+}
+
+// Look asks the contacts to whom there are links, looksMax devices at most, what they see of
+// us. Where answers are lost it takes some seconds; a second caller waits for the first.
+// spec: 03-links#look-and-view
+func (n *Node) Look(ctx context.Context) ([]View, error) {
+	select {
+	case n.looking <- struct{}{}:
+		defer func() { <-n.looking }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	asked, err := n.inquiries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listening, stop := context.WithCancel(ctx)
+	var beside, knocks sync.WaitGroup
+	knocks.Go(func() { n.hearKnocks(listening, asked) })
+	for _, q := range asked {
+		beside.Go(func() { n.inquire(ctx, q) })
+	}
+	beside.Wait()
+	stop()
+	knocks.Wait()
+	views := make([]View, len(asked))
+	for i, q := range asked {
+		views[i] = q.view
+	}
+	return views, context.Cause(ctx)
+}
+
+// inquiries chooses whom to ask: of each device that has a link, those linked last.
+func (n *Node) inquiries(ctx context.Context) (asked []*inquiry, err error) {
+	err = n.do(ctx, func(t *turn) error {
+		asked = nil
+		for _, d := range n.devices {
+			v := d.route.live
+			if v == nil {
+				continue
+			}
+			q := &inquiry{row: d.row, live: v, came: make(chan struct{})}
+			q.view = View{Person: n.person(d.contact), Dialed: v.link.Dialed(), At: v.link.Remote()}
+			q.view.We4, q.view.We6 = n.heardOf(d)
+			asked = append(asked, q)
+		}
+		slices.SortFunc(asked, func(a, b *inquiry) int { return cmp.Compare(b.live.id, a.live.id) })
+		asked = asked[:min(len(asked), looksMax)]
+		for _, q := range asked {
+			if _, err := io.ReadFull(n.rand, q.nonce[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return asked, err
+}
+
+// heardOf is how long ago a device was heard to announce itself, by IPv4 and by IPv6.
+func (n *Node) heardOf(d *device) (ip4, ip6 time.Duration) {
+	latest := func(a, b time.Duration) time.Duration {
+		if a == 0 || b != 0 && b < a {
+			return b
+		}
+		return a
+	}
+	for _, instance := range slices.Sorted(maps.Keys(n.nearby)) {
+		if n.nearby[instance].device == d {
+			a, b := n.finder.Heard(instance)
+			ip4, ip6 = latest(ip4, a), latest(ip6, b)
+		}
+	}
+	return ip4, ip6
+}
+
+// inquire asks one device: what it sees, and then whether a question that fills a packet
+// comes through.
+func (n *Node) inquire(ctx context.Context, q *inquiry) {
+	v, ok := n.askOnce(ctx, q, wire.Look{Nonce: q.nonce, Knock: true})
+	if !ok {
+		return
+	}
+	q.view.Answered, q.view.Knocked = true, v.Knocked
+	q.view.They4, q.view.They6 = time.Duration(v.Heard4)*time.Second, time.Duration(v.Heard6)*time.Second
+	if address, ok := netip.AddrFromSlice(v.Address); ok {
+		q.view.Endpoint = netip.AddrPortFrom(address.Unmap(), v.Port)
+	}
+	_, q.view.Full = n.askOnce(ctx, q, wire.Look{Nonce: q.nonce, Padding: make([]byte, wire.PaddingMax)})
+	if !v.Knocked {
+		return
+	}
+	select {
+	case <-q.came:
+		q.view.Came = true
+	case <-time.After(knockWait):
+	case <-ctx.Done():
+	}
+}
+
+// askOnce sends a look and waits for the view, lookWait at most.
+func (n *Node) askOnce(ctx context.Context, q *inquiry, f wire.Look) (wire.View, bool) {
+	answer, key := make(chan wire.View, 1), lookKey{q.row, f.Nonce}
+	err := n.do(ctx, func(t *turn) error {
+		t.then(func() {
+			n.looks[key] = answer
+			q.live.post.put(parcel{frames: []wire.Frame{f}})
+		})
+		return nil
+	})
+	if err != nil {
+		return wire.View{}, false
+	}
+	defer n.post(func(t *turn) error { delete(n.looks, key); return nil })
+	select {
+	case v := <-answer:
+		return v, true
+	case <-time.After(lookWait):
+	case <-q.live.link.Done():
+	case <-ctx.Done():
+	}
+	return wire.View{}, false
+}
+
+// theyView hands a view to who asked for it; others mean nothing.
+func (t *turn) theyView(d *device, f wire.View) {
+	select {
+	case t.n.looks[lookKey{d.row, f.Nonce}] <- f:
+	default:
+	}
+}
+
+// hearKnocks takes note of the knocks that come until ctx ends.
+func (n *Node) hearKnocks(ctx context.Context, asked []*inquiry) {
+	waits := make(map[[8]byte]chan struct{}, len(asked))
+	for _, q := range asked {
+		waits[q.nonce] = q.came
+	}
+	for {
+		nonce, err := n.transport.Knocked(ctx)
+		if err != nil {
+			return
+		}
+		if came := waits[nonce]; came != nil {
+			delete(waits, nonce)
+			close(came)
+		}
+	}
+}
+
+// theyLook answers a contact that asks what we see of it, a few times in a row only, and
+// knocks where its packets come from, from a port of its own.
+// spec: 03-links#look-and-view
+func (t *turn) theyLook(d *device, v *live, f wire.Look) {
+	if v.looks == nil {
+		v.looks = rate.NewLimiter(rate.Every(lookEvery), looksAtOnce)
+	}
+	if !v.looks.AllowN(t.now, 1) {
+		return
+	}
+	n, at := t.n, v.link.Remote()
+	ip4, ip6 := n.heardOf(d)
+	answer := wire.View{
+		Nonce: f.Nonce, Heard4: secondsAgo(ip4), Heard6: secondsAgo(ip6),
+		Address: at.Addr().Unmap().AsSlice(), Port: at.Port(), Knocked: f.Knock && n.knock != nil,
+	}
+	t.then(func() {
+		v.post.put(parcel{frames: []wire.Frame{answer}})
+		if answer.Knocked {
+			n.beside(func(context.Context) { n.knock(at, f.Nonce) })
+		}
+	})
+}
+
+// secondsAgo rounds up, so that just now is not never; what is too long ago is never.
+func secondsAgo(ago time.Duration) uint16 {
+	if seconds := (ago + time.Second - 1) / time.Second; seconds <= wire.HeardMax {
+		return uint16(seconds)
+	}
+	return 0
+}

@@ -1,0 +1,105 @@
+package mesh
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// knocking sends a knock as the program does, once.
+func knocking(to peer.Endpoint, nonce [8]byte) {
+	conn, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	_, _ = conn.WriteToUDPAddrPort(link.Knock(nonce), to)
+}
+
+func (p *person) sees() []View {
+	p.t.Helper()
+	views, err := p.Look(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return views
+}
+
+// A contact tells what it sees of us, where we are, and whether its knock came is known.
+func TestLook(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	if got := anna.sees(); len(got) != 0 {
+		t.Errorf("without a contact: %+v", got)
+	}
+	bruno.inside(func(*turn) error { bruno.knock = knocking; return nil })
+	anna.befriends(bruno)
+	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	views := anna.sees()
+	if len(views) != 1 {
+		t.Fatalf("%+v", views)
+	}
+	v := views[0]
+	if v.Person.Name != "Bruno" || !v.Answered || !v.Full || !v.Knocked || !v.Came {
+		t.Errorf("%+v", v)
+	}
+	if v.They4 != time.Second || v.They6 != 0 || v.We4 == 0 || v.We6 != 0 {
+		t.Errorf("who heard whom: %+v", v)
+	}
+	if v.Endpoint != anna.local || v.At != bruno.local {
+		t.Errorf("endpoints %v and %v, want %v and %v", v.Endpoint, v.At, anna.local, bruno.local)
+	}
+	// Who does not knock says so.
+	if v := bruno.sees()[0]; !v.Answered || v.Knocked || v.Came {
+		t.Errorf("%+v", v)
+	}
+	// Who is asked too often is silent, and the link lives.
+	for range looksAtOnce / 2 {
+		views = anna.sees()
+	}
+	if views[0].Answered {
+		t.Errorf("the look after %d others is answered: %+v", looksAtOnce, views)
+	}
+	bruno.inside(func(tn *turn) error {
+		bruno.device("Anna").route.live.looks = rate.NewLimiter(rate.Inf, 1)
+		return nil
+	})
+	if views = anna.sees(); !views[0].Answered || !views[0].Full {
+		t.Errorf("later: %+v", views)
+	}
+}
+
+// A view that answers no question of ours, or comes from somebody else, changes nothing.
+func TestViewUnasked(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	answer := make(chan wire.View, 1)
+	anna.inside(func(tn *turn) error {
+		d := anna.device("Bruno")
+		anna.looks[lookKey{d.row + 1, [8]byte{1}}] = answer
+		tn.theyView(d, wire.View{Nonce: [8]byte{1}})
+		tn.theyView(d, wire.View{Nonce: [8]byte{2}})
+		return nil
+	})
+	if len(answer) != 0 {
+		t.Error("the view of somebody else was taken")
+	}
+}
+
+func TestSecondsAgo(t *testing.T) {
+	for ago, want := range map[time.Duration]uint16{
+		0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, wire.HeardMax * time.Second: wire.HeardMax, wire.HeardMax*time.Second + 1: 0, time.Hour * 100000: 0,
+	} {
+		if got := secondsAgo(ago); got != want {
+			t.Errorf("%v ago is %d", ago, got)
+		}
+	}
+}
