@@ -8,8 +8,10 @@
 package identity
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -24,6 +26,7 @@ const (
 	labelAccountOp    = "sv1 account op"
 	labelNewRoot      = "sv1 new root"
 	labelDiscoveryDay = "sv1 discovery day"
+	labelHeads        = "sv1 heads"
 )
 
 // Limits.
@@ -62,6 +65,18 @@ func ParseAccountID(s string) (AccountID, error) {
 		return AccountID{}, fmt.Errorf("account %w", err)
 	}
 	return id, nil
+}
+
+// HashHeads names a set of account heads by one hash.
+//
+// spec: 04-sessions#bundle
+func HashHeads(heads []wire.Hash) wire.Hash {
+	sorted := slices.SortedFunc(slices.Values(heads), func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+	var all []byte
+	for _, h := range sorted {
+		all = append(all, h[:]...)
+	}
+	return wire.HashOf(labelHeads, all)
 }
 
 // DeviceKeys are the public keys of a device.

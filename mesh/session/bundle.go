@@ -61,7 +61,7 @@ func ParseBundle(object []byte, keys identity.DeviceKeys) (*Bundle, error) {
 	if err := b.body.check(keys); err != nil {
 		return nil, fmt.Errorf("their bundle: %w", err)
 	}
-	b.heads = hashHeads(b.body.Heads)
+	b.heads = identity.HashHeads(b.body.Heads)
 	return b, nil
 }
 
@@ -99,18 +99,6 @@ func (b *bundleBody) kem(n int) []byte {
 
 // ID returns the bundle's id, SHA-256("sv1 bundle" ‖ body).
 func (b *Bundle) ID() wire.Hash { return b.id }
-
-// hashHeads names a set of account heads by one hash.
-//
-// spec: 04-sessions#bundle
-func hashHeads(heads []wire.Hash) wire.Hash {
-	sorted := slices.SortedFunc(slices.Values(heads), func(a, b wire.Hash) int { return slices.Compare(a[:], b[:]) })
-	var all []byte
-	for _, h := range sorted {
-		all = append(all, h[:]...)
-	}
-	return wire.HashOf(labelHeads, all)
-}
 
 // BundleSecrets are the private keys of a bundle of ours, with the bundle
 // itself as long as the peer may still have to be sent it.
@@ -166,7 +154,7 @@ func NewBundle(dev *identity.Device, heads []wire.Hash, oneTimePairs int, now ti
 		panic(fmt.Sprintf("session: encode our bundle: %v", err))
 	}
 	s.Object = identity.Sign(labelBundle, raw, dev.SignKey())
-	s.ID, s.Heads = wire.HashOf(labelBundle, raw), hashHeads(heads)
+	s.ID, s.Heads = wire.HashOf(labelBundle, raw), identity.HashHeads(heads)
 	return &BundleSecrets{s}, nil
 }
 

@@ -69,7 +69,6 @@ const suite = 1
 // spec: 04-sessions#labels
 const (
 	labelBundle      = "sv1 bundle"
-	labelHeads       = "sv1 heads"
 	labelStart       = "sv1 start"
 	labelPSK         = "sv1 start psk"
 	labelStartKeys   = "sv1 start message"

@@ -56,10 +56,10 @@ func NewPair(cfg PairConfig) (*Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if theirs.heads != hashHeads(cfg.TheirHeads) {
+	if theirs.heads != identity.HashHeads(cfg.TheirHeads) {
 		return nil, errors.New("their bundle names other account heads than their card")
 	}
-	if cfg.OurBundle.s.Heads != hashHeads(cfg.OurHeads) {
+	if cfg.OurBundle.s.Heads != identity.HashHeads(cfg.OurHeads) {
 		return nil, errors.New("our bundle names other account heads than our card")
 	}
 	p := &Pair{our: cfg.Our, encapsulate: cfg.Encapsulate}

@@ -32,7 +32,7 @@ func TestBundleRoundTrip(t *testing.T) {
 			t.Errorf("%d bytes, saved %d", len(s.Public()), len(s.Save()))
 		}
 	}
-	if hashHeads(heads) != hashHeads([]wire.Hash{{1}, {2}, {3}}) || hashHeads(heads) == hashHeads(heads[:2]) {
+	if identity.HashHeads(heads) != identity.HashHeads([]wire.Hash{{1}, {2}, {3}}) || identity.HashHeads(heads) == identity.HashHeads(heads[:2]) {
 		t.Error("hash of heads")
 	}
 	for _, x := range []struct {

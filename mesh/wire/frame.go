@@ -28,11 +28,17 @@ type FrameType uint8
 
 // The types of frames.
 const (
-	FrameReceipt  FrameType = 0x01
-	FrameRefusal  FrameType = 0x02
-	FrameTyping   FrameType = 0x03
-	FrameLook     FrameType = 0x05
-	FrameView     FrameType = 0x06
+	FrameReceipt FrameType = 0x01
+	FrameRefusal FrameType = 0x02
+	FrameTyping  FrameType = 0x03
+	FrameLook    FrameType = 0x05
+	FrameView    FrameType = 0x06
+
+	FrameSASCommit FrameType = 0x08
+	FrameSASNonce  FrameType = 0x09
+	FrameSASReveal FrameType = 0x0a
+	FrameSASStop   FrameType = 0x0b
+
 	FrameAsk      FrameType = 0x20
 	FrameOffer    FrameType = 0x21
 	FrameCard     FrameType = 0x22
@@ -43,7 +49,7 @@ const (
 )
 
 // Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Look, View,
-// Ask, Offer, CardFrame, Done, Declined or Unknown, by value.
+// SASCommit, SASNonce, SASReveal, SASStop, Ask, Offer, CardFrame, Done, Declined or Unknown, by value.
 type Frame interface {
 	FrameType() FrameType
 	// Check returns an error when a field breaks its limits.
@@ -67,7 +73,8 @@ func (t FrameType) sizeMax() int {
 		return receiptFrameMax
 	case FrameLook:
 		return lookFrameMax
-	case FrameRefusal, FrameTyping, FrameView, FrameAsk, FrameDone, FrameDeclined:
+	case FrameRefusal, FrameTyping, FrameView, FrameAsk, FrameDone, FrameDeclined,
+		FrameSASCommit, FrameSASNonce, FrameSASReveal, FrameSASStop:
 		return smallFrameMax
 	}
 	return FrameSizeMax
@@ -135,6 +142,14 @@ func parseFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Look](body)
 	case FrameView:
 		return parseInto[View](body)
+	case FrameSASCommit:
+		return parseInto[SASCommit](body)
+	case FrameSASNonce:
+		return parseInto[SASNonce](body)
+	case FrameSASReveal:
+		return parseInto[SASReveal](body)
+	case FrameSASStop:
+		return parseInto[SASStop](body)
 	case FrameAsk:
 		return parseInto[Ask](body)
 	case FrameOffer:

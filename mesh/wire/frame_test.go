@@ -38,6 +38,11 @@ func specimens() map[string]Frame {
 		"view":                  View{Nonce: [8]byte(counted(1, 8)), Heard4: 4, Heard6: HeardMax, Address: []byte{192, 0, 2, 7}, Port: 4242, Knocked: true},
 		"view of nothing":       View{Nonce: [8]byte(counted(1, 8))},
 		"view by IPv6":          View{Nonce: [8]byte(counted(1, 8)), Heard6: 1, Address: counted(0x20, 16), Port: 65535},
+		"sas commit":            SASCommit{Commitment: hash, Context: [32]byte(counted(0x60, 32))},
+		"sas nonce":             SASNonce{Commitment: hash, Nonce: [32]byte(counted(0x60, 32))},
+		"sas reveal":            SASReveal{Commitment: hash, Nonce: [32]byte(counted(0x60, 32))},
+		"sas stop":              SASStop{Commitment: hash, Reason: SASDiffers},
+		"sas stop, later":       SASStop{Commitment: hash, Reason: 200},
 		"ask":                   Ask{Name: "Zoë", Nonce: hash},
 		"ask, longest name":     Ask{Name: strings.Repeat("😀", 64), Nonce: hash},
 		"offer":                 Offer{Card: []byte("card"), Share: hash, Nonce: [32]byte(counted(0x60, 32))},
@@ -63,6 +68,7 @@ func TestFrameVectors(t *testing.T) {
 	var vectors []vector
 	for _, name := range []string{
 		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined",
+		"sas commit", "sas nonce", "sas reveal", "sas stop",
 	} {
 		vectors = append(vectors, vector{name, encode(t, all[name])})
 	}
@@ -138,6 +144,7 @@ func TestAppendFrameRefuses(t *testing.T) {
 		"view from nowhere":    View{Port: 1},
 		"view from no port":    View{Address: make([]byte, 4)},
 		"view of no family":    View{Address: make([]byte, 5), Port: 1},
+		"stop of no reason":    SASStop{},
 		"ask without a name":   Ask{},
 		"ask of 257 bytes":     Ask{Name: strings.Repeat("x", 257)},
 		"ask not UTF-8":        Ask{Name: "\xff"},
@@ -187,6 +194,11 @@ func TestReadFrameRefuses(t *testing.T) {
 		"view too long":              {framed(FrameView, long[:1025]), ErrMalformed},
 		"view of 601 seconds ago":    {framed(FrameView, unhex(t, "a2 01 48 0102030405060708 02 19 0259")), ErrMalformed},
 		"view of three bytes":        {framed(FrameView, unhex(t, "a3 01 48 0102030405060708 04 43 010203 05 01")), ErrMalformed},
+		"commit too long":            {framed(FrameSASCommit, long[:1025]), ErrMalformed},
+		"commit to nothing":          {framed(FrameSASCommit, append(unhex(t, "a1 02 5820"), make([]byte, 32)...)), ErrMalformed},
+		"nonce of nothing":           {framed(FrameSASNonce, append(unhex(t, "a1 01 5820"), make([]byte, 32)...)), ErrMalformed},
+		"nonce of 31 bytes":          {framed(FrameSASReveal, append(append(unhex(t, "a2 01 5820"), make([]byte, 32)...), append(unhex(t, "02 581f"), make([]byte, 31)...)...)), ErrMalformed},
+		"stop for reason 0":          {framed(FrameSASStop, append(append(unhex(t, "a2 01 5820"), make([]byte, 32)...), 2, 0)), ErrMalformed},
 		"ask too long":               {framed(FrameAsk, long[:1025]), ErrMalformed},
 		"offer too long":             {framed(FrameOffer, long), ErrMalformed},
 		"card too long":              {framed(FrameCard, long), ErrMalformed},

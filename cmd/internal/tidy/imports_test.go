@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"mesh/ratchet":      {"mesh/wire"},
 	"mesh/session":      {"mesh/ratchet", "mesh/identity", "mesh/wire", "mesh/peer"},
 	"mesh/contact":      {"mesh/identity", "mesh/session", "mesh/wire", "mesh/peer"},
+	"mesh/verify":       {"mesh/identity", "mesh/wire", "mesh/peer"},
 	"mesh/conversation": {"mesh/wire", "mesh/peer", "mesh/identity"},
 	"mesh/outbox":       {"mesh/peer", "mesh/wire"},
 	"mesh/clock":        {"mesh/wire"},
@@ -35,7 +36,7 @@ var mayImport = map[string][]string{
 	"mesh/link":   {"mesh/peer", "mesh/wire", "mesh/handshake"},
 	"mesh/simlan": {"mesh/peer"},
 	"mesh": {
-		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
+		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact", "mesh/verify",
 		"mesh/conversation", "mesh/outbox", "mesh/clock", "mesh/words", "mesh/store", "mesh/link",
 	},
 
@@ -59,7 +60,7 @@ var mayImport = map[string][]string{
 // pure are the layers L0 and L1: events, now and randomness come in, actions go out.
 var pure = []string{
 	"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
-	"mesh/conversation", "mesh/outbox", "mesh/words",
+	"mesh/verify", "mesh/conversation", "mesh/outbox", "mesh/words",
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
