@@ -32,6 +32,12 @@ const (
 	// HeardMax is how long ago, in seconds, something heard is still told: sightings live
 	// as long at most.
 	HeardMax = 600
+	// peersFrameMax: 64 announcements of at most 191 bytes, and room for later keys.
+	peersFrameMax = 16 << 10
+	// ToldMax is the number of announcements in one frame of peers.
+	ToldMax = 64
+	// ToldAddressesMax is the number of addresses of one of them.
+	ToldAddressesMax = 4
 	// RangesMax is the number of ranges in one receipt.
 	RangesMax = 64
 	// TypingMax is how many seconds a word of typing may hold.

@@ -31,6 +31,7 @@ const (
 	FrameReceipt FrameType = 0x01
 	FrameRefusal FrameType = 0x02
 	FrameTyping  FrameType = 0x03
+	FramePeers   FrameType = 0x04
 	FrameLook    FrameType = 0x05
 	FrameView    FrameType = 0x06
 
@@ -48,7 +49,7 @@ const (
 	criticalFrame FrameType = 0x80
 )
 
-// Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Look, View,
+// Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Peers, Look, View,
 // SASCommit, SASNonce, SASReveal, SASStop, Ask, Offer, CardFrame, Done, Declined or Unknown, by value.
 type Frame interface {
 	FrameType() FrameType
@@ -71,6 +72,8 @@ func (t FrameType) sizeMax() int {
 	switch t {
 	case FrameReceipt:
 		return receiptFrameMax
+	case FramePeers:
+		return peersFrameMax
 	case FrameLook:
 		return lookFrameMax
 	case FrameRefusal, FrameTyping, FrameView, FrameAsk, FrameDone, FrameDeclined,
@@ -138,6 +141,8 @@ func parseFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Refusal](body)
 	case FrameTyping:
 		return parseInto[Typing](body)
+	case FramePeers:
+		return parseInto[Peers](body)
 	case FrameLook:
 		return parseInto[Look](body)
 	case FrameView:

@@ -33,6 +33,8 @@ func specimens() map[string]Frame {
 		"refusal, later reason": Refusal{Blob: [16]byte(counted(1, 16)), Reason: 200},
 		"typing":                Typing{Conversation: hash, Seconds: TypingMax},
 		"typing no more":        Typing{Conversation: hash},
+		"peers":                 onePeer(),
+		"peers, most":           mostPeers(),
 		"look":                  Look{Nonce: [8]byte(counted(1, 8)), Knock: true},
 		"look, padded":          Look{Nonce: [8]byte(counted(1, 8)), Padding: make([]byte, PaddingMax)},
 		"view":                  View{Nonce: [8]byte(counted(1, 8)), Heard4: 4, Heard6: HeardMax, Address: []byte{192, 0, 2, 7}, Port: 4242, Knocked: true},
@@ -67,7 +69,7 @@ func TestFrameVectors(t *testing.T) {
 	all := specimens()
 	var vectors []vector
 	for _, name := range []string{
-		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined",
+		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "peers", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined",
 		"sas commit", "sas nonce", "sas reveal", "sas stop",
 	} {
 		vectors = append(vectors, vector{name, encode(t, all[name])})
