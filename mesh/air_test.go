@@ -21,8 +21,12 @@ type airFinder struct {
 	air     *air
 	current *peer.Announcement
 	seen    func(peer.Sighting)
+	stands  func([]peer.Network)
 	killed  atomic.Bool // leaves without goodbye
 }
+
+// somewhere is where every node in the air stands.
+var somewhere = []peer.Network{{Interface: "air0", Own: peer.MAC{2}, Router: peer.MAC{2, 1}, Routed: true}}
 
 func newAir() *air { return &air{finders: make(map[*airFinder]struct{})} }
 
@@ -70,9 +74,10 @@ func sightingOf(a peer.Announcement) peer.Sighting {
 }
 
 // Run implements Finder.
-func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting)) error {
+func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting), stands func([]peer.Network)) error {
+	stands(somewhere)
 	f.air.mu.Lock()
-	f.seen = seen
+	f.seen, f.stands = seen, stands
 	var present []peer.Announcement
 	for o := range f.air.finders {
 		if o.current != nil {

@@ -67,6 +67,7 @@ func (n *Node) announce() {
 		return
 	}
 	n.labels = append(n.labels[max(0, len(n.labels)+1-labelsKept):], a.Instance)
+	n.announced = a
 	n.finder.Announce(a)
 }
 

@@ -148,7 +148,6 @@ func benchNode(b *testing.B, lan *air, name string) *Node {
 	b.Cleanup(func() {
 		cancel()
 		must(<-done)
-		must(conn.Close())
 		must(db.Close())
 	})
 	return n

@@ -10,11 +10,14 @@ import (
 // Finder finds other nodes and lets them find this one.
 // spec: 02-discovery#announcing
 type Finder interface {
-	// Announce replaces what is announced; nil says goodbye and stops announcing.
+	// Announce replaces what is announced; nil says goodbye and stops announcing. Goodbye
+	// is said only where the old announcement was heard.
 	Announce(a *peer.Announcement)
-	// Run browses until ctx ends and calls seen for every new, changed and gone
-	// sighting. seen does not block.
-	Run(ctx context.Context, seen func(peer.Sighting)) error
+	// Run browses until ctx ends. It calls seen for every new, changed and gone sighting,
+	// and stands with all networks that the node stands on, at the start and after each
+	// change: from then on it announces nothing until Announce is called again, so that
+	// nothing of one network is heard on another. Neither blocks.
+	Run(ctx context.Context, seen func(peer.Sighting), stands func([]peer.Network)) error
 	// Heard is how long ago an instance in sight was heard to announce itself to the group,
 	// by IPv4 and by IPv6; 0: never. It answers at once.
 	Heard(instance string) (ip4, ip6 time.Duration)

@@ -27,13 +27,16 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields but Now, Knock and Epoch are required.
+// Config is what a node is made of. All fields but Listen, Now, Knock and Epoch are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
-	Conn   net.PacketConn // the socket of all links; its owner closes it after Run
+	Conn   net.PacketConn // the first socket for links; the node closes it, unless New fails
 	Rand   io.Reader      // safe for concurrent use
 	Log    *slog.Logger
+	// Listen opens another socket for links, on another port, after a change of network.
+	// It is nil if the port was chosen by a person: then it is kept.
+	Listen func() (net.PacketConn, error)
 	// Vouched reports whether the system's clock is backed by one of the machine's own or
 	// of the network.
 	Vouched func() bool
@@ -90,7 +93,8 @@ type Node struct {
 	nearby    map[string]*sighted // by instance
 	open      map[contact.Profile]*openLink
 	epoch     epoch
-	labels    []string      // the instances we announced last, the newest at the end
+	labels    []string // the instances we announced last, the newest at the end
+	announced *peer.Announcement
 	turns     int           // of our beacons: the first of the next announcement
 	clockDay  uint16        // of the clock when it was looked at last,
 	clockSeen bool          // if it was
@@ -161,7 +165,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.beside(n.prune)
 	n.said.ring() // for what was said before
 	n.beside(func(ctx context.Context) {
-		if err := n.finder.Run(ctx, n.sighting); err != nil && ctx.Err() == nil {
+		if err := n.finder.Run(ctx, n.sighting, n.stands); err != nil && ctx.Err() == nil {
 			n.stop(fmt.Errorf("discovery: %w", err))
 		}
 	})
@@ -182,6 +186,16 @@ func (n *Node) beside(f func(ctx context.Context)) {
 // sighting hands the loop what discovery saw.
 func (n *Node) sighting(s peer.Sighting) {
 	n.post(func(t *turn) error { return t.saw(s) })
+}
+
+// stands hears where this node stands now.
+func (n *Node) stands([]peer.Network) {
+	n.post(func(t *turn) error {
+		if n.announced != nil {
+			t.then(func() { n.finder.Announce(n.announced) })
+		}
+		return nil
+	})
 }
 
 // wakeBy makes sure that tick runs at the given time or before.

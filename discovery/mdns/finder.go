@@ -35,11 +35,13 @@ type Finder struct {
 	log     *slog.Logger
 	random  io.Reader
 	list    func() ([]nic, error)
+	routers func() map[int]router
 	wake    chan struct{}                     // holds one token when wanted was changed; never closed
 	current atomic.Pointer[peer.Announcement] // what the responders answer; written by the loop
 
 	mu      sync.Mutex
 	wanted  *peer.Announcement
+	held    bool      // until Announce: the network has changed
 	lines   []*line   // in use; written by the loop
 	skipped []Skipped // written by the loop
 	heard   map[string]lately
@@ -50,7 +52,7 @@ type Finder struct {
 func New(cfg Config) *Finder {
 	f := &Finder{
 		named: slices.Clone(cfg.Interfaces), log: cfg.Log, random: cfg.Rand,
-		list: systemNICs, wake: make(chan struct{}, 1), heard: make(map[string]lately),
+		list: systemNICs, routers: systemRouters, wake: make(chan struct{}, 1), heard: make(map[string]lately),
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -64,7 +66,7 @@ func New(cfg Config) *Finder {
 // Announce replaces what is announced. What was announced before is said goodbye
 // to; nil only says goodbye. It returns at once and may be called before Run.
 // An announcement that does not follow the format is logged as our fault and
-// taken as nil.
+// taken as nil. After each change of network it must be called again.
 //
 // spec: 02-discovery#announcing
 func (f *Finder) Announce(a *peer.Announcement) {
@@ -83,7 +85,7 @@ func (f *Finder) Announce(a *peer.Announcement) {
 		a = &copied
 	}
 	f.mu.Lock()
-	f.wanted = a
+	f.wanted, f.held = a, false
 	f.mu.Unlock()
 	select {
 	case f.wake <- struct{}{}:
@@ -93,11 +95,13 @@ func (f *Finder) Announce(a *peer.Announcement) {
 
 // Run announces and browses until ctx ends; then it says goodbye in both
 // families, closes everything and returns nil. Every new, changed or gone
-// sighting is passed to seen, from one goroutine; seen must not block. A machine
-// without a usable interface is no error: Run waits for one.
+// sighting is passed to seen, and all networks this node stands on to stands when
+// any of them changes, from one goroutine; neither must block. After stands nothing is
+// announced before Announce is called. A machine without a usable interface is no error:
+// Run waits for one.
 //
 // spec: 02-discovery#sightings
-func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting)) error {
+func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting), stands func([]peer.Network)) error {
 	f.mu.Lock()
 	if f.running {
 		f.mu.Unlock()
@@ -106,7 +110,7 @@ func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting)) error {
 	f.running = true
 	f.mu.Unlock()
 
-	r := newLoop(f, seen)
+	r := newLoop(f, seen, stands)
 	r.run(ctx)
 	r.close()
 
@@ -127,11 +131,20 @@ func (f *Finder) Interfaces() []string {
 	return names
 }
 
-// wish returns what is to be announced.
-func (f *Finder) wish() *peer.Announcement {
+// wish returns what is to be announced, and whether it is held back: the node has not
+// said yet what it shows on the network that it is on now.
+func (f *Finder) wish() (a *peer.Announcement, held bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.wanted
+	return f.wanted, f.held
+}
+
+// withhold announces and answers nothing until Announce is called.
+func (f *Finder) withhold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = true
+	f.current.Store(nil)
 }
 
 func same(a, b *peer.Announcement) bool {

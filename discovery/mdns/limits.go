@@ -13,6 +13,7 @@ const (
 	typesName   = "_services._dns-sd._udp.local." // the list of all kinds, RFC 6763 section 9
 	domain      = "local."
 	port        = 5353
+	discardPort = 9  // RFC 863: what arrives there is thrown away
 	labelSize   = 16 // hexadecimal digits of an instance label and of a host label
 )
 
@@ -73,6 +74,8 @@ var (
 const (
 	scanEvery     = 5 * time.Second        // interfaces and expiry
 	scanAlone     = time.Second            // interfaces, while there is none but loopback
+	scanResolving = 200 * time.Millisecond // interfaces, while a router's hardware address is asked for
+	shownMax      = 8                      // instances that goodbye is said to on an interface
 	packetMax     = 9000                   // bytes of a packet, RFC 6762 section 17; longer ones are cut and fail
 	recordsMax    = 256                    // records of one packet we look at
 	instancesMax  = 64                     // instances of one packet we look at

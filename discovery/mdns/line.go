@@ -21,6 +21,7 @@ import (
 type line struct {
 	name   string
 	nic    nic                            // as of the last scan; the loop's
+	shown  []string                       // instances announced here, on the network it leads to now; the loop's
 	own    atomic.Pointer[[]netip.Prefix] // its addresses, for the readers
 	server *mdns.Server
 	legs   []*leg
@@ -163,6 +164,13 @@ func (l *line) announce(b []byte, now time.Time) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// show notes that an instance is announced here.
+func (l *line) show(instance string) {
+	if !slices.Contains(l.shown, instance) {
+		l.shown = append(l.shown[max(0, len(l.shown)+1-shownMax):], instance)
+	}
 }
 
 // ask sends the question in every family. What does not leave is asked again,

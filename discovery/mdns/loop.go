@@ -14,12 +14,19 @@ import (
 // loop is one Run: a single goroutine that owns the table, the lines and all
 // times; readers hand it parsed packets.
 type loop struct {
-	f     *Finder
-	seen  func(peer.Sighting)
-	table *discovery.Table
-	lines []*line     // replaced, never changed in place
-	inbox chan parsed // written by the readers, never closed
-	bad   atomic.Uint64
+	f      *Finder
+	seen   func(peer.Sighting)
+	stands func([]peer.Network)
+	table  *discovery.Table
+	lines  []*line     // replaced, never changed in place
+	inbox  chan parsed // written by the readers, never closed
+	bad    atomic.Uint64
+
+	stood    bool           // stands was called, with
+	networks []peer.Network // these,
+	moved    time.Time      // then
+	routers  map[int]router // as of the last scan
+	adopted  *peer.Announcement
 
 	announces timeline
 	asks      timeline
@@ -33,10 +40,10 @@ type loop struct {
 	failed    map[string]bool // interfaces that could not be used at the last scan, which was logged
 }
 
-func newLoop(f *Finder, seen func(peer.Sighting)) *loop {
+func newLoop(f *Finder, seen func(peer.Sighting), stands func([]peer.Network)) *loop {
 	jitter := around(f.random)
 	return &loop{
-		f: f, seen: seen, table: discovery.NewTable(), inbox: make(chan parsed, inboxSize),
+		f: f, seen: seen, stands: stands, table: discovery.NewTable(), inbox: make(chan parsed, inboxSize),
 		announces: timeline{first: burst, every: announceEvery, jitter: jitter},
 		asks:      timeline{first: firstAsks, every: askEvery, jitter: jitter},
 	}
@@ -72,6 +79,9 @@ func (r *loop) run(ctx context.Context) {
 // scanAt returns when to look at the interfaces again: soon while the network
 // is still to come, as after a start at boot.
 func (r *loop) scanAt() time.Time {
+	if r.resolving() {
+		return r.scanned.Add(scanResolving)
+	}
 	for _, l := range r.lines {
 		if !l.nic.isLoopback() {
 			return r.scanned.Add(scanEvery)
@@ -95,13 +105,15 @@ func (r *loop) next() time.Time {
 //
 // spec: 02-discovery#announcing
 func (r *loop) swap(now time.Time) {
-	old, wanted := r.f.current.Load(), r.f.wish()
-	if same(old, wanted) {
+	old := r.adopted
+	wanted, held := r.f.wish()
+	if held || same(old, wanted) && same(r.f.current.Load(), wanted) {
 		return
 	}
 	if wanted != nil {
 		r.table.Own(wanted.Instance)
 	}
+	r.adopted = wanted
 	r.f.current.Store(wanted)
 	if old != nil && (wanted == nil || old.Instance != wanted.Instance) {
 		r.farewell(old)
@@ -149,6 +161,7 @@ func (r *loop) announce(now time.Time) {
 		}
 		b, err := made.packet()
 		if err == nil {
+			l.show(a.Instance)
 			err = l.announce(b, now)
 		}
 		if err != nil {
@@ -160,11 +173,15 @@ func (r *loop) announce(now time.Time) {
 	}
 }
 
-// farewell says goodbye in every family of every interface.
+// farewell says goodbye in every family of every interface on which the announcement was
+// heard, if that leads to the same network still.
 //
 // spec: 02-discovery#goodbye
 func (r *loop) farewell(a *peer.Announcement) {
 	for _, l := range r.lines {
+		if !slices.Contains(l.shown, a.Instance) {
+			continue
+		}
 		made, err := newAnswer(a, l.nic.addrs(), 0)
 		if err != nil {
 			return
@@ -321,6 +338,7 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 		r.announces.restart(now)
 		r.asks.restart(now)
 	}
+	r.stand(chosen, now)
 }
 
 // follow opens, keeps and closes lines so that they match the chosen interfaces,

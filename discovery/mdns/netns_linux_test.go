@@ -144,9 +144,11 @@ type node struct {
 	started time.Time
 	logged  *logged
 
-	mu    sync.Mutex
-	seen  map[string][]event // by instance
-	heard *sync.Cond
+	mu     sync.Mutex
+	seen   map[string][]event // by instance
+	stood  [][]peer.Network
+	answer func() // to the next change of networks
+	heard  *sync.Cond
 }
 
 type event struct {
@@ -164,13 +166,17 @@ func (h *host) start(a *peer.Announcement, interfaces ...string) *node {
 		within(h.name, func() { nics, err = systemNICs() })
 		return nics, err
 	}
+	n.finder.routers = func() (routers map[int]router) {
+		within(h.name, func() { routers = systemRouters() })
+		return routers
+	}
 	n.finder.Announce(a)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel, n.started = cancel, time.Now()
 	go func() {
 		defer close(n.done)
 		within(h.name, func() {
-			if err := n.finder.Run(ctx, n.take); err != nil {
+			if err := n.finder.Run(ctx, n.take, n.stands); err != nil {
 				n.t.Errorf("Run: %v", err)
 			}
 		})
@@ -202,6 +208,22 @@ func (n *node) take(s peer.Sighting) {
 	defer n.mu.Unlock()
 	n.seen[s.Instance] = append(n.seen[s.Instance], event{time.Now(), s})
 	n.heard.Broadcast()
+}
+
+// stands goes on with what is announced, wherever that is.
+func (n *node) stands(networks []peer.Network) {
+	n.mu.Lock()
+	n.stood = append(n.stood, networks)
+	n.heard.Broadcast()
+	answer := n.answer
+	n.answer = nil
+	n.mu.Unlock()
+	if answer != nil {
+		answer()
+		return
+	}
+	a, _ := n.finder.wish()
+	n.finder.Announce(a)
 }
 
 // stop ends the Finder with its goodbye.

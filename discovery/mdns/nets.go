@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sottovoce/discovery"
+	"sottovoce/mesh/peer"
 )
 
 // nic is a network interface at the moment of a scan.
@@ -15,6 +16,7 @@ type nic struct {
 	name     string
 	index    int
 	flags    net.Flags
+	mac      peer.MAC
 	prefixes []netip.Prefix // our addresses with their prefix lengths
 }
 
@@ -31,6 +33,9 @@ func systemNICs() ([]nic, error) {
 			continue // it went away meanwhile
 		}
 		n := nic{name: all[i].Name, index: all[i].Index, flags: all[i].Flags}
+		if mac := all[i].HardwareAddr; len(mac) == len(n.mac) {
+			n.mac = peer.MAC(mac)
+		}
 		for _, addr := range addrs {
 			if p, ok := addr.(*net.IPNet); ok {
 				n.prefixes = append(n.prefixes, prefixOf(p))

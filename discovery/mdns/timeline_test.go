@@ -87,14 +87,15 @@ func TestAnnounceRefusesOurMistakes(t *testing.T) {
 		f := New(Config{})
 		a := sample(1)
 		change(a)
-		if f.Announce(a); f.wish() != nil {
+		f.Announce(a)
+		if w, _ := f.wish(); w != nil {
 			t.Errorf("%s is announced", name)
 		}
 	}
 	f, a := New(Config{}), sample(1)
 	f.Announce(a)
 	a.Open.Name = "Eve"
-	if w := f.wish(); w == nil || w.Open.Name == "Eve" {
+	if w, _ := f.wish(); w == nil || w.Open.Name == "Eve" {
 		t.Error("the announcement shares memory with the caller")
 	}
 }
@@ -109,9 +110,9 @@ func TestRunIsOneAtATime(t *testing.T) {
 	for range 2 { // and again after the end
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- f.Run(ctx, func(peer.Sighting) {}) }()
+		go func() { ended <- f.Run(ctx, func(peer.Sighting) {}, func([]peer.Network) {}) }()
 		<-scanned
-		if err := f.Run(ctx, func(peer.Sighting) {}); err == nil {
+		if err := f.Run(ctx, func(peer.Sighting) {}, func([]peer.Network) {}); err == nil {
 			t.Error("runs twice at a time")
 		}
 		cancel()

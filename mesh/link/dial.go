@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -146,7 +145,10 @@ func (t *Transport) try(ctx context.Context, to *Target, r runner) (*attempt, er
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	conn, err := t.quic.Dial(ctx, net.UDPAddrFromAddrPort(r.endpoint), clientTLS(r.fingerprint), quicConfig(-1))
+	conn, err := t.socket.Load().dial(ctx, r.endpoint, r.fingerprint)
+	for errors.Is(err, errLeft) {
+		conn, err = t.socket.Load().dial(ctx, r.endpoint, r.fingerprint)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 )
 
 // knockSize is that of a knock: a byte that begins no QUIC packet, and a nonce.
@@ -18,7 +19,11 @@ func Knock(nonce [8]byte) []byte { return append([]byte{0}, nonce[:]...) }
 func (t *Transport) Knocked(ctx context.Context) (nonce [8]byte, err error) {
 	var b [knockSize + 1]byte // a longer packet is none
 	for {
-		n, _, err := t.quic.ReadNonQUICPacket(ctx, b[:])
+		s := t.socket.Load()
+		n, err := s.stray(ctx, b[:])
+		if errors.Is(err, errLeft) {
+			continue
+		}
 		if err != nil {
 			return nonce, err
 		}

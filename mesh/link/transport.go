@@ -3,11 +3,12 @@ package link
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,7 @@ type Config struct {
 	Keyring Keyring
 }
 
-// Transport dials and accepts links over one packet socket.
+// Transport dials and accepts links over a packet socket, which Rebind replaces.
 type Transport struct {
 	keyring Keyring
 	rand    *lockedReader
@@ -47,9 +48,11 @@ type Transport struct {
 	notes   counters
 	quiet   *rate.Limiter // of log lines about bad input
 
-	quic     *quic.Transport
-	listener *quic.Listener
-	current  atomic.Pointer[throwaway]
+	current atomic.Pointer[throwaway]
+	socket  atomic.Pointer[socket] // for new links
+
+	rebinding sync.Mutex // guards sockets, and changes of socket
+	sockets   map[*socket]struct{}
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -59,7 +62,7 @@ type Transport struct {
 }
 
 // Open begins to accept on pc under a new throwaway certificate. pc must be read by
-// nobody else; it stays open when the transport closes, and is the caller's to close.
+// nobody else; it is the transport's to close, unless Open fails.
 func Open(pc net.PacketConn, cfg Config) (*Transport, error) {
 	if cfg.Rand == nil || cfg.Log == nil || cfg.Keyring == nil {
 		return nil, errors.New("a transport needs randomness, a log and a keyring")
@@ -71,24 +74,19 @@ func Open(pc net.PacketConn, cfg Config) (*Transport, error) {
 		gate:    newGate(),
 		quiet:   rate.NewLimiter(rate.Every(complaintPeriod), complaintBurst),
 		proven:  make(chan *Link, provenQueueMax),
+		sockets: make(map[*socket]struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if err := t.Rotate(); err != nil {
 		return nil, err
 	}
-	t.quic = &quic.Transport{
-		Conn:                             pc,
-		ConnectionIDLength:               connectionIDLength,
-		DisableVersionNegotiationPackets: true,
-		VerifySourceAddress:              t.doubts,
-		ConnContext:                      t.admit,
-	}
-	var err error
-	t.listener, err = t.quic.Listen(serverTLS(t.current.Load), quicConfig(streamsMax))
+	first, err := t.open(pc)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", pc.LocalAddr(), err)
+		return nil, err
 	}
-	t.owned.Go(t.listen)
+	t.socket.Store(first)
+	t.sockets[first] = struct{}{}
+	t.owned.Go(first.listen)
 	return t, nil
 }
 
@@ -118,28 +116,6 @@ func (t *Transport) doubts(net.Addr) bool {
 	return true
 }
 
-// admit gives a newcomer a slot or refuses it. ctx ends with the connection.
-func (t *Transport) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	s, ok := t.gate.enter(endpointOf(info.RemoteAddr).Addr())
-	if !ok {
-		t.notes.turnedAway.Add(1)
-		return nil, errors.New("no room for the unproven")
-	}
-	context.AfterFunc(ctx, s.leave)
-	return context.WithValue(ctx, slotKey{}, s), nil
-}
-
-// listen lets every connection prove itself, beside the others.
-func (t *Transport) listen() {
-	for {
-		conn, err := t.listener.Accept(t.ctx)
-		if err != nil {
-			return
-		}
-		t.owned.Go(func() { t.receive(conn) })
-	}
-}
-
 // Accept returns the next link whose far end has proven itself, ErrClosed after Close,
 // or the cause of ctx.
 func (t *Transport) Accept(ctx context.Context) (*Link, error) {
@@ -166,15 +142,28 @@ func (t *Transport) Rotate() error {
 	return nil
 }
 
-// Close says goodbye on every link, stops accepting and dialling, and waits for all
-// goroutines of the transport. Calls of Run and Dial end by themselves soon after.
+// Close says goodbye on every link, stops accepting and dialling, closes the sockets and
+// waits for all goroutines of the transport. Calls of Run and Dial end by themselves soon
+// after.
 func (t *Transport) Close() error {
 	t.cancel()
 	t.links.closeAll(ReasonBye)
-	err := t.listener.Close()
+	t.rebinding.Lock()
+	sockets := slices.Collect(maps.Keys(t.sockets))
+	t.rebinding.Unlock()
+	var errs []error
+	for _, s := range sockets {
+		errs = append(errs, s.listener.Close())
+	}
 	t.owned.Wait()
 	t.links.closeAll(ReasonBye)
-	return errors.Join(err, t.quic.Close())
+	t.rebinding.Lock()
+	defer t.rebinding.Unlock()
+	for s := range t.sockets {
+		delete(t.sockets, s)
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
 }
 
 // bad counts one piece of bad input and tells the log, now and then, what kind it was.

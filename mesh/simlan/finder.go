@@ -30,9 +30,12 @@ type Finder struct {
 
 	mu      sync.Mutex // guards the fields below
 	current *peer.Announcement
+	held    bool      // current is not to be said: the host has moved since
+	shown   bool      // current was said where the host is now
 	spoken  int       // announcements made of current
 	speak   time.Time // when to make the next
 	asks    bool      // the next asks for answers
+	stands  bool      // it is to be told where the host is
 	heard   map[string]heard
 	news    []peer.Sighting // for seen
 	wake    chan struct{}   // holds one token
@@ -64,11 +67,13 @@ func (h *Host) Finder() *Finder {
 // Announce replaces what is announced; nil says goodbye and stops announcing.
 func (f *Finder) Announce(a *peer.Announcement) {
 	f.mu.Lock()
-	old := f.current
-	f.current = a
+	old, shown := f.current, f.shown
+	f.current, f.held = a, false
+	left := old != nil && (a == nil || old.Instance != a.Instance)
+	f.shown = shown && !left
 	f.again()
 	f.mu.Unlock()
-	if old != nil && (a == nil || old.Instance != a.Instance) {
+	if left && shown {
 		f.say(word{announcement: old, gone: true})
 	}
 }
@@ -79,11 +84,10 @@ func (f *Finder) again() {
 	f.signal()
 }
 
-// Run browses until ctx ends and calls seen for every new, changed and gone sighting.
-func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting)) error {
-	f.mu.Lock()
-	f.again()
-	f.mu.Unlock()
+// Run browses until ctx ends and calls seen for every new, changed and gone sighting,
+// and stands whenever the host is plugged in somewhere.
+func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting), stands func([]peer.Network)) error {
+	f.moved()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -93,6 +97,9 @@ func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting)) error {
 			return nil
 		case <-timer.C:
 		case <-f.wake:
+		}
+		if f.hasMoved() {
+			stands(f.host.networks())
 		}
 		news, say, next := f.due()
 		if say != nil {
@@ -131,7 +138,10 @@ func (f *Finder) due() (news []peer.Sighting, say *word, next time.Time) {
 	defer f.mu.Unlock()
 	now := time.Now()
 	if !f.speak.After(now) {
-		say = &word{announcement: f.current, asks: f.asks}
+		say = &word{asks: f.asks}
+		if !f.held {
+			say.announcement, f.shown = f.current, f.current != nil
+		}
 		f.spoken++
 		pause := announcePeriod
 		if f.spoken < len(announceAfter) {
@@ -234,7 +244,17 @@ func (f *Finder) moved() {
 	for _, instance := range slices.Sorted(maps.Keys(f.heard)) {
 		f.forget(instance)
 	}
+	f.held, f.shown, f.stands = true, false, true
 	f.again()
+}
+
+// hasMoved reports once that the host is somewhere else.
+func (f *Finder) hasMoved() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	moved := f.stands
+	f.stands = false
+	return moved
 }
 
 // signal wakes Run.

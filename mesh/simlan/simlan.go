@@ -27,6 +27,7 @@ type Net struct {
 	mu     sync.Mutex // guards everything in this package but what Conn and Finder guard
 	random *rand.Rand
 	lans   int
+	hosts  int
 	cuts   map[[2]*Host]bool
 
 	travelling travellers

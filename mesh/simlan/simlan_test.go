@@ -199,10 +199,11 @@ func TestFlood(t *testing.T) {
 // watcher is a finder that runs, and what it has seen.
 type watcher struct {
 	*Finder
-	mu   sync.Mutex // guards seen
-	seen map[string]bool
-	told int
-	stop func()
+	mu    sync.Mutex // guards seen
+	seen  map[string]bool
+	told  int
+	stood [][]peer.Network
+	stop  func()
 }
 
 func watch(h *Host) *watcher {
@@ -219,10 +220,21 @@ func watch(h *Host) *watcher {
 			if !s.Gone {
 				w.seen[s.Instance] = true
 			}
-		})
+		}, w.moves)
 	}()
 	w.stop = func() { cancel(); <-done }
 	return w
+}
+
+// moves goes on with what is announced, wherever that is.
+func (w *watcher) moves(networks []peer.Network) {
+	w.mu.Lock()
+	w.stood = append(w.stood, networks)
+	w.mu.Unlock()
+	w.Finder.mu.Lock()
+	current := w.current
+	w.Finder.mu.Unlock()
+	w.Announce(current)
 }
 
 func (w *watcher) sees(instance string) bool {

@@ -110,7 +110,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 		} else {
 			o.Log.Info("the node has stopped")
 		}
-		d.err = errors.Join(err, conn.Close(), d.log.Close(), d.store.Close())
+		d.err = errors.Join(err, d.log.Close(), d.store.Close())
 		stopServing()
 		d.err = errors.Join(d.err, <-served)
 		d.cancel()

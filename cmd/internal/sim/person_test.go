@@ -46,7 +46,6 @@ type run struct {
 	cancel context.CancelFunc
 	ended  chan error
 	faced  chan struct{} // closed when the face is
-	conn   *simlan.Conn
 }
 
 // running is the person's node, nil when there is none.
@@ -114,7 +113,7 @@ func (p *person) start() {
 	}
 	p.observe()
 	ctx, cancel := context.WithCancel(context.Background())
-	p.run = &run{cancel: cancel, ended: make(chan error, 1), faced: make(chan struct{}), conn: conn}
+	p.run = &run{cancel: cancel, ended: make(chan error, 1), faced: make(chan struct{})}
 	p.mu.Lock()
 	p.node = node
 	p.mu.Unlock()
@@ -178,7 +177,7 @@ func (p *person) end() {
 	p.node, p.db = nil, nil
 	p.mu.Unlock()
 	p.run = nil
-	err = errors.Join(err, r.conn.Close(), db.Close())
+	err = errors.Join(err, db.Close())
 	if err != nil && !p.disk.isDead() && !p.disk.isFull() {
 		p.w.fail("%s did not end well: %v", p.name, err)
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package mdns
+
+// systemRouters knows no routers: this system is not asked for them.
+func systemRouters() map[int]router { return nil }
