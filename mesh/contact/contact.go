@@ -59,9 +59,9 @@ type (
 	Commit struct{ Object *Object }
 	// Settled says that the other side has committed too: nothing is due any more.
 	Settled struct{}
-	// Refused tells our person that the other declined, or took the request back
-	// that we had accepted.
-	Refused struct{}
+	// Refused tells our person that the other declined and why, or took the request
+	// back that we had accepted.
+	Refused struct{ Reason wire.Decline }
 )
 
 // Errors of Step that callers branch on. The exchange is unchanged after each.

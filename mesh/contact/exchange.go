@@ -240,7 +240,7 @@ func (x *Exchange) received(now time.Time, f wire.Frame, rand io.Reader) ([]Acti
 		}
 		x.phase = PhaseRefused
 		x.forget()
-		return []Action{Refused{}}, nil
+		return []Action{Refused{Reason: f.Reason}}, nil
 	}
 	return nil, nil // of a later version
 }

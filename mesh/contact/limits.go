@@ -18,6 +18,26 @@ const (
 	labelCard       = "sv1 card"
 	labelTranscript = "sv1 contact"
 	labelSecret     = "sv1 contact secret"
+
+	labelLink              = "sv1 contact link"
+	labelMeetingID         = "sv1 meeting id"
+	labelMeetingLink       = "sv1 meeting link"
+	labelMeetingBeacons    = "sv1 meeting beacons"
+	labelMeetingDay        = "sv1 meeting day"
+	labelMeetingGiver      = "sv1 meeting giver"
+	labelMeetingUser       = "sv1 meeting user"
+	labelMeetingIntroduced = "sv1 meeting introduced"
+	labelMeetingMark       = "sv1 meeting mark"
+
+	// LinkLifeMax is the longest that a contact link is answered.
+	//
+	// spec: 05-contacts#contact-links
+	LinkLifeMax = 7 * 24 * time.Hour
+
+	linkScheme  = "sottovoce:"
+	linkVersion = 1
+	linkSumSize = 4
+	linkDayMax  = (1<<32 - 1) / 24 // that an epoch can name
 )
 
 // Ours.
@@ -25,4 +45,7 @@ const (
 	noncesMax = 8         // superseded requests of one profile that are remembered
 	savedMax  = 128 << 10 // bytes of a saved exchange: our card, our bundle's secrets
 	objectMax = 128 << 10 // bytes of an object: two cards
+
+	linkMax     = 512     // bytes of a link: a supernode's address and key fit
+	linkTextMax = 4 << 10 // bytes of a text that may be one, with what breaks its lines
 )

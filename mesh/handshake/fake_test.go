@@ -27,6 +27,8 @@ type cast struct {
 	key          LinkKey
 	annaSees     Pair // bruno, as anna knows him
 	brunoSees    Pair
+	annaInvites  Pair // one secret, as each of the two knows it
+	brunoHolds   Pair
 	annaRand     *rand.ChaCha8
 	brunoRand    *rand.ChaCha8
 	scans        int
@@ -45,29 +47,35 @@ func newCast() *cast {
 	}
 	c.annaSees = Pair{ID: 33, Their: c.bruno.Device.Public(), Key: c.key}
 	c.brunoSees = Pair{ID: 44, Their: c.anna.Device.Public(), Key: c.key}
+	invite := NewLinkKey([]byte("an invite's link secret, 32 bytes"))
+	c.annaInvites = Pair{ID: 55, Label: [LabelSize]byte{5, 5}, Key: invite}
+	c.brunoHolds = Pair{ID: 66, Label: [LabelSize]byte{6, 6}, Key: invite}
 	return c
 }
 
 func (c *cast) find(e Exporter, hint [HintSize]byte) (Pair, bool) {
 	c.scans++
-	if c.unknownHints || c.brunoSees.Key.Hint(e) != hint {
-		return Pair{}, false
+	for _, p := range []Pair{c.brunoSees, c.brunoHolds} {
+		if !c.unknownHints && p.Key.Hint(e) == hint {
+			return p, true
+		}
 	}
-	return c.brunoSees, true
+	return Pair{}, false
 }
 
 // dial begins as anna.
 func (c *cast) dial(t *testing.T, mode Mode) (*Initiator, Flight) {
 	t.Helper()
-	pair := &c.annaSees
-	if mode == Open {
-		pair = nil
-	}
-	i, flight, err := NewInitiator(mode, c.e, c.anna, pair, c.annaRand)
+	i, flight, err := NewInitiator(mode, c.e, c.anna, c.pair(mode), c.annaRand)
 	if err != nil {
 		t.Fatalf("dialling in mode %s: %v", mode, err)
 	}
 	return i, flight
+}
+
+// pair is what anna dials with in a mode.
+func (c *cast) pair(mode Mode) *Pair {
+	return map[Mode]*Pair{Contact: &c.annaSees, PairUp: &c.annaInvites}[mode]
 }
 
 // responder is bruno's side over the connection with exporter e.

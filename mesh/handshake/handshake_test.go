@@ -9,7 +9,7 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-var builtModes = []Mode{Contact, Open}
+var builtModes = []Mode{Contact, Open, PairUp}
 
 func TestBothEndsProve(t *testing.T) {
 	for _, mode := range builtModes {
@@ -33,7 +33,13 @@ func TestBothEndsProve(t *testing.T) {
 				{Mode: Contact, Pair: 33, Their: c.bruno.Device.Public(), Binding: theirs.Binding},
 				{Mode: Contact, Pair: 44, Their: c.anna.Device.Public(), Binding: ours.Binding},
 			}
-			if mode == Open {
+			switch mode {
+			case PairUp:
+				want = [2]Proof{
+					{Mode: PairUp, Pair: 55, Label: c.brunoHolds.Label, Binding: theirs.Binding},
+					{Mode: PairUp, Pair: 66, Label: c.annaInvites.Label, Binding: ours.Binding},
+				}
+			case Open:
 				want = [2]Proof{
 					{Mode: Open, Their: c.bruno.Open.Public(), Sign: c.bruno.OpenSign, Binding: theirs.Binding},
 					{Mode: Open, Their: c.anna.Open.Public(), Sign: c.anna.OpenSign, Binding: ours.Binding},
@@ -45,7 +51,7 @@ func TestBothEndsProve(t *testing.T) {
 			if ours.Binding == [32]byte{} {
 				t.Error("no binding")
 			}
-			wantScans := map[Mode]int{Contact: 1, Open: 0}[mode]
+			wantScans := map[Mode]int{Contact: 1, Open: 0, PairUp: 1}[mode]
 			if c.scans != wantScans {
 				t.Errorf("%d scans, want %d", c.scans, wantScans)
 			}
@@ -53,14 +59,16 @@ func TestBothEndsProve(t *testing.T) {
 	}
 }
 
-// The time of an answer is made of X25519 operations: an honest contact answer must
-// cost exactly what decoys are topped up to.
+// The time of an answer is made of X25519 operations: an honest answer to who was found by
+// hint must cost exactly what decoys are topped up to.
 func TestHonestAnswerCost(t *testing.T) {
-	c := newCast()
-	_, first := c.dial(t, Contact)
-	r := c.responder(c.e)
-	if _, decoy, _ := r.Answer(first[:]); decoy || r.dh.n != responderWork {
-		t.Errorf("decoy %v after %d operations, want an answer after %d", decoy, r.dh.n, responderWork)
+	for _, mode := range []Mode{Contact, PairUp} {
+		c := newCast()
+		_, first := c.dial(t, mode)
+		r := c.responder(c.e)
+		if _, decoy, _ := r.Answer(first[:]); decoy || r.dh.n != responderWork {
+			t.Errorf("%s: decoy %v after %d operations, want an answer after %d", mode, decoy, r.dh.n, responderWork)
+		}
 	}
 }
 
@@ -152,6 +160,9 @@ func TestRefusedBeforeTheFirstFlight(t *testing.T) {
 		"reserved mode":        {Member, c.anna.Device, &c.annaSees, ErrMode},
 		"no such mode":         {0, c.anna.Device, &c.annaSees, ErrMode},
 		"contact without pair": {Contact, c.anna.Device, nil, nil},
+		"contact by an invite": {Contact, c.anna.Device, &c.annaInvites, nil},
+		"pair without secret":  {PairUp, c.anna.Device, nil, nil},
+		"pair with a contact":  {PairUp, c.anna.Device, &c.annaSees, nil},
 		"no key of ours":       {Contact, Static{}, &c.annaSees, nil},
 		"to oneself":           {Contact, c.anna.Device, &self, ErrSelf},
 		"to a low-order key":   {Contact, c.anna.Device, &lowOrder, nil},
@@ -166,7 +177,7 @@ func TestRefusedBeforeTheFirstFlight(t *testing.T) {
 func TestRandomnessFails(t *testing.T) {
 	c := newCast()
 	for _, mode := range builtModes {
-		if _, _, err := NewInitiator(mode, c.e, c.anna, &c.annaSees, strings.NewReader("short")); err == nil {
+		if _, _, err := NewInitiator(mode, c.e, c.anna, c.pair(mode), strings.NewReader("short")); err == nil {
 			t.Errorf("%s: dialled without randomness", mode)
 		}
 		_, first := c.dial(t, mode)
@@ -188,7 +199,7 @@ func TestPayloads(t *testing.T) {
 		payload []byte
 		want    error
 	}{
-		"ours":                 {appendPayload(nil, 40, nil), nil},
+		"ours":                 {appendPayload(nil, 40, payloadMap{}), nil},
 		"unknown key":          {build(1, 3, 0xa1, 0x05, 0x07), nil},
 		"unknown critical key": {build(1, 5, 0xa1, 0x19, 0x80, 0x00, 0x07), wire.ErrNewer},
 		"later version":        {build(2, 1, 0xa0), wire.ErrNewer},

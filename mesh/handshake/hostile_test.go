@@ -64,6 +64,31 @@ func wrongShapes(t *testing.T) map[string]spoiled {
 			f[0] = byte(Contact)
 			return c.e, f[:]
 		},
+		"an invite's hint in mode contact": func(c *cast) (Exporter, []byte) {
+			_, f := c.dial(t, PairUp)
+			f[0] = byte(Contact)
+			return c.e, f[:]
+		},
+		"a contact's hint and key in mode pair": func(c *cast) (Exporter, []byte) {
+			c.annaInvites.Key = c.key
+			_, f := c.dial(t, PairUp)
+			return c.e, f[:]
+		},
+		"the wrong invite under the right hint": func(c *cast) (Exporter, []byte) {
+			c.annaInvites.Key.psk[0] ^= 1
+			_, f := c.dial(t, PairUp)
+			return c.e, f[:]
+		},
+		"an invite that nobody holds": func(c *cast) (Exporter, []byte) {
+			c.unknownHints = true
+			_, f := c.dial(t, PairUp)
+			return c.e, f[:]
+		},
+		"a low-order key in mode pair": func(c *cast) (Exporter, []byte) {
+			_, f := c.dial(t, PairUp)
+			clear(f[messageOffset : messageOffset+KeySize])
+			return c.e, f[:]
+		},
 		"a reserved mode": func(c *cast) (Exporter, []byte) {
 			_, f := c.dial(t, Contact)
 			f[0] = byte(Supernode)
@@ -169,7 +194,7 @@ func forgeFirst(t *testing.T, c *cast, key noise.DHKey) []byte {
 	}
 	hint := c.key.Hint(c.e)
 	first := append([]byte{byte(Contact)}, hint[:]...)
-	first, _, _, err = hs.WriteMessage(first, appendPayload(nil, FlightSize-messageOffset-2*KeySize-2*tagSize, nil))
+	first, _, _, err = hs.WriteMessage(first, appendPayload(nil, FlightSize-messageOffset-2*KeySize-2*tagSize, payloadMap{}))
 	if err != nil || len(first) != FlightSize {
 		t.Fatalf("forging %d bytes: %v", len(first), err)
 	}
@@ -381,7 +406,7 @@ func TestDiallingOneself(t *testing.T) {
 	// A dialler that goes on nevertheless is dropped by the responder.
 	hs, _ := newState(Open, true, c.e, &c.anna.Open, nil, noise.DH25519, seeded(5))
 	first = Flight{0: byte(Open)}
-	if _, _, _, err := hs.WriteMessage(first[:messageOffset], appendPayload(nil, FlightSize-messageOffset-KeySize, nil)); err != nil {
+	if _, _, _, err := hs.WriteMessage(first[:messageOffset], appendPayload(nil, FlightSize-messageOffset-KeySize, payloadMap{})); err != nil {
 		t.Fatal(err)
 	}
 	responder = c.responder(c.e)
@@ -389,7 +414,7 @@ func TestDiallingOneself(t *testing.T) {
 	if _, _, _, err := hs.ReadMessage(nil, second[:]); err != nil {
 		t.Fatal(err)
 	}
-	third, _, _, err := hs.WriteMessage(nil, appendPayload(nil, FlightSize-KeySize-2*tagSize, &c.anna.OpenSign))
+	third, _, _, err := hs.WriteMessage(nil, appendPayload(nil, FlightSize-KeySize-2*tagSize, payloadMap{Sign: &c.anna.OpenSign}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,57 +460,37 @@ func TestKeysKeepToTheirMode(t *testing.T) {
 	decoyed(t, c.responder(c.e), first[:])
 }
 
-func FuzzAnswer(f *testing.F) {
+// Who has used a link and its giver know each other apart by what they call themselves, and
+// each end holds the other to having said it.
+func TestLabels(t *testing.T) {
 	c := newCast()
-	for _, mode := range builtModes {
-		i, first, err := NewInitiator(mode, c.e, c.anna, &c.annaSees, c.annaRand)
-		if err != nil {
-			f.Fatal(err)
-		}
-		i.Erase()
-		f.Add(first[:])
-		f.Add(first[:100])
+	c.brunoHolds.Label = c.annaInvites.Label
+	initiator, first := c.dial(t, PairUp)
+	second, decoy, err := c.responder(c.e).Answer(first[:])
+	if err != nil || decoy {
+		t.Fatalf("decoy %v, error %v", decoy, err)
 	}
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, flight []byte) {
-		c := newCast()
-		r := c.responder(c.e)
-		second, _, err := r.Answer(flight)
-		if err != nil || second == (Flight{}) {
-			t.Fatalf("no answer at all: %v", err)
-		}
-		if _, err := r.Finish(flight); err == nil {
-			t.Fatal("rubbish proved something")
-		}
-	})
-}
-
-func FuzzFinish(f *testing.F) {
-	c := newCast()
-	i, first, err := NewInitiator(Contact, c.e, c.anna, &c.annaSees, c.annaRand)
+	if _, _, err := initiator.Finish(second[:]); err != ErrSelf {
+		t.Errorf("dialling oneself: %v", err)
+	}
+	c = newCast()
+	initiator, first = c.dial(t, PairUp)
+	responder := c.responder(c.e)
+	if second, _, err = responder.Answer(first[:]); err != nil {
+		t.Fatal(err)
+	}
+	initiator.says = payloadMap{}
+	third, _, err := initiator.Finish(second[:])
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	i.Erase()
-	second, _, err := c.responder(Exporter{1}).Answer(first[:])
-	if err != nil {
-		f.Fatal(err)
+	if _, err := responder.Finish(third[:]); err != ErrRefused {
+		t.Errorf("a dialler without a label: %v", err)
 	}
-	f.Add(second[:])
-	f.Add(second[:KeySize])
-	f.Fuzz(func(t *testing.T, flight []byte) {
-		for _, mode := range builtModes {
-			i, _ := newCast().dial(t, mode)
-			if _, _, err := i.Finish(flight); err == nil {
-				t.Fatal("rubbish proved something")
-			}
+	says := payloadMap{Label: &c.annaInvites.Label}
+	for mode, want := range map[Mode]bool{Contact: false, Open: false, PairUp: true} {
+		if got := (&Proof{Mode: mode}).vouch(says); got != want {
+			t.Errorf("a label in mode %s: %v", mode, got)
 		}
-	})
-}
-
-func FuzzPayload(f *testing.F) {
-	f.Add(appendPayload(nil, 40, nil))
-	f.Add([]byte{1, 0, 3, 0xa1, 5, 7, 0, 0})
-	f.Add([]byte{1, 0xff, 0xff})
-	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = parsePayload(b) })
+	}
 }

@@ -14,8 +14,8 @@ import (
 // Initiator is the dialling end of one handshake. It is used once, by one goroutine.
 type Initiator struct {
 	mode  Mode
-	our   [KeySize]byte  // public half of what we prove
-	sign  *[KeySize]byte // open: what goes with it
+	our   [KeySize]byte // public half of what we prove
+	says  payloadMap    // in flight 3
 	pair  Pair
 	named bool // open: pair.Their is the key that was dialled
 	noise *state
@@ -24,35 +24,30 @@ type Initiator struct {
 
 // NewInitiator begins a handshake over the connection whose exporter is e and returns
 // flight 1. Of ours the device key is proven in contact mode and the open profile's in
-// open mode. Contact mode needs pair; in open mode pair may be nil, or name in Their the one
-// key that is acceptable. It fails with ErrMode, ErrSelf, or when rand does.
+// open mode. Contact and pair mode need pair; in open mode pair may be nil, or name in Their
+// the one key that is acceptable. It fails with ErrMode, ErrSelf, or when rand does.
 // spec: 03-links#flight-1
 func NewInitiator(mode Mode, e Exporter, ours Statics, pair *Pair, rand io.Reader) (*Initiator, Flight, error) {
 	var flight Flight
-	if mode != Contact && mode != Open {
+	if mode != Contact && mode != Open && mode != PairUp {
 		return nil, flight, ErrMode
 	}
 	defer ours.Erase()
-	our := &ours.Device
-	if mode == Open {
-		our = &ours.Open
-	}
-	if our.IsZero() {
+	our := ours.of(mode)
+	if our.IsZero() && mode != PairUp {
 		return nil, flight, errors.New("our static key is missing")
 	}
-	if pair == nil && mode == Contact {
-		return nil, flight, errors.New("a contact link needs its pair")
+	if mode != Open && (pair == nil || pair.mode() != mode) {
+		return nil, flight, fmt.Errorf("a %s link needs its pair", mode)
 	}
 	i := &Initiator{mode: mode, our: our.Public(), step: stepWaiting}
-	if mode == Open {
-		i.sign = &ours.OpenSign
-	}
 	if pair != nil {
 		i.pair, i.named = *pair, true
-		if pair.Their == i.our {
+		if pair.Their == i.our && mode != PairUp {
 			return nil, flight, ErrSelf
 		}
 	}
+	i.says = ours.says(mode, &i.pair)
 	var err error
 	i.noise, err = newState(mode, true, e, our, &i.pair, noise.DH25519, rand)
 	if err != nil {
@@ -68,14 +63,21 @@ func NewInitiator(mode Mode, e Exporter, ours Statics, pair *Pair, rand io.Reade
 func (i *Initiator) writeFirst(flight *Flight, e Exporter, rand io.Reader) error {
 	flight[0] = byte(i.mode)
 	size := FlightSize - messageOffset - KeySize
-	if i.mode == Contact {
+	switch i.mode {
+	case Contact:
+		size -= KeySize + 2*tagSize
+	case PairUp:
+		size -= tagSize
+	}
+	if i.mode == Open {
+		if _, err := io.ReadFull(rand, flight[1:messageOffset]); err != nil {
+			return err
+		}
+	} else {
 		hint := i.pair.Key.Hint(e)
 		copy(flight[1:], hint[:])
-		size -= KeySize + 2*tagSize
-	} else if _, err := io.ReadFull(rand, flight[1:messageOffset]); err != nil {
-		return err
 	}
-	_, _, _, err := i.noise.WriteMessage(flight[:messageOffset], appendPayload(nil, size, nil))
+	_, _, _, err := i.noise.WriteMessage(flight[:messageOffset], appendPayload(nil, size, payloadMap{}))
 	return err
 }
 
@@ -101,11 +103,11 @@ func (i *Initiator) Finish(flight2 []byte) (Flight, Proof, error) {
 	if errors.Is(err, wire.ErrNewer) {
 		return flight, Proof{}, err
 	}
-	proof := Proof{Mode: i.mode, Pair: i.pair.ID, Their: [KeySize]byte(i.noise.PeerStatic())}
+	proof := Proof{Mode: i.mode, Pair: i.pair.ID, Their: i.noise.their()}
 	if err != nil || !proof.vouch(said) {
 		return flight, Proof{}, ErrRefused
 	}
-	if proof.Their == i.our {
+	if proof.self(i.our, i.pair.Label) {
 		return flight, Proof{}, ErrSelf
 	}
 	if i.named && subtle.ConstantTimeCompare(proof.Their[:], i.pair.Their[:]) != 1 {
@@ -118,22 +120,33 @@ func (i *Initiator) Finish(flight2 []byte) (Flight, Proof, error) {
 	return flight, proof, nil
 }
 
-// vouch takes the signing key that the far end says goes with the key it proved: one
-// there must be in open mode, and none otherwise.
+// vouch takes what the far end says of itself: in open mode the signing key that goes with
+// the key it proved, in pair mode its label, and nothing of that otherwise.
 // spec: 03-links#payload
 func (p *Proof) vouch(said payloadMap) bool {
 	if said.Sign != nil {
 		p.Sign = *said.Sign
 	}
-	return (p.Mode == Open) == (p.Sign != [KeySize]byte{})
+	if said.Label != nil {
+		p.Label = *said.Label
+	}
+	return (p.Mode == Open) == (p.Sign != [KeySize]byte{}) && (p.Mode == PairUp) == (p.Label != [LabelSize]byte{})
+}
+
+// self says whether the far end is who we are: by the key that was proven, or by label.
+func (p *Proof) self(our [KeySize]byte, label [LabelSize]byte) bool {
+	if p.Mode == PairUp {
+		return p.Label == label
+	}
+	return p.Their == our
 }
 
 func (i *Initiator) writeLast(flight *Flight, send *noise.CipherState) error {
 	var err error
-	if i.mode == Contact {
-		_, err = send.Encrypt(flight[:0], nil, appendPayload(nil, FlightSize-tagSize, nil))
+	if i.mode == Open {
+		_, _, _, err = i.noise.WriteMessage(flight[:0], appendPayload(nil, FlightSize-KeySize-2*tagSize, i.says))
 	} else {
-		_, _, _, err = i.noise.WriteMessage(flight[:0], appendPayload(nil, FlightSize-KeySize-2*tagSize, i.sign))
+		_, err = send.Encrypt(flight[:0], nil, appendPayload(nil, FlightSize-tagSize, i.says))
 	}
 	return err
 }

@@ -54,6 +54,31 @@ type Statics struct {
 	OpenSign [KeySize]byte
 }
 
+// of returns the key that is proven in a mode; in mode pair there is none.
+func (s *Statics) of(mode Mode) *Static {
+	switch mode {
+	case Open:
+		return &s.Open
+	case Contact:
+		return &s.Device
+	}
+	return new(Static)
+}
+
+// says is what we say of ourselves in the payload of flight 2 or 3.
+// spec: 03-links#payload
+func (s *Statics) says(mode Mode, pair *Pair) payloadMap {
+	switch mode {
+	case Open:
+		sign := s.OpenSign
+		return payloadMap{Sign: &sign}
+	case PairUp:
+		label := pair.Label
+		return payloadMap{Label: &label}
+	}
+	return payloadMap{}
+}
+
 // Erase overwrites both keys.
 func (s *Statics) Erase() {
 	s.Device.Erase()
@@ -69,7 +94,8 @@ type LinkKey struct {
 }
 
 // NewLinkKey derives the link key of a secret: the contact secret before there is a
-// session, afterwards the session's link secret of a generation.
+// session, afterwards the session's link secret of a generation; in mode pair the link
+// secret of an invite.
 func NewLinkKey(secret []byte) LinkKey {
 	var k LinkKey
 	expand(k.psk[:], secret, labelPSK)

@@ -8,6 +8,8 @@ const (
 	HintSize = 16
 	// KeySize is the length in bytes of an X25519 key, private or public.
 	KeySize = 32
+	// LabelSize is the length in bytes of what an end calls itself in mode pair.
+	LabelSize = 32
 
 	payloadVersion = 1
 	payloadHeader  = 3  // version byte and the two length bytes of the map

@@ -51,8 +51,11 @@ func config(mode Mode, initiator bool, dh noise.DHFunc) noise.Config {
 		Pattern:     noise.HandshakeXX,
 		Initiator:   initiator,
 	}
-	if mode == Contact {
+	switch mode {
+	case Contact:
 		c.Pattern = noise.HandshakeIK
+	case PairUp:
+		c.Pattern = noise.HandshakeNN
 	}
 	return c
 }
@@ -65,13 +68,15 @@ func newState(mode Mode, initiator bool, e Exporter, our *Static, pair *Pair, dh
 	c := config(mode, initiator, dh)
 	c.Random = rand
 	c.Prologue = append(append([]byte(labelPrologue), byte(mode)), e[:]...)
-	c.StaticKeypair = noise.DHKey{Private: s.private, Public: public[:]}
-	if mode == Contact {
+	if mode != PairUp {
+		c.StaticKeypair = noise.DHKey{Private: s.private, Public: public[:]}
+	}
+	if mode != Open {
 		s.psk = bytes.Clone(pair.Key.psk[:])
 		c.PresharedKey = s.psk
-		if initiator {
-			c.PeerStatic = bytes.Clone(pair.Their[:])
-		}
+	}
+	if mode == Contact && initiator {
+		c.PeerStatic = bytes.Clone(pair.Their[:])
 	}
 	hs, err := noise.NewHandshakeState(c)
 	if err != nil {
@@ -94,19 +99,27 @@ func (s *state) erase() {
 
 func (s *state) binding() [32]byte { return [32]byte(s.ChannelBinding()) }
 
+// their is the static key that the far end has proven; zero in mode pair, which has none.
+func (s *state) their() (key [KeySize]byte) {
+	copy(key[:], s.PeerStatic())
+	return key
+}
+
 // payloadMap is what a payload says. Unknown keys are ignored, unknown keys from 0x8000
 // up refuse the handshake.
 type payloadMap struct {
 	// Sign is the Ed25519 key of the sender's open profile: in open mode, beside the
 	// sender's static key, it completes the keys behind the handle.
 	Sign *[KeySize]byte `cbor:"1,keyasint,omitempty"`
+	// Label is what the sender calls itself, in mode pair.
+	Label *[LabelSize]byte `cbor:"2,keyasint,omitempty"`
 }
 
 // appendPayload appends a payload of size bytes: version, length of the map, the map,
-// zeros. sign is nil where the payload says nothing.
+// zeros.
 // spec: 03-links#payload
-func appendPayload(b []byte, size int, sign *[KeySize]byte) []byte {
-	said, err := wire.Marshal(payloadMap{Sign: sign})
+func appendPayload(b []byte, size int, says payloadMap) []byte {
+	said, err := wire.Marshal(says)
 	if err != nil {
 		panic("handshake: encoding a payload: " + err.Error())
 	}

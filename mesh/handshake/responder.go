@@ -25,7 +25,8 @@ type Responder struct {
 	our   [KeySize]byte // public half of what we prove
 	proof Proof
 	noise *state
-	recv  *noise.CipherState // contact: what opens flight 3
+	recv  *noise.CipherState // contact and pair: what opens flight 3
+	label [LabelSize]byte    // pair: what we call ourselves
 	step  step
 }
 
@@ -75,23 +76,26 @@ func (r *Responder) honest(flight1 []byte, flight2 *Flight) bool {
 		}
 		pair.Key = NewLinkKey(nobody[:])
 	}
-	if len(flight1) != FlightSize || mode != Contact {
+	if len(flight1) != FlightSize || mode != Contact && mode != PairUp || found && pair.mode() != mode {
 		return false
 	}
-	return r.answer(mode, &pair, padded[messageOffset:], flight2) && found
+	if !r.answer(mode, &pair, padded[messageOffset:], flight2) || !found {
+		return false
+	}
+	r.dh.topUp(responderWork) // mode pair has less to do
+	return true
 }
 
 // answer runs Noise messages 1 and 2 of mode.
 func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Flight) bool {
-	our := &r.statics.Device
-	if mode == Open {
-		our = &r.statics.Open
+	our := r.statics.of(mode)
+	if mode != PairUp {
+		if our.IsZero() {
+			return false
+		}
+		r.our = our.Public()
+		r.dh.n++
 	}
-	if our.IsZero() {
-		return false
-	}
-	r.our = our.Public()
-	r.dh.n++
 	var err error
 	r.noise, err = newState(mode, false, r.e, our, pair, &r.dh, r.rand)
 	if err != nil {
@@ -105,18 +109,19 @@ func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Fligh
 		return false
 	}
 	r.proof = Proof{Mode: mode}
-	var sign *[KeySize]byte
 	size := FlightSize - KeySize - tagSize
-	if mode == Contact {
+	switch mode {
+	case Contact:
 		r.proof.Pair, r.proof.Their = pair.ID, pair.Their
 		if !samePeer(r.noise.PeerStatic(), pair.Their, r.our) {
 			return false
 		}
-	} else {
+	case PairUp:
+		r.proof.Pair, r.label = pair.ID, pair.Label
+	default:
 		size -= KeySize + tagSize
-		sign = &r.statics.OpenSign
 	}
-	_, recv, _, err := r.noise.WriteMessage(flight2[:0], appendPayload(nil, size, sign))
+	_, recv, _, err := r.noise.WriteMessage(flight2[:0], appendPayload(nil, size, r.statics.says(mode, pair)))
 	r.recv = recv
 	return err == nil
 }
@@ -151,7 +156,7 @@ func (r *Responder) Finish(flight3 []byte) (Proof, error) {
 	if !r.proof.vouch(said) {
 		return Proof{}, ErrRefused
 	}
-	if r.proof.Their == r.our {
+	if r.proof.self(r.our, r.label) {
 		return Proof{}, ErrSelf
 	}
 	r.proof.Binding = r.noise.binding()
@@ -159,12 +164,12 @@ func (r *Responder) Finish(flight3 []byte) (Proof, error) {
 }
 
 func (r *Responder) readLast(flight3 []byte) ([]byte, error) {
-	if r.proof.Mode == Contact {
+	if r.proof.Mode != Open {
 		return r.recv.Decrypt(nil, nil, flight3)
 	}
 	payload, _, _, err := r.noise.ReadMessage(nil, flight3)
 	if err == nil {
-		r.proof.Their = [KeySize]byte(r.noise.PeerStatic())
+		r.proof.Their = r.noise.their()
 	}
 	return payload, err
 }

@@ -20,7 +20,7 @@ import (
 // TestVectors holds whole handshakes against testdata/flights.txt, for other
 // implementations of docs/protocol/03-links.md.
 func TestVectors(t *testing.T) {
-	got := "# Handshakes of mode contact and open, hex. Written by `go test -update`; the diff is for review.\n"
+	got := "# Handshakes of mode contact, open and pair, hex. Written by `go test -update`; the diff is for review.\n"
 	for _, mode := range builtModes {
 		got += vector(t, mode)
 	}
@@ -35,13 +35,19 @@ func vector(t *testing.T, mode Mode) string {
 	fmt.Fprintf(&text, "\nmode=%s\n", mode)
 	line("exporter", c.e[:])
 	initiator, first := c.dial(t, mode)
-	if mode == Contact {
+	switch mode {
+	case Contact:
 		line("secret", []byte("0123456789abcdef0123456789abcdef"))
 		line("psk", c.key.psk[:])
 		line("hint_key", c.key.hint[:])
 		line("initiator_static", c.anna.Device[:])
 		line("responder_static", c.bruno.Device[:])
-	} else {
+	case PairUp:
+		line("psk", c.annaInvites.Key.psk[:])
+		line("hint_key", c.annaInvites.Key.hint[:])
+		line("initiator_label", c.annaInvites.Label[:])
+		line("responder_label", c.brunoHolds.Label[:])
+	default:
 		line("initiator_static", c.anna.Open[:])
 		line("responder_static", c.bruno.Open[:])
 	}
@@ -84,6 +90,7 @@ func TestPublishedVectors(t *testing.T) {
 	names := map[string]Mode{
 		"Noise_IKpsk0_25519_ChaChaPoly_SHA256": Contact,
 		"Noise_XX_25519_ChaChaPoly_SHA256":     Open,
+		"Noise_NNpsk0_25519_ChaChaPoly_SHA256": PairUp,
 	}
 	ran := map[Mode]int{}
 	for _, v := range parseVectors(t, f) {
@@ -92,8 +99,8 @@ func TestPublishedVectors(t *testing.T) {
 			t.Run(fmt.Sprint(mode, ran[mode]), func(t *testing.T) { runVector(t, mode, v) })
 		}
 	}
-	if ran[Contact] == 0 || ran[Open] == 0 {
-		t.Errorf("ran %v: both patterns should be among the vectors", ran)
+	if ran[Contact] == 0 || ran[Open] == 0 || ran[PairUp] == 0 {
+		t.Errorf("ran %v: all patterns should be among the vectors", ran)
 	}
 }
 
@@ -176,7 +183,10 @@ func runVector(t *testing.T, mode Mode, v map[string]string) {
 	begin := func(initiator bool, our noise.DHKey, ephemeral string) *noise.HandshakeState {
 		c := config(mode, initiator, noise.DH25519)
 		c.Prologue, c.PresharedKey = unhex("prologue"), unhex("preshared_key")
-		c.StaticKeypair, c.Random = our, bytes.NewReader(unhex(ephemeral))
+		c.Random = bytes.NewReader(unhex(ephemeral))
+		if mode != PairUp {
+			c.StaticKeypair = our
+		}
 		if initiator && mode == Contact {
 			c.PeerStatic = respStatic.Public
 		}

@@ -26,8 +26,8 @@ type Target struct {
 	Endpoints   []peer.Endpoint   // the first EndpointsMax usable ones are raced, each a little after the one before
 	Fingerprint *peer.Fingerprint // as announced; nil for an address that was typed
 	Others      []Place           // tried besides, each half a second after the one before: by then the first has mostly won
-	Mode        handshake.Mode    // Contact or Open
-	Pair        *handshake.Pair   // Contact: whom
+	Mode        handshake.Mode    // Contact, Open or PairUp
+	Pair        *handshake.Pair   // Contact and PairUp: whom
 	OpenKey     *[32]byte         // Open: the one X25519 key that will do; nil for any
 }
 

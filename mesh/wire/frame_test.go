@@ -51,6 +51,7 @@ func specimens() map[string]Frame {
 		"card":                  CardFrame{Card: []byte("card"), Share: hash},
 		"done":                  Done{Transcript: hash},
 		"declined":              Declined{},
+		"declined, link used":   Declined{Reason: DeclineUsed},
 	}
 }
 
@@ -69,7 +70,7 @@ func TestFrameVectors(t *testing.T) {
 	all := specimens()
 	var vectors []vector
 	for _, name := range []string{
-		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "peers", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined",
+		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "peers", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined", "declined, link used",
 		"sas commit", "sas nonce", "sas reveal", "sas stop",
 	} {
 		vectors = append(vectors, vector{name, encode(t, all[name])})
