@@ -9,6 +9,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 
+	"sottovoce/cmd/internal/config"
 	"sottovoce/cmd/internal/control"
 )
 
@@ -30,7 +31,11 @@ func (i *initCommand) Run(c *call) error {
 			Home string `json:"home"`
 		}{i.Name, c.home})
 	}
-	return c.printf("You are %s. Your identity is in %s. Open the chat with: sottovoce\n", oneLine(i.Name), c.home)
+	chat := "sottovoce"
+	if usual, err := config.Home(""); err != nil || usual != c.home {
+		chat += " --home " + c.home
+	}
+	return c.printf("You are %s. Your identity is in %s. Open the chat with: %s\n", oneLine(i.Name), c.home, chat)
 }
 
 // Run serves until the program is told to stop.

@@ -91,8 +91,11 @@ func added(p control.Person) string {
 }
 
 func accepted(p control.Person) string {
-	if p.Contact {
+	switch {
+	case p.Contact:
 		return name(p) + " is a contact now."
+	case p.Online:
+		return "Accepted. " + name(p) + " becomes a contact in a moment."
 	}
 	return "Accepted. " + name(p) + " becomes a contact as soon as both of you are here."
 }
