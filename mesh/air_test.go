@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,11 +15,13 @@ import (
 type air struct {
 	mu      sync.Mutex
 	finders map[*airFinder]struct{}
+	lost    map[[2]string]bool // multicast of the first never reaches the second
 }
 
 // airFinder is one node's place in the air.
 type airFinder struct {
 	air     *air
+	name    string
 	current *peer.Announcement
 	seen    func(peer.Sighting)
 	stands  func([]peer.Network)
@@ -26,9 +29,20 @@ type airFinder struct {
 }
 
 // somewhere is where every node in the air stands.
-var somewhere = []peer.Network{{Interface: "air0", Own: peer.MAC{2}, Router: peer.MAC{2, 1}, Routed: true}}
+var somewhere = []peer.Network{{
+	Interface: "air0", Own: peer.MAC{2}, Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}, Router: peer.MAC{2, 1}, Routed: true,
+}}
 
-func newAir() *air { return &air{finders: make(map[*airFinder]struct{})} }
+func newAir() *air {
+	return &air{finders: make(map[*airFinder]struct{}), lost: make(map[[2]string]bool)}
+}
+
+// loses drops the multicast of one person on its way to another from now on.
+func (a *air) loses(from, to *person) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost[[2]string{from.name, to.name}] = true
+}
 
 func (a *air) finder() *airFinder { return &airFinder{air: a} }
 
@@ -39,7 +53,7 @@ func (f *airFinder) Announce(a *peer.Announcement) {
 	f.current = a
 	var tell []func(peer.Sighting)
 	for o := range f.air.finders {
-		if o != f {
+		if o != f && !f.air.lost[[2]string{f.name, o.name}] {
 			tell = append(tell, o.seen)
 		}
 	}
@@ -80,7 +94,7 @@ func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting), stands fu
 	f.seen, f.stands = seen, stands
 	var present []peer.Announcement
 	for o := range f.air.finders {
-		if o.current != nil {
+		if o.current != nil && !f.air.lost[[2]string{o.name, f.name}] {
 			present = append(present, *o.current)
 		}
 	}

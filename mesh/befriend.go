@@ -210,6 +210,9 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 		if d.route == nil {
 			d.route = &route{}
 		}
+		if err := d.loadKnown(tx); err != nil {
+			return err
+		}
 		for _, keys := range c.account.Devices() {
 			if keys.ID() == d.id {
 				d.keys = keys

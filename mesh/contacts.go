@@ -64,6 +64,8 @@ func (n *Node) Unblock(ctx context.Context, typed string) (Person, error) {
 		for _, d := range c.devices {
 			if d.route.seen != nil {
 				t.approach(d, d.route.seen)
+			} else {
+				t.seek(d)
 			}
 		}
 		return nil

@@ -288,6 +288,8 @@ func (t *turn) frame(d *device, v *live, f wire.Frame) error {
 	switch f := f.(type) {
 	case wire.Typing:
 		t.theyType(d, v, f)
+	case wire.Peers:
+		t.hearPeers(v, f)
 	case wire.Look:
 		t.theyLook(d, v, f)
 	case wire.View:

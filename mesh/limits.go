@@ -76,3 +76,28 @@ const (
 	looksAtOnce = 4                      // of their looks answered in a row; one asker needs two
 	lookEvery   = 5 * time.Second        // until one more is answered
 )
+
+// Of where contacts may be besides where they are heard.
+//
+// spec: 03-links#remembered-endpoints
+const (
+	knownPerNetwork = 3                   // endpoints remembered of a device on one network
+	knownMax        = 12                  // and on all of them
+	knownLife       = 30 * 24 * time.Hour // since a link was proven there
+	knownFresh      = time.Hour           // before that is written down again
+	knownWrongMax   = 8                   // rounds of dials after which an endpoint is forgotten
+	knownTries      = 5                   // dials in a round
+	seekingMax      = 16                  // dials at once, while more are planned to who is not in sight
+	seekPause       = 500 * time.Millisecond
+)
+
+// spec: 02-discovery#told-by-peers
+const (
+	tellDelay = 200 * time.Millisecond // so that what comes together is told together
+	tellPause = 2 * time.Second        // between two frames on one link; half of it is what a reader asks for
+	tellRate  = 4                      // announcements told a second, on all links together
+	tellBurst = 256                    // and at once
+	sharedMax = 4096                   // instances remembered of a link as known at both ends
+	toldLife  = 4 * time.Minute        // as long as an announcement holds
+	toldMax   = 2                      // places that a device is said to be at
+)

@@ -23,8 +23,12 @@ import (
 //	                        └──── back-off ───┴────── lost ◀─────┘
 type route struct {
 	seen     *place
+	told     []*place  // by other contacts, the latest first
+	round    int       // dials to remembered endpoints that are left of this round
+	sought   bool      // there was such a round since it was linked
 	due      time.Time // zero: no dial planned
 	dialing  bool
+	doubted  bool // its link may be dead: it is heard at another port
 	failures int
 	refused  int // dials in which somebody answered and did not know our key
 	live     *live
@@ -36,6 +40,7 @@ type place struct {
 	instance    string // that was announced; empty for an address that was not
 	endpoints   []peer.Endpoint
 	fingerprint *peer.Fingerprint // nil: whoever answers, if it proves the right keys
+	ends        time.Time         // when it is not believed any more; of what was told only
 }
 
 // place is where a sighting leads.
@@ -57,21 +62,43 @@ type live struct {
 	held    time.Time        // until when nothing is sent before their first receipt; zero: not
 	told    time.Time        // when we said last that we are typing; zero: we are not
 	heard   time.Time        // when they said something of the kind
+	shared  map[string]bool  // instances that we told, or were told, on it
+	toldAt  time.Time        // when we told of some last
+	hearsay time.Time        // when they did
 	looked  int              // blobs of a petition that were looked at
 	typing  time.Time        // until when they count as typing; zero: they are not
 	looks   *rate.Limiter    // of their questions what we see; nil before the first
 }
 
-// approach plans a dial to a device that was just seen. Of two nodes that see each
-// other the one with the larger PeerID gives the other a head start, so that mostly
-// one dial is made.
-// spec: 03-links#two-ends
+// approach plans a dial to a device that was just seen.
 func (t *turn) approach(d *device, at *place) {
 	d.route.seen = at
-	if d.route.live != nil || d.route.dialing || d.contact.row.Blocked || d.pair.Behind() {
+	if len(at.endpoints) > 0 {
+		t.pursue(d, at.endpoints[0].Port())
+	}
+}
+
+// pursue plans a dial to a device that is said to be somewhere. A link that lives is left
+// alone, unless it leads to another port: the device may have been killed and started anew,
+// and then only a new link shows that the old one is dead.
+// spec: 03-links#two-ends
+func (t *turn) pursue(d *device, port uint16) {
+	r := d.route
+	if r.live != nil && (r.doubted || r.live.link.Remote().Port() == port) {
 		return
 	}
-	d.route.failures = 0
+	if r.dialing || d.contact.row.Blocked || d.pair.Behind() {
+		return
+	}
+	r.doubted = r.live != nil
+	r.failures = 0
+	t.plan(d)
+}
+
+// plan has a device dialled. Of two nodes that see each other the one with the larger
+// PeerID gives the other a head start, so that mostly one dial is made.
+// spec: 03-links#two-ends
+func (t *turn) plan(d *device) {
 	d.route.due = t.now
 	if t.n.me.device.ID().Compare(d.id) > 0 {
 		d.route.due = t.now.Add(dialDelayLarger)
@@ -79,19 +106,49 @@ func (t *turn) approach(d *device, at *place) {
 	t.n.wakeBy(d.route.due)
 }
 
+// whereabouts lists where a device may be, the likeliest first. While it has a link only what
+// is not that link's port counts, and what is remembered does not.
+func (n *Node) whereabouts(d *device, now time.Time) []link.Place {
+	r := d.route
+	var all []link.Place
+	add := func(p *place) {
+		if len(p.endpoints) > 0 && (r.live == nil || r.live.link.Remote().Port() != p.endpoints[0].Port()) {
+			all = append(all, link.Place{Endpoints: p.endpoints, Fingerprint: p.fingerprint})
+		}
+	}
+	if r.seen != nil {
+		add(r.seen)
+	}
+	for _, p := range r.told {
+		if p.ends.After(now) {
+			add(p)
+		}
+	}
+	if known := n.whereKnown(d, now); r.live == nil && r.round > 0 && len(known) > 0 {
+		all = append(all, link.Place{Endpoints: known})
+	}
+	return all
+}
+
 // dialDue starts the dials whose time has come.
 func (t *turn) dialDue() {
-	for _, d := range t.n.devices {
+	n := t.n
+	for _, d := range n.devices {
 		r := d.route
 		if r.due.IsZero() {
 			continue
 		}
 		if r.due.After(t.now) {
-			t.n.wakeBy(r.due)
+			n.wakeBy(r.due)
+			continue
+		}
+		if r.seen == nil && n.seeking >= seekingMax { // those that are in sight go first
+			r.due = t.now.Add(seekPause)
+			n.wakeBy(r.due)
 			continue
 		}
 		r.due = time.Time{}
-		if r.live == nil && !r.dialing && r.seen != nil && !d.contact.row.Blocked {
+		if (r.live == nil || r.doubted) && !r.dialing && !d.contact.row.Blocked {
 			t.dial(d)
 		}
 	}
@@ -100,10 +157,18 @@ func (t *turn) dialDue() {
 // dial opens a link in mode contact, beside the loop.
 func (t *turn) dial(d *device) {
 	n, row := t.n, d.row
+	places := n.whereabouts(d, t.now)
+	if len(places) == 0 {
+		d.route.doubted = false
+		return
+	}
 	d.route.dialing = true
+	d.route.round = max(0, d.route.round-1)
+	n.seeking++
 	target := link.Target{
-		Endpoints:   d.route.seen.endpoints,
-		Fingerprint: d.route.seen.fingerprint,
+		Endpoints:   places[0].Endpoints,
+		Fingerprint: places[0].Fingerprint,
+		Others:      places[1:],
 		Mode:        handshake.Contact,
 		Pair:        d.dialPair(),
 	}
@@ -114,13 +179,16 @@ func (t *turn) dial(d *device) {
 	n.beside(func(ctx context.Context) {
 		l, err := n.transport.Dial(ctx, target)
 		n.post(func(t *turn) error {
+			t.n.seeking--
 			if d := t.n.devices[row]; d != nil {
 				d.route.dialing = false
 				if errors.Is(err, link.ErrRefused) {
 					d.route.refused++
 				}
 				if err != nil {
-					t.dialFailed(d)
+					if err := t.dialFailed(d); err != nil {
+						return err
+					}
 				}
 			}
 			if err != nil {
@@ -131,16 +199,25 @@ func (t *turn) dial(d *device) {
 	})
 }
 
-// dialFailed plans the next attempt as long as the device is in sight.
-func (t *turn) dialFailed(d *device) {
+// dialFailed plans the next attempt as long as there is somewhere to dial.
+func (t *turn) dialFailed(d *device) error {
 	r := d.route
-	if r.live != nil || r.seen == nil || d.pair.Behind() {
-		return
+	if r.live != nil && !r.doubted || d.pair.Behind() {
+		return nil
+	}
+	if len(t.n.whereabouts(d, t.now)) == 0 {
+		r.doubted = false
+		if r.live == nil && r.sought {
+			r.sought = false
+			return t.ledNowhere(d)
+		}
+		return nil
 	}
 	delay := min(redialDelayMin<<min(r.failures, 16), redialDelayMax)
 	r.failures++
 	r.due = t.now.Add(delay)
 	t.n.wakeBy(r.due)
+	return nil
 }
 
 // accept takes proven links until the transport closes.
@@ -198,7 +275,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	r := d.route
 	r.refused = 0
 	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox(), stood: d.pair.Standing()}
-	r.due = time.Time{}
+	r.due, r.round, r.sought, r.doubted = time.Time{}, 0, false, false
 	n.serve(d.row, r.live)
 	return t.linked(d, r.live)
 }
@@ -210,6 +287,10 @@ func (t *turn) linked(d *device, v *live) error {
 	if err := t.reached(d); err != nil {
 		return err
 	}
+	if err := t.remember(d, v.link.Remote()); err != nil {
+		return err
+	}
+	t.n.tellSoon(t.now)
 	t.greet(d, v)
 	if d.pair.Behind() {
 		return t.behind(d)
@@ -243,7 +324,7 @@ func (t *turn) ready(d *device, v *live) error {
 
 // unlink takes the device's link away.
 func (t *turn) unlink(d *device, v *live) error {
-	d.route.live = nil
+	d.route.live, d.route.doubted = nil, false
 	t.changed(d.contact)
 	if err := t.reached(d); err != nil {
 		return err
@@ -270,10 +351,11 @@ func (t *turn) changed(c *contactState) {
 }
 
 // keepsOld decides between two links to one far end: of simultaneous dials from both
-// ends the one of the smaller id stays, otherwise the newer replaces the older.
+// ends the one of the smaller id stays, otherwise the newer replaces the older. Where they
+// lead to two ports the older one's node is gone.
 // spec: 03-links#two-ends
 func keepsOld(oursSmaller bool, old *link.Link, since time.Time, fresh *link.Link, now time.Time) bool {
-	return old.Dialed() != fresh.Dialed() && now.Sub(since) <= simultaneousMax && old.Dialed() == oursSmaller
+	return old.Dialed() != fresh.Dialed() && old.Remote().Port() == fresh.Remote().Port() && now.Sub(since) <= simultaneousMax && old.Dialed() == oursSmaller
 }
 
 // serve runs a link's two directions beside the loop until it ends.
@@ -308,10 +390,13 @@ func (t *turn) lost(d *device, v *live, err error) error {
 	if t.now.Sub(v.since) >= stableMin {
 		d.route.failures = 0 // else two that take the link from each other do it ever more slowly
 	}
-	if !errors.Is(err, link.ErrBye) {
-		defer t.dialFailed(d)
+	if unlinked := t.unlink(d, v); unlinked != nil || errors.Is(err, link.ErrBye) {
+		return unlinked
 	}
-	return t.unlink(d, v)
+	if len(t.n.whereKnown(d, t.now)) > 0 { // gone without a word
+		d.route.round, d.route.sought = knownTries, true
+	}
+	return t.dialFailed(d)
 }
 
 // receiver hands what arrives on a link to the loop, in order, and waits until it is

@@ -49,6 +49,7 @@ func (t *turn) saw(s peer.Sighting) error {
 	}
 	if !known {
 		t.appeared(fresh)
+		n.tellSoon(t.now)
 	}
 	return nil
 }

@@ -90,6 +90,7 @@ type Node struct {
 	notices  []keptNotice
 	recent   recent
 
+	ground    []peer.Network      // that we stand on
 	nearby    map[string]*sighted // by instance
 	open      map[contact.Profile]*openLink
 	epoch     epoch
@@ -103,6 +104,9 @@ type Node struct {
 	pause     time.Duration // before the next try, after a turn that failed; else 0
 	kept      time.Time     // when housekeep last ran
 	busy      time.Time     // when the last turn with messages began
+	seeking   int           // dials under way in mode contact
+	tells     *rate.Limiter // announcements told
+	tellAt    time.Time     // when links are told next; zero: nothing is new
 	lastLink  uint64
 	noticed   map[string]time.Time // when each notice was last shown
 	looks     map[lookKey]chan wire.View
@@ -124,6 +128,7 @@ func New(cfg Config) (*Node, error) {
 		knock: cfg.Knock, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
+		tells:    rate.NewLimiter(tellRate, tellBurst),
 		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
 	}
 	if n.now == nil {
@@ -189,8 +194,10 @@ func (n *Node) sighting(s peer.Sighting) {
 }
 
 // stands hears where this node stands now.
-func (n *Node) stands([]peer.Network) {
+func (n *Node) stands(networks []peer.Network) {
 	n.post(func(t *turn) error {
+		n.ground = networks
+		t.seekAll()
 		if n.announced != nil {
 			t.then(func() { n.finder.Announce(n.announced) })
 		}
@@ -218,6 +225,7 @@ func (t *turn) tick() error {
 		}
 	}
 	t.dialDue()
+	t.tellPeers()
 	for _, d := range n.devices {
 		if err := t.tickDevice(d); err != nil {
 			return err

@@ -76,6 +76,7 @@ func (p *person) start() {
 	}
 	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: level})).With("node", p.name)
 	finder := p.air.finder()
+	finder.name = p.name
 	var tapped net.PacketConn = conn
 	if p.tap != nil {
 		tapped = p.tap(conn)

@@ -75,6 +75,9 @@ func (t *turn) letGo(c *contactState) error {
 			}
 		}
 		d.pair.Erase()
+		if err := t.tx.DeleteSetting(knownKey(d)); err != nil {
+			return err
+		}
 		delete(n.devices, d.row)
 		delete(t.dirty, d)
 	}

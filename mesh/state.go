@@ -43,6 +43,7 @@ type device struct {
 	loaded    *outbox.Loaded   // what the store held, until the queue knows
 	tick      time.Time        // when the queue wants one
 	queued    int              // deliveries of this turn that the queue does not know yet
+	known     []remembered     // where it was linked, the latest first
 	receipts  []session.Ref    // what this turn opened
 	tags      [][16]byte       // in the node's table
 	overtaken []outbox.Event   // by a start of ours, until the queue knows

@@ -2,6 +2,7 @@ package store
 
 const (
 	sqlSetting    = `SELECT value FROM settings WHERE key=?`
+	sqlDelSetting = `DELETE FROM settings WHERE key=?`
 	sqlSetSetting = `INSERT INTO settings (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value`
 )
 
@@ -16,4 +17,9 @@ func (tx *Tx) Setting(key string) (value []byte, err error) {
 // SetSetting sets a setting.
 func (tx *Tx) SetSetting(key string, value []byte) error {
 	return tx.change(sqlSetSetting).text(key).blob(value).exec()
+}
+
+// DeleteSetting makes a setting one that was never set.
+func (tx *Tx) DeleteSetting(key string) error {
+	return tx.change(sqlDelSetting).text(key).exec()
 }
