@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // Loss makes the host lose that many of a hundred UDP packets that arrive on its cable; 0 ends it.
@@ -80,4 +81,22 @@ func (p *Process) Memory() int64 {
 		p.host.lan.t.Fatal(err)
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// Deaf makes the host lose what multicast DNS of another host sends, answers included, as
+// an access point does that keeps its stations apart or filters groups.
+func (h *Host) Deaf(to *Host) {
+	h.lan.t.Helper()
+	nft := func(rule string) {
+		h.lan.t.Helper()
+		h.lan.must("ip", "netns", "exec", h.namespace, "nft", rule)
+	}
+	nft("add table inet deaf")
+	nft("add chain inet deaf in { type filter hook input priority 0; }")
+	for _, from := range []string{"ip saddr " + to.IPv4.String(), "ip6 saddr " + to.LinkLocal.String(), "ip6 saddr " + to.ULA.String()} {
+		if !strings.Contains(from, "invalid") {
+			nft("add rule inet deaf in " + from + " udp dport 5353 drop")
+			nft("add rule inet deaf in " + from + " udp sport 5353 drop")
+		}
+	}
 }
