@@ -16,11 +16,13 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// View is what one contact's device says it sees of us, beside what we see of it.
+// View is what one contact's device says it sees of us, beside what we see of it. Of a device
+// that is in sight and has no link there are Person, Failures and when it was heard.
 type View struct {
 	Person   Person
-	Dialed   bool          // the link is one that we dialled
-	At       peer.Endpoint // where the device is
+	Linked   bool
+	Failures int           // dials in vain since it was seen or linked last
+	At       peer.Endpoint // the far end of the link
 	We4, We6 time.Duration // how long ago we heard it announce itself, by family; 0: not lately
 	Answered bool          // in time; what follows is zero otherwise
 
@@ -34,7 +36,8 @@ type View struct {
 // inquiry is the question to one device.
 type inquiry struct {
 	row   int64
-	live  *live
+	live  *live  // nil: there is no link
+	link  uint64 // its number
 	nonce [8]byte
 	came  chan struct{} // closed when the knock has come
 	view  View
@@ -47,7 +50,7 @@ type lookKey struct {
 }
 
 // Look asks the contacts to whom there are links, looksMax devices at most, what they see of
-// us. Where answers are lost it takes some seconds; a second caller waits for the first.
+// us, and tells of those in sight that have none. Where answers are lost it takes some seconds; a second caller waits for the first.
 // spec: 03-links#look-and-view
 func (n *Node) Look(ctx context.Context) ([]View, error) {
 	select {
@@ -64,6 +67,9 @@ func (n *Node) Look(ctx context.Context) ([]View, error) {
 	var beside, knocks sync.WaitGroup
 	knocks.Go(func() { n.hearKnocks(listening, asked) })
 	for _, q := range asked {
+		if q.live == nil {
+			continue
+		}
 		beside.Go(func() { n.inquire(ctx, q) })
 	}
 	beside.Wait()
@@ -76,21 +82,25 @@ func (n *Node) Look(ctx context.Context) ([]View, error) {
 	return views, context.Cause(ctx)
 }
 
-// inquiries chooses whom to ask: of each device that has a link, those linked last.
+// inquiries chooses whom to ask, those linked last, and finds who is in sight without a link.
 func (n *Node) inquiries(ctx context.Context) (asked []*inquiry, err error) {
 	err = n.do(ctx, func(t *turn) error {
 		asked = nil
 		for _, d := range n.devices {
 			v := d.route.live
-			if v == nil {
+			if v == nil && (d.contact.row.Blocked || !n.inSight(d)) {
 				continue
 			}
 			q := &inquiry{row: d.row, live: v, came: make(chan struct{})}
-			q.view = View{Person: n.person(d.contact), Dialed: v.link.Dialed(), At: v.link.Remote()}
-			q.view.We4, q.view.We6 = n.heardOf(d)
+			q.view = View{Person: n.person(d.contact), Failures: d.route.failures}
+			if q.view.We4, q.view.We6 = n.heardOf(d); v != nil {
+				q.link, q.view.Linked, q.view.At = v.id, true, v.link.Remote()
+			}
 			asked = append(asked, q)
 		}
-		slices.SortFunc(asked, func(a, b *inquiry) int { return cmp.Compare(b.live.id, a.live.id) })
+		slices.SortFunc(asked, func(a, b *inquiry) int {
+			return cmp.Or(cmp.Compare(b.link, a.link), cmp.Compare(a.row, b.row))
+		})
 		asked = asked[:min(len(asked), looksMax)]
 		for _, q := range asked {
 			if _, err := io.ReadFull(n.rand, q.nonce[:]); err != nil {
@@ -100,6 +110,30 @@ func (n *Node) inquiries(ctx context.Context) (asked []*inquiry, err error) {
 		return nil
 	})
 	return asked, err
+}
+
+// inSight reports whether discovery shows a device now.
+func (n *Node) inSight(d *device) bool {
+	for _, s := range n.nearby {
+		if s.device == d {
+			return true
+		}
+	}
+	return false
+}
+
+// Clocks is how far from ours the clocks of the nodes in sight are, as far as the epochs that
+// they announce tell: within two hours. Nothing of it is proven.
+func (n *Node) Clocks(ctx context.Context) (off []time.Duration, err error) {
+	err = n.do(ctx, func(t *turn) error {
+		off = nil
+		for _, s := range n.nearby {
+			said := time.Unix(int64(s.Epoch)*int64(epochLength/time.Second), 0)
+			off = append(off, said.Sub(t.now.Truncate(epochLength)))
+		}
+		return nil
+	})
+	return off, err
 }
 
 // heardOf is how long ago a device was heard to announce itself, by IPv4 and by IPv6.

@@ -34,6 +34,7 @@ func run() int {
 		Locked:        daemon.Locked,
 		SetPassphrase: daemon.SetPassphrase,
 		Diagnose:      func(home string) (control.Diagnostics, error) { return daemon.Diagnose(home, versionText()) },
+		Doctor:        daemon.Doctor,
 		Restore:       daemon.Restore,
 		Init:          daemon.Init,
 		Start:         start,

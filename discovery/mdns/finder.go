@@ -37,6 +37,7 @@ type Finder struct {
 	list    func() ([]nic, error)
 	routers func() map[int]router
 	wake    chan struct{}                     // holds one token when wanted was changed; never closed
+	again   atomic.Bool                       // announce and ask anew
 	current atomic.Pointer[peer.Announcement] // what the responders answer; written by the loop
 
 	mu      sync.Mutex
@@ -87,10 +88,7 @@ func (f *Finder) Announce(a *peer.Announcement) {
 	f.mu.Lock()
 	f.wanted, f.held = a, false
 	f.mu.Unlock()
-	select {
-	case f.wake <- struct{}{}:
-	default: // the loop has not looked yet, and will see this one
-	}
+	f.nudge()
 }
 
 // Run announces and browses until ctx ends; then it says goodbye in both

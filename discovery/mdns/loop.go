@@ -63,6 +63,10 @@ func (r *loop) run(ctx context.Context) {
 			return
 		case <-r.f.wake:
 			r.swap(time.Now())
+			if r.f.again.Swap(false) {
+				r.announces.restart(time.Now())
+				r.asks.restart(time.Now())
+			}
 		case p := <-r.inbox:
 			r.take(p, time.Now())
 		case <-timer.C:

@@ -257,7 +257,7 @@ func (ch *chat) say(format string, args ...any) {
 // who shows everybody with the number that stands for them.
 func (ch *chat) who() {
 	if len(ch.roll) == 0 {
-		ch.say("Nobody else is here yet. People appear as soon as they open sottovoce on this network.")
+		ch.say("Nobody else is here yet. People appear as soon as they open sottovoce on this network; if one does not, type /doctor.")
 		return
 	}
 	for i, p := range ch.roll {

@@ -20,6 +20,7 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /rename NAME   give the person you write to a name of your own
   /remove NAME   forget a contact, and all that was said with them
   /block NAME    shut a contact out, untold; /unblock NAME lets them in again
+  /doctor        find out why somebody is not found or reached
   /quit          leave; messages still waiting go out next time
 Instead of a name you can type the number that /who shows. To send a line that
 begins with a slash, type two.`
@@ -43,6 +44,8 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		return true
 	case "/help":
 		ch.say("%s", chatHelp)
+	case "/doctor":
+		ch.doctor(ctx)
 	case "/who":
 		ch.who()
 	case "/log":

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"strings"
@@ -35,6 +36,8 @@ type Program struct {
 	SetPassphrase func(home string, current, next []byte) error
 	// Diagnose tells what can be told of a home without a running node.
 	Diagnose func(home string) (control.Diagnostics, error)
+	// Doctor tests this machine and its network where no node runs; listen and interfaces are what one would be started with.
+	Doctor func(ctx context.Context, home, listen string, interfaces []string) iter.Seq2[control.Finding, error]
 	// Restore makes a home from a backup, or leaves none; told hears how many messages are restored.
 	Restore func(ctx context.Context, home string, backup io.Reader, passphrase []byte, told func(messages int64)) error
 	// Init creates the identity of a home; it fails if there is one.
@@ -140,7 +143,7 @@ func usage(err error) error {
 // needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.
 func (c *call) needIdentity(command string) error {
 	switch first, _, _ := strings.Cut(command, " "); first {
-	case "version", "init", "restore", "completion", "complete", "man":
+	case "version", "init", "restore", "doctor", "completion", "complete", "man":
 		return nil
 	case "chat":
 		if isTerminal(c.Stdin) {

@@ -47,6 +47,7 @@ type grammar struct {
 	Restore     restoreCommand     `cmd:"" help:"Make this home from a backup."`
 	Export      exportCommand      `cmd:"" help:"Write a conversation as a file for programs or for people."`
 	Diagnostics diagnosticsCommand `cmd:"" help:"Write a file to show when you ask somebody for help."`
+	Doctor      doctorCommand      `cmd:"" help:"Test what keeps people here from finding each other, and say what to do."`
 	Retention   retentionCommand   `cmd:"" help:"Show or change how long messages are kept."`
 	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 

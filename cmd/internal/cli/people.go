@@ -21,10 +21,10 @@ func (n *nearbyCommand) Run(c *call) error {
 			return err
 		}
 		if len(people) > 0 || n.Wait == 0 {
-			return c.printPeople(people, "Nobody is here yet.")
+			return c.printPeople(people, "Nobody is here yet. If somebody should be: sottovoce doctor")
 		}
 		if !c.now().Before(until) {
-			return control.Errorf(control.CodeTimeout, "nobody appeared in %v; are the others on this network and running sottovoce?", n.Wait)
+			return control.Errorf(control.CodeTimeout, "nobody appeared in %v; are the others on this network and running sottovoce? To find out what is in the way: sottovoce doctor", n.Wait)
 		}
 		if !sleep(ctx, nearbyPoll) {
 			return ctx.Err()

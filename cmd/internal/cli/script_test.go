@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -75,6 +76,24 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// fakeDoctor finds nothing wrong but the port that is asked for.
+func fakeDoctor(ctx context.Context, _, listen string, _ []string) iter.Seq2[control.Finding, error] {
+	return func(yield func(control.Finding, error) bool) {
+		if !yield(control.Finding{Check: "node", Cause: "not-running", Verdict: control.VerdictUnknown, Says: "Sottovoce does not run for this home.", Why: "It must.", Do: "sottovoce up"}, nil) {
+			return
+		}
+		switch listen {
+		case ":1":
+			yield(control.Finding{Check: "port", Cause: "taken", Verdict: control.VerdictBad, Says: "The port is\ntaken.", Why: "It must not be.", Do: "Take another."}, nil)
+		case ":2":
+			<-ctx.Done()
+			yield(control.Finding{}, ctx.Err())
+		case ":3":
+			yield(control.Finding{}, context.DeadlineExceeded)
+		}
+	}
+}
+
 // fakeProgram has nodes of memory in place of real ones. An identity is a file called name. Bob says yes to everybody,
 // gets every message at once unless it says "slow", and answers when it says "echo"; Eve asks us.
 func fakeProgram() *Program {
@@ -102,6 +121,7 @@ func fakeProgram() *Program {
 		Diagnose: func(string) (control.Diagnostics, error) {
 			return control.Diagnostics{Version: "1.2.3", Log: []string{"nobody runs"}}, nil
 		},
+		Doctor:  fakeDoctor,
 		Restore: fakeRestore,
 		Init: func(home, name string) error {
 			if name = strings.TrimSpace(name); len(name) > 64 {

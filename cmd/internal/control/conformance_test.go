@@ -105,6 +105,7 @@ var exchanges = []exchange{
 	{route: "POST /v1/backup", body: `{"passphrase":"words"}`, status: 200},
 	{route: "POST /v1/backup", body: `{"passphrase":""}`, status: 400},
 	{route: "GET /v1/diagnostics", status: 200},
+	{route: "GET /v1/doctor", status: 200, kind: lines},
 	{route: "PUT /v1/passphrase", body: `{"current":"","new":"words"}`, status: 204},
 	{route: "PUT /v1/passphrase", body: `{"current":"guess","new":""}`, status: 403},
 	{route: "POST /v1/down", status: 204},
@@ -113,7 +114,7 @@ var exchanges = []exchange{
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
 	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/retention", "POST /v1/down",
-	"GET /v1/diagnostics",
+	"GET /v1/diagnostics", "GET /v1/doctor",
 }
 
 // TestConformance asks a running node everything that docs/openapi.json describes and holds every answer against it.

@@ -92,6 +92,10 @@ type Node interface {
 	// Diagnostics tells what can be told to strangers when something is wrong.
 	Diagnostics(ctx context.Context) (Diagnostics, error)
 
+	// Doctor tests what keeps people here from finding and reaching each other, and yields each finding as soon as there is
+	// one; it takes ten seconds at most. The first error yielded is the last thing yielded.
+	Doctor(ctx context.Context) (iter.Seq2[Finding, error], error)
+
 	// SetPassphrase lets next open the home instead of current; an empty next takes the passphrase away, and current is
 	// empty where there is none. A wrong current is CodeRefused.
 	SetPassphrase(ctx context.Context, current, next Passphrase) error

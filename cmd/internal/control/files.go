@@ -121,7 +121,12 @@ func (c *Client) Export(ctx context.Context, to string) (iter.Seq2[Message, erro
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(Message, error) bool) {
+	return objects[Message](ctx, response), nil
+}
+
+// objects reads the lines of an answer, one object each.
+func objects[T any](ctx context.Context, response *http.Response) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		defer response.Body.Close()
 		in := bufio.NewReaderSize(response.Body, 64<<10)
 		for {
@@ -129,17 +134,18 @@ func (c *Client) Export(ctx context.Context, to string) (iter.Seq2[Message, erro
 			if errors.Is(err, io.EOF) && len(raw) == 0 {
 				return
 			}
-			var m Message
+			var object T
 			if err == nil {
-				err = json.Unmarshal(raw, &m)
+				err = json.Unmarshal(raw, &object)
 			}
 			if err != nil {
-				yield(Message{}, explain(ctx, err))
+				var none T
+				yield(none, explain(ctx, err))
 				return
 			}
-			if !yield(m, nil) {
+			if !yield(object, nil) {
 				return
 			}
 		}
-	}, nil
+	}
 }

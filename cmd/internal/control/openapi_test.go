@@ -127,7 +127,7 @@ func TestDocumentHasShapes(t *testing.T) {
 	for name, v := range map[string]any{
 		"Person": control.Person{}, "Me": control.Me{}, "Conversation": control.Conversation{}, "Message": control.Message{},
 		"Outgoing": control.Outgoing{}, "Event": control.Event{}, "Status": control.Status{}, "Version": control.Version{},
-		"Diagnostics": control.Diagnostics{}, "Interface": control.Interface{}, "Counts": control.Counts{}, "File": control.File{},
+		"Diagnostics": control.Diagnostics{}, "Finding": control.Finding{}, "Interface": control.Interface{}, "Counts": control.Counts{}, "File": control.File{},
 		"ErrorAnswer": control.ErrorAnswer{}, "Error": control.Error{},
 	} {
 		var fields, required []string
@@ -158,7 +158,7 @@ func TestDocumentHasWords(t *testing.T) {
 	constants := stringConstants(t)
 	for kind, where := range map[string]struct{ schema, field string }{
 		"Code": {"Error", "code"}, "State": {"Message", "state"}, "Via": {"Person", "via"},
-		"Direction": {"Person", "direction"}, "ConversationKind": {"Conversation", "kind"}, "EventKind": {"Event", "event"},
+		"Direction": {"Person", "direction"}, "ConversationKind": {"Conversation", "kind"}, "EventKind": {"Event", "event"}, "Verdict": {"Finding", "verdict"},
 	} {
 		got, want := slices.Clone(d.Components.Schemas[where.schema].Properties[where.field].Enum), constants[kind]
 		slices.Sort(got)

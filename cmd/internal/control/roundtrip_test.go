@@ -57,7 +57,7 @@ func TestNode(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *controltest.Fake, control.Node){
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
-				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
+				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "doctor": testDoctor, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
 				"journey": testJourney, "reading": testReading,
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -376,6 +376,22 @@ var errFullDisk = errors.New("full")
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errFullDisk }
+
+func testDoctor(t *testing.T, f *controltest.Fake, node control.Node) {
+	var got []control.Finding
+	for found, err := range must(node.Doctor(t.Context())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, found)
+	}
+	if want := controltest.Findings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	for range must(node.Doctor(t.Context())) {
+		break // a reader that goes away
+	}
+}
 
 func testDiagnostics(t *testing.T, f *controltest.Fake, node control.Node) {
 	want := must(f.Diagnostics(t.Context()))

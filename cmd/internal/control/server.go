@@ -99,6 +99,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/conversations/{to}/export":    s.getExport,
 		"POST /v1/backup":                      s.postBackup,
 		"GET /v1/diagnostics":                  s.getDiagnostics,
+		"GET /v1/doctor":                       s.getDoctor,
 		"PUT /v1/passphrase":                   s.putPassphrase,
 		"POST /v1/down":                        s.postDown,
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/discovery/mdns"
 	"sottovoce/mesh"
 	"sottovoce/mesh/store"
 )
@@ -18,13 +19,13 @@ const visibility = "everyone"
 
 // adapter answers the control API from a node.
 type adapter struct {
-	node       *mesh.Node
-	store      *store.Store
-	home       string
-	version    string
-	interfaces func() []string
-	named      []string // interfaces that were asked for; nil: automatic
-	down       func()
+	node    *mesh.Node
+	store   *store.Store
+	home    string
+	version string
+	finder  *mdns.Finder
+	named   []string // interfaces that were asked for; nil: automatic
+	down    func()
 }
 
 var _ control.Node = (*adapter)(nil)

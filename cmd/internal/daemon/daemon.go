@@ -86,7 +86,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 		return err
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
-	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Epoch: o.Epoch})
+	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knock, Epoch: o.Epoch})
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
@@ -96,7 +96,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	d.api = &adapter{node: node, store: d.store, home: o.Home, version: o.Version, interfaces: finder.Interfaces, named: o.Interfaces, down: d.cancel}
+	d.api = &adapter{node: node, store: d.store, home: o.Home, version: o.Version, finder: finder, named: o.Interfaces, down: d.cancel}
 	for _, notice := range missing(o.Interfaces) {
 		o.Log.Warn(notice)
 	}

@@ -54,7 +54,7 @@ func (a *adapter) Diagnostics(ctx context.Context) (control.Diagnostics, error) 
 	if err != nil {
 		return d, failure(err)
 	}
-	d.Passphrase, d.Interfaces = a.store.Protected(), interfaces(a.interfaces())
+	d.Passphrase, d.Interfaces = a.store.Protected(), interfaces(a.finder.Interfaces())
 	d.Running = &control.Counts{
 		Seconds: int64(time.Since(s.Started).Seconds()), Visibility: visibility, Listening: len(s.Listen), Links: s.Links,
 		Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests, Queued: s.Queued, Held: s.Held,

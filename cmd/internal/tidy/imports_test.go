@@ -48,7 +48,8 @@ var mayImport = map[string][]string{
 	"cmd/internal/backup":  {},
 	"cmd/internal/control": {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
 	"cmd/internal/cli":     faceImports,
-	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/backup", "cmd/internal/control", "cmd/internal/config"},
+	"cmd/internal/doctor":  {"cmd/internal/control"},
+	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
 	"cmd/internal/netlab":  {"cmd/internal/control"},
 	"cmd/internal/bench":   {},
 	"cmd/internal/sim":     {},

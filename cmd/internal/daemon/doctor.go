@@ -1,0 +1,163 @@
+package daemon
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/doctor"
+	"sottovoce/discovery/mdns"
+	"sottovoce/mesh"
+	"sottovoce/mesh/peer"
+)
+
+const (
+	// echoMax is how long an announcement may take to come back, on a machine that has much to do.
+	echoMax = 2500 * time.Millisecond
+	// examinedMax bounds an examination, so that it ends whatever hangs.
+	examinedMax = 10 * time.Second
+	// foreignMax is how long ago something of another machine counts as lately: two announcements.
+	foreignMax = 4 * time.Minute
+	factsEvery = 50 * time.Millisecond
+)
+
+// examination gathers facts, and hands on what the doctor says of them.
+type examination struct {
+	home       string
+	listen     string // wanted for links; for who runs no node
+	named      []string
+	finder     *mdns.Finder
+	node       *mesh.Node // nil: none runs
+	visibility string
+	clock      func() time.Time
+	tell       func(control.Finding) bool
+
+	mu     sync.Mutex           // guards around while our own finder runs
+	epochs map[string]time.Time // of the nodes that it sees, by instance
+
+	interfaces []doctor.Interface
+	legs       []doctor.Leg
+	contacts   []doctor.Contact
+	around     doctor.Around
+}
+
+// Doctor implements control.Node.
+func (a *adapter) Doctor(ctx context.Context) (iter.Seq2[control.Finding, error], error) {
+	s, err := a.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: s.Visibility, clock: time.Now}
+	return x.findings(ctx), nil
+}
+
+// Doctor examines this machine and its network while no node runs for a home; listen and
+// interfaces are what one would be started with. The findings end early with ctx.
+func Doctor(ctx context.Context, home, listen string, interfaces []string) iter.Seq2[control.Finding, error] {
+	x := examination{home: home, listen: listen, named: interfaces, clock: time.Now}
+	return x.findings(ctx)
+}
+
+// findings examines and yields. The error is that of ctx.
+func (x *examination) findings(ctx context.Context) iter.Seq2[control.Finding, error] {
+	return func(yield func(control.Finding, error) bool) {
+		ctx, cancel := context.WithTimeout(ctx, examinedMax)
+		defer cancel()
+		wanted := true
+		x.tell = func(f control.Finding) bool {
+			wanted = wanted && ctx.Err() == nil && yield(f, nil)
+			return wanted
+		}
+		x.examine(ctx)
+		if wanted && ctx.Err() != nil {
+			yield(control.Finding{}, context.Cause(ctx))
+		}
+	}
+}
+
+// all tells several findings.
+func (x *examination) all(findings ...control.Finding) bool {
+	return !slices.ContainsFunc(findings, func(f control.Finding) bool { return !x.tell(f) })
+}
+
+// examine tells first what this machine knows by itself, then what the network shows, then
+// what contacts say.
+func (x *examination) examine(ctx context.Context) {
+	stop := x.callOut(ctx)
+	defer stop()
+	x.around.Firewall = firewallProgram()
+	ports := doctor.Ports{Listen: x.listen, MDNSTaken: reasonOf(mdns.Usable(ctx)), Taken: x.taken()}
+	if !x.all(doctor.CheckNode(doctor.Node{Running: x.node != nil, Visibility: x.visibility})) ||
+		!x.all(doctor.CheckDisk(diskOf(x.home))...) || !x.all(doctor.CheckPorts(ports)...) {
+		return
+	}
+	x.listenIn(ctx)
+	if !x.tell(doctor.CheckNetwork(x.interfaces, x.named)) || !x.all(doctor.CheckMulticast(x.legs, x.around)...) ||
+		!x.tell(doctor.CheckOthers(x.around)) {
+		return
+	}
+	clock := doctor.Clock{Now: x.clock(), Battery: hasBatteryClock(), Vouched: clockVouched()}
+	if !x.tell(doctor.CheckClock(clock, x.around.Dates)) {
+		return
+	}
+	x.ask(ctx)
+	x.around.Router, x.around.Answers = routerAnswers(ctx, x.usedNames())
+	if ctx.Err() != nil {
+		return
+	}
+	_ = x.all(doctor.CheckSeen(x.contacts, x.legs, x.around, x.visibility)...) &&
+		x.all(doctor.CheckReach(x.contacts, x.around)...) &&
+		x.tell(doctor.CheckIsolation(x.contacts, x.legs, x.around, x.visibility)) &&
+		x.all(doctor.CheckPackets(x.contacts, x.interfaces)...)
+}
+
+// callOut has something announced to everybody, so that its echo can be heard: by the node,
+// or else by a finder of our own that announces a node whom nobody knows.
+func (x *examination) callOut(ctx context.Context) (stop func()) {
+	if x.node != nil {
+		x.finder.Refresh()
+		return func() {}
+	}
+	x.finder = mdns.New(mdns.Config{Interfaces: x.named})
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stands := func([]peer.Network) { x.finder.Announce(throwaway()) }
+		_ = x.finder.Run(ctx, x.saw, stands) // it fails only if it runs already
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// listenIn waits until every announcement has come back, echoMax at most, and keeps how the
+// interfaces fare.
+func (x *examination) listenIn(ctx context.Context) {
+	began := time.Now()
+	for {
+		x.legs = legsOf(x.finder.Health(), began.Add(-factsEvery))
+		heard := len(x.legs) > 0 && !slices.ContainsFunc(x.legs, func(l doctor.Leg) bool { return !l.Echo })
+		if heard || time.Since(began) > echoMax {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(factsEvery):
+		}
+	}
+	x.interfaces = interfacesOf(x.finder)
+	x.countOthers(ctx)
+	for _, i := range x.interfaces {
+		for _, p := range i.Prefixes {
+			if x.around.Subnet == "" && i.Used && p.Addr().Is4() {
+				x.around.Subnet = p.Masked().String()
+			}
+		}
+	}
+}
