@@ -52,6 +52,18 @@ func (n *Node) networkID(w peer.Network) networkID {
 	return networkID(mac.Sum(nil)[:len(networkID{})])
 }
 
+// stayID names a network within this home, under one hardware address of ours: whoever
+// comes back under another, so as not to be known, must not dial where they dialled before.
+//
+// spec: 03-links#remembered-endpoints
+func (n *Node) stayID(w peer.Network) networkID {
+	id := n.networkID(w)
+	mac := hmac.New(sha256.New, id[:])
+	mac.Write([]byte("sv1 stay id"))
+	mac.Write(w.Own[:])
+	return networkID(mac.Sum(nil)[:len(networkID{})])
+}
+
 // settingKnown begins the name of the setting that keeps a device's endpoints; the row of
 // the device follows.
 const settingKnown = "known "
@@ -94,7 +106,7 @@ func (t *turn) remember(d *device, at peer.Endpoint) error {
 	if !ok {
 		return nil
 	}
-	fresh := remembered{t.n.networkID(network), at.Addr().Unmap().WithZone("").AsSlice(), at.Port(), t.now.UnixMilli(), 0}
+	fresh := remembered{t.n.stayID(network), at.Addr().Unmap().WithZone("").AsSlice(), at.Port(), t.now.UnixMilli(), 0}
 	for i, r := range d.known {
 		if r.Network != fresh.Network || !slices.Equal(r.Address, fresh.Address) || r.Port != fresh.Port {
 			continue
@@ -124,7 +136,7 @@ func (t *turn) remember(d *device, at peer.Endpoint) error {
 func (n *Node) whereKnown(d *device, now time.Time) []peer.Endpoint {
 	var found []peer.Endpoint
 	for _, network := range n.ground {
-		id := n.networkID(network)
+		id := n.stayID(network)
 		for _, r := range d.known {
 			if r.Network == id && now.Sub(time.UnixMilli(r.Proven)) < knownLife {
 				if at, ok := placed(network, r.Address, r.Port); ok {
@@ -178,7 +190,7 @@ func (t *turn) seekAll() {
 func (t *turn) ledNowhere(d *device) error {
 	ids := make(map[networkID]bool)
 	for _, network := range t.n.ground {
-		ids[t.n.networkID(network)] = true
+		ids[t.n.stayID(network)] = true
 	}
 	kept := slices.Clone(d.known)
 	for i := range kept {

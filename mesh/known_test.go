@@ -125,6 +125,12 @@ func TestRememberedOfThisNetworkOnly(t *testing.T) {
 			t.Errorf("on another network with the same addresses: %v", at)
 		}
 		elsewhere = somewhere[0]
+		elsewhere.Own = peer.MAC{2, 3}
+		anna.ground = []peer.Network{elsewhere}
+		if at := anna.whereKnown(d, turn.now); len(at) != 0 {
+			t.Errorf("under another hardware address: %v", at)
+		}
+		elsewhere = somewhere[0]
 		elsewhere.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}
 		anna.ground = []peer.Network{elsewhere}
 		if at := anna.whereKnown(d, turn.now); len(at) != 0 {

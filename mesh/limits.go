@@ -16,6 +16,9 @@ const (
 	recentBytes     = 1 << 20              // and their bodies
 	eventsPage      = 256                  // stored events read at a time
 	placesMax       = 16                   // places dialled for one handle
+	epochsBehind    = 3                    // hours that an announcement we dial may be behind our clock: an epoch, its lead, and a clock that is not quite right
+	epochsAhead     = 2                    // or ahead of it
+	doubtDelay      = 2 * time.Second      // before one that is neither is dialled: time for others to show whose clock is right
 	foreignDaysMax  = 400                  // days from today that an announcement is believed
 	sightedMax      = 1024                 // sightings held, as many as discovery has; contacts take the place of strangers
 	requestsMax     = 256                  // contact requests that wait, in each direction

@@ -38,6 +38,7 @@ type route struct {
 // place is where a device can be dialled.
 type place struct {
 	instance    string // that was announced; empty for an address that was not
+	epoch       uint32 // that was announced
 	endpoints   []peer.Endpoint
 	fingerprint *peer.Fingerprint // nil: whoever answers, if it proves the right keys
 	ends        time.Time         // when it is not believed any more; of what was told only
@@ -45,7 +46,7 @@ type place struct {
 
 // place is where a sighting leads.
 func (s *sighted) place() *place {
-	return &place{instance: s.Instance, endpoints: s.Endpoints, fingerprint: &s.Fingerprint}
+	return &place{instance: s.Instance, epoch: s.Epoch, endpoints: s.Endpoints, fingerprint: &s.Fingerprint}
 }
 
 // live is a proven link to a contact's device and what is waiting on it.
@@ -103,6 +104,9 @@ func (t *turn) plan(d *device) {
 	if t.n.me.device.ID().Compare(d.id) > 0 {
 		d.route.due = t.now.Add(dialDelayLarger)
 	}
+	if s := d.route.seen; s != nil && !t.n.timely(s.epoch, t.now) {
+		d.route.due = t.now.Add(doubtDelay)
+	}
 	t.n.wakeBy(d.route.due)
 }
 
@@ -112,7 +116,7 @@ func (n *Node) whereabouts(d *device, now time.Time) []link.Place {
 	r := d.route
 	var all []link.Place
 	add := func(p *place) {
-		if len(p.endpoints) > 0 && (r.live == nil || r.live.link.Remote().Port() != p.endpoints[0].Port()) {
+		if len(p.endpoints) > 0 && n.believes(p, now) && (r.live == nil || r.live.link.Remote().Port() != p.endpoints[0].Port()) {
 			all = append(all, link.Place{Endpoints: p.endpoints, Fingerprint: p.fingerprint})
 		}
 	}

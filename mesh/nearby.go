@@ -29,6 +29,7 @@ func (t *turn) saw(s peer.Sighting) error {
 		}
 		return nil
 	}
+	n.agrees(s.Epoch, t.now)
 	fresh := &sighted{Sighting: s, at: t.now}
 	if known && sameClaim(old.Announcement, s.Announcement) {
 		fresh.device = old.device

@@ -97,6 +97,7 @@ type Node struct {
 	labels    []string // the instances we announced last, the newest at the end
 	announced *peer.Announcement
 	turns     int           // of our beacons: the first of the next announcement
+	agreed    bool          // somebody has announced an epoch that fits the clock
 	clockDay  uint16        // of the clock when it was looked at last,
 	clockSeen bool          // if it was
 	twin      string        // the instance of another node of this home

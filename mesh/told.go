@@ -158,7 +158,7 @@ func (t *turn) hearPeers(v *live, f wire.Peers) {
 		if d == nil || d.route.live == v {
 			continue
 		}
-		d.route.hear(&place{instance: s.Instance, endpoints: s.Endpoints, fingerprint: &s.Fingerprint, ends: t.now.Add(toldLife)}, t.now)
+		d.route.hear(&place{instance: s.Instance, epoch: s.Epoch, endpoints: s.Endpoints, fingerprint: &s.Fingerprint, ends: t.now.Add(toldLife)}, t.now)
 		t.pursue(d, s.Port)
 	}
 }
