@@ -41,6 +41,15 @@ func (h *Host) Listen() *Conn {
 	return c
 }
 
+// ListenOn opens a socket on a port that is free; the caller knows of all that are in use.
+func (h *Host) ListenOn(port uint16) *Conn {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	c := &Conn{host: h, port: port, changed: make(chan struct{}, 1)}
+	h.conns[port] = c
+	return c
+}
+
 // LocalAddr is the port, on no particular address.
 func (c *Conn) LocalAddr() net.Addr { return &net.UDPAddr{IP: net.IPv4zero, Port: int(c.port)} }
 

@@ -141,13 +141,32 @@ func (l *LAN) Host(name string) *Host {
 	}
 	h.makeHome(name)
 	l.namespace(h.namespace)
+	l.must("ip", "-n", h.namespace, "link", "set", "lo", "up")
+	h.cable()
+	h.addresses()
+	return h
+}
+
+// cable gives the host a network card, and a port of the switch to plug it into.
+func (h *Host) cable() {
+	l := h.lan
+	l.t.Helper()
 	l.must("ip", "link", "add", "eth0", "mtu", mtu, "netns", h.namespace, "type", "veth",
 		"peer", "name", h.port, "mtu", mtu, "netns", l.bridge)
 	l.sysctl(l.bridge, "ipv6/conf/"+h.port+"/disable_ipv6", "1")
 	l.must("ip", "-n", l.bridge, "link", "set", h.port, "master", "lan", "up")
-	l.must("ip", "-n", h.namespace, "link", "set", "lo", "up")
+}
+
+// Renew makes the host the visitor that it is on another day: another network card, whose hardware address the system
+// draws at random, at another port, with other addresses. What runs on the host goes on.
+func (h *Host) Renew() {
+	l := h.lan
+	l.t.Helper()
+	l.must("ip", "-n", h.namespace, "link", "delete", "eth0")
+	l.hosts++
+	h.number, h.port = l.hosts, fmt.Sprintf("port%d", l.hosts)
+	h.cable()
 	h.addresses()
-	return h
 }
 
 // addresses gives the host what its LAN's family says and waits until the kernel lets it use them.

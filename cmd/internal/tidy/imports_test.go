@@ -44,18 +44,19 @@ var mayImport = map[string][]string{
 	"discovery/mdns":   driverImports,
 	"discovery/manual": driverImports,
 
-	"cmd/internal/config":  {},
-	"cmd/internal/backup":  {},
-	"cmd/internal/control": {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
-	"cmd/internal/cli":     faceImports,
-	"cmd/internal/doctor":  {"cmd/internal/control"},
-	"cmd/internal/daemon":  {"mesh/...", "discovery/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
-	"cmd/internal/netlab":  {"cmd/internal/control"},
-	"cmd/internal/bench":   {},
-	"cmd/internal/sim":     {},
-	"cmd/internal/tidy":    {},
-	"docs/bots/echo":       {}, // shown to people who write bots
-	"cmd/sottovoce":        {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/config"},
+	"cmd/internal/config":   {},
+	"cmd/internal/backup":   {},
+	"cmd/internal/control":  {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
+	"cmd/internal/cli":      faceImports,
+	"cmd/internal/doctor":   {"cmd/internal/control"},
+	"cmd/internal/daemon":   {"mesh/...", "discovery/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
+	"cmd/internal/netlab":   {"cmd/internal/control"},
+	"cmd/internal/observer": {},
+	"cmd/internal/bench":    {},
+	"cmd/internal/sim":      {},
+	"cmd/internal/tidy":     {},
+	"docs/bots/echo":        {}, // shown to people who write bots
+	"cmd/sottovoce":         {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/config"},
 }
 
 // pure are the layers L0 and L1: events, now and randomness come in, actions go out.
@@ -65,7 +66,7 @@ var pure = []string{
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
-var testOnly = []string{"cmd/internal/netlab", "cmd/internal/tidy"}
+var testOnly = []string{"cmd/internal/netlab", "cmd/internal/observer", "cmd/internal/tidy"}
 
 func isTestOnly(dir string) bool {
 	return slices.Contains(testOnly, dir) || strings.HasSuffix(dir, "test")
