@@ -434,6 +434,9 @@ func TestLeap(t *testing.T) {
 		if err := old.Leap(peer.ID{7}, rand.Reader); err != nil {
 			t.Fatal(err)
 		}
+		if old, err = LoadLog(old.Save()); err != nil {
+			t.Fatalf("%d written, a restart after the leap: %v", written, err)
+		}
 		for range 3 {
 			if adm, err := theirs.Admit(write(old, "after"), peer.ID{7}); err != nil || adm.Verdict != New || adm.Late {
 				t.Errorf("%d written: %+v, %v", written, adm, err)

@@ -84,7 +84,7 @@ func (l *Log) check() error {
 		if i > 0 && l.authors[i-1].id.Compare(a.id) >= 0 {
 			return fmt.Errorf("author %d is out of order", i)
 		}
-		if a.seq < 1 || a.seq > SeqMax || a.lamport < 1 || a.lamport > l.lamport || len(a.missing) > rangesMax {
+		if a.seq < 1 || a.seq > SeqMax || a.lamport > l.lamport || len(a.missing) > rangesMax {
 			return fmt.Errorf("author %d: seq %d, lamport %d, %d gaps", i, a.seq, a.lamport, len(a.missing))
 		}
 		next := uint64(1)
