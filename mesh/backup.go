@@ -69,6 +69,7 @@ type backupContact struct {
 	Talk    *backupTalk        `cbor:"8,keyasint,omitempty"`
 	Blocked bool               `cbor:"9,keyasint,omitempty"`
 	Named   uint64             `cbor:"10,keyasint,omitempty"`
+	Trust   []byte             `cbor:"11,keyasint,omitempty"`
 }
 
 // backupPair is what stays of a pair when all of its sessions and prekeys are lost.
@@ -183,9 +184,13 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 		if talks[c.ID] == nil && !c.Removed {
 			continue // it has not shown that it is who it says
 		}
-		err := b.put(backupRecord{Contact: &backupContact{
+		trust, err := tx.Setting(trustOf(c.ID))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		err = b.put(backupRecord{Contact: &backupContact{
 			Account: c.Account, Name: c.Name, Alias: c.Alias, Added: c.Added, Removed: c.Removed, Blocked: c.Blocked, Named: c.Named, Object: c.Object,
-			Pairs: pairs[c.ID], Talk: talks[c.ID],
+			Pairs: pairs[c.ID], Talk: talks[c.ID], Trust: trust,
 		}})
 		if err != nil {
 			return err

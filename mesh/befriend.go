@@ -27,7 +27,7 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 	if known := n.contacts[account.ID()]; known != nil {
 		return t.befriendAgain(known, o)
 	}
-	c := &contactState{account: account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
+	c := newContact(o)
 	c.row = store.Contact{Account: account.ID(), Name: o.Their.Card.Name, Added: t.now.UnixMilli(), Object: o.Save()}
 	if err := t.tx.PutContact(&c.row); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
 	if err != nil {
 		return err
 	}
-	c.account, c.discovery, c.profile = o.Their.Account, o.Their.Discovery(), o.Their.Profile
+	c.meet(o)
 	c.row.Name, c.row.Object = o.Their.Card.Name, o.Save()
 	if err := t.tx.PutContact(&c.row); err != nil {
 		return err
@@ -96,6 +96,10 @@ func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
 	}
 	t.viewStale, t.keysStale = true, true
 	t.recogniseAll()
+	before := c.account
+	if err := t.keysMoved(c, c.trust.Meet(o), before); err != nil {
+		return err
+	}
 	return t.recordPerson(storedPerson, t.n.person(c))
 }
 
@@ -127,7 +131,7 @@ func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
 		return err
 	}
 	d := &device{
-		id: cfg.Their.ID(), contact: c, keys: cfg.Their, pair: pair, queue: outbox.New(), route: &route{}, stale: true,
+		id: cfg.Their.ID(), contact: c, keys: cfg.Their, pair: pair, queue: outbox.New(), route: &route{}, stale: true, active: true,
 	}
 	row := store.Pair{Contact: c.row.ID, Peer: d.id, Fixed: pair.SaveFixed(), State: pair.Save()}
 	if err := t.tx.PutPair(&row); err != nil {
@@ -169,7 +173,12 @@ func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
 		if err != nil {
 			return fmt.Errorf("a contact: %w", err)
 		}
-		c := &contactState{row: row, account: o.Their.Account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
+		c := newContact(o)
+		c.row = row
+		if c.trust, err = loadTrust(tx, row.ID, o); err != nil {
+			return fmt.Errorf("a contact: %w", err)
+		}
+		c.account = c.trust.Account()
 		o.Erase()
 		byRow[row.ID] = c
 		if known := n.contacts[row.Account]; known != nil {
@@ -215,7 +224,7 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 		}
 		for _, keys := range c.account.Devices() {
 			if keys.ID() == d.id {
-				d.keys = keys
+				d.keys, d.active = keys, true
 			}
 		}
 		d.rekey()

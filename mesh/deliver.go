@@ -19,7 +19,7 @@ func (t *turn) step(d *device, event outbox.Event) error {
 	if d.loaded != nil {
 		events = append(events, *d.loaded)
 		d.loaded = nil
-		if v := d.route.live; v != nil && v.held.IsZero() {
+		if v := d.route.live; v != nil && v.held.IsZero() && d.open() {
 			events = append(events, outbox.RouteUp{Link: v.id})
 		}
 	}
@@ -294,6 +294,10 @@ func (t *turn) frame(d *device, v *live, f wire.Frame) error {
 		t.theyLook(d, v, f)
 	case wire.View:
 		t.theyView(d, f)
+	}
+	switch f.(type) {
+	case wire.SASCommit, wire.SASNonce, wire.SASReveal, wire.SASStop:
+		return t.compareFrame(d, v, f)
 	}
 	r, ok := f.(wire.Receipt)
 	if !ok {

@@ -35,6 +35,8 @@ type personDetail struct {
 	Direction string `cbor:"3,keyasint,omitempty"`
 	Blocked   bool   `cbor:"4,keyasint,omitempty"`
 	OwnName   string `cbor:"5,keyasint,omitempty"`
+	Verified  bool   `cbor:"6,keyasint,omitempty"`
+	Keys      string `cbor:"7,keyasint,omitempty"`
 }
 
 func (n *Node) publish(e Event) { n.feed.publish(e) }
@@ -63,7 +65,7 @@ func (t *turn) record(kind uint8, ref int64, detail any, render func(*Event)) er
 
 // recordPerson makes an event about a person durable.
 func (t *turn) recordPerson(kind uint8, p Person) error {
-	detail := personDetail{ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction), Blocked: p.Blocked, OwnName: p.OwnName}
+	detail := personDetail{ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction), Blocked: p.Blocked, OwnName: p.OwnName, Verified: p.Verified, Keys: string(p.Keys)}
 	return t.record(kind, 0, detail, func(e *Event) {
 		e.Kind, e.Person = personKind(kind), &p
 	})
@@ -215,7 +217,7 @@ func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 			return e, err
 		}
 		e.Kind = personKind(row.Kind)
-		e.Person = &Person{ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName}
+		e.Person = &Person{ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName, Verified: d.Verified, Keys: Keys(d.Keys)}
 	case storedNotice:
 		var d noticeDetail
 		if err := wire.Unmarshal(row.Detail, &d); err != nil {

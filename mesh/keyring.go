@@ -60,7 +60,7 @@ func (n *Node) refreshKeyring() {
 	}
 	var pairs []handshake.Pair
 	for _, d := range n.devices {
-		if d.contact.row.Blocked {
+		if d.contact.row.Blocked || !d.active {
 			continue // they are answered like a stranger
 		}
 		pairs = append(pairs, d.accepts...)

@@ -166,7 +166,7 @@ func placed(network peer.Network, address []byte, port uint16) (peer.Endpoint, b
 // spec: 03-links#remembered-endpoints
 func (t *turn) seek(d *device) {
 	r := d.route
-	if r.live != nil || d.contact.row.Blocked || d.pair.Behind() || len(t.n.whereKnown(d, t.now)) == 0 {
+	if r.live != nil || d.contact.row.Blocked || !d.active || d.pair.Behind() || len(t.n.whereKnown(d, t.now)) == 0 {
 		return
 	}
 	r.round, r.sought = knownTries, true

@@ -88,7 +88,7 @@ func (t *turn) pursue(d *device, port uint16) {
 	if r.live != nil && (r.doubted || r.live.link.Remote().Port() == port) {
 		return
 	}
-	if r.dialing || d.contact.row.Blocked || d.pair.Behind() {
+	if r.dialing || d.contact.row.Blocked || !d.active || d.pair.Behind() {
 		return
 	}
 	r.doubted = r.live != nil
@@ -152,7 +152,7 @@ func (t *turn) dialDue() {
 			continue
 		}
 		r.due = time.Time{}
-		if (r.live == nil || r.doubted) && !r.dialing && !d.contact.row.Blocked {
+		if (r.live == nil || r.doubted) && !r.dialing && !d.contact.row.Blocked && d.active {
 			t.dial(d)
 		}
 	}
@@ -249,7 +249,7 @@ func (t *turn) proven(l *link.Link) error {
 func (t *turn) contactLink(l *link.Link) error {
 	n := t.n
 	d := n.devices[int64(l.Proof().Pair&^recoveryBit)]
-	if d == nil || d.contact.row.Blocked {
+	if d == nil || d.contact.row.Blocked || !d.active {
 		l.Close(link.ReasonBye)
 		return nil
 	}
@@ -313,6 +313,9 @@ func (t *turn) linked(d *device, v *live) error {
 // spec: 04-sessions#copies
 func (t *turn) ready(d *device, v *live) error {
 	v.held = time.Time{}
+	if !d.open() {
+		return nil
+	}
 	if err := t.step(d, outbox.RouteUp{Link: v.id}); err != nil {
 		return err
 	}
@@ -330,6 +333,9 @@ func (t *turn) ready(d *device, v *live) error {
 func (t *turn) unlink(d *device, v *live) error {
 	d.route.live, d.route.doubted = nil, false
 	t.changed(d.contact)
+	if err := t.compareUnlinked(d); err != nil {
+		return err
+	}
 	if err := t.reached(d); err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@ package mesh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/store"
@@ -55,6 +57,12 @@ func (t *turn) send(o Outgoing, to *Message) error {
 	if c.row.Blocked {
 		return refuse(ErrBlocked)
 	}
+	if c.trust.Keys() == contact.KeysAlarm {
+		return refuse(fmt.Errorf("%w: nothing is sent to %s until you decide; see: sottovoce status", ErrKeys, c.shownName()))
+	}
+	if !slices.ContainsFunc(c.devices, func(d *device) bool { return d.active }) {
+		return refuse(ErrNoDevice)
+	}
 	row, err := t.say(c, conversation.Text(o.Text))
 	if err != nil {
 		return err
@@ -85,6 +93,9 @@ func (t *turn) say(c *contactState, body conversation.Body) (*store.Op, error) {
 		return nil, err
 	}
 	for _, d := range c.devices {
+		if !d.active {
+			continue
+		}
 		delivery := store.Delivery{Op: row.Seq, Pair: d.row, State: uint8(conversation.StateQueued), Time: t.now.UnixMilli()}
 		if err := t.tx.PutDelivery(&delivery); err != nil {
 			return nil, err

@@ -116,6 +116,8 @@ type Node struct {
 	dropped   uint64           // blobs, frames and ops that were not taken
 	complain  rate.Sometimes   // about those
 	unsaved   rate.Sometimes   // about turns that failed
+
+	comparisons map[identity.AccountID]*comparing // of emoji
 }
 
 // New reads the node's state and begins to accept links; Run makes it live.
@@ -129,8 +131,10 @@ func New(cfg Config) (*Node, error) {
 		knock: cfg.Knock, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
-		tells:    rate.NewLimiter(tellRate, tellBurst),
-		complain: rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
+		tells: rate.NewLimiter(tellRate, tellBurst),
+
+		comparisons: make(map[identity.AccountID]*comparing),
+		complain:    rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
 	}
 	if n.now == nil {
 		n.now = time.Now
@@ -166,6 +170,7 @@ func New(cfg Config) (*Node, error) {
 func (n *Node) Run(ctx context.Context) error {
 	release := context.AfterFunc(ctx, func() { n.stop(nil) })
 	defer release()
+	n.post((*turn).tellAccounts)
 	n.beside(n.accept)
 	n.beside(n.index)
 	n.beside(n.prune)
@@ -227,6 +232,9 @@ func (t *turn) tick() error {
 	}
 	t.dialDue()
 	t.tellPeers()
+	if err := t.tickComparisons(); err != nil {
+		return err
+	}
 	for _, d := range n.devices {
 		if err := t.tickDevice(d); err != nil {
 			return err

@@ -15,10 +15,13 @@ type noticeKind uint8
 
 // Notices about a contact are kept until they are dealt with, or for noticeLife.
 const (
-	noticeReset  noticeKind = 1 // asks to begin anew without the keys of the session in use
-	noticeAnew   noticeKind = 2 // does so, and can only be met anew
-	noticeBehind noticeKind = 3 // has messages of ours that this home does not know of
-	noticeCopied noticeKind = 4 // runs twice, or was put back to an older state
+	noticeReset   noticeKind = 1 // asks to begin anew without the keys of the session in use
+	noticeAnew    noticeKind = 2 // does so, and can only be met anew
+	noticeBehind  noticeKind = 3 // has messages of ours that this home does not know of
+	noticeCopied  noticeKind = 4 // runs twice, or was put back to an older state
+	noticeRoot    noticeKind = 5 // has new keys, for which the old ones vouch
+	noticeAlarm   noticeKind = 6 // has keys for which nothing vouches
+	noticeDiffers noticeKind = 7 // was compared with, and is not the same
 )
 
 // keptNotice is a notice as the home keeps it.

@@ -115,7 +115,7 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		return true, t.copied(from)
 	}
 	d, ref, skipped, err := t.find(from, header)
-	if err != nil || d == nil || d.contact.row.Blocked {
+	if err != nil || d == nil || d.contact.row.Blocked || !d.active {
 		return false, err
 	}
 	before, sending := d.pair.Sending()
@@ -295,6 +295,8 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 		return t.called(d.contact, op, a)
 	case conversation.KindRead:
 		return t.theyRead(d, op)
+	case conversation.KindAccount:
+		return t.theirAccount(d, op, a)
 	}
 	return nil
 }

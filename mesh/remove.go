@@ -22,7 +22,7 @@ func (n *Node) Remove(ctx context.Context, typed string) (Person, error) {
 			return refuse(err)
 		}
 		p = n.person(c)
-		p.Online, p.Via, p.Contact, p.Blocked = false, ViaNone, false, false
+		p.Online, p.Via, p.Contact, p.Blocked, p.Verified, p.Keys = false, ViaNone, false, false, false, ""
 		key, row := [32]byte(c.talk.log.ID()), c.talk.row.ID
 		if err := t.tx.DropConversation(row); err != nil {
 			return err
@@ -87,6 +87,9 @@ func (t *turn) letGo(c *contactState) error {
 	if err != nil {
 		return err
 	}
+	if err := t.tx.DeleteSetting(trustOf(c.row.ID)); err != nil {
+		return err
+	}
 	return t.tx.RemoveContact(c.row.ID, whoWas(c.account.ID()))
 }
 
@@ -104,7 +107,7 @@ func (t *turn) befriendBeside(c *contactState, o *contact.Object) error {
 			return err
 		}
 	}
-	again := &contactState{account: o.Their.Account, discovery: o.Their.Discovery(), profile: o.Their.Profile}
+	again := newContact(o)
 	again.row = store.Contact{Account: again.account.ID(), Name: o.Their.Card.Name, Alias: c.row.Alias, Added: c.row.Added, Object: o.Save()}
 	if err := t.tx.PutContact(&again.row); err != nil {
 		return err
@@ -128,7 +131,7 @@ func (t *turn) befriendBeside(c *contactState, o *contact.Object) error {
 func (t *turn) beginAnew(again *contactState) error {
 	n := t.n
 	old := n.contacts[again.account.ID()]
-	again.talk, old.again = old.talk, nil
+	again.talk, old.again, again.trust = old.talk, nil, old.trust
 	again.row.Alias, again.row.Named = old.row.Alias, old.row.Named
 	if err := t.tx.PutContact(&again.row); err != nil {
 		return err
@@ -153,6 +156,16 @@ func (t *turn) beginAnew(again *contactState) error {
 		return err
 	}
 	n.contacts[again.account.ID()] = again
+	o, err := contact.LoadObject(again.row.Object)
+	if err != nil {
+		return err
+	}
+	before := old.account
+	again.account = before
+	defer o.Erase()
+	if err := t.keysMoved(again, again.trust.Meet(o), before); err != nil {
+		return err
+	}
 	t.touchTalk(again.talk)
 	t.recogniseAll()
 	t.notice(again.shownName() + " removed you as a contact and asked again: you begin anew, with new keys")

@@ -125,6 +125,14 @@ func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
 	if err := tx.PutContact(&row); err != nil {
 		return err
 	}
+	if c.Trust != nil {
+		if _, err := contact.LoadTrust(c.Trust); err != nil {
+			return fmt.Errorf("a contact: %w", err)
+		}
+		if err := tx.SetSetting(trustOf(row.ID), c.Trust); err != nil {
+			return err
+		}
+	}
 	for _, p := range c.Pairs {
 		pair, err := session.LoadPair(w.device, p.Fixed, p.State, nil)
 		if err != nil {

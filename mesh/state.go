@@ -16,14 +16,16 @@ import (
 
 // contactState is an account that we and they have accepted.
 type contactState struct {
-	row       store.Contact
-	account   *identity.Account
-	discovery identity.DiscoveryKey // of the day of the card
-	stepped   identity.DiscoveryKey // of the day last asked for
-	profile   contact.Profile       // they were met by
-	devices   []*device
-	talk      *talk         // nil in who began anew and has not shown that it is the same
-	again     *contactState // who says that it is the same and begins anew
+	row        store.Contact
+	account    *identity.Account // pinned: trust.Account()
+	trust      *contact.Trust
+	discovery  identity.DiscoveryKey // of the day of the card
+	stepped    identity.DiscoveryKey // of the day last asked for
+	profile    contact.Profile       // they were met by
+	transcript [32]byte              // of the exchange
+	devices    []*device
+	talk       *talk         // nil in who began anew and has not shown that it is the same
+	again      *contactState // who says that it is the same and begins anew
 }
 
 // device is one device of a contact: the session with it, what is to be sent to it,
@@ -36,6 +38,7 @@ type device struct {
 	pair    *session.Pair
 	queue   *outbox.Queue
 	route   *route
+	active  bool // its account lists it still
 
 	seen      int64            // when it was last linked, Unix ms; 0: never
 	secrets   []session.Secret // that links are accepted with, and
@@ -54,6 +57,19 @@ type device struct {
 type talk struct {
 	row store.Conversation
 	log *conversation.Log
+}
+
+// newContact is whom an exchange made a contact, as it says.
+func newContact(o *contact.Object) *contactState {
+	c := &contactState{trust: contact.NewTrust(o)}
+	c.account = c.trust.Account()
+	c.meet(o)
+	return c
+}
+
+// meet takes over what an exchange says of how to recognise a contact.
+func (c *contactState) meet(o *contact.Object) {
+	c.discovery, c.profile, c.transcript = o.Their.Discovery(), o.Their.Profile, o.Transcript
 }
 
 // shownName is the contact's name, ours for it if there is one, safe to show.

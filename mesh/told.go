@@ -39,7 +39,7 @@ func (t *turn) tellPeers() {
 	}
 	for _, d := range n.devices {
 		v := d.route.live
-		if v == nil {
+		if v == nil || !d.open() {
 			continue
 		}
 		if next := v.toldAt.Add(tellPause); next.After(t.now) {

@@ -35,7 +35,8 @@ type Person struct {
 	ID        string
 	Name      string
 	OwnName   string
-	Verified  bool
+	Verified  bool // a contact that the person has compared with
+	Keys      Keys // of a contact that is not blocked
 	Contact   bool
 	Blocked   bool
 	Online    bool
@@ -70,19 +71,22 @@ const (
 	EventPerson  EventKind = "person"
 	EventRequest EventKind = "request"
 	EventNotice  EventKind = "notice"
+	// EventVerification tells how far a comparison with a person is; it is not stored.
+	EventVerification EventKind = "verification"
 )
 
 // Event is one thing that happened. Message, state and request events are durable:
 // Cursor rises strictly and is never reused. Person events say who came and went;
 // they are not stored and carry the cursor of the last durable event.
 type Event struct {
-	Cursor  int64
-	Kind    EventKind
-	Time    time.Time
-	Message *Message
-	Person  *Person
-	Notice  string
-	stored  bool // durable, with a cursor of its own
+	Cursor     int64
+	Kind       EventKind
+	Time       time.Time
+	Message    *Message
+	Person     *Person
+	Comparison *Comparison // with Person
+	Notice     string
+	stored     bool // durable, with a cursor of its own
 }
 
 // Status is what the node is doing. The counts are of people, Queued and Held of

@@ -27,7 +27,7 @@ func (n *Node) Typing(ctx context.Context, to string, typing bool) error {
 		}
 		for _, d := range c.devices {
 			v := d.route.live
-			if v == nil || typing && t.now.Sub(v.told) < typingAgain || !typing && v.told.IsZero() {
+			if v == nil || !d.open() || typing && t.now.Sub(v.told) < typingAgain || !typing && v.told.IsZero() {
 				continue
 			}
 			v.told = time.Time{}

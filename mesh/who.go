@@ -92,6 +92,7 @@ func (n *Node) person(c *contactState) Person {
 	if c.row.Blocked {
 		return p
 	}
+	p.Verified, p.Keys = !c.trust.Verified().IsZero(), keysOf(c.trust.Keys())
 	for _, d := range c.devices {
 		switch {
 		case d.route.live != nil:

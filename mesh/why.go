@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
 )
@@ -113,6 +114,10 @@ func (t *turn) waits(d *device, c *Copy, blob *store.OutBlob) string {
 	switch {
 	case d.contact.row.Blocked:
 		return "for you to unblock them"
+	case d.contact.trust.Keys() == contact.KeysAlarm:
+		return "for you to decide about their keys, which have changed: sottovoce status tells how"
+	case !d.active:
+		return "for nothing more: they do not use that device any more"
 	case d.route.live == nil:
 		return "for a way to them: " + t.absence(d, c.Seen) + until(blob)
 	case blob == nil && d.queue.Full():

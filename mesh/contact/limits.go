@@ -38,6 +38,7 @@ const (
 	linkVersion = 1
 	linkSumSize = 4
 	linkDayMax  = (1<<32 - 1) / 24 // that an epoch can name
+	labelJudged = "sv1 judged account"
 )
 
 // Ours.
@@ -46,6 +47,7 @@ const (
 	savedMax  = 128 << 10 // bytes of a saved exchange: our card, our bundle's secrets
 	objectMax = 128 << 10 // bytes of an object: two cards
 
-	linkMax     = 512     // bytes of a link: a supernode's address and key fit
-	linkTextMax = 4 << 10 // bytes of a text that may be one, with what breaks its lines
+	linkMax     = 512       // bytes of a link: a supernode's address and key fit
+	linkTextMax = 4 << 10   // bytes of a text that may be one, with what breaks its lines
+	trustMax    = 160 << 10 // bytes of what holds of an account: two of them
 )

@@ -76,6 +76,36 @@ func (r Read) check() error {
 	return nil
 }
 
+// Account is the body of an op of KindAccount: the author's account as it is from now on,
+// encoded, 1 to AccountMax bytes.
+//
+// spec: 06-conversations#account
+type Account []byte
+
+// accountBody is map {0: account}.
+type accountBody struct {
+	Account []byte `cbor:"0,keyasint"`
+}
+
+func (Account) kind() Kind { return KindAccount }
+
+func (a Account) encode() ([]byte, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	return wire.Marshal(accountBody{Account: a})
+}
+
+func (a Account) check() error {
+	if len(a) == 0 || len(a) > AccountMax {
+		return fmt.Errorf("account of %d bytes", len(a))
+	}
+	return nil
+}
+
+// Account returns the account that the op brings; ok is false when it is of another kind.
+func (op *Op) Account() (a Account, ok bool) { return op.account, op.Kind == KindAccount }
+
 // Profile returns what the op says of its author; ok is false when it is of another kind.
 func (op *Op) Profile() (p Profile, ok bool) { return op.profile, op.Kind == KindProfile }
 
@@ -90,6 +120,12 @@ func (op *Op) parseBody(body []byte) (err error) {
 	case KindProfile:
 		if err = wire.Unmarshal(body, &op.profile); err == nil {
 			err = op.profile.check()
+		}
+	case KindAccount:
+		var b accountBody
+		if err = wire.Unmarshal(body, &b); err == nil {
+			op.account = b.Account
+			err = op.account.check()
 		}
 	case KindRead:
 		var b readBody

@@ -27,7 +27,8 @@ func TestBodyVector(t *testing.T) {
 	profile := utter(t, l, anna, Profile{Name: "Anna B."})
 	marks := Read{{Author: anna, Seq: 1}, {Author: bruno, Seq: SeqMax}}
 	read := utter(t, l, bruno, marks)
-	got := fmt.Sprintf("profile = %x\nread = %x\n", profile.Raw(), read.Raw())
+	account := utter(t, l, bruno, Account("an account"))
+	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\n", profile.Raw(), read.Raw(), account.Raw())
 	goldentest.File(t, "bodies.txt", got)
 	parsed, err := ParseOp(profile.Raw())
 	fatal(t, err)
@@ -45,7 +46,15 @@ func TestBodyVector(t *testing.T) {
 	if r, ok := parsed.Read(); !ok || !slices.Equal(r, marks) {
 		t.Errorf("read %+v, %t", r, ok)
 	}
-	for _, op := range []*Op{profile, read} {
+	parsed, err = ParseOp(account.Raw())
+	fatal(t, err)
+	if a, ok := parsed.Account(); !ok || string(a) != "an account" {
+		t.Errorf("account %q, %t", a, ok)
+	}
+	if _, ok := parsed.Profile(); ok {
+		t.Error("an account is a profile")
+	}
+	for _, op := range []*Op{profile, read, account} {
 		for i := range op.Raw() {
 			if _, err := ParseOp(op.Raw()[:i]); err == nil {
 				t.Errorf("cut at %d parses", i)
@@ -63,6 +72,8 @@ func TestBodiesRefused(t *testing.T) {
 	for name, body := range map[string]Body{
 		"no name":       Profile{},
 		"a long name":   Profile{Name: strings.Repeat("x", nameMax+1)},
+		"no account":    Account{},
+		"too large":     make(Account, AccountMax+1),
 		"no mark":       Read{},
 		"too many":      crowd,
 		"seq 0":         Read{{Author: anna}},
@@ -85,6 +96,16 @@ func TestBodiesRefused(t *testing.T) {
 		if _, err := ParseOp(raw(t, w)); err == nil {
 			t.Errorf("profile with %s parses", name)
 		}
+	}
+	for name, body := range map[string]string{"no map": "\x01", "an empty account": "\xa1\x00\x40", "a text": "\xa1\x00\x61a", "no key": "\xa0"} {
+		w := plain()
+		w.Kind, w.Body = KindAccount, []byte(body)
+		if _, err := ParseOp(raw(t, w)); err == nil {
+			t.Errorf("account op with %s parses", name)
+		}
+	}
+	if _, err := NewLog(talk).Next(anna, noon, make(Account, AccountMax)); err != nil {
+		t.Errorf("the largest account: %v", err)
 	}
 	mark := append([]byte("\xa1\x00\x81\x82\x58\x20"), bytes.Repeat([]byte{1}, 32)...)
 	for seq, fine := range map[string]bool{"\x00": false, "\x01": true, "\x20": false, "\x1b\x00\x00\x01\x00\x00\x00\x00\x01": false} {

@@ -14,6 +14,7 @@ const (
 	LamportJump      = 1 << 40         // the most by which one op raises the clock of the log
 	leapMin          = 1 << 20         // places left out, at the least, when the newest part of a log is lost
 	nameMax          = 256             // bytes of a name in a profile
+	AccountMax       = 61_440          // bytes of an account in an op
 	marksMax         = 32              // authors in a read mark
 	timeMax          = 253402300799999 // the year 9999, Unix milliseconds
 )

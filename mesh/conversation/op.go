@@ -44,6 +44,7 @@ const (
 	KindBundle        Kind = 13
 	KindSelf          Kind = 14
 	KindProfile       Kind = 15 // in use
+	KindAccount       Kind = 17 // in use
 )
 
 // Op is one entry of a conversation. It is made by Log.Next or ParseOp and not
@@ -62,6 +63,7 @@ type Op struct {
 
 	text    string  // of an op of KindText
 	profile Profile // of KindProfile
+	account Account // of KindAccount
 	read    Read    // of KindRead
 	raw     []byte
 	id      OpID

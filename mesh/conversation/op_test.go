@@ -271,6 +271,7 @@ func FuzzParseOp(f *testing.F) {
 	f.Add(say(f, l, anna, "come stai?").Raw())
 	f.Add(utter(f, l, anna, Profile{Name: "Anna B."}).Raw())
 	f.Add(utter(f, l, bruno, Read{{Author: anna, Seq: 3}}).Raw())
+	f.Add(utter(f, l, bruno, Account("an account")).Raw())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		op, err := ParseOp(b)
 		if err != nil {

@@ -18,6 +18,11 @@ type accountBody struct {
 	Ops [][]byte `cbor:"1,keyasint"`
 }
 
+// ErrForked says that a root was given to two successors: somebody else has it, too.
+//
+// spec: 01-identity#succession
+var ErrForked = errors.New("two successions beside each other")
+
 // Account is a person: a verified, growing list of their devices, in the form of
 // a DAG of signed ops. It is immutable; methods that add an op return a longer
 // account.

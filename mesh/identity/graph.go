@@ -149,7 +149,7 @@ func (g *graph) verify(i int) error {
 		if g.past[i].has(j) {
 			root = *s.Root
 		} else if o.Kind == succession {
-			return fmt.Errorf("%w: two successions beside each other", wire.ErrMalformed)
+			return fmt.Errorf("%w: %w", wire.ErrMalformed, ErrForked)
 		}
 	}
 	return o.verify(root)

@@ -180,7 +180,10 @@ func (d *Dialogue) Step(now time.Time, ev Event, rand io.Reader) ([]Action, erro
 
 // start begins a comparison, or joins the one that the other side has begun.
 func (d *Dialogue) start(now time.Time, c Context, rand io.Reader) ([]Action, error) {
-	if d.phase != Idle && d.phase != Invited {
+	switch {
+	case d.phase == Asked && c == d.context: // the first may not have left
+		return []Action{Send{wire.SASCommit{Commitment: d.commitment, Context: c}}}, nil
+	case d.phase != Idle && d.phase != Invited:
 		return nil, nil
 	}
 	if d.phase == Invited && c != d.context {
@@ -241,6 +244,9 @@ func (d *Dialogue) received(now time.Time, ev Received, rand io.Reader) ([]Actio
 func (d *Dialogue) committed(now time.Time, c Context, f wire.SASCommit, rand io.Reader) ([]Action, error) {
 	refuse := func(reason wire.SASReason) []Action {
 		return []Action{Send{wire.SASStop{Commitment: f.Commitment, Reason: reason}}}
+	}
+	if d.phase != Idle && f.Commitment == d.commitment {
+		return nil, nil // again
 	}
 	if Context(f.Context) != c {
 		todo := refuse(wire.SASContext)
