@@ -26,6 +26,7 @@ type airFinder struct {
 	seen    func(peer.Sighting)
 	stands  func([]peer.Network)
 	killed  atomic.Bool // leaves without goodbye
+	hidden  bool        // announces nothing
 }
 
 // somewhere is where every node in the air stands.
@@ -48,6 +49,9 @@ func (a *air) finder() *airFinder { return &airFinder{air: a} }
 
 // Announce implements Finder.
 func (f *airFinder) Announce(a *peer.Announcement) {
+	if f.hidden {
+		a = nil
+	}
 	f.air.mu.Lock()
 	old := f.current
 	f.current = a

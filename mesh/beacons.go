@@ -20,7 +20,7 @@ func (n *Node) beacons(day uint32) ([]beacon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []beacon{{key: account, device: n.me.device.ID()}}, nil
+	return append([]beacon{{key: account, device: n.me.device.ID()}}, n.meetingBeacons(day)...), nil
 }
 
 // fillSlots puts our beacons into the slots of an announcement that is whole but for them,

@@ -147,6 +147,11 @@ func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
 // whereIs is where the profile of a request is right now: in sight, or else at the far
 // end of the link that the exchange went over.
 func (t *turn) whereIs(q *request) *place {
+	if m := t.n.meetingOf(q.exchange.Our()); m != nil {
+		if at := t.n.placeOf(m); at != nil {
+			return at
+		}
+	}
 	if s := t.n.findNearby(q.row.Handle); s != nil {
 		return s.place()
 	}

@@ -65,6 +65,9 @@ func (n *Node) refreshKeyring() {
 		}
 		pairs = append(pairs, d.accepts...)
 	}
+	for _, m := range n.meetings {
+		pairs = append(pairs, m.pair())
+	}
 	n.keyring.replace(statics, pairs)
 }
 

@@ -55,6 +55,15 @@ const (
 	diskMin         = 8 << 20 // bytes: an empty home has some already
 )
 
+// Of invites.
+const (
+	invitesMax   = 16                 // links of ours that may be used; each is a beacon
+	usedMax      = 16                 // of ours that were, and of others' that wait
+	inviteLife   = 24 * time.Hour     // of a link, unless it is said how long
+	meetingGrace = 7 * 24 * time.Hour // that an exchange which has begun may take longer
+	linkPatience = 3 * time.Second    // for somebody to answer a link at once
+)
+
 // Of notices, and of homes that run twice.
 const (
 	noticesMax       = 64                  // kept in the home; the oldest give way

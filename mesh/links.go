@@ -237,8 +237,11 @@ func (n *Node) accept(ctx context.Context) {
 
 // proven takes a link whose far end has proven itself.
 func (t *turn) proven(l *link.Link) error {
-	if l.Proof().Mode == handshake.Contact {
+	switch l.Proof().Mode {
+	case handshake.Contact:
 		return t.contactLink(l)
+	case handshake.PairUp:
+		return t.meetBySecret(l)
 	}
 	return t.meet(l)
 }

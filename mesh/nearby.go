@@ -24,6 +24,7 @@ func (t *turn) saw(s peer.Sighting) error {
 	if s.Gone {
 		if known {
 			delete(n.nearby, s.Instance)
+			delete(n.ways, s.Instance)
 			t.left(old)
 			n.twinLeft(s.Instance)
 		}
@@ -33,8 +34,12 @@ func (t *turn) saw(s peer.Sighting) error {
 	fresh := &sighted{Sighting: s, at: t.now}
 	if known && sameClaim(old.Announcement, s.Announcement) {
 		fresh.device = old.device
+		if w := n.ways[s.Instance]; w != nil {
+			w.place = fresh.place()
+		}
 	} else {
 		fresh.device = n.recognise(s.Announcement)
+		t.lookForMeetings(fresh)
 	}
 	if !known && len(n.nearby) >= sightedMax && (fresh.device == nil || !t.forgetStranger()) {
 		return nil

@@ -88,11 +88,13 @@ type Node struct {
 	requests map[contact.Profile]*request
 	tags     map[[16]byte]tagged
 	notices  []keptNotice
+	meetings []*meeting // oldest first
 	recent   recent
 
 	ground    []peer.Network      // that we stand on
 	nearby    map[string]*sighted // by instance
 	open      map[contact.Profile]*openLink
+	ways      map[string]*way // by instance
 	epoch     epoch
 	labels    []string // the instances we announced last, the newest at the end
 	announced *peer.Announcement
@@ -130,7 +132,7 @@ func New(cfg Config) (*Node, error) {
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
 		knock: cfg.Knock, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
-		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), noticed: make(map[string]time.Time),
+		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), noticed: make(map[string]time.Time),
 		tells: rate.NewLimiter(tellRate, tellBurst),
 
 		comparisons: make(map[identity.AccountID]*comparing),
@@ -248,6 +250,9 @@ func (t *turn) tick() error {
 		keepAt = t.now.Add(housekeeping)
 	}
 	n.wakeBy(keepAt)
+	if err := t.tickMeetings(); err != nil {
+		return err
+	}
 	return t.tickRequests()
 }
 

@@ -22,6 +22,7 @@ const (
 	noticeRoot    noticeKind = 5 // has new keys, for which the old ones vouch
 	noticeAlarm   noticeKind = 6 // has keys for which nothing vouches
 	noticeDiffers noticeKind = 7 // was compared with, and is not the same
+	noticeInvite  noticeKind = 8 // used a link of ours that somebody else has, too
 )
 
 // keptNotice is a notice as the home keeps it.
@@ -29,7 +30,8 @@ type keptNotice struct {
 	Kind    noticeKind `cbor:"0,keyasint"`
 	Contact int64      `cbor:"1,keyasint"` // its row
 	Text    string     `cbor:"2,keyasint"`
-	At      int64      `cbor:"3,keyasint"` // Unix milliseconds, when it was last raised
+	At      int64      `cbor:"3,keyasint"`           // Unix milliseconds, when it was last raised
+	Invite  string     `cbor:"4,keyasint,omitempty"` // the link that it is about; then Contact may be 0
 }
 
 // noticeDetail is what a stored notice event says.
@@ -43,9 +45,15 @@ const settingNotices = "notices"
 // raise keeps a notice about a contact and tells the faces, unless the same was said
 // within noticePause.
 func (t *turn) raise(kind noticeKind, c *contactState, text string) error {
-	n := t.n
-	fresh := keptNotice{Kind: kind, Contact: c.row.ID, Text: text, At: t.now.UnixMilli()}
-	i := slices.IndexFunc(n.notices, func(k keptNotice) bool { return k.Kind == kind && k.Contact == c.row.ID })
+	return t.raiseKept(keptNotice{Kind: kind, Contact: c.row.ID, Text: text})
+}
+
+func (t *turn) raiseKept(fresh keptNotice) error {
+	n, kind, text := t.n, fresh.Kind, fresh.Text
+	fresh.At = t.now.UnixMilli()
+	i := slices.IndexFunc(n.notices, func(k keptNotice) bool {
+		return k.Kind == kind && k.Contact == fresh.Contact && k.Invite == fresh.Invite
+	})
 	kept := slices.Clone(n.notices)
 	if i >= 0 {
 		if t.now.Sub(time.UnixMilli(kept[i].At)) < noticePause && kept[i].Text == text {
@@ -74,7 +82,7 @@ func (t *turn) settled(c *contactState, kinds ...noticeKind) error {
 // dropNotices drops those that fit, and those that are old or about nobody any more.
 func (t *turn) dropNotices(fits func(keptNotice) bool) error {
 	kept := slices.DeleteFunc(slices.Clone(t.n.notices), func(k keptNotice) bool {
-		return fits(k) || t.now.Sub(time.UnixMilli(k.At)) > noticeLife || t.n.contactAt(k.Contact) == nil
+		return fits(k) || t.now.Sub(time.UnixMilli(k.At)) > noticeLife || !t.n.matters(k)
 	})
 	if len(kept) == len(t.n.notices) {
 		return nil
@@ -105,6 +113,9 @@ func loadNotices(tx *store.Tx) (kept []keptNotice, err error) {
 	}
 	return kept, nil
 }
+
+// matters reports whether there still is what a notice is about.
+func (n *Node) matters(k keptNotice) bool { return k.Contact == 0 || n.contactAt(k.Contact) != nil }
 
 // contactAt is the contact of a row, nil when it is gone.
 func (n *Node) contactAt(row int64) *contactState {
@@ -169,7 +180,7 @@ func (n *Node) standingNotices() []string {
 		}
 	}
 	for _, k := range n.notices {
-		if n.contactAt(k.Contact) != nil {
+		if n.matters(k) {
 			texts = append(texts, k.Text)
 		}
 	}

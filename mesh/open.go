@@ -17,10 +17,12 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// openLink is a link in mode open, on which one contact exchange goes on.
+// openLink is a link in mode open or pair, on which one contact exchange goes on.
 type openLink struct {
 	link    *link.Link
-	profile contact.Profile
+	our     contact.Profile    // as the far end knows us
+	profile contact.Profile    // the far end
+	meeting *contact.MeetingID // nil: both are open profiles
 	handle  peer.Handle
 	since   time.Time
 	frames  chan wire.Frame // to the writer; never closed
@@ -74,34 +76,43 @@ func handleOf(p handshake.Proof) peer.Handle {
 func (t *turn) meet(l *link.Link) error {
 	n, proof := t.n, l.Proof()
 	o := &openLink{
-		link: l, profile: contact.Profile(proof.Their), frames: make(chan wire.Frame, openFramesMax), since: t.now,
+		link: l, our: n.profile(), profile: contact.Profile(proof.Their), frames: make(chan wire.Frame, openFramesMax), since: t.now,
 		handle: handleOf(proof),
 	}
-	old := n.open[o.profile]
-	if old == nil || old.link != l { // else it came in a turn that failed
-		if old != nil && keepsOld(n.smallerThan(o.profile), old.link, old.since, l, t.now) {
-			l.Close(link.ReasonReplaced)
-			return nil
-		}
-		if old != nil {
-			old.link.Close(link.ReasonReplaced)
-		} else if len(n.open) >= openLinksMax {
-			n.closeOldest()
-		}
-		n.open[o.profile] = o
-		n.converse(o)
+	if !t.join(o) {
+		return nil
 	}
-	q := n.requests[o.profile]
+	return t.resume(o)
+}
+
+// join makes o the link to the profile at its far end, and reports whether it is, unless
+// the one there is wins.
+func (t *turn) join(o *openLink) bool {
+	n, old := t.n, t.n.open[o.profile]
+	if old != nil && old.link == o.link { // it came in a turn that failed
+		return true
+	}
+	if old != nil && keepsOld(bytes.Compare(o.our[:], o.profile[:]) < 0, old.link, old.since, o.link, t.now) {
+		o.link.Close(link.ReasonReplaced)
+		return false
+	}
+	if old != nil {
+		old.link.Close(link.ReasonReplaced)
+	} else if len(n.open) >= openLinksMax {
+		n.closeOldest()
+	}
+	n.open[o.profile] = o
+	n.converse(o)
+	return true
+}
+
+// resume goes on with the exchange that a link is for.
+func (t *turn) resume(o *openLink) error {
+	q := t.n.requests[o.profile]
 	if q == nil {
 		return nil
 	}
 	return t.advance(q, contact.LinkUp{})
-}
-
-// smallerThan reports whether our profile is the smaller of two.
-func (n *Node) smallerThan(their contact.Profile) bool {
-	our := n.profile()
-	return bytes.Compare(our[:], their[:]) < 0
 }
 
 // closeOldest makes room for a link in mode open. An exchange that it cuts short goes
@@ -126,6 +137,10 @@ func (n *Node) converse(o *openLink) {
 			if n.open[o.profile] == o {
 				delete(n.open, o.profile)
 			}
+			if o.meeting != nil {
+				t.retryMeeting(*o.meeting)
+				return nil
+			}
 			if q := n.requests[o.profile]; q != nil && n.open[o.profile] == nil && q.due.IsZero() && !q.dialing {
 				t.redial(q)
 			}
@@ -136,6 +151,9 @@ func (n *Node) converse(o *openLink) {
 		defer o.link.Close(link.ReasonBye)
 		stream, err := o.link.Contact(ctx)
 		if err != nil {
+			return
+		}
+		if err := stream.Begin(ctx); err != nil {
 			return
 		}
 		n.beside(func(ctx context.Context) { n.write(ctx, o, stream) })
@@ -194,11 +212,15 @@ func (t *turn) sendContact(q *request, f wire.Frame) {
 	})
 }
 
-// Add asks somebody nearby, or whoever answers at host:port, to be a contact. It
-// returns once the request is durable here and handed over there; a contact is returned as it
-// stands. It fails with ErrNotFound, ErrAmbiguous, ErrSelf, ErrRequests or ErrUnreached,
-// whose text says whether the request is kept.
+// Add asks somebody nearby, whoever answers at host:port, or the giver of a contact link to be
+// a contact. It returns once the request is durable here and handed over there, or, for a link,
+// Waiting for its giver; a contact is returned as it stands. It fails with ErrNotFound,
+// ErrAmbiguous, ErrSelf, ErrRequests or ErrUnreached, whose text says whether the request is
+// kept, and for links with ErrLink, ErrExpired and wire.ErrNewer.
 func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
+	if contact.IsLink(typed) {
+		return n.addByLink(ctx, typed)
+	}
 	at, err := n.target(ctx, typed)
 	if err != nil || at.person.Contact {
 		return at.person, err

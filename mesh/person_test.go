@@ -26,6 +26,7 @@ type person struct {
 	stop     func()                              // with goodbyes
 	kill     func()                              // without
 	tap      func(net.PacketConn) net.PacketConn // put between node and socket, if not nil
+	hidden   bool                                // nobody sees it
 	doubtful bool                                // nobody vouches for the clock
 	off      *atomic.Int64                       // by which the clock is wrong, in nanoseconds; nil: it is right
 }
@@ -77,6 +78,7 @@ func (p *person) start() {
 	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: level})).With("node", p.name)
 	finder := p.air.finder()
 	finder.name = p.name
+	finder.hidden = p.hidden
 	var tapped net.PacketConn = conn
 	if p.tap != nil {
 		tapped = p.tap(conn)

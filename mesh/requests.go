@@ -10,7 +10,6 @@ import (
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/link"
-	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
 	"sottovoce/mesh/wire"
 )
@@ -66,7 +65,7 @@ func (t *turn) exchange(o *openLink, phase contact.Phase) (*request, error) {
 	}
 	q := &request{
 		row:      store.Request{Handle: o.handle, Time: t.now.UnixMilli()},
-		exchange: contact.New(n.me.ours, n.profile(), o.profile),
+		exchange: contact.New(n.me.ours, o.our, o.profile),
 	}
 	n.requests[o.profile] = q
 	return q, nil
@@ -100,13 +99,16 @@ func (t *turn) forgetAbsent() error {
 	return t.forgetRequest(oldest)
 }
 
+// forgetRequest forgets the exchange, and the link that it was made with if we used one.
 func (t *turn) forgetRequest(q *request) error {
 	q.handedOver()
 	delete(t.n.requests, q.exchange.Their())
-	if q.row.ID == 0 {
-		return nil
+	if q.row.ID != 0 {
+		if err := t.tx.DeleteRequest(q.row.ID); err != nil {
+			return err
+		}
 	}
-	return t.tx.DeleteRequest(q.row.ID)
+	return t.dropMeetings(func(m *meeting) bool { return m.Kind != meetingGiven && m.Our == q.exchange.Our() })
 }
 
 // handedOver tells whoever asked that the request has left.
@@ -140,11 +142,19 @@ func (t *turn) follow(q *request, action contact.Action) error {
 		t.sendContact(q, a.Frame)
 	case contact.Notify:
 		q.row.Incoming, q.row.Name = true, a.Name
-		return t.recordPerson(storedRequest, q.person())
+		if t.n.meetingOf(q.exchange.Our()) != nil {
+			return nil // our person's yes was given with the link
+		}
+		return t.recordPerson(storedRequest, t.n.requester(q))
 	case contact.Commit:
+		if m := t.n.meetingOf(q.exchange.Our()); m != nil {
+			if err := t.met(m); err != nil {
+				return err
+			}
+		}
 		return t.befriend(q, a.Object)
 	case contact.Refused:
-		t.notice(peer.ShowName(q.row.Name) + " declined to be a contact")
+		return t.declined(q, a.Reason)
 	case contact.Settled: // the link for it has done its work
 		n, profile := t.n, q.exchange.Their()
 		t.then(func() {
@@ -162,8 +172,12 @@ func (t *turn) keepRequest(q *request) error {
 		return t.forgetRequest(q)
 	}
 	if q.exchange.Due() && t.n.open[q.exchange.Their()] == nil {
-		q.due = t.now
-		t.n.wakeBy(t.now)
+		if m := t.n.meetingOf(q.exchange.Our()); m != nil {
+			t.retryMeeting(m.ID)
+		} else {
+			q.due = t.now
+			t.n.wakeBy(t.now)
+		}
 	}
 	state := q.exchange.Save()
 	if bytes.Equal(state, q.row.State) {
@@ -183,18 +197,26 @@ func (t *turn) redial(q *request) {
 	t.n.wakeBy(q.due)
 }
 
-// person is the other side of a request. The profile is all that is known of it.
-func (q *request) person() Person {
+// requester is the other side of a request. The profile is all that is known of it, or the
+// link by which it was made.
+func (n *Node) requester(q *request) Person {
 	p := stranger(q.row.Handle, q.row.Name)
 	p.Online, p.Direction = false, Out
+	if m := n.meetingOf(q.exchange.Our()); m != nil {
+		m.shown(&p)
+	}
 	if q.row.Incoming {
 		p.Direction = In
 	}
 	return p
 }
 
-// waiting reports whether a person has yet to answer.
-func (q *request) waiting() bool {
+// waiting reports whether a person has yet to answer. Of who comes by a link of ours nobody
+// does: the answer was given with it.
+func (n *Node) waiting(q *request) bool {
+	if m := n.meetingOf(q.exchange.Our()); m != nil && m.Kind == meetingGiven {
+		return false
+	}
 	switch q.exchange.Phase() {
 	case contact.PhaseAsked, contact.PhaseIncoming, contact.PhaseOffered:
 		return true
@@ -205,7 +227,7 @@ func (q *request) waiting() bool {
 func (n *Node) waitingRequests() int {
 	count := 0
 	for _, q := range n.requests {
-		if q.waiting() {
+		if n.waiting(q) {
 			count++
 		}
 	}
@@ -218,7 +240,7 @@ func (n *Node) Requests(ctx context.Context) ([]Person, error) {
 	err := n.do(ctx, func(*turn) error {
 		var waiting []*request
 		for _, q := range n.requests {
-			if q.waiting() {
+			if n.waiting(q) {
 				waiting = append(waiting, q)
 			}
 		}
@@ -233,7 +255,11 @@ func (n *Node) Requests(ctx context.Context) ([]Person, error) {
 
 // shownRequest is the person of a request, online when the profile is in sight.
 func (n *Node) shownRequest(q *request) Person {
-	p := q.person()
+	p := n.requester(q)
+	if m := n.meetingOf(q.exchange.Our()); m != nil {
+		p.Online = n.placeOf(m) != nil
+		return p
+	}
 	p.Online = n.findNearby(q.row.Handle) != nil
 	return p
 }
@@ -365,6 +391,10 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 		t.drop("contact frame")
 		return nil
 	}
+	m, err := t.admitted(o, f)
+	if err != nil || o.meeting != nil && m == nil {
+		return err
+	}
 	if t.n.requests[o.profile] == nil {
 		switch f.(type) {
 		case wire.Ask, wire.Offer: // the second answers a request that was taken back
@@ -381,6 +411,9 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 		return err
 	}
 	err = t.advance(q, contact.Received{From: o.profile, Frame: f})
+	if m != nil && m.Kind == meetingGiven && err == nil && q.exchange.Phase() == contact.PhaseIncoming {
+		err = t.advance(q, contact.Accept{})
+	}
 	if refusal := (refusal{}); errors.As(err, &refusal) {
 		t.drop("contact frame")
 		t.n.log.Debug("contact frame", "error", refusal.err)

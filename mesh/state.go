@@ -95,6 +95,9 @@ func (n *Node) load() error {
 		if n.notices, err = loadNotices(tx); err != nil {
 			return err
 		}
+		if n.meetings, err = loadMeetings(tx); err != nil {
+			return err
+		}
 		if n.mark, err = loadMark(tx, n.now()); err != nil {
 			return err
 		}

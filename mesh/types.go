@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 )
 
@@ -41,6 +42,7 @@ type Person struct {
 	Blocked   bool
 	Online    bool
 	Typing    bool // is writing to us
+	Waiting   bool // a request of ours that has not reached them
 	Via       Via
 	Direction Direction
 }
@@ -118,6 +120,7 @@ var (
 	ErrAmbiguous = errors.New("more than one person fits that name")
 	ErrTooLong   = conversation.ErrTooLong
 	ErrSelf      = errors.New("that is yourself")
+	ErrLink      = contact.ErrLink
 	ErrBlocked   = errors.New("you have blocked them; unblock them first")
 	ErrRequests  = errors.New("too many requests wait for an answer")
 	ErrText      = conversation.ErrText

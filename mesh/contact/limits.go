@@ -47,6 +47,8 @@ const (
 	savedMax  = 128 << 10 // bytes of a saved exchange: our card, our bundle's secrets
 	objectMax = 128 << 10 // bytes of an object: two cards
 
+	meetingPrefix = "link-"
+
 	linkMax     = 512       // bytes of a link: a supernode's address and key fit
 	linkTextMax = 4 << 10   // bytes of a text that may be one, with what breaks its lines
 	trustMax    = 160 << 10 // bytes of what holds of an account: two of them

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"sottovoce/mesh/identity"
+	"sottovoce/mesh/peer"
 )
 
 // Meeting is a secret by which two who are no contacts yet find each other and prove
@@ -28,6 +29,9 @@ func NewMeeting(rand io.Reader) (Meeting, error) {
 
 // MeetingID names a meeting for people; it tells nothing of the secret.
 type MeetingID [6]byte
+
+// String returns "link-" and 10 characters of base32.
+func (id MeetingID) String() string { return peer.EncodeText(meetingPrefix, id[:]) }
 
 // Mark says which account is meant, to who holds the secret.
 type Mark [16]byte

@@ -58,6 +58,22 @@ func (c *ContactStream) Send(ctx context.Context, f wire.Frame) error {
 	if err != nil {
 		return err
 	}
+	return c.write(ctx, b)
+}
+
+// Begin shows the far end the stream before there is a frame to send: where it is not the
+// dialler who asks, the other waits for it.
+func (c *ContactStream) Begin(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.write(ctx, c.next)
+}
+
+// write sends b, with which the stream has begun. The lock is held.
+func (c *ContactStream) write(ctx context.Context, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
 	stop := context.AfterFunc(ctx, func() { c.stream.CancelWrite(quic.StreamErrorCode(ReasonBye)) })
 	defer stop()
 	_ = c.stream.SetWriteDeadline(time.Now().Add(writeTimeout))

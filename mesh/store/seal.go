@@ -23,6 +23,7 @@ const (
 	adPairFixed = "pair fixed"
 	adSkipped   = "skipped"
 	adRequest   = "request"
+	adSetting   = "setting " // and its key
 	adBlob      = "blob"
 	adDelete    = "delete"
 	adWords     = "words" // sealed under the conversation's body key

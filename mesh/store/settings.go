@@ -23,3 +23,18 @@ func (tx *Tx) SetSetting(key string, value []byte) error {
 func (tx *Tx) DeleteSetting(key string) error {
 	return tx.change(sqlDelSetting).text(key).exec()
 }
+
+// Secret is Setting for a value that holds secrets; it is sealed under its key.
+//
+// spec: 09-storage#sealed-values
+func (tx *Tx) Secret(key string) (value []byte, err error) {
+	err = tx.query(sqlSetting).text(key).one(func(r *row) { value = r.sealed(0, settingAD(key)) })
+	return value, err
+}
+
+// SetSecret sets a setting that holds secrets.
+func (tx *Tx) SetSecret(key string, value []byte) error {
+	return tx.change(sqlSetSetting).text(key).sealed(value, settingAD(key)).exec()
+}
+
+func settingAD(key string) []byte { return []byte(adSetting + key) }

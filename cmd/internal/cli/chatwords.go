@@ -13,7 +13,8 @@ import (
 const chatHelp = `Type a line to send it to the person whose name stands before it.
   /who           show everybody, each with a number
   /to NAME       choose whom you write to
-  /add NAME      ask somebody to become a contact
+  /add NAME      ask somebody to become a contact; a link will do, too
+  /invite        make a link by which one person becomes a contact
   /accept NAME   say yes to somebody who asked you
   /decline NAME  say no
   /log           show what was said
@@ -48,6 +49,8 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		ch.doctor(ctx)
 	case "/who":
 		ch.who()
+	case "/invite":
+		ch.invite(ctx)
 	case "/log":
 		if ch.to == nil {
 			ch.sayWhom()
@@ -71,6 +74,25 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		ch.say("There is no %s; /help shows what there is.", oneLine(word))
 	}
 	return false
+}
+
+// invite makes a link, and shows its code where one can be drawn.
+func (ch *chat) invite(ctx context.Context) {
+	made, err := ch.c.node.Invite(ctx, 0)
+	if err != nil {
+		ch.complain(err)
+		return
+	}
+	ch.say("%s\n%s", inviteWords(made), made.Link)
+	if _, draws := ch.screen.(*tty); !draws {
+		return
+	}
+	code, err := newCode(made.Link)
+	if err != nil {
+		ch.complain(err)
+		return
+	}
+	ch.say("%s", strings.TrimSuffix(code.terminal(), "\n"))
 }
 
 // about does what concerns one person.

@@ -42,7 +42,7 @@ func TestHelp(t *testing.T) {
 
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.
 func TestEveryCommandIsThere(t *testing.T) {
-	want := "init up down status me nearby add requests accept decline contacts remove rename block unblock reset send log read info why search events backup restore export diagnostics doctor retention passphrase version completion man"
+	want := "init up down status me nearby add invite requests accept decline contacts remove rename block unblock reset send log read info why search events backup restore export diagnostics doctor retention passphrase version completion man"
 	if got := commandNames(t); strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
 	}
@@ -77,6 +77,29 @@ func TestLogSince(t *testing.T) {
 		if err != nil || got.N != 3 || got.After != want.After || !got.Since.Equal(want.Since) {
 			t.Errorf("%q is %+v, %v", since, got, err)
 		}
+	}
+}
+
+func TestWordsOfLinks(t *testing.T) {
+	for _, i := range []struct {
+		control.Invite
+		want string
+	}{
+		{control.Invite{}, "not used yet"},
+		{control.Invite{Used: true, By: "Bob"}, "used by Bob"},
+		{control.Invite{Used: true, By: "Bob", Twice: true}, "used by Bob, and tried by somebody else: see sottovoce status"},
+	} {
+		if got := usedBy(i.Invite); got != i.want {
+			t.Errorf("%+v is %q", i.Invite, got)
+		}
+	}
+	p := control.Person{ID: "link-abc", Name: "the giver of link-abc", Direction: control.DirectionOut, Waiting: true}
+	if got := added(p); !strings.HasPrefix(got, "Waiting for the giver of link-abc: ") || !strings.Contains(got, "sottovoce decline link-abc") {
+		t.Errorf("who waits is told %q", got)
+	}
+	p.Waiting = false
+	if got := added(p); !strings.HasPrefix(got, "Found the giver of link-abc: ") {
+		t.Errorf("who need not wait is told %q", got)
 	}
 }
 

@@ -26,6 +26,7 @@ type grammar struct {
 	Me       meCommand       `cmd:"" help:"Show your name and id, or change the name."`
 	Nearby   nearbyCommand   `cmd:"" help:"Show who is on this network now."`
 	Add      addCommand      `cmd:"" help:"Ask somebody to become a contact."`
+	Invite   inviteCommand   `cmd:"" help:"Make a link by which one person becomes a contact."`
 	Requests requestsCommand `cmd:"" help:"Show who asked you, and whom you asked."`
 	Accept   acceptCommand   `cmd:"" help:"Say yes to somebody who asked you."`
 	Decline  declineCommand  `cmd:"" help:"Say no, or take back what you asked."`
@@ -73,13 +74,14 @@ type (
 	statusCommand struct{}
 	meCommand     struct {
 		Name  string `help:"Change your name." placeholder:"NAME"`
+		QR    bool   `name:"qr" help:"Show a contact link as a QR code; one is made if there is none to use."`
 		Share string `help:"What contacts may know: nothing, reading (how far you have read), typing (that you are writing), or both." enum:",nothing,reading,typing,both" default:"" placeholder:"WHAT"`
 	}
 	nearbyCommand struct {
 		Wait time.Duration `help:"Wait this long for somebody to appear, such as 10s." placeholder:"TIME"`
 	}
 	addCommand struct {
-		Who string `arg:"" help:"A name or id that 'nearby' shows, or an address such as 192.0.2.7:4242."`
+		Who string `arg:"" help:"A name or id that 'nearby' shows, an address such as 192.0.2.7:4242, or a link that somebody gave you."`
 	}
 	requestsCommand struct{}
 	acceptCommand   struct {
@@ -157,7 +159,7 @@ func (nearbyCommand) Help() string {
 
 // Help explains the command to a person.
 func (addCommand) Help() string {
-	return explain("Returns once the question has reached them. You can write to each other when they have said yes.", "sottovoce add Bob")
+	return explain("Returns once the question has reached them. You can write to each other when they have said yes. With a link they have said yes already; if they are not on this network it waits, and is tried again by itself.", "sottovoce add Bob")
 }
 
 // Help explains the command to a person.

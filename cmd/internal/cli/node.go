@@ -146,13 +146,29 @@ func (m *meCommand) Run(c *call) error {
 	if err == nil && m.Name != "" {
 		me, err = c.node.SetName(ctx, m.Name)
 	}
+	if err == nil && m.QR && me.Link == "" {
+		if _, err = c.node.Invite(ctx, 0); err == nil {
+			me, err = c.node.Me(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
 	if c.json {
 		return c.printJSON(me)
 	}
-	return c.printTable([][]string{{"name", name(me.Person)}, {"id", me.ID}, {"shared", string(me.Share)}}, c.palette.faint, nil)
+	rows := [][]string{{"name", name(me.Person)}, {"id", me.ID}, {"shared", string(me.Share)}}
+	if me.Link != "" {
+		rows = append(rows, []string{"link", me.Link})
+	}
+	if err := c.printTable(rows, c.palette.faint, nil); err != nil || !m.QR {
+		return err
+	}
+	code, err := newCode(me.Link)
+	if err != nil {
+		return err
+	}
+	return c.printf("%s", code.terminal())
 }
 
 // isNotRunning tells that there is no node to ask.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"sottovoce/cmd/internal/control"
@@ -86,6 +87,10 @@ func added(p control.Person) string {
 		return name(p) + " is a contact whom you have blocked; let them in again with: sottovoce unblock WHO"
 	case p.Contact:
 		return name(p) + " is a contact."
+	case p.Waiting:
+		return "Waiting for " + name(p) + ": you become contacts as soon as both of you are on one network. To give up: sottovoce decline " + p.ID
+	case strings.HasPrefix(p.ID, "link-"):
+		return "Found " + name(p) + ": you are contacts in a moment."
 	}
 	return name(p) + " has been asked. You can write to each other when " + name(p) + " says yes."
 }

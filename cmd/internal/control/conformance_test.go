@@ -102,6 +102,12 @@ var exchanges = []exchange{
 	{route: "GET /v1/events", target: "/v1/events?since=x", status: 400},
 	{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/Bob/export", status: 200, kind: lines},
 	{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/nobody/export", status: 404},
+	{route: "POST /v1/invites", body: `{"seconds":3600}`, status: 201},
+	{route: "POST /v1/invites", body: `{"seconds":-1}`, status: 400},
+	{route: "POST /v1/invites", body: `{"seconds":1}`, status: 400},
+	{route: "GET /v1/invites", status: 200},
+	{route: "DELETE /v1/invites/{id}", target: "/v1/invites/link-0000000001", status: 200},
+	{route: "DELETE /v1/invites/{id}", target: "/v1/invites/link-none", status: 404},
 	{route: "POST /v1/backup", body: `{"passphrase":"words"}`, status: 200},
 	{route: "POST /v1/backup", body: `{"passphrase":""}`, status: 400},
 	{route: "GET /v1/diagnostics", status: 200},
@@ -113,7 +119,7 @@ var exchanges = []exchange{
 
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
-	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/retention", "POST /v1/down",
+	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "POST /v1/down",
 	"GET /v1/diagnostics", "GET /v1/doctor",
 }
 

@@ -33,13 +33,21 @@ type Node interface {
 	// Requests lists who waits for an answer, ours or theirs (Person.Direction), oldest first.
 	Requests(ctx context.Context) ([]Person, error)
 
-	// Add asks someone nearby (WHO) or at a typed host:port to become a contact. It returns once the request is handed
-	// over, which is not yet an answer; who is a contact already is returned as it stands. Nobody reached is CodeTimeout.
+	// Add asks someone nearby (WHO), at a typed host:port, or who gave out a contact link to become a contact. It returns
+	// once the request is handed over, which is not yet an answer, or for a link Waiting for its giver; who is a contact
+	// already is returned as it stands. Nobody reached is CodeTimeout.
 	Add(ctx context.Context, who string) (Person, error)
 	// Accept says yes to an incoming request and returns once the yes is kept: the exchange goes on by itself.
 	Accept(ctx context.Context, who string) (Person, error)
 	// Decline says no to an incoming request, or takes back an outgoing one.
 	Decline(ctx context.Context, who string) (Person, error)
+
+	// Invite makes a contact link that is answered for a time, a day if that is 0; who uses it first becomes a contact.
+	// Invites lists those that are not past their time, oldest first. Revoke takes one back, by its id or an unambiguous
+	// prefix of it, and returns it as it was.
+	Invite(ctx context.Context, life time.Duration) (Invite, error)
+	Invites(ctx context.Context) ([]Invite, error)
+	Revoke(ctx context.Context, id string) (Invite, error)
 
 	// Contact finds one contact.
 	Contact(ctx context.Context, who string) (Person, error)

@@ -36,7 +36,7 @@ const (
 
 // Person is somebody as seen from this node.
 type Person struct {
-	// ID is acct-… for a contact and near-… (the handle) for a stranger.
+	// ID is acct-… for a contact, near-… (the handle) for a stranger, and link-… for who gave out a link that we use.
 	ID string `json:"id"`
 	// Name is neutralised: one line without control characters. It is not unique.
 	Name string `json:"name"`
@@ -54,12 +54,14 @@ type Person struct {
 	Typing    bool      `json:"typing,omitempty"`
 	Via       Via       `json:"via"`
 	Direction Direction `json:"direction,omitempty"`
+	// Waiting: a request of ours that has not reached them; it does when both are on one network.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // Me is who this node is for others.
 type Me struct {
 	Person
-	// Link is the contact link to hand out; empty where there is none.
+	// Link is the newest contact link of ours that may still be used; empty where there is none. It is a secret.
 	Link string `json:"link"`
 	// Share is what contacts may know of what one does with their messages.
 	Share Share `json:"share"`

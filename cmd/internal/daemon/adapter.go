@@ -42,7 +42,11 @@ func (a *adapter) me(ctx context.Context, p mesh.Person, err error) (control.Me,
 		return control.Me{}, failure(err)
 	}
 	share, err := a.node.Share(ctx)
-	return control.Me{Person: person(p), Share: control.Share(share)}, failure(err)
+	if err != nil {
+		return control.Me{}, failure(err)
+	}
+	link, err := a.node.Link(ctx)
+	return control.Me{Person: person(p), Link: link, Share: control.Share(share)}, failure(err)
 }
 
 // SetShare implements control.Node.
@@ -104,6 +108,32 @@ func (a *adapter) Accept(ctx context.Context, who string) (control.Person, error
 func (a *adapter) Decline(ctx context.Context, who string) (control.Person, error) {
 	p, err := a.node.Decline(ctx, who)
 	return person(p), failure(err)
+}
+
+// Invite implements control.Node.
+func (a *adapter) Invite(ctx context.Context, life time.Duration) (control.Invite, error) {
+	i, err := a.node.Invite(ctx, life)
+	return invite(i), failure(err)
+}
+
+// Invites implements control.Node.
+func (a *adapter) Invites(ctx context.Context) ([]control.Invite, error) {
+	found, err := a.node.Invites(ctx)
+	all := make([]control.Invite, len(found))
+	for i := range found {
+		all[i] = invite(found[i])
+	}
+	return all, failure(err)
+}
+
+// Revoke implements control.Node.
+func (a *adapter) Revoke(ctx context.Context, id string) (control.Invite, error) {
+	i, err := a.node.Revoke(ctx, id)
+	return invite(i), failure(err)
+}
+
+func invite(i mesh.Invited) control.Invite {
+	return control.Invite{ID: i.ID, Link: i.Link, Made: i.Made.UTC(), Expires: i.Expires.UTC(), Used: i.Used, By: i.By, Twice: i.Twice}
 }
 
 // Contact implements control.Node.
@@ -243,7 +273,7 @@ func people(found []mesh.Person, err error) ([]control.Person, error) {
 func person(p mesh.Person) control.Person {
 	return control.Person{
 		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
-		Via: control.Via(p.Via), Direction: control.Direction(p.Direction),
+		Via: control.Via(p.Via), Direction: control.Direction(p.Direction), Waiting: p.Waiting,
 	}
 }
 
@@ -306,6 +336,10 @@ func failure(err error) error {
 		{mesh.ErrNoReset, control.CodeRefused},
 		{mesh.ErrAnew, control.CodeRefused},
 		{mesh.ErrRequests, control.CodeFull},
+		{mesh.ErrInvites, control.CodeFull},
+		{mesh.ErrInviteLife, control.CodeUsage},
+		{mesh.ErrLink, control.CodeUsage},
+		{mesh.ErrExpired, control.CodeGone},
 		{mesh.ErrUnreached, control.CodeTimeout},
 		{mesh.ErrClosed, control.CodeNotRunning},
 		{store.ErrFull, control.CodeFull},

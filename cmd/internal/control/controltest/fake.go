@@ -31,6 +31,7 @@ type Fake struct {
 
 	passphrase []byte            // guarded by mu
 	kept       control.Retention // guarded by mu
+	invites    []control.Invite  // guarded by mu; oldest first
 
 	// OnTyping is called like those, when we write to somebody or stop.
 	OnTyping func(to control.Person, typing bool)

@@ -1,0 +1,286 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// Errors of invites that callers branch on.
+var (
+	ErrInvites    = errors.New("too many of your links may still be used; take one back first")
+	ErrInviteLife = errors.New("a link lives a minute at the least, and 7 days at the most")
+	ErrExpired    = errors.New("this link is past its time; ask for a new one")
+)
+
+// Invited is a contact link that we gave out.
+type Invited struct {
+	ID      string
+	Link    string // empty once it cannot be used any more
+	Made    time.Time
+	Expires time.Time
+	Used    bool
+	By      string // who used it, by their own name, safe to show
+	Twice   bool   // somebody else came with it, too
+}
+
+// Invite makes a contact link that one person can use within a time, inviteLife if that is 0.
+// It fails with ErrInvites and ErrInviteLife.
+// spec: 05-contacts#contact-links
+func (n *Node) Invite(ctx context.Context, life time.Duration) (Invited, error) {
+	if life == 0 {
+		life = inviteLife
+	}
+	if life < time.Minute || life > contact.LinkLifeMax {
+		return Invited{}, ErrInviteLife
+	}
+	var made Invited
+	err := n.do(ctx, func(t *turn) error {
+		m, err := t.give(life)
+		if err == nil {
+			made = n.invited(m, t.date)
+		}
+		return err
+	})
+	return made, err
+}
+
+// give makes a link of ours. Of those that were used the oldest gives way.
+func (t *turn) give(life time.Duration) (*meeting, error) {
+	n := t.n
+	open, used := 0, []*meeting(nil)
+	for _, m := range n.meetings {
+		switch {
+		case m.open(t.date):
+			open++
+		case m.Kind == meetingGiven:
+			used = append(used, m)
+		}
+	}
+	if open >= invitesMax {
+		return nil, refuse(ErrInvites)
+	}
+	if len(used) >= usedMax {
+		if err := t.dropMeetings(func(m *meeting) bool { return m == used[0] }); err != nil {
+			return nil, err
+		}
+	}
+	secret, err := contact.NewMeeting(n.rand)
+	if err != nil {
+		return nil, err
+	}
+	m := newMeeting(meetingGiven, secret, contact.First, t.date, t.date.Add(life))
+	m.Our = secret.Giver()
+	return m, t.addMeeting(m)
+}
+
+// invited shows a link of ours.
+func (n *Node) invited(m *meeting, now time.Time) Invited {
+	i := Invited{
+		ID: m.ID.String(), Made: time.UnixMilli(m.Made), Expires: time.UnixMilli(m.Until), Used: m.Their != contact.Profile{}, Twice: m.Twice,
+	}
+	if m.User != "" {
+		i.By = peer.ShowName(m.User)
+	}
+	if m.open(now) {
+		i.Link = contact.Invite{
+			Meeting: m.secret(), Account: m.secret().Mark(n.me.account.ID()), Until: uint32(wire.DayAt(i.Expires)),
+		}.Link()
+	}
+	return i
+}
+
+// Invites lists the links that we gave out and that are not past their time, oldest first.
+func (n *Node) Invites(ctx context.Context) ([]Invited, error) {
+	var all []Invited
+	err := n.do(ctx, func(t *turn) error {
+		for _, m := range n.meetings {
+			if m.Kind == meetingGiven {
+				all = append(all, n.invited(m, t.date))
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Revoke takes a link back, by its id or an unambiguous prefix of it: nobody can use it any
+// more, and what was said about it is dealt with. ErrNotFound and ErrAmbiguous.
+func (n *Node) Revoke(ctx context.Context, typed string) (Invited, error) {
+	var was Invited
+	err := n.do(ctx, func(t *turn) error {
+		var found []*meeting
+		for _, m := range n.meetings {
+			if m.Kind == meetingGiven && len(typed) >= idPrefixMin && strings.HasPrefix(m.ID.String(), typed) {
+				found = append(found, m)
+			}
+		}
+		switch len(found) {
+		case 0:
+			return refuse(ErrNotFound)
+		case 1:
+		default:
+			return refuse(ErrAmbiguous)
+		}
+		was = n.invited(found[0], t.date)
+		was.Link = ""
+		err := t.dropNotices(func(k keptNotice) bool { return k.Invite == was.ID })
+		if err != nil {
+			return err
+		}
+		t.then(n.announce)
+		return t.dropMeetings(func(m *meeting) bool { return m == found[0] })
+	})
+	return was, err
+}
+
+// addByLink asks the giver of a contact link.
+func (n *Node) addByLink(ctx context.Context, typed string) (Person, error) {
+	invite, err := contact.ParseInvite(typed)
+	if err != nil {
+		return Person{}, err
+	}
+	var p Person
+	var handed <-chan struct{}
+	err = n.do(ctx, func(t *turn) error {
+		var err error
+		p, handed, err = t.use(invite)
+		return err
+	})
+	if err != nil || p.Contact {
+		return p, err
+	}
+	select {
+	case <-handed:
+	case <-time.After(linkPatience):
+		p.Waiting = true
+	case <-ctx.Done():
+		p.Waiting = true
+	}
+	return p, nil
+}
+
+// use makes the request that a contact link is for. handed is closed when it has left. The
+// account of a contact is returned as it stands.
+func (t *turn) use(i contact.Invite) (p Person, handed <-chan struct{}, err error) {
+	n, their := t.n, i.Meeting.Giver()
+	if i.Meeting.Mark(n.me.account.ID()) == i.Account {
+		return p, nil, refuse(ErrSelf)
+	}
+	for id, c := range n.contacts {
+		if i.Meeting.Mark(id) == i.Account {
+			return n.person(c), nil, nil
+		}
+	}
+	if uint32(wire.DayAt(t.date)) > i.Until+1 {
+		return p, nil, refuse(ErrExpired)
+	}
+	q := n.requests[their]
+	if q == nil {
+		if q, err = t.request(i); err != nil {
+			return p, nil, err
+		}
+	}
+	if q.handed == nil {
+		q.handed = make(chan struct{})
+	}
+	handed = q.handed
+	if err := t.advance(q, contact.Ask{}); err != nil {
+		return p, nil, err
+	}
+	p = n.shownRequest(q)
+	return p, handed, t.recordPerson(storedRequest, p)
+}
+
+// request begins the exchange with the giver of a link.
+func (t *turn) request(i contact.Invite) (*request, error) {
+	n := t.n
+	used := 0
+	for _, m := range n.meetings {
+		if m.Kind == meetingUsed {
+			used++
+		}
+	}
+	if used >= usedMax {
+		return nil, refuse(ErrRequests)
+	}
+	until := time.Unix(int64(i.Until+2)*24*60*60, 0)
+	if latest := t.date.Add(contact.LinkLifeMax + 48*time.Hour); until.After(latest) {
+		until = latest
+	}
+	m := newMeeting(meetingUsed, i.Meeting, contact.Second, t.date, until)
+	m.Our, m.Their, m.Mark = i.Meeting.User(n.me.device), i.Meeting.Giver(), i.Account
+	q := &request{
+		row:      store.Request{Handle: peer.Handle(m.ID), Time: t.now.UnixMilli()},
+		exchange: contact.New(n.me.ours, m.Our, m.Their),
+	}
+	n.requests[m.Their] = q
+	return q, t.addMeeting(m)
+}
+
+// shown says in a person what is known of somebody who is met by a secret.
+func (m *meeting) shown(p *Person) {
+	p.ID = m.ID.String()
+	if m.Kind == meetingUsed {
+		p.Name = "the giver of " + p.ID
+	}
+}
+
+// met notes that there is a contact: nobody else becomes one by the same link.
+func (t *turn) met(m *meeting) error {
+	m.Done = true
+	return t.keepMeetings()
+}
+
+// declined tells our person that the other said no, or took back what we had accepted.
+func (t *turn) declined(q *request, reason wire.Decline) error {
+	n := t.n
+	m := n.meetingOf(q.exchange.Our())
+	if m == nil {
+		t.notice(peer.ShowName(q.row.Name) + " declined to be a contact")
+		return nil
+	}
+	profile := q.exchange.Their()
+	t.then(func() {
+		if o := n.open[profile]; o != nil {
+			o.link.Close(link.ReasonBye)
+		}
+	})
+	switch {
+	case m.Kind == meetingGiven:
+		t.notice("who came by " + m.ID.String() + " took the request back")
+	case reason == wire.DeclineUsed:
+		return t.raiseKept(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: m.ID.String() +
+			" was used by somebody else before you: tell who gave it to you, and ask for a new link, by a safer way"})
+	default:
+		t.notice("who gave out " + m.ID.String() + " declined to be a contact")
+	}
+	return nil
+}
+
+// openLinkText is the newest link of ours that may still be used, empty if there is none.
+func (n *Node) openLinkText(now time.Time) string {
+	for _, m := range slices.Backward(n.meetings) {
+		if m.open(now) {
+			return n.invited(m, now).Link
+		}
+	}
+	return ""
+}
+
+// Link returns the newest link of ours that may still be used, empty if there is none.
+func (n *Node) Link(ctx context.Context) (text string, err error) {
+	err = n.do(ctx, func(t *turn) error {
+		text = n.openLinkText(t.date)
+		return nil
+	})
+	return text, err
+}

@@ -1,0 +1,233 @@
+package mesh
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/contact"
+)
+
+// invites makes a link for a day.
+func (p *person) invites() Invited {
+	p.t.Helper()
+	i, err := p.Invite(p.t.Context(), 0)
+	if err != nil {
+		p.t.Fatalf("%s invites: %v", p.name, err)
+	}
+	return i
+}
+
+// uses adds the giver of a link.
+func (p *person) uses(link string) Person {
+	p.t.Helper()
+	found, err := p.Add(p.t.Context(), link)
+	if err != nil {
+		p.t.Fatalf("%s uses a link: %v", p.name, err)
+	}
+	return found
+}
+
+// given is the link of ours with this id, as it stands.
+func (p *person) given(id string) Invited {
+	p.t.Helper()
+	all, err := p.Invites(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if i := slices.IndexFunc(all, func(i Invited) bool { return i.ID == id }); i >= 0 {
+		return all[i]
+	}
+	return Invited{}
+}
+
+// warned reports whether a notice with these words stands.
+func (p *person) warned(words string) func() bool {
+	return func() bool {
+		s, err := p.Status(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return slices.ContainsFunc(s.Notices, func(n string) bool { return strings.Contains(n, words) })
+	}
+}
+
+func TestInvite(t *testing.T) {
+	lan := newAir()
+	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
+	i := anna.invites()
+	if shown, err := anna.Link(t.Context()); err != nil || shown != i.Link || i.Used || i.Expires.Before(i.Made.Add(23*time.Hour)) {
+		t.Errorf("made %+v, shown %q, %v", i, shown, err)
+	}
+	bruno.uses(i.Link)
+	areContacts(t, anna, bruno)
+	used := anna.given(i.ID)
+	if used.Link != "" || !used.Used || used.By != "Bruno" || used.Twice {
+		t.Errorf("after its use: %+v", used)
+	}
+	if shown, err := anna.Link(t.Context()); err != nil || shown != "" {
+		t.Errorf("a used link is shown: %q, %v", shown, err)
+	}
+	anna.inside(func(*turn) error {
+		if m := anna.meetings[0]; m.Secret != [32]byte{} || !m.Done {
+			t.Errorf("kept of a used link: %+v", m)
+		}
+		return nil
+	})
+	bruno.inside(func(*turn) error {
+		if len(bruno.meetings) != 0 {
+			t.Errorf("the user keeps the secret")
+		}
+		return nil
+	})
+
+	// The second learns why, and the first of them hears that there is a second.
+	carla.uses(i.Link)
+	carla.within(10*time.Second, "no request left", func() bool { return len(carla.requests()) == 0 })
+	carla.within(time.Second, "is told why", carla.warned("used by somebody else before you"))
+	anna.within(10*time.Second, "is told of the second", anna.warned("Bruno came first"))
+	if people, err := carla.Contacts(t.Context()); err != nil || len(people) != 0 {
+		t.Errorf("the second has contacts %v, %v", people, err)
+	}
+	if !anna.given(i.ID).Twice {
+		t.Error("the list does not say that two came")
+	}
+	anna.stop()
+	anna.start()
+	if !anna.warned("Bruno came first")() {
+		t.Error("the alarm did not outlive a restart")
+	}
+	if _, err := anna.Revoke(t.Context(), i.ID); err != nil || anna.warned("Bruno came first")() || anna.given(i.ID).ID != "" {
+		t.Errorf("taking the link back did not deal with the alarm: %v", err)
+	}
+}
+
+// A link waits until both are on one network, through restarts; and either may be invisible.
+func TestInviteWaits(t *testing.T) {
+	for name, hidden := range map[string]func(a, b *person) *person{
+		"both seen":         func(a, b *person) *person { return nil },
+		"inviter invisible": func(a, b *person) *person { return a },
+		"user invisible":    func(a, b *person) *person { return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			lan := newAir()
+			anna, bruno := newPerson(t, newAir(), "Anna"), newPerson(t, lan, "Bruno")
+			i := anna.invites()
+			asked := bruno.uses(i.Link)
+			if !asked.Waiting || asked.Direction != Out || asked.ID != i.ID {
+				t.Errorf("asked: %+v", asked)
+			}
+			if r := bruno.requests(); len(r) != 1 || r[0].ID != i.ID || r[0].Direction != Out {
+				t.Errorf("requests: %+v", r)
+			}
+			for _, p := range []*person{anna, bruno} {
+				p.stop()
+				p.air = lan
+				p.hidden = hidden(anna, bruno) == p
+			}
+			anna.start()
+			bruno.start()
+			areContacts(t, anna, bruno)
+		})
+	}
+}
+
+func TestInviteTakenBack(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, newAir(), "Bruno")
+	i := anna.invites()
+	bruno.uses(i.Link)
+	if _, err := bruno.Decline(t.Context(), i.ID); err != nil || len(bruno.requests()) != 0 {
+		t.Errorf("taking the request back: %v", err)
+	}
+	bruno.inside(func(*turn) error {
+		if len(bruno.meetings) != 0 {
+			t.Error("the secret stayed")
+		}
+		return nil
+	})
+	bruno.stop()
+	bruno.air = lan
+	bruno.start()
+	bruno.uses(i.Link) // it is the same person still
+	areContacts(t, anna, bruno)
+	if anna.given(i.ID).Twice {
+		t.Error("who takes a request back and makes it again is two")
+	}
+
+	j := anna.invites()
+	if _, err := anna.Revoke(t.Context(), j.ID[:10]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := anna.Revoke(t.Context(), j.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("taking it back twice: %v", err)
+	}
+	carla := newPerson(t, lan, "Carla")
+	if asked := carla.uses(j.Link); !asked.Waiting {
+		t.Errorf("somebody answered a link that was taken back: %+v", asked)
+	}
+}
+
+func TestLinksThatWillNotDo(t *testing.T) {
+	lan := newAir()
+	var off atomic.Int64
+	anna, bruno := newPersonAt(t, lan, "Anna", &off), newPerson(t, lan, "Bruno")
+	i := anna.invites()
+	if _, err := anna.Add(t.Context(), i.Link); !errors.Is(err, ErrSelf) {
+		t.Errorf("a link of one's own: %v", err)
+	}
+	if _, err := bruno.Add(t.Context(), i.Link[:40]); !errors.Is(err, ErrLink) {
+		t.Errorf("half a link: %v", err)
+	}
+	for _, life := range []time.Duration{time.Second, -time.Hour, contact.LinkLifeMax + 1} {
+		if _, err := anna.Invite(t.Context(), life); !errors.Is(err, ErrInviteLife) {
+			t.Errorf("for %v: %v", life, err)
+		}
+	}
+	for range invitesMax - 1 {
+		anna.invites()
+	}
+	if _, err := anna.Invite(t.Context(), 0); !errors.Is(err, ErrInvites) {
+		t.Errorf("one too many: %v", err)
+	}
+	bruno.uses(i.Link)
+	areContacts(t, anna, bruno)
+	anna.invites() // there is room again
+	if p := bruno.uses(anna.invitesAfter(i)); !p.Contact || p.Name != "Anna" {
+		t.Errorf("another link of a contact: %+v", p)
+	}
+	off.Store(int64(9 * 24 * time.Hour))
+	anna.within(10*time.Second, "the links are past their time", func() bool {
+		anna.inside(func(t *turn) error { return t.tickMeetings() })
+		all, err := anna.Invites(t.Context())
+		return err == nil && len(all) == 0
+	})
+	anna.inside(func(*turn) error {
+		if len(anna.meetings) != 0 {
+			t.Errorf("%d meetings outlived their time", len(anna.meetings))
+		}
+		return nil
+	})
+	carla := newPersonAt(t, lan, "Carla", &off)
+	if _, err := carla.Add(t.Context(), i.Link); !errors.Is(err, ErrExpired) {
+		t.Errorf("a link of last week: %v", err)
+	}
+}
+
+// invitesAfter is a link that may still be used, and is not the one.
+func (p *person) invitesAfter(not Invited) string {
+	all, err := p.Invites(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, i := range all {
+		if i.Link != "" && i.ID != not.ID {
+			return i.Link
+		}
+	}
+	p.t.Fatal("no link left")
+	return ""
+}

@@ -1,0 +1,239 @@
+package mesh
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/contact"
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// meetingKind says how we came to a secret by which somebody is to be met.
+type meetingKind uint8
+
+const (
+	meetingGiven meetingKind = 1 // we gave out a link
+	meetingUsed  meetingKind = 2 // we use a link that somebody gave us
+)
+
+// meeting is a secret by which somebody who is no contact finds us, or we them, as the
+// home keeps it.
+//
+//	given   open ──their ask──▶ bound ──contact──▶ done ──expired──▶ gone
+//	used    asked, until the exchange is over
+//
+// spec: 05-contacts#meeting-secrets
+type meeting struct {
+	Kind    meetingKind       `cbor:"0,keyasint"`
+	ID      contact.MeetingID `cbor:"1,keyasint"`
+	Secret  [32]byte          `cbor:"2,keyasint"` // zero when a given link cannot be shown again
+	Link    [32]byte          `cbor:"3,keyasint"`
+	Beacons [32]byte          `cbor:"4,keyasint"`
+	Role    contact.Role      `cbor:"5,keyasint"` // ours
+	Our     contact.Profile   `cbor:"6,keyasint"` // labels
+	Their   contact.Profile   `cbor:"7,keyasint"` // zero while nobody has used the link
+	Mark    contact.Mark      `cbor:"8,keyasint"` // of the account that is meant; zero: whoever comes
+	Made    int64             `cbor:"9,keyasint"` // Unix ms
+	Until   int64             `cbor:"10,keyasint"`
+	Done    bool              `cbor:"11,keyasint,omitempty"` // there is a contact
+	User    string            `cbor:"12,keyasint,omitempty"` // given: who used it, by their name
+	Twice   bool              `cbor:"13,keyasint,omitempty"` // given: somebody else came, too
+}
+
+// settingMeetings keeps the meetings.
+const settingMeetings = "meetings"
+
+// meetingBit marks a meeting, in a link's proof; the rest is its id.
+const meetingBit = 1 << 62
+
+// newMeeting is what both of a meeting keep.
+func newMeeting(kind meetingKind, m contact.Meeting, role contact.Role, now, until time.Time) *meeting {
+	return &meeting{
+		Kind: kind, ID: m.ID(), Secret: m.Secret, Link: m.Link(), Beacons: m.Beacons(), Role: role, Made: now.UnixMilli(), Until: until.UnixMilli(),
+	}
+}
+
+// secret is the meeting's, which a given link has only while nobody used it.
+func (m *meeting) secret() contact.Meeting { return contact.Meeting{Secret: m.Secret} }
+
+// open reports whether a given link may still be shown, and used.
+func (m *meeting) open(now time.Time) bool {
+	return m.Kind == meetingGiven && m.Secret != [32]byte{} && now.UnixMilli() < m.Until
+}
+
+// pair is how links know the meeting.
+func (m *meeting) pair() handshake.Pair {
+	var id [8]byte
+	copy(id[2:], m.ID[:])
+	return handshake.Pair{ID: meetingBit | binary.BigEndian.Uint64(id[:]), Label: m.Our, Key: handshake.NewLinkKey(m.Link[:])}
+}
+
+// beaconKey is what one of the two announces itself under on a day.
+func (m *meeting) beaconKey(role contact.Role, day uint32) identity.DiscoveryKey {
+	return contact.BeaconKey(m.Beacons, role, day)
+}
+
+// over reports whether the meeting is of no more use: an exchange that has begun gets a
+// while longer, so that both sides end it.
+func (t *turn) over(m *meeting) bool {
+	until := time.UnixMilli(m.Until)
+	if q := t.n.requests[m.Their]; q != nil && m.Their != (contact.Profile{}) && q.exchange.Due() {
+		until = until.Add(meetingGrace)
+	}
+	return !t.date.Before(until)
+}
+
+// meetingAt finds the meeting of a link's proof, nil if there is none.
+func (n *Node) meetingAt(pair uint64) *meeting {
+	for _, m := range n.meetings {
+		if m.pair().ID == pair {
+			return m
+		}
+	}
+	return nil
+}
+
+// meetingOf finds the meeting that an exchange is about, nil for one between profiles.
+func (n *Node) meetingOf(our contact.Profile) *meeting {
+	for _, m := range n.meetings {
+		if m.Our == our {
+			return m
+		}
+	}
+	return nil
+}
+
+// loadMeetings reads the meetings.
+func loadMeetings(tx *store.Tx) (kept []*meeting, err error) {
+	b, err := tx.Secret(settingMeetings)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		err = wire.Unmarshal(b, &kept)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("invites: %w", err)
+	}
+	return kept, nil
+}
+
+// keepMeetings writes the meetings down; links are proven with them from the commit on.
+func (t *turn) keepMeetings() error {
+	b, err := wire.Marshal(t.n.meetings)
+	if err != nil {
+		return err
+	}
+	t.keysStale = true
+	return t.tx.SetSecret(settingMeetings, b)
+}
+
+// addMeeting keeps a new one, announces it, and looks for it among those in sight.
+func (t *turn) addMeeting(m *meeting) error {
+	n := t.n
+	n.meetings = append(n.meetings, m)
+	t.then(n.announce)
+	for _, s := range n.nearby {
+		t.lookFor(m, s)
+	}
+	return t.keepMeetings()
+}
+
+// dropMeetings forgets meetings, the requests that they are for, and the ways to them.
+func (t *turn) dropMeetings(fits func(*meeting) bool) error {
+	n := t.n
+	var gone []*meeting
+	n.meetings = slices.DeleteFunc(slices.Clone(n.meetings), func(m *meeting) bool {
+		if fits(m) {
+			gone = append(gone, m)
+			return true
+		}
+		return false
+	})
+	if len(gone) == 0 {
+		return nil
+	}
+	for _, m := range gone {
+		if q := n.requests[m.Their]; q != nil && q.exchange.Our() == m.Our {
+			if err := t.forgetRequest(q); err != nil {
+				return err
+			}
+		}
+		for instance, w := range n.ways {
+			if w.meeting == m.ID {
+				delete(n.ways, instance)
+			}
+		}
+	}
+	return t.keepMeetings()
+}
+
+// meetingBeacons are what we announce for those who are to find us: links that may still be
+// used and requests that wait first, then links that were used, to notice who comes second.
+//
+// spec: 05-contacts#meeting-beacons
+func (n *Node) meetingBeacons(day uint32) (beacons []beacon) {
+	var last []beacon
+	for _, m := range n.meetings {
+		b := beacon{key: m.beaconKey(m.Role, day)}
+		switch q := n.requests[m.Their]; {
+		case m.Kind == meetingGiven && m.Secret == [32]byte{} && (q == nil || !q.exchange.Due()):
+			last = append(last, b)
+		case m.Kind == meetingGiven || q != nil && q.exchange.Due():
+			beacons = append(beacons, b)
+		}
+	}
+	return append(beacons, last...)
+}
+
+// way is where somebody is who announces themselves for a meeting.
+type way struct {
+	meeting  contact.MeetingID
+	place    *place
+	label    contact.Profile // of who was met there; zero: nobody yet
+	due      time.Time       // of the next dial; zero: none planned
+	dialing  bool
+	failures int
+}
+
+// lookForMeetings finds out whether a sighting is somebody who is to be met.
+func (t *turn) lookForMeetings(s *sighted) {
+	for _, m := range t.n.meetings {
+		if t.lookFor(m, s) {
+			return
+		}
+	}
+}
+
+// lookFor looks for the other one of a meeting in a sighting. Who gave the link lets the
+// other dial first: mostly both hear each other.
+func (t *turn) lookFor(m *meeting, s *sighted) bool {
+	n := t.n
+	if !m.beaconKey(m.Role.Other(), s.Epoch/epochsPerDay).Match(peer.ID{}, s.Announcement) {
+		return false
+	}
+	w := &way{meeting: m.ID, place: s.place(), due: t.now}
+	if m.Role == contact.First {
+		w.due = t.now.Add(dialDelayLarger)
+	}
+	n.ways[s.Instance] = w
+	n.wakeBy(w.due)
+	return true
+}
+
+// placeOf is where the other one of a meeting is, nil if they are not in sight.
+func (n *Node) placeOf(m *meeting) *place {
+	for _, instance := range n.sortedWays() {
+		if w := n.ways[instance]; w.meeting == m.ID && (w.label == m.Their || w.label == contact.Profile{}) {
+			return w.place
+		}
+	}
+	return nil
+}
