@@ -36,6 +36,7 @@ type Table struct {
 	known map[string]*entry  // by instance
 	from  map[netip.Addr]int // how many of them by the address that first said so
 	own   []string           // our instances, the newest last
+	next  time.Time          // nothing ends before; zero: nothing ends
 }
 
 type entry struct {
@@ -126,6 +127,7 @@ func (t *Table) Hear(now time.Time, h Heard) (peer.Sighting, bool) {
 	}
 	ends := now.Add(min(h.TTL, TTLMax))
 	e.source, e.heard, e.ends = h.Source, now, later(e.ends, ends)
+	t.ending(ends)
 	for _, r := range h.Endpoints {
 		news = e.reachable(r, ends) || news
 	}
@@ -171,6 +173,7 @@ func (t *Table) Leave(instance string) (peer.Sighting, bool) {
 // seconds to be heard again.
 func (t *Table) Lost(now time.Time, via string) {
 	limit := now.Add(lostGrace)
+	t.ending(limit)
 	for _, e := range t.known {
 		elsewhere := false
 		for i := range e.endpoints {
@@ -190,6 +193,7 @@ func (t *Table) Lost(now time.Time, via string) {
 // that are gone or have fewer endpoints now, in the order of their instances.
 func (t *Table) Expire(now time.Time) []peer.Sighting {
 	var out []peer.Sighting
+	t.next = time.Time{}
 	for _, instance := range slices.Sorted(maps.Keys(t.known)) {
 		e := t.known[instance]
 		before := len(e.endpoints)
@@ -198,8 +202,47 @@ func (t *Table) Expire(now time.Time) []peer.Sighting {
 		case !e.ends.After(now) || len(e.endpoints) == 0:
 			t.forget(instance)
 			out = append(out, e.gone())
+			continue
 		case len(e.endpoints) != before:
 			out = append(out, e.sighting())
+		}
+		t.ending(e.ends)
+		for _, p := range e.endpoints {
+			t.ending(p.ends)
+		}
+	}
+	return out
+}
+
+// Next returns when something ends unless it is heard again before; zero if
+// nothing does.
+func (t *Table) Next() time.Time { return t.next }
+
+// ending notes that something ends then.
+func (t *Table) ending(at time.Time) {
+	if t.next.IsZero() || at.Before(t.next) {
+		t.next = at
+	}
+}
+
+// Heard returns how many instances were heard at or after a time.
+func (t *Table) Heard(since time.Time) int {
+	count := 0
+	for _, e := range t.known {
+		if !e.heard.Before(since) {
+			count++
+		}
+	}
+	return count
+}
+
+// Said returns what was first heard from an address that by accepts, in the order
+// of the instances.
+func (t *Table) Said(by func(netip.Addr) bool) []peer.Announcement {
+	var out []peer.Announcement
+	for _, instance := range slices.Sorted(maps.Keys(t.known)) {
+		if e := t.known[instance]; e.from.IsValid() && by(e.from) {
+			out = append(out, clone(e.announcement))
 		}
 	}
 	return out

@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Interfaces []string     // names of the interfaces to use; nil: chosen by the rules of 02-discovery
 	Log        *slog.Logger // nil: no log. No names, labels or addresses of people are logged
+	System     System       // what it stands on; nil: this machine
 	Rand       io.Reader    // for jitter and question ids; nil: the system's. Safe for concurrent use
 }
 
@@ -34,8 +35,7 @@ type Finder struct {
 	named   []string
 	log     *slog.Logger
 	random  io.Reader
-	list    func() ([]nic, error)
-	routers func() map[int]router
+	system  System
 	wake    chan struct{}                     // holds one token when wanted was changed; never closed
 	again   atomic.Bool                       // announce and ask anew
 	current atomic.Pointer[peer.Announcement] // what the responders answer; written by the loop
@@ -53,7 +53,10 @@ type Finder struct {
 func New(cfg Config) *Finder {
 	f := &Finder{
 		named: slices.Clone(cfg.Interfaces), log: cfg.Log, random: cfg.Rand,
-		list: systemNICs, routers: systemRouters, wake: make(chan struct{}, 1), heard: make(map[string]lately),
+		system: cfg.System, wake: make(chan struct{}, 1), heard: make(map[string]lately),
+	}
+	if f.system == nil {
+		f.system = machine{}
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)

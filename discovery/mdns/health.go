@@ -106,7 +106,7 @@ func (t *tally) left(err error, when *stamp, now time.Time) {
 
 func (g *leg) health(name string) Health {
 	h := Health{
-		Interface: name, IPv6: g.family == ip6,
+		Interface: name, IPv6: g.family == IPv6,
 		Announced: g.announced.get(), Asked: g.asked.get(), Echo: g.echo.get(), Heard: g.heard.get(), Foreign: g.foreign.get(),
 		Announcements: g.announcements.Load(), Questions: g.questions.Load(), Answers: g.answers.Load(),
 	}
@@ -118,13 +118,13 @@ func (g *leg) health(name string) Health {
 
 // unfit returns why an interface is not used though it is one of its machine's
 // best; empty if nothing speaks against it.
-func (n nic) unfit(named []string) Reason {
+func (n Interface) unfit(named []string) Reason {
 	switch {
-	case named != nil && !slices.Contains(named, n.name):
+	case named != nil && !slices.Contains(named, n.Name):
 		return ReasonUnnamed
-	case n.flags&net.FlagUp == 0:
+	case n.Flags&net.FlagUp == 0:
 		return ReasonDown
-	case n.flags&net.FlagRunning == 0:
+	case n.Flags&net.FlagRunning == 0:
 		return ReasonNoCarrier
 	case len(n.addrs()) == 0:
 		return ReasonNoAddress
@@ -134,7 +134,7 @@ func (n nic) unfit(named []string) Reason {
 		return ReasonLoopback
 	case !n.canMulticast():
 		return ReasonNoMulticast
-	case n.flags&net.FlagPointToPoint != 0:
+	case n.Flags&net.FlagPointToPoint != 0:
 		return ReasonPointToPoint
 	case n.isVirtual():
 		return ReasonVirtual
@@ -143,17 +143,17 @@ func (n nic) unfit(named []string) Reason {
 }
 
 // skipped returns those of all that are not among chosen, with the reason.
-func skipped(all, chosen []nic, named []string) []Skipped {
+func skipped(all, chosen []Interface, named []string) []Skipped {
 	var out []Skipped
 	for _, n := range all {
-		if slices.ContainsFunc(chosen, func(c nic) bool { return c.index == n.index }) {
+		if slices.ContainsFunc(chosen, func(c Interface) bool { return c.Index == n.Index }) {
 			continue
 		}
 		why := n.unfit(named)
 		if why == "" {
 			why = ReasonTooMany
 		}
-		out = append(out, Skipped{Interface: n.name, Reason: why})
+		out = append(out, Skipped{Interface: n.Name, Reason: why})
 	}
 	return out
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestSkipped(t *testing.T) {
-	all := []nic{
+	all := []Interface{
 		with(wired("lo", 1, "127.0.0.1/8"), net.FlagUp|net.FlagRunning|net.FlagLoopback),
 		wired("eth0", 2, "10.0.0.1/24"),
 		with(wired("eth1", 3, "10.0.1.1/24"), net.FlagMulticast),
@@ -36,7 +36,7 @@ func TestSkipped(t *testing.T) {
 	if len(got) != 7 || got[0] != (Skipped{"lo", ReasonUnnamed, ""}) || got[2] != (Skipped{"eth1", ReasonDown, ""}) {
 		t.Errorf("with names %v", got)
 	}
-	var many []nic
+	var many []Interface
 	for i := range interfacesMax + 1 {
 		many = append(many, wired("eth"+string(rune('a'+i)), i+1, "10.0.0.1/24"))
 	}
@@ -46,7 +46,7 @@ func TestSkipped(t *testing.T) {
 }
 
 func TestTally(t *testing.T) {
-	g := &leg{family: ip6}
+	g := &leg{family: IPv6}
 	now := time.Unix(1000, 7)
 	g.left(errors.New("network is unreachable"), &g.announced, now)
 	if h := g.health("eth0"); h.Failed != "network is unreachable" || !h.Announced.IsZero() || !h.IPv6 || h.Interface != "eth0" {

@@ -21,11 +21,11 @@ func (f *Finder) Heard(instance string) (ip4, ip6 time.Duration) {
 }
 
 // hears notes that an instance in sight announced itself to the group.
-func (f *Finder) hears(instance string, by family, now time.Time) {
+func (f *Finder) hears(instance string, by Family, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := f.heard[instance]
-	if by == ip4 {
+	if by == IPv4 {
 		h.ip4 = now
 	} else {
 		h.ip6 = now

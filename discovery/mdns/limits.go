@@ -12,7 +12,7 @@ const (
 	serviceName = "_sottovoce._udp.local."        // what our PTR records hang on
 	typesName   = "_services._dns-sd._udp.local." // the list of all kinds, RFC 6763 section 9
 	domain      = "local."
-	port        = 5353
+	mdnsPort    = 5353
 	discardPort = 9  // RFC 863: what arrives there is thrown away
 	labelSize   = 16 // hexadecimal digits of an instance label and of a host label
 )
@@ -59,6 +59,18 @@ const (
 	askEvery   = 60 * time.Second
 	staleAfter = ttl / 2
 	askAtLeast = 10 * time.Minute
+	// announcePer and askPer lengthen the pauses for each node in sight beyond
+	// crowdFree, up to crowdMax: 200 nodes cost each other below 2 kB/s. A life
+	// that grows with them stays within discovery.TTLMax.
+	announcePer = time.Second
+	askPer      = 6 * time.Second
+	crowdFree   = 8
+	crowdMax    = 250
+	askTwiceMax = 64
+	// answerDelayPer, for each node in sight up to answerDelayMax, spreads the
+	// answers to one question; of two or three nodes nobody waits.
+	answerDelayPer = time.Millisecond
+	answerDelayMax = 300 * time.Millisecond
 	// partingGap lies between the two rounds of goodbyes.
 	partingGap = 50 * time.Millisecond
 )
@@ -67,7 +79,10 @@ const (
 // of what is announced or where, of the first announcements and questions.
 var (
 	burst     = []time.Duration{0, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 20 * time.Second, 60 * time.Second}
-	firstAsks = []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second}
+	firstAsks = []time.Duration{
+		50 * time.Millisecond, 250 * time.Millisecond, time.Second, 2 * time.Second,
+		4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second,
+	}
 )
 
 // Ours.
@@ -76,14 +91,20 @@ const (
 	scanAlone     = time.Second            // interfaces, while there is none but loopback
 	scanResolving = 200 * time.Millisecond // interfaces, while a router's hardware address is asked for
 	shownMax      = 8                      // instances that goodbye is said to on an interface
+	scanWatched   = time.Minute            // interfaces, where the system tells of changes
+	scanSettle    = 100 * time.Millisecond // interfaces, after the system told of a change: more follow
+	expireEvery   = 5 * time.Second        // the least between two looks for what was not heard again
+	sleptLeast    = 5 * time.Second        // a clock that leads by so much more: the machine slept
 	packetMax     = 9000                   // bytes of a packet, RFC 6762 section 17; longer ones are cut and fail
 	recordsMax    = 256                    // records of one packet we look at
 	instancesMax  = 64                     // instances of one packet we look at
 	hostAddrsMax  = 16                     // addresses of one host we look at
 	ownAddrsMax   = 12                     // addresses we announce: the packet stays under 1,232 bytes
+	questionsMax  = 16                     // questions of one packet we look at
+	answersRate   = 50                     // answers a second, and so many more at once:
+	answersBurst  = 256
 	interfacesMax = 16                     // interfaces in use
 	inboxSize     = 64                     // parsed packets that wait; then the kernel's buffer fills
 	complainEvery = time.Minute            // between two log lines about malformed packets
-	addrsEvery    = time.Second            // between two looks at an interface's addresses for answers
 	readRetry     = 100 * time.Millisecond // after a socket error that is not its end
 )

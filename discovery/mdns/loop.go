@@ -2,10 +2,11 @@ package mdns
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"sottovoce/discovery"
 	"sottovoce/mesh/peer"
@@ -25,7 +26,7 @@ type loop struct {
 	stood    bool           // stands was called, with
 	networks []peer.Network // these,
 	moved    time.Time      // then
-	routers  map[int]router // as of the last scan
+	routers  map[int]Router // as of the last scan
 	adopted  *peer.Announcement
 
 	announces timeline
@@ -33,26 +34,40 @@ type loop struct {
 	parting   []*peer.Announcement // said goodbye to once, and once more at the next announcement
 	announced time.Time            // the last time
 	asked     time.Time
-	soon      time.Time // a newcomer waits for an announcement; zero: none does
+	turn      int           // of the families, which ask one after the other
+	answers   *rate.Limiter // what a flood of questions may cost
+	replies   []reply       // answers that wait
+	soon      time.Time     // a newcomer waits for an announcement; zero: none does
 	scanned   time.Time
-	badTold   uint64 // of bad, those that were logged
+	stirred   time.Time       // the system told of a change then, and nobody has looked since; zero: it did not
+	watched   <-chan struct{} // tells of changes; nil: nobody does
+	expired   time.Time
+	began     time.Time
+	lead      time.Duration // of the time of day since then over what passed while awake
+	badTold   uint64        // of bad, those that were logged
 	told      time.Time
 	failed    map[string]bool // interfaces that could not be used at the last scan, which was logged
 }
 
 func newLoop(f *Finder, seen func(peer.Sighting), stands func([]peer.Network)) *loop {
 	jitter := around(f.random)
-	return &loop{
+	r := &loop{
 		f: f, seen: seen, stands: stands, table: discovery.NewTable(), inbox: make(chan parsed, inboxSize),
-		announces: timeline{first: burst, every: announceEvery, jitter: jitter},
-		asks:      timeline{first: firstAsks, every: askEvery, jitter: jitter},
+		announces: timeline{first: burst, jitter: jitter},
+		asks:      timeline{first: firstAsks, every: func() time.Duration { return askEvery }, jitter: jitter},
+		answers:   rate.NewLimiter(answersRate, answersBurst),
 	}
+	r.announces.every, r.announces.gap, r.asks.gap = r.every, r.announceGap, r.askGap
+	return r
 }
 
 func (r *loop) run(ctx context.Context) {
 	now := time.Now()
+	r.began, r.lead = now, 0
+	r.watched = r.f.system.Watch(ctx)
+	defer r.unwatch()
 	r.announces.restart(now)
-	r.asks.restart(now)
+	r.browse(now)
 	r.swap(now)
 	r.scan(ctx, now)
 	timer := time.NewTimer(0)
@@ -64,275 +79,115 @@ func (r *loop) run(ctx context.Context) {
 		case <-r.f.wake:
 			r.swap(time.Now())
 			if r.f.again.Swap(false) {
-				r.announces.restart(time.Now())
-				r.asks.restart(time.Now())
+				r.refresh(time.Now())
+			}
+		case <-r.watched:
+			if r.stirred.IsZero() {
+				r.stirred = time.Now()
 			}
 		case p := <-r.inbox:
 			r.take(p, time.Now())
 		case <-timer.C:
 		}
 		now := time.Now()
+		r.wakeUp(now)
 		if !now.Before(r.scanAt()) {
 			r.scan(ctx, now)
+		}
+		if at := r.expireAt(); !at.IsZero() && !now.Before(at) {
+			r.expire(now)
 		}
 		r.speak(now)
 		timer.Reset(time.Until(r.next()))
 	}
 }
 
+// unwatch waits until the system has stopped to tell of changes.
+func (r *loop) unwatch() {
+	if r.watched == nil {
+		return
+	}
+	for range r.watched { // it is closed once the context has ended
+	}
+}
+
+// browse begins to ask anew. Who is heard before the first question needs none.
+func (r *loop) browse(now time.Time) {
+	r.asks.restart(now)
+	r.asks.last = now
+}
+
+// wakeUp begins anew when the clock has run ahead: the machine slept, and who
+// was here may be elsewhere, or we are.
+//
+// spec: 02-discovery#interfaces
+func (r *loop) wakeUp(now time.Time) {
+	before := r.lead
+	r.lead = r.f.system.Wall().Sub(r.began.Round(0)) - now.Sub(r.began)
+	if r.lead-before < sleptLeast {
+		return
+	}
+	r.f.log.Info("the clock has jumped, or the machine slept")
+	for _, l := range r.lines {
+		r.table.Lost(now, l.name)
+	}
+	r.scanned = time.Time{}
+	r.announces.restart(now)
+	r.browse(now)
+}
+
 // scanAt returns when to look at the interfaces again: soon while the network
 // is still to come, as after a start at boot.
 func (r *loop) scanAt() time.Time {
-	if r.resolving() {
-		return r.scanned.Add(scanResolving)
+	every := scanAlone
+	switch {
+	case r.resolving():
+		every = scanResolving
+	case !slices.ContainsFunc(r.lines, func(l *line) bool { return !l.nic.isLoopback() }):
+	case r.watched != nil:
+		every = scanWatched
+	default:
+		every = scanEvery
 	}
-	for _, l := range r.lines {
-		if !l.nic.isLoopback() {
-			return r.scanned.Add(scanEvery)
-		}
+	if at := r.stirred.Add(scanSettle); !r.stirred.IsZero() && at.Before(r.scanned.Add(every)) {
+		return at
 	}
-	return r.scanned.Add(scanAlone)
+	return r.scanned.Add(every)
+}
+
+// expireAt returns when to look for what was not heard again; zero: never.
+func (r *loop) expireAt() time.Time {
+	at := r.table.Next()
+	if least := r.expired.Add(expireEvery); !at.IsZero() && at.Before(least) {
+		return least
+	}
+	return at
 }
 
 // next returns when something is due.
 func (r *loop) next() time.Time {
 	at := r.scanAt()
-	for _, t := range []time.Time{r.announces.next, r.asks.next, r.soon} {
+	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
 	}
+	for _, t := range []time.Time{r.announces.next, r.asks.next, r.soon, r.expireAt()} {
+		sooner(t)
+	}
+	for _, a := range r.replies {
+		sooner(a.at)
+	}
 	return at
 }
 
-// swap takes up what the node wants to announce now.
-//
-// spec: 02-discovery#announcing
-func (r *loop) swap(now time.Time) {
-	old := r.adopted
-	wanted, held := r.f.wish()
-	if held || same(old, wanted) && same(r.f.current.Load(), wanted) {
-		return
-	}
-	if wanted != nil {
-		r.table.Own(wanted.Instance)
-	}
-	r.adopted = wanted
-	r.f.current.Store(wanted)
-	if old != nil && (wanted == nil || old.Instance != wanted.Instance) {
-		r.farewell(old)
-		r.parting = append(r.parting, old)
-	}
-	r.announces.restart(now)
-}
-
-// speak announces and asks what is due.
-func (r *loop) speak(now time.Time) {
-	soon := !r.soon.IsZero() && !now.Before(r.soon)
-	if r.announces.due(now) || soon {
-		r.soon = time.Time{}
-		r.announce(now)
-	}
-	if !r.asks.due(now) {
-		return
-	}
-	quiet := r.asks.done >= len(firstAsks) && r.table.Len() > 0 && !r.table.Stale(now.Add(-staleAfter))
-	if quiet && now.Before(r.asked.Add(askAtLeast)) {
-		return
-	}
-	r.asked = now
-	for _, l := range r.lines {
-		l.ask(now)
-	}
-}
-
-func (r *loop) announce(now time.Time) {
-	if r.announces.done > 1 {
-		for _, a := range r.parting {
-			r.farewell(a)
-		}
-		r.parting = nil
-	}
-	a := r.f.current.Load()
-	if a == nil {
-		return
-	}
-	r.announced = now
-	for _, l := range r.lines {
-		made, err := newAnswer(a, l.nic.addrs(), ttl)
-		if err != nil {
-			return // Announce has refused such an announcement
-		}
-		b, err := made.packet()
-		if err == nil {
-			l.show(a.Instance)
-			err = l.announce(b, now)
-		}
-		if err != nil {
-			r.f.log.Debug("announcement did not leave", "interface", l.name, "err", err)
-			if r.soon.IsZero() && now.Before(r.announces.start.Add(settleMax)) {
-				r.soon = now.Add(newcomerEvery)
-			}
-		}
-	}
-}
-
-// farewell says goodbye in every family of every interface on which the announcement was
-// heard, if that leads to the same network still.
-//
-// spec: 02-discovery#goodbye
-func (r *loop) farewell(a *peer.Announcement) {
-	for _, l := range r.lines {
-		if !slices.Contains(l.shown, a.Instance) {
-			continue
-		}
-		made, err := newAnswer(a, l.nic.addrs(), 0)
-		if err != nil {
-			return
-		}
-		if b, err := made.packet(); err == nil {
-			for _, g := range l.legs {
-				_ = g.listening.send(b) // the second round is for what is lost
-			}
-		}
-	}
-}
-
-// take judges a parsed packet.
-func (r *loop) take(p parsed, now time.Time) {
-	n := p.line.nic.net()
-	if !p.group && !n.OnLink(p.from.Addr()) {
-		return // from beyond this link: not a neighbour's
-	}
-	r.bad.Add(uint64(p.bad))
-	own := p.line.owns(p.from.Addr())
-	if !p.response {
-		if p.question && !own {
-			p.leg.questions.Add(1)
-		}
-		r.answerSoon(p, now)
-		return
-	}
-	if p.asks && p.id != p.leg.id {
-		return // an answer to no question of ours
-	}
-	if !own {
-		p.count(now)
-	}
-	for _, instance := range p.gone {
-		if s, ok := r.table.Leave(instance); ok {
-			r.f.forgets(instance)
-			r.seen(s)
-		}
-	}
-	for _, f := range p.found {
-		if a := r.f.current.Load(); a != nil && a.Instance == f.announcement.Instance {
-			if !p.asks {
-				p.leg.echo.set(now)
-			}
-			continue
-		}
-		newcomer := !r.table.Knows(f.announcement.Instance)
-		s, news := r.table.Hear(now, discovery.Heard{
-			Announcement: f.announcement, Source: peer.SourceMDNS, From: p.from.Addr(), TTL: f.life,
-			Endpoints: endpoints(n, f, p.from.Addr()),
-		})
-		if !p.asks && r.table.Knows(f.announcement.Instance) {
-			r.f.hears(f.announcement.Instance, p.leg.family, now)
-		}
-		if news {
-			r.seen(s)
-		}
-		if news && newcomer {
-			r.callSoon(now)
-		}
-	}
-}
-
-// count notes for Health that another host's node was heard.
-func (p *parsed) count(now time.Time) {
-	switch {
-	case len(p.found) == 0:
-		return
-	case p.asks:
-		p.leg.answers.Add(1)
-	default:
-		p.leg.announcements.Add(1)
-	}
-	p.leg.heard.set(now)
-}
-
-// endpoints judges the addresses of an instance heard on n from a source. Of a
-// link-local address only the neighbour itself can speak: on a host with two
-// networks, the responder of the one also hears questions on the other. Where
-// nothing fits this link, the source itself is the hint.
-//
-// spec: 02-discovery#endpoints
-func endpoints(n discovery.Net, f found, source netip.Addr) []discovery.Reachable {
-	source = source.WithZone("")
-	own := slices.Contains(f.addrs, source)
-	var out []discovery.Reachable
-	add := func(addr netip.Addr) (direct bool) {
-		placed, reach, ok := n.Place(addr)
-		if ok {
-			at := netip.AddrPortFrom(placed, f.announcement.Port)
-			out = append(out, discovery.Reachable{Endpoint: at, Reach: reach, Via: n.Name})
-		}
-		return ok && reach != discovery.Routed
-	}
-	direct := false
-	for _, addr := range f.addrs {
-		if !own && addr.Is6() && addr.IsLinkLocalUnicast() {
-			continue
-		}
-		direct = add(addr) || direct
-	}
-	if !direct && n.OnLink(source) {
-		add(source)
-	}
-	return out
-}
-
-// answerSoon lets the group hear us when somebody asked it, unless they know us.
-// The responder's own answer goes to the asker alone, and where several
-// programs of a host share port 5353 only one of them gets it.
-//
-// spec: 02-discovery#answers
-func (r *loop) answerSoon(p parsed, now time.Time) {
-	a := r.f.current.Load()
-	if a == nil || !p.group || p.from.Port() != port {
-		return
-	}
-	if p.listing || p.asked && !slices.Contains(p.known, a.Instance) {
-		r.callSoon(now)
-	}
-}
-
-// callSoon plans an announcement for a newcomer, at most one a second.
-func (r *loop) callSoon(now time.Time) {
-	if !r.soon.IsZero() {
-		return
-	}
-	span := newcomerDelayMax + time.Duration(r.table.Len())*newcomerDelayPer
-	r.soon = now.Add(between(r.f.random, newcomerDelayMin, span))
-	if least := r.announced.Add(newcomerEvery); r.soon.Before(least) {
-		r.soon = least
-	}
-}
-
-// scan follows the interfaces and lets sightings expire.
+// scan follows the interfaces.
 //
 // spec: 02-discovery#interfaces
 func (r *loop) scan(ctx context.Context, now time.Time) {
-	r.scanned = now
-	for _, s := range r.table.Expire(now) {
-		if s.Gone {
-			r.f.forgets(s.Instance)
-		}
-		r.seen(s)
-	}
+	r.scanned, r.stirred = now, time.Time{}
 	r.complain(now)
-	all, err := r.f.list()
+	all, err := r.f.system.Interfaces()
 	if err != nil {
 		r.f.log.Warn("cannot list the network interfaces", "err", err)
 		return
@@ -340,14 +195,27 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 	chosen := choose(all, r.f.named)
 	if r.follow(ctx, chosen, skipped(all, chosen, r.f.named), now) {
 		r.announces.restart(now)
-		r.asks.restart(now)
+		r.browse(now)
 	}
 	r.stand(chosen, now)
 }
 
+// expire lets sightings go that were not heard again.
+//
+// spec: 02-discovery#sightings
+func (r *loop) expire(now time.Time) {
+	r.expired = now
+	for _, s := range r.table.Expire(now) {
+		if s.Gone {
+			r.f.forgets(s.Instance)
+		}
+		r.seen(s)
+	}
+}
+
 // follow opens, keeps and closes lines so that they match the chosen interfaces,
 // and reports whether anything is new.
-func (r *loop) follow(ctx context.Context, chosen []nic, skipped []Skipped, now time.Time) (changed bool) {
+func (r *loop) follow(ctx context.Context, chosen []Interface, skipped []Skipped, now time.Time) (changed bool) {
 	old, failed := slices.Clone(r.lines), make(map[string]bool) // Health reads r.lines
 	var lines []*line
 	for _, n := range chosen {
@@ -356,21 +224,24 @@ func (r *loop) follow(ctx context.Context, chosen []nic, skipped []Skipped, now 
 			l := old[i]
 			old[i] = nil
 			changed = changed || !l.nic.equal(n)
+			if l.nic.Carriers != n.Carriers {
+				r.table.Lost(now, l.name) // the cable may lead elsewhere now
+			}
 			l.take(n)
 			lines = append(lines, l)
 			continue
 		}
-		l, err := openLine(ctx, n, &zone{&r.f.current, addrsOf(r.f.list, n.index)}, r.f.random)
+		l, err := openLine(ctx, r.f.system, n, r.f.random)
 		if err != nil {
-			if !r.failed[n.name] {
-				r.f.log.Warn("cannot use a network interface", "interface", n.name, "err", err)
+			if !r.failed[n.Name] {
+				r.f.log.Warn("cannot use a network interface", "interface", n.Name, "err", err)
 			}
-			failed[n.name] = true
-			skipped = append(skipped, Skipped{Interface: n.name, Reason: ReasonFailed, Detail: err.Error()})
+			failed[n.Name] = true
+			skipped = append(skipped, Skipped{Interface: n.Name, Reason: ReasonFailed, Detail: err.Error()})
 			continue
 		}
-		r.f.log.Info("network interface in use", "interface", n.name)
-		l.read(r.inbox, &r.bad)
+		r.f.log.Info("network interface in use", "interface", n.Name)
+		l.read(r)
 		lines = append(lines, l)
 		changed = true
 	}

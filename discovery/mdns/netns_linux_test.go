@@ -135,6 +135,23 @@ func within(ns string, f func()) {
 	<-done
 }
 
+// inside is this machine as a namespace shows it. Sockets are opened by the
+// Finder's own goroutine, which stands in it.
+type inside struct {
+	machine
+	ns string
+}
+
+func (i inside) Interfaces() (nics []Interface, err error) {
+	within(i.ns, func() { nics, err = i.machine.Interfaces() })
+	return nics, err
+}
+
+func (i inside) Routers() (routers map[int]Router) {
+	within(i.ns, func() { routers = i.machine.Routers() })
+	return routers
+}
+
 // node is a Finder that runs on a host.
 type node struct {
 	t       *testing.T
@@ -161,15 +178,7 @@ func (h *host) start(a *peer.Announcement, interfaces ...string) *node {
 	n := &node{t: h.lan.t, done: make(chan struct{}), seen: make(map[string][]event), logged: new(logged)}
 	n.heard = sync.NewCond(&n.mu)
 	log := slog.New(slog.NewTextHandler(n.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	n.finder = New(Config{Interfaces: interfaces, Log: log})
-	n.finder.list = func() (nics []nic, err error) {
-		within(h.name, func() { nics, err = systemNICs() })
-		return nics, err
-	}
-	n.finder.routers = func() (routers map[int]router) {
-		within(h.name, func() { routers = systemRouters() })
-		return routers
-	}
+	n.finder = New(Config{Interfaces: interfaces, Log: log, System: inside{ns: h.name}})
 	n.finder.Announce(a)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel, n.started = cancel, time.Now()

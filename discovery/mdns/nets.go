@@ -8,50 +8,7 @@ import (
 	"strings"
 
 	"sottovoce/discovery"
-	"sottovoce/mesh/peer"
 )
-
-// nic is a network interface at the moment of a scan.
-type nic struct {
-	name     string
-	index    int
-	flags    net.Flags
-	mac      peer.MAC
-	prefixes []netip.Prefix // our addresses with their prefix lengths
-}
-
-// systemNICs lists the interfaces of this machine.
-func systemNICs() ([]nic, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	nics := make([]nic, 0, len(all))
-	for i := range all {
-		addrs, err := all[i].Addrs()
-		if err != nil {
-			continue // it went away meanwhile
-		}
-		n := nic{name: all[i].Name, index: all[i].Index, flags: all[i].Flags}
-		if mac := all[i].HardwareAddr; len(mac) == len(n.mac) {
-			n.mac = peer.MAC(mac)
-		}
-		for _, addr := range addrs {
-			if p, ok := addr.(*net.IPNet); ok {
-				n.prefixes = append(n.prefixes, prefixOf(p))
-			}
-		}
-		slices.SortFunc(n.prefixes, netip.Prefix.Compare)
-		nics = append(nics, n)
-	}
-	return nics, nil
-}
-
-func prefixOf(p *net.IPNet) netip.Prefix {
-	addr, _ := netip.AddrFromSlice(p.IP)
-	bits, _ := p.Mask.Size()
-	return netip.PrefixFrom(addr.Unmap(), bits)
-}
 
 // skippedNames begin the names of interfaces that lead to containers, virtual
 // machines and tunnels: not the LAN that people stand in. The name decides, not
@@ -66,17 +23,17 @@ var dockerBridge = netip.AddrFrom4([4]byte{172, 17, 0, 1})
 // loopback, so that two nodes on one host meet without any network.
 //
 // spec: 02-discovery#interfaces
-func choose(all []nic, named []string) []nic {
-	live := slices.DeleteFunc(slices.Clone(all), func(n nic) bool {
-		return n.flags&net.FlagUp == 0 || n.flags&net.FlagRunning == 0 || len(n.addrs()) == 0
+func choose(all []Interface, named []string) []Interface {
+	live := slices.DeleteFunc(slices.Clone(all), func(n Interface) bool {
+		return n.Flags&net.FlagUp == 0 || n.Flags&net.FlagRunning == 0 || len(n.addrs()) == 0
 	})
 	if named != nil {
-		return pick(live, func(n nic) bool { return slices.Contains(named, n.name) })
+		return pick(live, func(n Interface) bool { return slices.Contains(named, n.Name) })
 	}
-	for _, tier := range []func(nic) bool{
-		func(n nic) bool { return n.canMulticast() && !n.isVirtual() },
-		nic.canMulticast,
-		nic.isLoopback,
+	for _, tier := range []func(Interface) bool{
+		func(n Interface) bool { return n.canMulticast() && !n.isVirtual() },
+		Interface.canMulticast,
+		Interface.isLoopback,
 	} {
 		if chosen := pick(live, tier); len(chosen) > 0 {
 			return chosen
@@ -86,8 +43,8 @@ func choose(all []nic, named []string) []nic {
 }
 
 // pick keeps at most interfacesMax interfaces, in the system's order.
-func pick(nics []nic, keep func(nic) bool) []nic {
-	var out []nic
+func pick(nics []Interface, keep func(Interface) bool) []Interface {
+	var out []Interface
 	for _, n := range nics {
 		if keep(n) && len(out) < interfacesMax {
 			out = append(out, n)
@@ -96,21 +53,21 @@ func pick(nics []nic, keep func(nic) bool) []nic {
 	return out
 }
 
-func (n nic) isLoopback() bool   { return n.flags&net.FlagLoopback != 0 }
-func (n nic) canMulticast() bool { return n.flags&net.FlagMulticast != 0 && !n.isLoopback() }
+func (n Interface) isLoopback() bool   { return n.Flags&net.FlagLoopback != 0 }
+func (n Interface) canMulticast() bool { return n.Flags&net.FlagMulticast != 0 && !n.isLoopback() }
 
-func (n nic) isVirtual() bool {
-	return n.flags&net.FlagPointToPoint != 0 ||
-		slices.ContainsFunc(skippedNames, func(p string) bool { return strings.HasPrefix(n.name, p) })
+func (n Interface) isVirtual() bool {
+	return n.Flags&net.FlagPointToPoint != 0 ||
+		slices.ContainsFunc(skippedNames, func(p string) bool { return strings.HasPrefix(n.Name, p) })
 }
 
 // addrs returns the addresses to announce: IPv4, then link-local, then other
 // IPv6, at most ownAddrsMax.
 //
 // spec: 02-discovery#interfaces
-func (n nic) addrs() []netip.Addr {
+func (n Interface) addrs() []netip.Addr {
 	var out []netip.Addr
-	for _, p := range n.prefixes {
+	for _, p := range n.Prefixes {
 		addr := p.Addr()
 		if addr.IsValid() && !addr.IsUnspecified() && !addr.IsMulticast() && addr != dockerBridge && addr.IsLoopback() == n.isLoopback() {
 			out = append(out, addr)
@@ -130,19 +87,21 @@ func (n nic) addrs() []netip.Addr {
 }
 
 // has reports whether the interface has an address of the family.
-func (n nic) has(f family) bool {
-	return slices.ContainsFunc(n.addrs(), func(a netip.Addr) bool { return a.Is4() == (f == ip4) })
+func (n Interface) has(f Family) bool {
+	return slices.ContainsFunc(n.addrs(), func(a netip.Addr) bool { return a.Is4() == (f == IPv4) })
 }
 
-func (n nic) net() discovery.Net {
-	return discovery.Net{Name: n.name, Loopback: n.isLoopback(), Prefixes: n.prefixes}
+func (n Interface) net() discovery.Net {
+	return discovery.Net{Name: n.Name, Loopback: n.isLoopback(), Prefixes: n.Prefixes}
 }
 
 // sameLine reports whether sockets opened for one still serve the other: the
 // interface is neither another one of that name nor of other families.
-func (n nic) sameLine(o nic) bool {
-	return n.index == o.index && n.name == o.name && n.has(ip4) == o.has(ip4) && n.has(ip6) == o.has(ip6)
+func (n Interface) sameLine(o Interface) bool {
+	return n.Index == o.Index && n.Name == o.Name && n.has(IPv4) == o.has(IPv4) && n.has(IPv6) == o.has(IPv6)
 }
 
 // equal reports whether nothing of interest changed.
-func (n nic) equal(o nic) bool { return n.sameLine(o) && slices.Equal(n.prefixes, o.prefixes) }
+func (n Interface) equal(o Interface) bool {
+	return n.sameLine(o) && n.Carriers == o.Carriers && slices.Equal(n.Prefixes, o.Prefixes)
+}

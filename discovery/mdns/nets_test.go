@@ -12,16 +12,16 @@ import (
 
 const live = net.FlagUp | net.FlagRunning | net.FlagBroadcast | net.FlagMulticast
 
-func wired(name string, index int, addrs ...string) nic {
-	n := nic{name: name, index: index, flags: live}
+func wired(name string, index int, addrs ...string) Interface {
+	n := Interface{Name: name, Index: index, Flags: live}
 	for _, a := range addrs {
-		n.prefixes = append(n.prefixes, netip.MustParsePrefix(a))
+		n.Prefixes = append(n.Prefixes, netip.MustParsePrefix(a))
 	}
 	return n
 }
 
-func with(n nic, flags net.Flags) nic {
-	n.flags = flags
+func with(n Interface, flags net.Flags) Interface {
+	n.Flags = flags
 	return n
 }
 
@@ -37,33 +37,33 @@ func TestChoose(t *testing.T) {
 	off := with(eth, net.FlagBroadcast|net.FlagMulticast)
 	unplugged := with(eth, net.FlagUp|net.FlagMulticast)
 	for name, c := range map[string]struct {
-		all   []nic
+		all   []Interface
 		named []string
 		want  []string
 	}{
-		"real ones":             {[]nic{lo, eth, docker, wlan, tun, wg, ppp, wired("veth12", 8, "fe80::8/64"), wired("br-12ab", 9, "172.18.0.1/16"), wired("virbr0", 10, "192.168.122.1/24")}, nil, []string{"eth0", "wlan0"}},
-		"virtual is all":        {[]nic{lo, docker, tun, wg}, nil, []string{"docker0", "tun0"}},
-		"loopback is all":       {[]nic{lo, off}, nil, []string{"lo"}},
-		"only the decoy":        {[]nic{lo, bare}, nil, []string{"lo"}},
-		"no carrier":            {[]nic{lo, unplugged}, nil, []string{"lo"}},
-		"no address":            {[]nic{lo, wired("eth0", 2)}, nil, []string{"lo"}},
+		"real ones":             {[]Interface{lo, eth, docker, wlan, tun, wg, ppp, wired("veth12", 8, "fe80::8/64"), wired("br-12ab", 9, "172.18.0.1/16"), wired("virbr0", 10, "192.168.122.1/24")}, nil, []string{"eth0", "wlan0"}},
+		"virtual is all":        {[]Interface{lo, docker, tun, wg}, nil, []string{"docker0", "tun0"}},
+		"loopback is all":       {[]Interface{lo, off}, nil, []string{"lo"}},
+		"only the decoy":        {[]Interface{lo, bare}, nil, []string{"lo"}},
+		"no carrier":            {[]Interface{lo, unplugged}, nil, []string{"lo"}},
+		"no address":            {[]Interface{lo, wired("eth0", 2)}, nil, []string{"lo"}},
 		"nothing":               {nil, nil, nil},
-		"named":                 {[]nic{lo, eth, wlan, docker}, []string{"docker0"}, []string{"docker0"}},
-		"named loopback":        {[]nic{lo, eth}, []string{"lo"}, []string{"lo"}},
-		"named, no multicast":   {[]nic{lo, eth, wg}, []string{"wg0"}, []string{"wg0"}},
-		"named, not there":      {[]nic{lo, eth}, []string{"eth7"}, nil},
-		"none may be used":      {[]nic{lo, eth}, []string{}, nil},
-		"a name that begins so": {[]nic{lo, wired("bridge0", 2, "10.0.0.1/24")}, nil, []string{"bridge0"}},
+		"named":                 {[]Interface{lo, eth, wlan, docker}, []string{"docker0"}, []string{"docker0"}},
+		"named loopback":        {[]Interface{lo, eth}, []string{"lo"}, []string{"lo"}},
+		"named, no multicast":   {[]Interface{lo, eth, wg}, []string{"wg0"}, []string{"wg0"}},
+		"named, not there":      {[]Interface{lo, eth}, []string{"eth7"}, nil},
+		"none may be used":      {[]Interface{lo, eth}, []string{}, nil},
+		"a name that begins so": {[]Interface{lo, wired("bridge0", 2, "10.0.0.1/24")}, nil, []string{"bridge0"}},
 	} {
 		var got []string
 		for _, n := range choose(c.all, c.named) {
-			got = append(got, n.name)
+			got = append(got, n.Name)
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	var many []nic
+	var many []Interface
 	for i := range 40 {
 		many = append(many, wired("eth"+string(rune('a'+i)), i+1, "10.0.0.1/24"))
 	}
@@ -93,7 +93,7 @@ func TestAddrs(t *testing.T) {
 func TestSameLine(t *testing.T) {
 	n := wired("eth0", 2, "10.0.0.1/24")
 	for name, c := range map[string]struct {
-		other       nic
+		other       Interface
 		same, equal bool
 	}{
 		"itself":         {n, true, true},

@@ -2,7 +2,6 @@ package mdns
 
 import (
 	"cmp"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -10,20 +9,13 @@ import (
 	"sottovoce/mesh/peer"
 )
 
-// router is a default router.
-type router struct {
-	addr   netip.Addr
-	mac    peer.MAC // zero: not known yet
-	metric uint32   // of the route; the smallest counts
-}
-
 // networksOf describes the networks behind some interfaces, by the interfaces' names.
-func networksOf(chosen []nic, routers map[int]router) []peer.Network {
+func networksOf(chosen []Interface, routers map[int]Router) []peer.Network {
 	out := make([]peer.Network, 0, len(chosen))
 	for _, n := range chosen {
-		r := routers[n.index]
+		r := routers[n.Index]
 		out = append(out, peer.Network{
-			Interface: n.name, Own: n.mac, Prefixes: slices.Clone(n.prefixes), Router: r.mac, Routed: r.addr.IsValid(),
+			Interface: n.Name, Own: n.MAC, Prefixes: slices.Clone(n.Prefixes), Router: r.MAC, Routed: r.Addr.IsValid(),
 		})
 	}
 	slices.SortFunc(out, func(a, b peer.Network) int { return cmp.Compare(a.Interface, b.Interface) })
@@ -34,7 +26,7 @@ func networksOf(chosen []nic, routers map[int]router) []peer.Network {
 // the node has said anew what to announce.
 //
 // spec: 02-discovery#networks
-func (r *loop) stand(chosen []nic, now time.Time) {
+func (r *loop) stand(chosen []Interface, now time.Time) {
 	networks := networksOf(chosen, r.resolve(chosen))
 	if r.stood && slices.EqualFunc(r.networks, networks, peer.Network.Equal) {
 		return
@@ -54,18 +46,18 @@ func (r *loop) stand(chosen []nic, now time.Time) {
 // resolve finds the routers of the interfaces. One that is not among the neighbours at
 // the moment keeps the hardware address it had; one that never had any is given a reason to
 // tell it.
-func (r *loop) resolve(chosen []nic) map[int]router {
-	found := r.f.routers()
+func (r *loop) resolve(chosen []Interface) map[int]Router {
+	found := r.f.system.Routers()
 	for index, now := range found {
-		if old := r.routers[index]; now.mac.IsZero() && old.addr == now.addr {
-			now.mac = old.mac
+		if old := r.routers[index]; now.MAC.IsZero() && old.Addr == now.Addr {
+			now.MAC = old.MAC
 			found[index] = now
 		}
 	}
 	r.routers = found
 	for _, n := range chosen {
-		if at := found[n.index]; at.addr.IsValid() && at.mac.IsZero() {
-			r.nudge(n, at.addr)
+		if at := found[n.Index]; at.Addr.IsValid() && at.MAC.IsZero() {
+			r.nudge(n, at.Addr)
 		}
 	}
 	return found
@@ -73,14 +65,14 @@ func (r *loop) resolve(chosen []nic) map[int]router {
 
 // nudge sends a router an empty packet that it throws away: to send it, the system has to
 // find out the router's hardware address.
-func (r *loop) nudge(n nic, to netip.Addr) {
+func (r *loop) nudge(n Interface, to netip.Addr) {
 	if to.IsLinkLocalUnicast() && to.Is6() {
-		to = to.WithZone(n.name)
+		to = to.WithZone(n.Name)
 	}
 	for _, l := range r.lines {
 		for _, g := range l.legs {
-			if l.name == n.name && (g.family == ip4) == to.Is4() {
-				_, _ = g.asking.conn.WriteToUDP(nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, discardPort)))
+			if l.name == n.Name && (g.family == IPv4) == to.Is4() {
+				_ = g.asking.Send(nil, netip.AddrPortFrom(to, discardPort)) // again at the next look
 			}
 		}
 	}

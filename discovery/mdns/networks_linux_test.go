@@ -32,10 +32,10 @@ func (n *node) awaitStand(within time.Duration, what string, ok func([]peer.Netw
 func (h *host) macOf(t *testing.T) (mac peer.MAC) {
 	t.Helper()
 	within(h.name, func() {
-		nics, err := systemNICs()
+		nics, err := machine{}.Interfaces()
 		for _, n := range nics {
-			if n.name == "eth0" {
-				mac = n.mac
+			if n.Name == "eth0" {
+				mac = n.MAC
 			}
 		}
 		if err != nil || mac.IsZero() {
@@ -72,7 +72,7 @@ func TestRouters(t *testing.T) {
 	sh(t, "ip -n %s route replace default via 10.9.0.2", four.name)
 	within(four.name, func() {
 		for _, found := range systemRouters() {
-			if found.addr != netip.MustParseAddr("10.9.0.2") || !found.mac.IsZero() && found.mac != second {
+			if found.Addr != netip.MustParseAddr("10.9.0.2") || !found.MAC.IsZero() && found.MAC != second {
 				t.Errorf("the new router is %+v", found)
 			}
 		}
@@ -94,7 +94,7 @@ func FuzzRouters(f *testing.F) {
 	f.Add([]byte{}, []byte{1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, routes, neighbours []byte) {
 		for index, r := range routersOf(routes, neighbours) {
-			if index == 0 || !r.addr.IsValid() {
+			if index == 0 || !r.Addr.IsValid() {
 				t.Errorf("router %+v on %d", r, index)
 			}
 		}

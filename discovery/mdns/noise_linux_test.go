@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -17,25 +18,25 @@ func TestForeignNoise(t *testing.T) {
 	done := make(chan struct{})
 	go within(loud.name, func() {
 		defer close(done)
-		conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 9, 0, 3)}, &net.UDPAddr{IP: net.IPv4(10, 9, 0, 1), Port: port})
+		conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 9, 0, 3)}, &net.UDPAddr{IP: net.IPv4(10, 9, 0, 1), Port: mdnsPort})
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer conn.Close()
-		group, err := openSocket(t.Context(), ip4, nic{name: "eth0", index: index(t, "eth0")}, port)
+		group, err := machine{}.Open(t.Context(), Interface{Name: "eth0", Index: index(t, "eth0")}, IPv4, mdnsPort)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		defer group.conn.Close()
+		defer group.Close()
 		for i := 0; ; i++ {
 			select {
 			case <-stop:
 				return
 			case <-time.After(time.Millisecond):
 				packet := noise(t)[i%len(noise(t))]
-				_ = group.send(packet)
+				_ = group.Send(packet, netip.AddrPort{})
 				_, _ = conn.Write(packet)
 			}
 		}

@@ -16,15 +16,15 @@ import (
 
 // packet is what a DNS packet says about our kind of node.
 type packet struct {
-	id       uint16
-	response bool
-	found    []found
-	gone     []string // instances that said goodbye
-	bad      int      // instances with malformed records
-	question bool     // somebody asks for something of ours
-	asked    bool     // somebody asks everybody for all instances
-	listing  bool     // or for all kinds of services, and does not know ours
-	known    []string // instances that the asker knows and need not hear again
+	id        uint16
+	response  bool
+	found     []found
+	gone      []string       // instances that said goodbye
+	bad       int            // instances with malformed records
+	questions []dns.Question // for our service, for something of it or of a host, or for all kinds
+	asked     bool           // somebody asks everybody for all instances
+	listing   bool           // or for all kinds of services, and does not know ours
+	known     []string       // instances that the asker knows and need not hear again
 }
 
 // found is one complete instance of a response.
@@ -38,11 +38,15 @@ type found struct {
 // labels are written out once in every packet, whatever is compressed.
 var ourLabel, listLabel = []byte("\x0a_sottovoce"), []byte("\x09_services")
 
-// mentioned reports whether a packet can concern us at all. Foreign packets thus
-// cost one look and no memory.
-func mentioned(b []byte) bool {
+// mentioned reports whether a packet can concern us at all, whose host label is
+// the one given, if any. Foreign packets thus cost one look and no memory.
+func mentioned(b []byte, host string) bool {
+	labels := [][]byte{ourLabel, listLabel}
+	if host != "" {
+		labels = append(labels, append([]byte{labelSize}, host...))
+	}
 	for i := 12; i < len(b); i++ {
-		for _, label := range [][]byte{ourLabel, listLabel} {
+		for _, label := range labels {
 			if b[i] == label[0] && len(b)-i >= len(label) && bytes.EqualFold(b[i:i+len(label)], label) {
 				return true
 			}
@@ -88,7 +92,10 @@ func parsePacket(b []byte) (packet, error) {
 
 func (p *packet) parseQuery(m *dns.Msg) {
 	for _, q := range m.Question {
-		p.question = p.question || strings.HasSuffix(strings.ToLower(q.Name), serviceName) || strings.EqualFold(q.Name, typesName)
+		name := strings.ToLower(q.Name)
+		if len(p.questions) < questionsMax && (strings.HasSuffix(name, serviceName) || name == typesName || isHost(name)) {
+			p.questions = append(p.questions, q)
+		}
 		if q.Qclass == dns.ClassINET && asks(q, dns.TypePTR) {
 			p.asked = p.asked || strings.EqualFold(q.Name, serviceName)
 			p.listing = p.listing || strings.EqualFold(q.Name, typesName)
@@ -209,4 +216,10 @@ func pointed(rr dns.RR) (instance string, life time.Duration, ok bool) {
 	}
 	instance, ok = strings.CutSuffix(strings.ToLower(ptr.Ptr), "."+serviceName)
 	return instance, time.Duration(ptr.Hdr.Ttl) * time.Second, ok
+}
+
+// isHost reports whether a name can be that of a node's host.
+func isHost(name string) bool {
+	label, local := strings.CutSuffix(name, "."+domain)
+	return local && isLabel(label)
 }

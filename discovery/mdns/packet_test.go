@@ -151,7 +151,7 @@ func TestParseQuery(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	list := &dns.Msg{Question: []dns.Question{{Name: typesName, Qtype: dns.TypePTR, Qclass: dns.ClassINET}}}
-	if p, err := parsePacket(pack(t, list)); err != nil || !p.listing || p.asked || !mentioned(pack(t, list)) {
+	if p, err := parsePacket(pack(t, list)); err != nil || !p.listing || p.asked || !mentioned(pack(t, list), "") {
 		t.Errorf("a question for all kinds: %+v, %v", p, err)
 	}
 	list.Answer = []dns.RR{mustRR(t, typesName+" 9 IN PTR "+serviceName)}
@@ -180,10 +180,10 @@ func TestParsePacketCutAnywhere(t *testing.T) {
 }
 
 func TestMentioned(t *testing.T) {
-	if !mentioned(response(t, sample(1))) || !mentioned(bytes.ToUpper(response(t, sample(1)))) {
+	if !mentioned(response(t, sample(1)), "") || !mentioned(bytes.ToUpper(response(t, sample(1))), "") {
 		t.Error("our own packet is not ours")
 	}
-	if mentioned(noise(t)[0]) || mentioned(nil) || mentioned([]byte("\x0a_sottovoce")) {
+	if mentioned(noise(t)[0], "") || mentioned(nil, "") || mentioned([]byte("\x0a_sottovoce"), "") {
 		t.Error("a foreign packet is ours")
 	}
 }
@@ -223,7 +223,7 @@ func FuzzPacket(f *testing.F) {
 				t.Fatalf("accepted what we would not make: %v", err)
 			}
 		}
-		if len(p.found) > 0 && !mentioned(b) {
+		if len(p.found) > 0 && !mentioned(b, "") {
 			t.Fatal("the readers would have dropped it")
 		}
 	})

@@ -21,3 +21,10 @@ func shareAddress(_, _ string, c syscall.RawConn) error {
 	})
 	return errors.Join(ctl, err)
 }
+
+// stayOnLink lets unicast reach neighbours only, past every router.
+func stayOnLink(_, _ string, c syscall.RawConn) error {
+	var err error
+	ctl := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DONTROUTE, 1) })
+	return errors.Join(ctl, err)
+}

@@ -16,3 +16,7 @@ func shareAddress(_, _ string, c syscall.RawConn) error {
 	})
 	return errors.Join(ctl, err)
 }
+
+// stayOnLink leaves the socket as it is: this system ignores the option, and the
+// addresses are chosen from our subnets.
+func stayOnLink(_, _ string, _ syscall.RawConn) error { return nil }

@@ -10,7 +10,7 @@ import (
 
 // systemRouters finds the default router of each interface, by the interface's index, in
 // the system's tables of routes and neighbours; that of IPv4 where there are two.
-func systemRouters() map[int]router {
+func systemRouters() map[int]Router {
 	routes, err := syscall.NetlinkRIB(syscall.RTM_GETROUTE, syscall.AF_UNSPEC)
 	if err != nil {
 		return nil
@@ -23,23 +23,23 @@ func systemRouters() map[int]router {
 }
 
 // routersOf reads the kernel's dumps of its routes and of its neighbours.
-func routersOf(routes, neighbours []byte) map[int]router {
-	found := make(map[int]router)
+func routersOf(routes, neighbours []byte) map[int]Router {
+	found := make(map[int]Router)
 	known := parseNeighbours(neighbours)
 	for _, r := range parseRoutes(routes) {
 		old, two := found[r.index]
-		if two && (old.addr.Is4() && !r.addr.Is4() || old.addr.Is4() == r.addr.Is4() && old.metric <= r.metric) {
+		if two && (old.Addr.Is4() && !r.Addr.Is4() || old.Addr.Is4() == r.Addr.Is4() && old.Metric <= r.Metric) {
 			continue
 		}
-		r.mac = known[neighbour{r.index, r.addr}]
-		found[r.index] = r.router
+		r.MAC = known[neighbour{r.index, r.Addr}]
+		found[r.index] = r.Router
 	}
 	return found
 }
 
 // route is a default route by one interface.
 type route struct {
-	router
+	Router
 	index int
 }
 
@@ -70,14 +70,14 @@ func parseRoutes(dump []byte) []route {
 		attributes(m[rtmsgSize:], func(kind uint16, value []byte) {
 			switch {
 			case kind == syscall.RTA_GATEWAY:
-				r.addr, _ = netip.AddrFromSlice(value)
+				r.Addr, _ = netip.AddrFromSlice(value)
 			case kind == syscall.RTA_OIF && len(value) == 4:
 				r.index = int(binary.NativeEndian.Uint32(value))
 			case kind == rtaPriority && len(value) == 4:
-				r.metric = binary.NativeEndian.Uint32(value)
+				r.Metric = binary.NativeEndian.Uint32(value)
 			}
 		})
-		if r.addr.IsValid() && r.index != 0 {
+		if r.Addr.IsValid() && r.index != 0 {
 			out = append(out, r)
 		}
 	}

@@ -3,4 +3,4 @@
 package mdns
 
 // systemRouters knows no routers: this system is not asked for them.
-func systemRouters() map[int]router { return nil }
+func systemRouters() map[int]Router { return nil }

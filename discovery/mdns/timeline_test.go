@@ -3,36 +3,75 @@ package mdns
 import (
 	"bytes"
 	"context"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"sottovoce/discovery"
 	"sottovoce/mesh/peer"
 )
 
-func TestTimeline(t *testing.T) {
-	start := time.Unix(1000, 0)
-	line := timeline{first: burst, every: announceEvery, jitter: func(d time.Duration) time.Duration { return d }}
-	line.restart(start)
-	var got []time.Duration
+// steady is a timeline of announcements without jitter.
+func steady(gap time.Duration) *timeline {
+	return &timeline{
+		first: burst, every: func() time.Duration { return announceEvery }, gap: func() time.Duration { return gap },
+		jitter: func(d time.Duration) time.Duration { return d },
+	}
+}
+
+// times are when the line is due within five minutes.
+func (t *timeline) times(start time.Time) (got []time.Duration) {
+	t.restart(start)
 	for now := start; now.Before(start.Add(5 * time.Minute)); now = now.Add(10 * time.Millisecond) {
-		if line.due(now) {
+		if t.due(now) {
 			got = append(got, now.Sub(start))
 		}
 	}
+	return got
+}
+
+func TestTimeline(t *testing.T) {
 	want := append(append([]time.Duration{}, burst...), 160*time.Second, 260*time.Second)
-	if len(got) != len(want) {
-		t.Fatalf("due at %v, want %v", got, want)
+	if got := steady(0).times(time.Unix(1000, 0)); !slices.Equal(got, want) {
+		t.Errorf("due at %v, want %v", got, want)
 	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("due at %v, want %v", got[i], want[i])
+}
+
+// In a crowd what is due too early is put off, and what was put off together
+// happens once.
+func TestTimelineWithGap(t *testing.T) {
+	for gap, want := range map[time.Duration][]time.Duration{
+		10 * time.Second: {0, 10 * time.Second, 20 * time.Second, 60 * time.Second, 160 * time.Second, 260 * time.Second},
+		90 * time.Second: {0, 90 * time.Second, 190 * time.Second, 290 * time.Second},
+	} {
+		if gap == 10*time.Second {
+			want[2] = 20 * time.Second
 		}
+		if got := steady(gap).times(time.Unix(1000, 0)); !slices.Equal(got, want) {
+			t.Errorf("with a gap of %v due at %v, want %v", gap, got, want)
+		}
+	}
+}
+
+func TestTimelineDid(t *testing.T) {
+	start := time.Unix(1000, 0)
+	line := steady(0)
+	line.restart(start)
+	line.due(start)
+	if line.did(start.Add(time.Millisecond)); line.next != start.Add(burst[1]) {
+		t.Errorf("in the burst the next moved to %v", line.next.Sub(start))
+	}
+	woken := start.Add(time.Hour)
+	line.due(woken)
+	if line.did(woken.Add(30 * time.Second)); line.next != woken.Add(30*time.Second+announceEvery) {
+		t.Errorf("between times the next is at %v", line.next.Sub(woken))
 	}
 }
 
 func TestTimelineAfterSleep(t *testing.T) {
 	start := time.Unix(1000, 0)
-	line := timeline{first: burst, every: announceEvery, jitter: func(d time.Duration) time.Duration { return d }}
+	line := steady(0)
 	line.restart(start)
 	woken := start.Add(time.Hour)
 	if !line.due(woken) || line.due(woken) || line.next != woken.Add(announceEvery) {
@@ -51,10 +90,42 @@ func TestTimesFit(t *testing.T) {
 	}
 	for _, first := range [][]time.Duration{burst, firstAsks} {
 		for i := 1; i < len(first); i++ {
-			if first[0] != 0 || first[i] <= first[i-1] {
-				t.Errorf("%v does not rise from 0", first)
+			if first[i] <= first[i-1] {
+				t.Errorf("%v does not rise", first)
 			}
 		}
+	}
+}
+
+// TestCrowd: whatever the number of nodes, two announcements fit into a life, and
+// others believe all of it.
+func TestCrowd(t *testing.T) {
+	r := newLoop(New(Config{}), nil, nil)
+	now := time.Now()
+	r.announces.restart(now)
+	r.asks.restart(now)
+	for n := range discovery.SightingsMax {
+		every, life := r.every(), r.life()
+		if life < every*12/5 || life > discovery.TTLMax {
+			t.Fatalf("%d nodes: every %v with a life of %v", n, every, life)
+		}
+		if gap := r.announceGap(); gap > ttl/2 {
+			t.Fatalf("%d nodes: a burst waits %v", n, gap)
+		}
+		switch n {
+		case 2, crowdFree:
+			if every != announceEvery || life != ttl || r.announceGap() != 0 || r.askGap() != 0 || r.newcomerGap() != newcomerEvery {
+				t.Errorf("%d nodes hold back: every %v", n, every)
+			}
+		case 200:
+			if every != 192*time.Second || r.askGap() != 192*askPer || r.newcomerGap() != 192*time.Second {
+				t.Errorf("200 nodes: every %v, questions every %v", every, r.askGap())
+			}
+		}
+		r.table.Hear(now, discovery.Heard{
+			Announcement: *sample(n), TTL: ttl,
+			Endpoints: []discovery.Reachable{{Endpoint: netip.MustParseAddrPort("10.0.0.1:1"), Reach: discovery.Subnet4}},
+		})
 	}
 }
 
@@ -100,13 +171,20 @@ func TestAnnounceRefusesOurMistakes(t *testing.T) {
 	}
 }
 
+// scans tells of every look at its interfaces, of which there are none.
+type scans struct {
+	machine
+	c chan struct{}
+}
+
+func (s scans) Interfaces() ([]Interface, error) {
+	s.c <- struct{}{}
+	return nil, nil
+}
+
 func TestRunIsOneAtATime(t *testing.T) {
-	f := New(Config{})
 	scanned := make(chan struct{}, 16)
-	f.list = func() ([]nic, error) {
-		scanned <- struct{}{}
-		return nil, nil
-	}
+	f := New(Config{System: scans{c: scanned}})
 	for range 2 { // and again after the end
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

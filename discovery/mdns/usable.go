@@ -12,8 +12,8 @@ import (
 // It sends nothing and needs no Finder.
 func Usable(ctx context.Context) error {
 	config := net.ListenConfig{Control: shareAddress}
-	for _, f := range []family{ip4, ip6} {
-		conn, err := config.ListenPacket(ctx, f.network(), ":"+strconv.Itoa(port))
+	for _, f := range []Family{IPv4, IPv6} {
+		conn, err := config.ListenPacket(ctx, f.network(), ":"+strconv.Itoa(mdnsPort))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return err
 		}
