@@ -37,6 +37,10 @@ type Config struct {
 	// Listen opens another socket for links, on another port, after a change of network.
 	// It is nil if the port was chosen by a person: then it is kept.
 	Listen func() (net.PacketConn, error)
+	// Fence is around Conn and what Listen opens; nil where there is none.
+	Fence Fence
+	// LocalOnly makes the node send nothing beyond its own networks, and remember that.
+	LocalOnly bool
 	// Vouched reports whether the system's clock is backed by one of the machine's own or
 	// of the network.
 	Vouched func() bool
@@ -91,6 +95,8 @@ type Node struct {
 	meetings []*meeting // oldest first
 	recent   recent
 
+	fence     Fence
+	localOnly bool                // the fence is closed
 	ground    []peer.Network      // that we stand on
 	nearby    map[string]*sighted // by instance
 	open      map[contact.Profile]*openLink
@@ -130,7 +136,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
-		knock: cfg.Knock, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
+		knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), noticed: make(map[string]time.Time),
 		tells: rate.NewLimiter(tellRate, tellBurst),
@@ -141,11 +147,19 @@ func New(cfg Config) (*Node, error) {
 	if n.now == nil {
 		n.now = time.Now
 	}
+	if n.fence == nil {
+		n.fence = openField{}
+	}
 	if n.lasting = cfg.Epoch; n.lasting == 0 {
 		n.lasting = epochLength
 	}
 	n.started = n.now()
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
+	if cfg.LocalOnly {
+		if err := n.store.Update(func(tx *store.Tx) error { return saveLocal(tx, true) }); err != nil {
+			return nil, err
+		}
+	}
 	err := n.store.View(func(tx *store.Tx) error {
 		last, err := tx.LastCursor()
 		if err != nil {
@@ -203,6 +217,7 @@ func (n *Node) sighting(s peer.Sighting) {
 
 // stands hears where this node stands now.
 func (n *Node) stands(networks []peer.Network) {
+	n.fence.Surround(networks)
 	n.post(func(t *turn) error {
 		n.ground = networks
 		t.seekAll()
@@ -398,6 +413,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 		s = Status{
 			Me: n.myself(), Started: n.started, Listen: []string{n.local.String()}, Contacts: len(n.contacts),
 			Requests: n.waitingRequests(), Nearby: len(n.people()), Dropped: n.dropped,
+			LocalOnly: n.localOnly, Networks: n.ground, Port: n.local.Port(),
 		}
 		for _, c := range n.contacts {
 			if n.person(c).Via == ViaLink {

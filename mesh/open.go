@@ -309,6 +309,9 @@ func (n *Node) target(ctx context.Context, typed string) (address, error) {
 		p, err := who(people, typed)
 		if errors.Is(err, ErrNotFound) {
 			if endpoint, ok := parseEndpoint(typed); ok {
+				if err := n.reachable(endpoint); err != nil {
+					return refuse(err)
+				}
 				at = address{person: Person{Name: typed}, places: []*place{{endpoints: []peer.Endpoint{endpoint}}}}
 				return nil
 			}

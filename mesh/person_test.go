@@ -27,8 +27,9 @@ type person struct {
 	kill     func()                              // without
 	tap      func(net.PacketConn) net.PacketConn // put between node and socket, if not nil
 	hidden   bool                                // nobody sees it
-	doubtful bool                                // nobody vouches for the clock
-	off      *atomic.Int64                       // by which the clock is wrong, in nanoseconds; nil: it is right
+	fenced   Fence
+	doubtful bool          // nobody vouches for the clock
+	off      *atomic.Int64 // by which the clock is wrong, in nanoseconds; nil: it is right
 }
 
 // newPerson founds an identity and starts its node.
@@ -83,7 +84,7 @@ func (p *person) start() {
 	if p.tap != nil {
 		tapped = p.tap(conn)
 	}
-	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
+	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}

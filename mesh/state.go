@@ -98,6 +98,9 @@ func (n *Node) load() error {
 		if n.meetings, err = loadMeetings(tx); err != nil {
 			return err
 		}
+		if err := n.loadLocal(tx); err != nil {
+			return err
+		}
 		if n.mark, err = loadMark(tx, n.now()); err != nil {
 			return err
 		}

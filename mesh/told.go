@@ -34,7 +34,7 @@ func (t *turn) tellPeers() {
 		return
 	}
 	n.tellAt = time.Time{}
-	if n.announced == nil {
+	if n.announced == nil || n.localOnly {
 		return // who is not to be seen does not speak of others either
 	}
 	for _, d := range n.devices {

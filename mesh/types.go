@@ -6,6 +6,7 @@ import (
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/peer"
 )
 
 // Via says which way a person is reached right now.
@@ -105,7 +106,11 @@ type Status struct {
 	Held     int
 	Cursor   int64
 	Dropped  uint64 // blobs, frames and ops of this run that were not taken
-	Notices  []string
+	// LocalOnly says that nothing is sent beyond Networks, on which the node stands.
+	LocalOnly bool
+	Networks  []peer.Network
+	Port      uint16 // of links
+	Notices   []string
 }
 
 // Outgoing is a text to send.

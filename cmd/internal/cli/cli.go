@@ -53,6 +53,7 @@ type Options struct {
 	Passphrase []byte   // nil: the home takes none
 	Listen     string   // UDP address and port; empty: any address, a port of the node's choice
 	Interfaces []string // names of network interfaces; empty: the node's choice
+	LocalOnly  bool     // send nothing beyond them from now on; false: as it was
 	Log        *slog.Logger
 }
 

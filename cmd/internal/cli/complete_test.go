@@ -119,7 +119,7 @@ func TestManual(t *testing.T) {
 	}
 	page := manual(parser.Model.Node, "1.2.3")
 	for _, node := range parser.Model.Leaves(true) {
-		if !strings.Contains(page, "\n.SS \""+node.Path()+"\"\n") || !strings.Contains(page, "\nsottovoce "+node.Path()) &&
+		if !strings.Contains(page, "\n.SS \""+strings.ReplaceAll(node.Path(), "-", `\-`)+"\"\n") || !strings.Contains(page, "\nsottovoce "+node.Path()) &&
 			!strings.Contains(page, "    sottovoce "+strings.ReplaceAll(node.Path(), "-", `\-`)) {
 			t.Errorf("the page has no %s, or no example of it", node.Path())
 		}

@@ -49,6 +49,7 @@ type grammar struct {
 	Export      exportCommand      `cmd:"" help:"Write a conversation as a file for programs or for people."`
 	Diagnostics diagnosticsCommand `cmd:"" help:"Write a file to show when you ask somebody for help."`
 	Doctor      doctorCommand      `cmd:"" help:"Test what keeps people here from finding each other, and say what to do."`
+	LocalOnly   localOnlyCommand   `cmd:"" help:"Send nothing beyond the networks in use, or show whether that is so."`
 	Retention   retentionCommand   `cmd:"" help:"Show or change how long messages are kept."`
 	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 
@@ -68,6 +69,7 @@ type (
 	upCommand struct {
 		Listen     string   `help:"Address and port for others to reach this machine, such as :4242. Normally the program chooses one." placeholder:"ADDR"`
 		Interface  []string `help:"Use this network interface only; may be given several times." placeholder:"NAME" sep:"none"`
+		LocalOnly  bool     `help:"Send nothing beyond the networks in use, from now on; see 'local-only'."`
 		Visibility string   `help:"Who sees your name on this network: everyone." enum:"everyone" default:"everyone" placeholder:"WHO"`
 	}
 	downCommand   struct{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -46,7 +47,7 @@ func (u *upCommand) Run(c *call) error {
 	}
 	defer clear(passphrase)
 	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
-	run, err := c.Start(c.ctx, Options{Home: c.home, Passphrase: passphrase, Listen: u.Listen, Interfaces: u.Interface, Log: log})
+	run, err := c.Start(c.ctx, Options{Home: c.home, Passphrase: passphrase, Listen: u.Listen, Interfaces: u.Interface, LocalOnly: u.LocalOnly, Log: log})
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,10 @@ func (*statusCommand) Run(c *call) error {
 	}
 	for _, address := range s.Listen {
 		rows = append(rows, []string{"address", address})
+	}
+	rows = append(rows, []string{"reaches", reach(s.LocalOnly)})
+	for _, used := range s.Interfaces {
+		rows = append(rows, []string{"network", oneLine(used.Name) + "  " + strings.Join(used.Endpoints, "  ")})
 	}
 	for _, notice := range s.Notices {
 		rows = append(rows, []string{"notice", oneLine(notice)})

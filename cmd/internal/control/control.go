@@ -113,6 +113,11 @@ type Node interface {
 	Retention(ctx context.Context) (Retention, error)
 	SetRetention(ctx context.Context, r Retention) (Retention, error)
 
+	// LocalOnly tells whether nothing is sent beyond the networks that the node stands on; SetLocalOnly changes that, for
+	// later runs too.
+	LocalOnly(ctx context.Context) (bool, error)
+	SetLocalOnly(ctx context.Context, on bool) error
+
 	// Down begins a clean stop and returns at once.
 	Down(ctx context.Context) error
 }

@@ -88,6 +88,7 @@ func TestRealNodeConforms(t *testing.T) {
 		{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/" + who + "/export", status: 200, kind: lines},
 		{route: "GET /v1/search", target: "/v1/search?q=private", status: 200},
 		{route: "GET /v1/retention", status: 200},
+		{route: "GET /v1/local-only", status: 200},
 		{route: "GET /v1/diagnostics", status: 200},
 		{route: "GET /v1/events", target: "/v1/events?since=999999", status: 400},
 	} {

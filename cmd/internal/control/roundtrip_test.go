@@ -240,6 +240,9 @@ func testMessages(t *testing.T, f *controltest.Fake, node control.Node) {
 	}
 	_, err := node.Search(t.Context(), control.SearchQuery{})
 	wantCode(t, err, control.CodeUsage)
+	if err := node.SetLocalOnly(t.Context(), true); err != nil || !must(node.LocalOnly(t.Context())) {
+		t.Errorf("local only: %v", err)
+	}
 	r := must(node.SetRetention(t.Context(), control.Retention{Days: 7, Disk: 1 << 40}))
 	equal(t, []control.Retention{r, must(node.Retention(t.Context()))}, []control.Retention{{Days: 7, Disk: 1 << 40, Used: 12 << 20}, r})
 	_, err = node.SetRetention(t.Context(), control.Retention{Days: -7})

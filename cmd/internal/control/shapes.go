@@ -204,6 +204,9 @@ type Status struct {
 	Visibility string    `json:"visibility"`
 	// Listen lists the UDP addresses where others reach us.
 	Listen Strings `json:"listen"`
+	// LocalOnly tells that nothing is sent beyond the networks of Interfaces, which are those in use.
+	LocalOnly  bool            `json:"local_only"`
+	Interfaces []UsedInterface `json:"interfaces"`
 	// Links, Nearby, Contacts and Requests count people: linked now, seen now, accepted, waiting for an answer.
 	Links    int `json:"links"`
 	Nearby   int `json:"nearby"`

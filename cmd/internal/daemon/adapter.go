@@ -73,8 +73,31 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
 		Visibility: visibility, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
 		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: append(s.Notices, missing(a.named)...),
-		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(),
+		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(), LocalOnly: s.LocalOnly, Interfaces: used(s),
 	}, nil
+}
+
+// used are the interfaces in use, with where others reach us by them.
+func used(s mesh.Status) []control.UsedInterface {
+	shown := make([]control.UsedInterface, len(s.Networks))
+	for i, n := range s.Networks {
+		shown[i].Name = n.Interface
+		for _, e := range s.Endpoints(n) {
+			shown[i].Endpoints = append(shown[i].Endpoints, e.String())
+		}
+	}
+	return shown
+}
+
+// LocalOnly implements control.Node.
+func (a *adapter) LocalOnly(ctx context.Context) (bool, error) {
+	on, err := a.node.LocalOnly(ctx)
+	return on, failure(err)
+}
+
+// SetLocalOnly implements control.Node.
+func (a *adapter) SetLocalOnly(ctx context.Context, on bool) error {
+	return failure(a.node.SetLocalOnly(ctx, on))
 }
 
 // Nearby implements control.Node.
@@ -326,6 +349,7 @@ func failure(err error) error {
 		{mesh.ErrText, control.CodeUsage},
 		{mesh.ErrName, control.CodeUsage},
 		{mesh.ErrShare, control.CodeUsage},
+		{mesh.ErrLocalOnly, control.CodeRefused},
 		{mesh.ErrOwnMessage, control.CodeUsage},
 		{mesh.ErrBlocked, control.CodeRefused},
 		{mesh.ErrCursor, control.CodeUsage},

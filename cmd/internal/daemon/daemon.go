@@ -19,6 +19,7 @@ import (
 	"sottovoce/cmd/internal/control"
 	"sottovoce/discovery/mdns"
 	"sottovoce/mesh"
+	"sottovoce/mesh/fence"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
 )
@@ -29,6 +30,7 @@ type Options struct {
 	Passphrase []byte   // of the home; nil where it takes none, see Locked
 	Listen     string   // host:port for links; empty is every address and a port of the system's choice
 	Interfaces []string // for discovery; nil is automatic
+	LocalOnly  bool     // send nothing beyond their networks, and remember that
 	Version    string
 	Log        *slog.Logger  // beside the log in the home
 	Epoch      time.Duration // see mesh.Config; only tests set it
@@ -86,7 +88,8 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 		return err
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
-	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: conn, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knock, Epoch: o.Epoch})
+	var around fence.Fence
+	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: around.Wrap(conn), Fence: &around, LocalOnly: o.LocalOnly, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knock, Epoch: o.Epoch})
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	// L2
 	"mesh/store":  {"mesh/peer", "mesh/wire", "mesh/identity", "mesh/words"},
 	"mesh/link":   {"mesh/peer", "mesh/wire", "mesh/handshake"},
+	"mesh/fence":  {"mesh/peer"},
 	"mesh/simlan": {"mesh/peer"},
 	"mesh": {
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact", "mesh/verify",

@@ -32,6 +32,7 @@ type Fake struct {
 	passphrase []byte            // guarded by mu
 	kept       control.Retention // guarded by mu
 	invites    []control.Invite  // guarded by mu; oldest first
+	local      bool              // guarded by mu
 
 	// OnTyping is called like those, when we write to somebody or stop.
 	OnTyping func(to control.Person, typing bool)
@@ -227,7 +228,8 @@ func (f *Fake) Status(context.Context) (control.Status, error) {
 	defer f.mu.Unlock()
 	return control.Status{
 		Name: f.me.Name, ID: f.me.ID, Version: "fake", PID: 4711, Started: Start, Visibility: "everyone",
-		Listen: []string{"[::]:4711"}, Links: contacts, Nearby: nearby, Contacts: contacts, Requests: len(f.waiting),
+		Listen: []string{"[::]:4711"}, LocalOnly: f.local,
+		Interfaces: []control.UsedInterface{{Name: "eth0", Endpoints: []string{"10.86.0.1:4711"}}}, Links: contacts, Nearby: nearby, Contacts: contacts, Requests: len(f.waiting),
 		Cursor: int64(len(f.events)), Memory: 20 << 20, Goroutines: 20, Queued: f.queued(),
 	}, nil
 }

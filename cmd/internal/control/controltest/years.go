@@ -43,6 +43,21 @@ func (f *Fake) Search(_ context.Context, q control.SearchQuery) ([]control.Messa
 	return found, nil
 }
 
+// LocalOnly is control.Node's.
+func (f *Fake) LocalOnly(context.Context) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.local, nil
+}
+
+// SetLocalOnly is control.Node's.
+func (f *Fake) SetLocalOnly(_ context.Context, on bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.local = on
+	return nil
+}
+
 // Retention is control.Node's.
 func (f *Fake) Retention(context.Context) (control.Retention, error) {
 	f.mu.Lock()
