@@ -74,6 +74,9 @@ func (f *airFinder) Announce(a *peer.Announcement) {
 	}
 }
 
+// Refresh implements Finder: in the air everybody is heard all the time.
+func (f *airFinder) Refresh() {}
+
 // Heard implements Finder: whoever is in the air was heard just now, by IPv4.
 func (f *airFinder) Heard(instance string) (ip4, ip6 time.Duration) {
 	f.air.mu.Lock()

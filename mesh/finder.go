@@ -18,6 +18,8 @@ type Finder interface {
 	// change: from then on it announces nothing until Announce is called again, so that
 	// nothing of one network is heard on another. Neither blocks.
 	Run(ctx context.Context, seen func(peer.Sighting), stands func([]peer.Network)) error
+	// Refresh announces and asks again, as at the start. It returns at once.
+	Refresh()
 	// Heard is how long ago an instance in sight was heard to announce itself to the group,
 	// by IPv4 and by IPv6; 0: never. It answers at once.
 	Heard(instance string) (ip4, ip6 time.Duration)

@@ -82,11 +82,12 @@ const (
 
 // Of questions what contacts see of us.
 const (
-	looksMax    = 8                      // devices asked
-	lookWait    = 2 * time.Second        // for the answer of one
-	knockWait   = 500 * time.Millisecond // for a knock, after the answers
-	looksAtOnce = 4                      // of their looks answered in a row; one asker needs two
-	lookEvery   = 5 * time.Second        // until one more is answered
+	looksMax    = 8               // devices asked
+	lookWait    = 2 * time.Second // for the answer of one
+	hearWait    = time.Second     // for a knock and an announcement, after the answers
+	hearPoll    = 20 * time.Millisecond
+	looksAtOnce = 4               // of their looks answered in a row; one asker needs two
+	lookEvery   = 5 * time.Second // until one more is answered
 )
 
 // Of where contacts may be besides where they are heard.

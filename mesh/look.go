@@ -23,10 +23,10 @@ type View struct {
 	Linked   bool
 	Failures int           // dials in vain since it was seen or linked last
 	At       peer.Endpoint // the far end of the link
-	We4, We6 time.Duration // how long ago we heard it announce itself, by family; 0: not lately
+	We4, We6 time.Duration // how long ago we heard it announce itself, by family; 0: not since then
 	Answered bool          // in time; what follows is zero otherwise
 
-	They4, They6 time.Duration // how long ago it heard us announce ourselves; 0: not lately
+	They4, They6 time.Duration // how long ago it heard us announce ourselves; 0: not since then
 	Endpoint     peer.Endpoint // where our packets come from, as it sees that; zero: not said
 	Full         bool          // it answered a question that fills a packet, too
 	Knocked      bool          // it sent us a packet outside of the link,
@@ -50,9 +50,11 @@ type lookKey struct {
 }
 
 // Look asks the contacts to whom there are links, looksMax devices at most, what they see of
-// us, and tells of those in sight that have none. Where answers are lost it takes some seconds; a second caller waits for the first.
+// us, and tells of those in sight that have none. Announcements count that were heard since
+// then, when our finder was told to announce anew; the contacts announce anew when they are
+// asked. Where answers are lost it takes some seconds; a second caller waits for the first.
 // spec: 03-links#look-and-view
-func (n *Node) Look(ctx context.Context) ([]View, error) {
+func (n *Node) Look(ctx context.Context, then time.Time) ([]View, error) {
 	select {
 	case n.looking <- struct{}{}:
 		defer func() { <-n.looking }()
@@ -70,7 +72,7 @@ func (n *Node) Look(ctx context.Context) ([]View, error) {
 		if q.live == nil {
 			continue
 		}
-		beside.Go(func() { n.inquire(ctx, q) })
+		beside.Go(func() { n.inquire(ctx, q, then) })
 	}
 	beside.Wait()
 	stop()
@@ -93,7 +95,7 @@ func (n *Node) inquiries(ctx context.Context) (asked []*inquiry, err error) {
 			}
 			q := &inquiry{row: d.row, live: v, came: make(chan struct{})}
 			q.view = View{Person: n.person(d.contact), Failures: d.route.failures}
-			if q.view.We4, q.view.We6 = n.heardOf(d); v != nil {
+			if v != nil {
 				q.link, q.view.Linked, q.view.At = v.id, true, v.link.Remote()
 			}
 			asked = append(asked, q)
@@ -153,28 +155,54 @@ func (n *Node) heardOf(d *device) (ip4, ip6 time.Duration) {
 	return ip4, ip6
 }
 
-// inquire asks one device: what it sees, and then whether a question that fills a packet
-// comes through.
-func (n *Node) inquire(ctx context.Context, q *inquiry) {
+// inquire asks one device what it sees, then whether a question that fills a packet comes
+// through, and waits for its knock and its announcement.
+func (n *Node) inquire(ctx context.Context, q *inquiry, then time.Time) {
 	v, ok := n.askOnce(ctx, q, wire.Look{Nonce: q.nonce, Knock: true})
 	if !ok {
 		return
 	}
 	q.view.Answered, q.view.Knocked = true, v.Knocked
-	q.view.They4, q.view.They6 = time.Duration(v.Heard4)*time.Second, time.Duration(v.Heard6)*time.Second
+	q.view.They4, q.view.They6 = told(v.Heard4, then), told(v.Heard6, then)
 	if address, ok := netip.AddrFromSlice(v.Address); ok {
 		q.view.Endpoint = netip.AddrPortFrom(address.Unmap(), v.Port)
 	}
 	_, q.view.Full = n.askOnce(ctx, q, wire.Look{Nonce: q.nonce, Padding: make([]byte, wire.PaddingMax)})
-	if !v.Knocked {
-		return
+	for end := time.Now().Add(hearWait); ; {
+		select {
+		case <-q.came:
+			q.view.Came = true
+		default:
+		}
+		heard := n.do(ctx, func(t *turn) error {
+			if d := n.devices[q.row]; d != nil {
+				ip4, ip6 := n.heardOf(d)
+				q.view.We4, q.view.We6 = since(ip4, then), since(ip6, then)
+			}
+			return nil
+		}) == nil && q.view.We4+q.view.We6 > 0
+		if heard && (q.view.Came || !v.Knocked) || time.Now().After(end) || ctx.Err() != nil {
+			return
+		}
+		time.Sleep(hearPoll)
 	}
-	select {
-	case <-q.came:
-		q.view.Came = true
-	case <-time.After(knockWait):
-	case <-ctx.Done():
+}
+
+// told is how long ago something was that somebody says was heard so many seconds ago, rounded
+// up; 0 if that was before then.
+func told(seconds uint16, then time.Time) time.Duration {
+	if ago := time.Duration(seconds) * time.Second; ago < time.Since(then)+time.Second {
+		return ago
 	}
+	return 0
+}
+
+// since is how long ago something was; 0 if that was before then.
+func since(ago time.Duration, then time.Time) time.Duration {
+	if ago < time.Since(then) {
+		return ago
+	}
+	return 0
 }
 
 // askOnce sends a look and waits for the view, lookWait at most.
@@ -227,8 +255,8 @@ func (n *Node) hearKnocks(ctx context.Context, asked []*inquiry) {
 	}
 }
 
-// theyLook answers a contact that asks what we see of it, a few times in a row only, and
-// knocks where its packets come from, from a port of its own.
+// theyLook answers a contact that asks what we see of it, a few times in a row only. If it
+// asks for that too, we announce ourselves anew, and knock where its packets come from.
 // spec: 03-links#look-and-view
 func (t *turn) theyLook(d *device, v *live, f wire.Look) {
 	if v.looks == nil {
@@ -245,6 +273,9 @@ func (t *turn) theyLook(d *device, v *live, f wire.Look) {
 	}
 	t.then(func() {
 		v.post.put(parcel{frames: []wire.Frame{answer}})
+		if f.Knock {
+			n.finder.Refresh()
+		}
 		if answer.Knocked {
 			n.beside(func(context.Context) { n.knock(at, f.Nonce) })
 		}

@@ -24,7 +24,7 @@ func knocking(to peer.Endpoint, nonce [8]byte) {
 
 func (p *person) sees() []View {
 	p.t.Helper()
-	views, err := p.Look(p.t.Context())
+	views, err := p.Look(p.t.Context(), time.Now().Add(-time.Minute))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -91,6 +91,19 @@ func TestViewUnasked(t *testing.T) {
 	})
 	if len(answer) != 0 {
 		t.Error("the view of somebody else was taken")
+	}
+}
+
+// What was heard before somebody asked does not count.
+func TestSince(t *testing.T) {
+	then := time.Now().Add(-5 * time.Second)
+	for seconds, want := range map[uint16]time.Duration{0: 0, 1: time.Second, 5: 5 * time.Second, 8: 0} {
+		if got := told(seconds, then); got != want {
+			t.Errorf("%d seconds ago is %v", seconds, got)
+		}
+	}
+	if since(time.Second, then) != time.Second || since(time.Minute, then) != 0 || since(0, then) != 0 {
+		t.Error("what was before then counts")
 	}
 }
 

@@ -112,6 +112,13 @@ func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting), stands func(
 	}
 }
 
+// Refresh announces and asks again, as at the start.
+func (f *Finder) Refresh() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.again()
+}
+
 // Heard is how long ago an instance was heard; everything here is IPv4.
 func (f *Finder) Heard(instance string) (ip4, ip6 time.Duration) {
 	f.mu.Lock()

@@ -21,6 +21,8 @@ const (
 	examinedMax = 10 * time.Second
 	// foreignMax is how long ago something of another machine counts as lately: two announcements.
 	foreignMax = 4 * time.Minute
+	// burstTime is in which a node that calls out is heard in spite of losses: three announcements.
+	burstTime  = 700 * time.Millisecond
 	factsEvery = 50 * time.Millisecond
 )
 
@@ -30,6 +32,7 @@ type examination struct {
 	listen     string // wanted for links; for who runs no node
 	named      []string
 	finder     *mdns.Finder
+	began      time.Time  // when something was called out
 	node       *mesh.Node // nil: none runs
 	visibility string
 	clock      func() time.Time
@@ -117,6 +120,7 @@ func (x *examination) examine(ctx context.Context) {
 // callOut has something announced to everybody, so that its echo can be heard: by the node,
 // or else by a finder of our own that announces a node whom nobody knows.
 func (x *examination) callOut(ctx context.Context) (stop func()) {
+	x.began = time.Now()
 	if x.node != nil {
 		x.finder.Refresh()
 		return func() {}
@@ -138,11 +142,10 @@ func (x *examination) callOut(ctx context.Context) (stop func()) {
 // listenIn waits until every announcement has come back, echoMax at most, and keeps how the
 // interfaces fare.
 func (x *examination) listenIn(ctx context.Context) {
-	began := time.Now()
 	for {
-		x.legs = legsOf(x.finder.Health(), began.Add(-factsEvery))
+		x.legs = legsOf(x.finder.Health(), x.began, time.Now().Add(-foreignMax))
 		heard := len(x.legs) > 0 && !slices.ContainsFunc(x.legs, func(l doctor.Leg) bool { return !l.Echo })
-		if heard || time.Since(began) > echoMax {
+		if heard || time.Since(x.began) > echoMax {
 			break
 		}
 		select {

@@ -68,7 +68,11 @@ func (x *examination) ask(ctx context.Context) {
 	if x.node == nil {
 		return
 	}
-	views, err := x.node.Look(ctx)
+	select {
+	case <-time.After(time.Until(x.began.Add(burstTime))):
+	case <-ctx.Done():
+	}
+	views, err := x.node.Look(ctx, x.began)
 	if err != nil {
 		return // the node stops, or nobody reads on
 	}
@@ -77,6 +81,9 @@ func (x *examination) ask(ctx context.Context) {
 			Name: v.Person.Name, Linked: v.Linked, Failures: v.Failures, Here: x.isHere(v.At.Addr()), Answered: v.Answered,
 			WeHear: v.We4+v.We6 > 0, TheyHear: v.They4+v.They6 > 0, Full: v.Full, Knocked: v.Knocked, Came: v.Came,
 		})
+		if v.Answered { // it has called out just now
+			x.legs = legsOf(x.finder.Health(), x.began, x.began)
+		}
 	}
 }
 
@@ -114,13 +121,13 @@ func (x *examination) taken() string {
 }
 
 // legsOf judges how the interfaces fare. What left before since is not asked for its echo: it
-// may be from a time when all was well, or not.
-func legsOf(all []mdns.Health, since time.Time) (legs []doctor.Leg) {
+// may be from a time when all was well, or not. Others count if they were heard since lately.
+func legsOf(all []mdns.Health, since, lately time.Time) (legs []doctor.Leg) {
 	for _, h := range all {
 		left := h.Announced.After(since)
 		legs = append(legs, doctor.Leg{
 			Interface: h.Interface, IPv6: h.IPv6, Failed: h.Failed, Left: left, Echo: left && !h.Echo.Before(since),
-			Foreign: time.Since(h.Foreign) < foreignMax,
+			Foreign: h.Foreign.After(lately),
 		})
 	}
 	return legs
