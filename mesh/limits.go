@@ -86,8 +86,8 @@ const (
 	lookWait    = 2 * time.Second // for the answer of one
 	hearWait    = time.Second     // for a knock and an announcement, after the answers
 	hearPoll    = 20 * time.Millisecond
-	looksAtOnce = 4               // of their looks answered in a row; one asker needs two
-	lookEvery   = 5 * time.Second // until one more is answered
+	looksAtOnce = 10          // of their looks answered in a row; one asker needs two
+	lookEvery   = time.Second // until one more is answered
 )
 
 // Of where contacts may be besides where they are heard.

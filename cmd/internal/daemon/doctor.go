@@ -16,7 +16,7 @@ import (
 
 const (
 	// echoMax is how long an announcement may take to come back, on a machine that has much to do.
-	echoMax = 2500 * time.Millisecond
+	echoMax = 1500 * time.Millisecond
 	// examinedMax bounds an examination, so that it ends whatever hangs.
 	examinedMax = 10 * time.Second
 	// foreignMax is how long ago something of another machine counts as lately: two announcements.
