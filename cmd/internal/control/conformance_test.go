@@ -74,6 +74,16 @@ var exchanges = []exchange{
 	{route: "POST /v1/contacts/{who}/reset/accept", target: "/v1/contacts/Bob/reset/accept", status: 403},
 	{route: "POST /v1/contacts/{who}/reset", target: "/v1/contacts/Bob/reset", status: 200},
 	{route: "POST /v1/contacts/{who}/reset", target: "/v1/contacts/nobody/reset", status: 404},
+	{route: "GET /v1/contacts/{who}/verification", target: "/v1/contacts/Bob/verification", status: 200},
+	{route: "GET /v1/contacts/{who}/verification", target: "/v1/contacts/nobody/verification", status: 404},
+	{route: "POST /v1/contacts/{who}/verification/compare", target: "/v1/contacts/Bob/verification/compare", status: 200},
+	{route: "POST /v1/contacts/{who}/verification/compare", target: "/v1/contacts/nobody/verification/compare", status: 404},
+	{route: "POST /v1/contacts/{who}/verification/decide", target: "/v1/contacts/Bob/verification/decide", body: `{"answer":"match","comparison":"0"}`, status: 403},
+	{route: "POST /v1/contacts/{who}/verification/decide", target: "/v1/contacts/Bob/verification/decide", body: `{"answer":"match","comparison":"c0ffee"}`, status: 200},
+	{route: "POST /v1/contacts/{who}/verification/decide", target: "/v1/contacts/Bob/verification/decide", body: `{"answer":"perhaps"}`, status: 400},
+	{route: "POST /v1/contacts/{who}/verification/decide", target: "/v1/contacts/Bob/verification/decide", body: `{"answer":"stop"}`, status: 200},
+	{route: "POST /v1/contacts/{who}/verification/decide", target: "/v1/contacts/Bob/verification/decide", body: `{"answer":"words"}`, status: 200},
+	{route: "POST /v1/contacts/{who}/verification/decide", target: "/v1/contacts/Bob/verification/decide", body: `{"answer":"undo"}`, status: 200},
 	{route: "POST /v1/messages", body: `{"to":"Bob","text":"one"}`, status: 201},
 	{route: "POST /v1/messages", body: `{"to":"Twin","text":"which?"}`, status: 409},
 	{route: "POST /v1/messages", body: `{"to":"Bob","text":"` + strings.Repeat("x", control.TextMax+1) + `"}`, status: 413},
@@ -138,6 +148,7 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.AskReset(bob.ID)
+	f.BeginComparison(bob.ID)
 	client := live(t, f)
 	seen := map[string]bool{}
 	for _, x := range exchanges {

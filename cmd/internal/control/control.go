@@ -63,6 +63,8 @@ type Node interface {
 	Reset(ctx context.Context, who string) (Person, error)
 	PermitReset(ctx context.Context, who string) (Person, error)
 
+	Verifier
+
 	// Send queues a batch in its order and answers with one result for each, in the same order. A message in a result is
 	// on disk. One that fails takes no other with it.
 	Send(ctx context.Context, batch []Outgoing) []SendResult

@@ -107,6 +107,10 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/doctor":                       s.getDoctor,
 		"PUT /v1/passphrase":                   s.putPassphrase,
 		"POST /v1/down":                        s.postDown,
+
+		"GET /v1/contacts/{who}/verification":          s.getVerification,
+		"POST /v1/contacts/{who}/verification/compare": s.postCompare,
+		"POST /v1/contacts/{who}/verification/decide":  s.postDecide,
 	}
 }
 

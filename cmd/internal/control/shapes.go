@@ -42,8 +42,10 @@ type Person struct {
 	Name string `json:"name"`
 	// OwnName is what a contact calls itself, where Name is our own name for it.
 	OwnName string `json:"own_name,omitempty"`
-	// Verified: compared in person.
+	// Verified: a contact that was compared with in person.
 	Verified bool `json:"verified"`
+	// Keys: how a contact's keys stand to those that were known.
+	Keys Keys `json:"keys,omitempty"`
 	// Contact: we and they have accepted.
 	Contact bool `json:"contact"`
 	// Blocked: a contact that is shut out; whether it is online is not shown.
@@ -181,16 +183,19 @@ const (
 	EventPerson  EventKind = "person"  // Person: came, went, changed, or became a contact
 	EventRequest EventKind = "request" // Person with Direction: a request was made or has arrived
 	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen
+	// EventVerification: Person, and how far a Comparison with them is
+	EventVerification EventKind = "verification"
 )
 
 // Event is one thing that happened. Cursors grow across restarts, not always by one. What is not kept, as who comes and
 // goes, is told only to those who listen and carries the cursor of the event before it.
 type Event struct {
-	Cursor  int64     `json:"cursor"`
-	Event   EventKind `json:"event"`
-	Message *Message  `json:"message,omitempty"`
-	Person  *Person   `json:"person,omitempty"`
-	Notice  string    `json:"notice,omitempty"`
+	Cursor     int64       `json:"cursor"`
+	Event      EventKind   `json:"event"`
+	Message    *Message    `json:"message,omitempty"`
+	Person     *Person     `json:"person,omitempty"`
+	Notice     string      `json:"notice,omitempty"`
+	Comparison *Comparison `json:"comparison,omitempty"`
 }
 
 // Status is what a node is doing.

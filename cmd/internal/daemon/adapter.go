@@ -12,6 +12,7 @@ import (
 	"sottovoce/discovery/mdns"
 	"sottovoce/mesh"
 	"sottovoce/mesh/store"
+	"sottovoce/mesh/verify"
 )
 
 // visibility is the only one so far.
@@ -295,7 +296,7 @@ func people(found []mesh.Person, err error) ([]control.Person, error) {
 
 func person(p mesh.Person) control.Person {
 	return control.Person{
-		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
+		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Keys: control.Keys(p.Keys), Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
 		Via: control.Via(p.Via), Direction: control.Direction(p.Direction), Waiting: p.Waiting,
 	}
 }
@@ -323,6 +324,10 @@ func event(e mesh.Event) control.Event {
 	if e.Person != nil {
 		p := person(*e.Person)
 		out.Person = &p
+	}
+	if e.Comparison != nil {
+		c := comparison(*e.Comparison)
+		out.Comparison = &c
 	}
 	return out
 }
@@ -358,6 +363,11 @@ func failure(err error) error {
 		{mesh.ErrRetention, control.CodeUsage},
 		{mesh.ErrSelf, control.CodeRefused},
 		{mesh.ErrNoReset, control.CodeRefused},
+		{mesh.ErrKeys, control.CodeRefused},
+		{mesh.ErrNoChange, control.CodeRefused},
+		{mesh.ErrNoDevice, control.CodeRefused},
+		{verify.ErrOver, control.CodeRefused},
+		{verify.ErrTries, control.CodeRefused},
 		{mesh.ErrAnew, control.CodeRefused},
 		{mesh.ErrRequests, control.CodeFull},
 		{mesh.ErrInvites, control.CodeFull},

@@ -49,13 +49,15 @@ type Fake struct {
 	messages []control.Message
 	events   []control.Event
 	happened chan struct{} // closed and replaced at each event
+
+	comparisons map[string]control.Comparison // by id
 }
 
 var _ control.Node = (*Fake)(nil)
 
 // New makes a node of somebody with this name whom nobody has met.
 func New(name string) *Fake {
-	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, resets: map[string]bool{}, happened: make(chan struct{})}
+	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, resets: map[string]bool{}, comparisons: map[string]control.Comparison{}, happened: make(chan struct{})}
 	f.me = control.Me{Person: control.Person{ID: f.id("acct-", 52), Name: name, Online: true}, Share: control.ShareNothing}
 	return f
 }
@@ -115,7 +117,7 @@ func (f *Fake) Befriend(id string) control.Person {
 func (f *Fake) befriend(id string) control.Person {
 	f.waiting = slices.DeleteFunc(f.waiting, func(w string) bool { return w == id })
 	return f.change(id, control.EventPerson, func(p *control.Person) {
-		p.ID, p.Contact, p.Direction, p.Via = f.id("acct-", 52), true, control.DirectionNone, control.ViaLink
+		p.ID, p.Contact, p.Direction, p.Via, p.Keys = f.id("acct-", 52), true, control.DirectionNone, control.ViaLink, control.KeysOK
 		f.nearby[p.ID] = f.nearby[id]
 		delete(f.nearby, id)
 	})
