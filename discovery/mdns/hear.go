@@ -24,13 +24,13 @@ func (r *loop) take(p parsed, now time.Time) {
 		if len(p.questions) > 0 && !own {
 			p.leg.questions.Add(1)
 		}
-		if !own || p.id != p.leg.id { // or it is our own
+		if !own || !p.leg.knows(p.id) { // or it is our own
 			r.respond(p, now)
 		}
 		r.answerSoon(p, now)
 		return
 	}
-	if p.asks && p.id != p.leg.id {
+	if p.asks && !p.leg.knows(p.id) {
 		return // an answer to no question of ours
 	}
 	if !own {

@@ -28,7 +28,8 @@ type leg struct {
 	index     int
 	listening Socket // announces and answers, hears announcements and questions
 	asking    Socket // asks, receives the answers
-	id        uint16 // of our questions, which answers repeat
+	id        uint16 // of our last question, which answers repeat
+	idBefore  uint16 // of the one before, whose answers may be late
 	scanID    uint16 // of those that a scan asks
 	readers   sync.WaitGroup
 	stop      chan struct{} // closed by close
@@ -169,12 +170,22 @@ func (l *line) show(instance string) {
 
 // ask sends the question in the family whose turn it is. What does not leave is
 // asked again, and Health shows it.
-func (l *line) ask(turn int, now time.Time) {
+func (l *line) ask(turn int, random io.Reader, now time.Time) {
 	g := l.legs[turn%len(l.legs)]
+	g.idBefore, g.id = g.id, newID(random)
 	if b, err := question(g.id); err == nil {
 		g.left(g.asking.Send(b, netip.AddrPort{}), &g.asked, now)
 	}
 }
+
+// newID draws the id of a question: one that stayed would say that two questions, in two
+// epochs, are of one node.
+func newID(random io.Reader) uint16 {
+	return uint16(between(random, 0, 1<<16))
+}
+
+// knows reports whether an id is that of a question of ours.
+func (g *leg) knows(id uint16) bool { return id == g.id || id == g.idBefore }
 
 // close closes everything and waits for the readers.
 func (l *line) close() {

@@ -98,7 +98,7 @@ func (n Interface) net() discovery.Net {
 // sameLine reports whether sockets opened for one still serve the other: the
 // interface is neither another one of that name nor of other families.
 func (n Interface) sameLine(o Interface) bool {
-	return n.Index == o.Index && n.Name == o.Name && n.has(IPv4) == o.has(IPv4) && n.has(IPv6) == o.has(IPv6)
+	return n.Index == o.Index && n.Name == o.Name && n.MAC == o.MAC && n.has(IPv4) == o.has(IPv4) && n.has(IPv6) == o.has(IPv6)
 }
 
 // equal reports whether nothing of interest changed.

@@ -92,6 +92,8 @@ func TestAddrs(t *testing.T) {
 
 func TestSameLine(t *testing.T) {
 	n := wired("eth0", 2, "10.0.0.1/24")
+	renewed := n
+	renewed.MAC = peer.MAC{2, 7}
 	for name, c := range map[string]struct {
 		other       Interface
 		same, equal bool
@@ -99,6 +101,7 @@ func TestSameLine(t *testing.T) {
 		"itself":         {n, true, true},
 		"other address":  {wired("eth0", 2, "10.0.0.2/24"), true, false},
 		"re-created":     {wired("eth0", 3, "10.0.0.1/24"), false, false},
+		"another MAC":    {renewed, false, false},
 		"renamed":        {wired("eth1", 2, "10.0.0.1/24"), false, false},
 		"another family": {wired("eth0", 2, "10.0.0.1/24", "fe80::1/64"), false, false},
 	} {

@@ -55,7 +55,7 @@ func (r *loop) speak(now time.Time) {
 	r.asked = now
 	r.turn++
 	for _, l := range r.lines {
-		l.ask(r.turn, now)
+		l.ask(r.turn, r.f.random, now)
 	}
 }
 
@@ -68,7 +68,7 @@ func (r *loop) refresh(now time.Time) {
 	r.browse(now)
 	for _, l := range r.lines {
 		for turn := range l.legs {
-			l.ask(turn, now)
+			l.ask(turn, r.f.random, now)
 		}
 	}
 }
