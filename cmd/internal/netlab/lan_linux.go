@@ -169,6 +169,19 @@ func (h *Host) Renew() {
 	h.addresses()
 }
 
+// Leg plugs a host of another LAN in with one more network card of that name and IPv4 address.
+func (l *LAN) Leg(h *Host, card, address string) {
+	l.t.Helper()
+	l.hosts++
+	port := fmt.Sprintf("port%d", l.hosts)
+	l.must("ip", "link", "add", card, "mtu", mtu, "netns", h.namespace, "type", "veth", "peer", "name", port, "mtu", mtu, "netns", l.bridge)
+	l.sysctl(l.bridge, "ipv6/conf/"+port+"/disable_ipv6", "1")
+	l.sysctl(h.namespace, "ipv6/conf/"+card+"/disable_ipv6", "1")
+	l.must("ip", "-n", l.bridge, "link", "set", port, "master", "lan", "up")
+	l.must("ip", "-n", h.namespace, "link", "set", card, "up")
+	l.must("ip", "-n", h.namespace, "address", "add", address, "brd", "+", "dev", card)
+}
+
 // addresses gives the host what its LAN's family says and waits until the kernel lets it use them.
 func (h *Host) addresses() {
 	l := h.lan
