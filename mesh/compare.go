@@ -20,6 +20,7 @@ const (
 	ComparisonNone    ComparisonState = "none"
 	ComparisonAsked   ComparisonState = "asked"     // we wait for their person
 	ComparisonInvited ComparisonState = "invited"   // theirs waits for ours
+	ComparisonJoined  ComparisonState = "joined"    // both have begun
 	ComparisonShown   ComparisonState = "comparing" // the emoji are there, the person is to look
 	ComparisonMatched ComparisonState = "matched"
 	ComparisonEnded   ComparisonState = "ended"
@@ -307,6 +308,8 @@ func (n *Node) comparison(c *contactState) Comparison {
 	switch x.dialogue.Phase() {
 	case verify.Invited:
 		shown.State = ComparisonInvited
+	case verify.Answered:
+		shown.State = ComparisonJoined
 	case verify.Comparing:
 		e, _ := x.dialogue.Emoji()
 		shown.State, shown.Emoji = ComparisonShown, e.Symbols()

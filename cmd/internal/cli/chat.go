@@ -29,6 +29,7 @@ type chat struct {
 	roll       roll
 	to         *control.Person // whom typed text goes to; nil at first
 	leaving    string          // who is to be removed if that is said again
+	looking    *looking        // the emoji that the person is to look at; nil: none
 	mine       map[string]bool // ids of messages sent from here that have not arrived yet
 	keys       <-chan string   // the line as it is being typed, at a terminal
 	saidTyping time.Time       // when that was last told
@@ -308,6 +309,8 @@ func (ch *chat) happened(ctx context.Context, e control.Event) {
 		if e.Person.Direction == control.DirectionIn {
 			ch.say("%s would like to become a contact. Type /accept %d or /decline %d.", ch.c.palette.bold(name(*e.Person)), n, n)
 		}
+	case control.EventVerification:
+		ch.compared(*e.Person, *e.Comparison)
 	case control.EventNotice:
 		ch.say("%s", oneLine(e.Notice))
 	}

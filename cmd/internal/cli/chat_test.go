@@ -303,3 +303,37 @@ func FuzzChat(f *testing.F) {
 		}
 	})
 }
+
+// TestChatVerify compares emoji in the chat, begun by either side.
+func TestChatVerify(t *testing.T) {
+	f := controltest.New("Anna")
+	bob := f.Befriend(f.Meet("Bob").ID)
+	k := newTalk(t, f)
+	k.sees(`You are Anna\. .*`)
+	k.sees(`  1  Bob  contact, connected`)
+	k.sees(`You are writing to Bob\.`)
+	k.types("/verify")
+	k.sees(`They are asked\. On their side they type: /verify Anna`)
+	f.JoinComparison(bob.ID)
+	for range 7 {
+		k.sees(`    \S+  [a-z ]+ / [a-z ]+`)
+	}
+	k.sees(`Are these the same on the side of Bob, in the same order\? Type /verify yes or /verify no\.`)
+	k.types("/verify yes")
+	k.sees(`Bob is verified: nobody stands between you two\.`)
+	f.BeginComparison(bob.ID)
+	k.sees(`Type /verify 1 to compare with Bob\.`)
+	k.types("/verify 1")
+	for range 7 {
+		k.sees(`    .*`)
+	}
+	k.sees(`Are these the same .*`)
+	k.types("/verify no")
+	k.sees(`Comparing with Bob has ended: it was stopped\.|You said that .*`)
+	k.sees(`Comparing with Bob has ended: it was stopped\.|You said that they are not the same: somebody may be between you and Bob.*`)
+	k.types("/verify nobody")
+	k.sees(`nobody here answers to "nobody".*`)
+	k.types("/quit")
+	k.sees("Goodbye.")
+	k.ends(0)
+}

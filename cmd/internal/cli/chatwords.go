@@ -20,6 +20,7 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /log           show what was said
   /rename NAME   give the person you write to a name of your own
   /remove NAME   forget a contact, and all that was said with them
+  /verify NAME   make sure that nobody stands between you two
   /block NAME    shut a contact out, untold; /unblock NAME lets them in again
   /doctor        find out why somebody is not found or reached
   /quit          leave; messages still waiting go out next time
@@ -64,6 +65,8 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 			p, err := ch.c.node.Rename(ctx, ch.to.ID, rest)
 			ch.tell(p, err, renamed)
 		}
+	case "/verify":
+		ch.verify(ctx, rest)
 	case "/to", "/add", "/accept", "/decline", "/block", "/unblock", "/remove":
 		if rest == "" {
 			ch.say("Say who, as in %s %s. /who shows everybody.", word, ch.example())

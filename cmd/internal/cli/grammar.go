@@ -35,6 +35,7 @@ type grammar struct {
 	Rename   renameCommand   `cmd:"" help:"Give a contact a name of your own."`
 	Block    blockCommand    `cmd:"" help:"Shut a contact out, untold."`
 	Unblock  unblockCommand  `cmd:"" help:"Let a contact in again."`
+	Verify   verifyCommand   `cmd:"" help:"Make sure that nobody stands between you and a contact."`
 	Reset    resetCommand    `cmd:"" help:"Begin anew with a contact when keys were lost."`
 	Send     sendCommand     `cmd:"" help:"Send a message to a contact."`
 	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`

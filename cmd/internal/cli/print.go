@@ -83,6 +83,10 @@ func standing(p control.Person) string {
 	switch {
 	case p.Blocked:
 		return "blocked"
+	case p.Contact && p.Keys == control.KeysAlarm:
+		return "contact, keys in doubt"
+	case p.Contact && p.Keys == control.KeysChanged:
+		return "contact, new keys"
 	case p.Contact && p.Verified:
 		return "contact, verified"
 	case p.Contact:

@@ -41,6 +41,7 @@ const (
 	ComparisonNone    ComparisonState = "none"
 	ComparisonAsked   ComparisonState = "asked"     // we wait for them
 	ComparisonInvited ComparisonState = "invited"   // they wait for us
+	ComparisonJoined  ComparisonState = "joined"    // both have begun
 	ComparisonShown   ComparisonState = "comparing" // the emoji are there
 	ComparisonMatched ComparisonState = "matched"
 	ComparisonEnded   ComparisonState = "ended"
