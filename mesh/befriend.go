@@ -24,6 +24,9 @@ const kindDirect uint8 = 1
 func (t *turn) befriend(q *request, o *contact.Object) error {
 	n := t.n
 	account := o.Their.Account
+	if err := t.forgetIntroductions(account.ID(), q.exchange.Our()); err != nil {
+		return err
+	}
 	if known := n.contacts[account.ID()]; known != nil {
 		return t.befriendAgain(known, o)
 	}

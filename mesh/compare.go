@@ -161,7 +161,7 @@ func (t *turn) verified(c *contactState) error {
 	if err := t.keepTrust(c); err != nil {
 		return err
 	}
-	return t.settled(c, noticeRoot, noticeDiffers)
+	return t.settled(c, noticeRoot, noticeDiffers, noticeInvite)
 }
 
 // asRefusal is an error for the asker alone.

@@ -37,6 +37,9 @@ type personDetail struct {
 	OwnName   string `cbor:"5,keyasint,omitempty"`
 	Verified  bool   `cbor:"6,keyasint,omitempty"`
 	Keys      string `cbor:"7,keyasint,omitempty"`
+
+	Introducer     string `cbor:"8,keyasint,omitempty"`
+	IntroducerName string `cbor:"9,keyasint,omitempty"`
 }
 
 func (n *Node) publish(e Event) { n.feed.publish(e) }
@@ -65,7 +68,10 @@ func (t *turn) record(kind uint8, ref int64, detail any, render func(*Event)) er
 
 // recordPerson makes an event about a person durable.
 func (t *turn) recordPerson(kind uint8, p Person) error {
-	detail := personDetail{ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction), Blocked: p.Blocked, OwnName: p.OwnName, Verified: p.Verified, Keys: string(p.Keys)}
+	detail := personDetail{
+		ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction), Blocked: p.Blocked, OwnName: p.OwnName, Verified: p.Verified, Keys: string(p.Keys),
+		Introducer: p.IntroducedBy.ID, IntroducerName: p.IntroducedBy.Name,
+	}
 	return t.record(kind, 0, detail, func(e *Event) {
 		e.Kind, e.Person = personKind(kind), &p
 	})
@@ -217,7 +223,10 @@ func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 			return e, err
 		}
 		e.Kind = personKind(row.Kind)
-		e.Person = &Person{ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName, Verified: d.Verified, Keys: Keys(d.Keys)}
+		e.Person = &Person{
+			ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName, Verified: d.Verified, Keys: Keys(d.Keys),
+			IntroducedBy: Introducer{ID: d.Introducer, Name: d.IntroducerName},
+		}
 	case storedNotice:
 		var d noticeDetail
 		if err := wire.Unmarshal(row.Detail, &d); err != nil {

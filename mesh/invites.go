@@ -112,8 +112,9 @@ func (n *Node) Invites(ctx context.Context) ([]Invited, error) {
 	return all, err
 }
 
-// Revoke takes a link back, by its id or an unambiguous prefix of it: nobody can use it any
-// more, and what was said about it is dealt with. ErrNotFound and ErrAmbiguous.
+// Revoke takes a link of ours back, by its id or an unambiguous prefix of it: nobody can use it
+// any more. A warning about it, or about another's link by its whole id, is dealt with.
+// ErrNotFound and ErrAmbiguous.
 func (n *Node) Revoke(ctx context.Context, typed string) (Invited, error) {
 	var was Invited
 	err := n.do(ctx, func(t *turn) error {
@@ -125,7 +126,11 @@ func (n *Node) Revoke(ctx context.Context, typed string) (Invited, error) {
 		}
 		switch len(found) {
 		case 0:
-			return refuse(ErrNotFound)
+			if !slices.ContainsFunc(n.notices, func(k keptNotice) bool { return k.Invite == typed && typed != "" }) {
+				return refuse(ErrNotFound)
+			}
+			was.ID = typed
+			return t.dropNotices(func(k keptNotice) bool { return k.Invite == typed })
 		case 1:
 		default:
 			return refuse(ErrAmbiguous)
@@ -227,16 +232,25 @@ func (t *turn) request(i contact.Invite) (*request, error) {
 }
 
 // shown says in a person what is known of somebody who is met by a secret.
-func (m *meeting) shown(p *Person) {
-	p.ID = m.ID.String()
-	if m.Kind == meetingUsed {
+func (n *Node) showMeeting(m *meeting, p *Person) {
+	switch m.Kind {
+	case meetingIntroduced:
+		*p = n.introducedPerson(m)
+		p.Direction = Out
+	case meetingUsed:
+		p.ID = m.ID.String()
 		p.Name = "the giver of " + p.ID
+	default:
+		p.ID = m.ID.String()
 	}
 }
 
 // met notes that there is a contact: nobody else becomes one by the same link.
-func (t *turn) met(m *meeting) error {
+func (t *turn) met(m *meeting, o *contact.Object) error {
 	m.Done = true
+	if m.Kind == meetingIntroduced {
+		o.Introduced = &contact.Introducer{Account: m.By, Name: m.ByName}
+	}
 	return t.keepMeetings()
 }
 
@@ -255,6 +269,8 @@ func (t *turn) declined(q *request, reason wire.Decline) error {
 		}
 	})
 	switch {
+	case m.Kind == meetingIntroduced:
+		t.notice(peer.ShowName(m.User) + " declined to be a contact")
 	case m.Kind == meetingGiven:
 		t.notice("who came by " + m.ID.String() + " took the request back")
 	case reason == wire.DeclineUsed:

@@ -88,6 +88,9 @@ func TestInvite(t *testing.T) {
 	carla.uses(i.Link)
 	carla.within(10*time.Second, "no request left", func() bool { return len(carla.requests()) == 0 })
 	carla.within(time.Second, "is told why", carla.warned("used by somebody else before you"))
+	if _, err := carla.Revoke(t.Context(), i.ID); err != nil || carla.warned("used by somebody else before you")() {
+		t.Errorf("dealing with the warning: %v", err)
+	}
 	anna.within(10*time.Second, "is told of the second", anna.warned("Bruno came first"))
 	if people, err := carla.Contacts(t.Context()); err != nil || len(people) != 0 {
 		t.Errorf("the second has contacts %v, %v", people, err)

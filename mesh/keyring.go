@@ -66,6 +66,9 @@ func (n *Node) refreshKeyring() {
 		pairs = append(pairs, d.accepts...)
 	}
 	for _, m := range n.meetings {
+		if m.Kind == meetingIntroduced && n.requests[m.Their] == nil {
+			continue // our person has not said yes
+		}
 		pairs = append(pairs, m.pair())
 	}
 	n.keyring.replace(statics, pairs)

@@ -57,11 +57,14 @@ const (
 
 // Of invites.
 const (
-	invitesMax   = 16                 // links of ours that may be used; each is a beacon
-	usedMax      = 16                 // of ours that were, and of others' that wait
-	inviteLife   = 24 * time.Hour     // of a link, unless it is said how long
-	meetingGrace = 7 * 24 * time.Hour // that an exchange which has begun may take longer
-	linkPatience = 3 * time.Second    // for somebody to answer a link at once
+	invitesMax            = 16                  // links of ours that may be used; each is a beacon
+	usedMax               = 16                  // of ours that were, and of others' that wait
+	inviteLife            = 24 * time.Hour      // of a link, unless it is said how long
+	meetingGrace          = 7 * 24 * time.Hour  // that an exchange which has begun may take longer
+	introductionsMax      = 64                  // that wait for our person, or for theirs
+	introductionsOfOneMax = 8                   // by one contact
+	introductionLife      = 30 * 24 * time.Hour // of one that nothing came of
+	linkPatience          = 3 * time.Second     // for somebody to answer a link at once
 )
 
 // Of notices, and of homes that run twice.

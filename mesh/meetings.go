@@ -21,6 +21,8 @@ type meetingKind uint8
 const (
 	meetingGiven meetingKind = 1 // we gave out a link
 	meetingUsed  meetingKind = 2 // we use a link that somebody gave us
+
+	meetingIntroduced meetingKind = 3 // a contact introduced somebody to us
 )
 
 // meeting is a secret by which somebody who is no contact finds us, or we them, as the
@@ -28,6 +30,7 @@ const (
 //
 //	given   open ──their ask──▶ bound ──contact──▶ done ──expired──▶ gone
 //	used    asked, until the exchange is over
+//	introduced  undecided ──our yes──▶ asked, until the exchange is over
 //
 // spec: 05-contacts#meeting-secrets
 type meeting struct {
@@ -43,8 +46,12 @@ type meeting struct {
 	Made    int64             `cbor:"9,keyasint"` // Unix ms
 	Until   int64             `cbor:"10,keyasint"`
 	Done    bool              `cbor:"11,keyasint,omitempty"` // there is a contact
-	User    string            `cbor:"12,keyasint,omitempty"` // given: who used it, by their name
+	User    string            `cbor:"12,keyasint,omitempty"` // who used a given link, or was introduced, by their name
 	Twice   bool              `cbor:"13,keyasint,omitempty"` // given: somebody else came, too
+
+	Account identity.AccountID `cbor:"14,keyasint"` // introduced: who, and
+	By      identity.AccountID `cbor:"15,keyasint"` // by whom
+	ByName  string             `cbor:"16,keyasint,omitempty"`
 }
 
 // settingMeetings keeps the meetings.

@@ -119,7 +119,7 @@ func (t *turn) meetBySecret(l *link.Link) error {
 			w.label = their
 		}
 	}
-	if m.Kind == meetingUsed && n.requests[their] == nil {
+	if m.Kind != meetingGiven && n.requests[their] == nil {
 		l.Close(link.ReasonBye)
 		return nil
 	}
@@ -232,6 +232,11 @@ func (t *turn) isMeant(m *meeting, f wire.Frame) (bool, error) {
 	if mark, ok := m.secret().MarkOf(card); ok && mark == m.Mark {
 		return true, nil
 	}
-	t.notice("somebody answers " + m.ID.String() + " who is not the one who gave it: no contact was made. Ask for a new link, by a safer way")
-	return false, nil
+	k := keptNotice{Kind: noticeInvite, Invite: m.ID.String()}
+	k.Text = "somebody answers " + k.Invite + " who is not the one who gave it: no contact was made. Ask for a new link, by a safer way"
+	if m.Kind == meetingIntroduced {
+		k.Text = "somebody else answers in the name of " + peer.ShowName(m.User) + ", whom " + t.n.introducer(m.By, m.ByName).Name +
+			" introduced: no contact was made (" + k.Invite + ")"
+	}
+	return false, t.raiseKept(k)
 }

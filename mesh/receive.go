@@ -295,6 +295,9 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 		return t.called(d.contact, op, a)
 	case conversation.KindRead:
 		return t.theyRead(d, op)
+	case conversation.KindIntroduction:
+		i, _ := op.Introduction()
+		return t.introduced(d.contact, i)
 	case conversation.KindAccount:
 		return t.theirAccount(d, op, a)
 	}

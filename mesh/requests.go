@@ -148,7 +148,7 @@ func (t *turn) follow(q *request, action contact.Action) error {
 		return t.recordPerson(storedRequest, t.n.requester(q))
 	case contact.Commit:
 		if m := t.n.meetingOf(q.exchange.Our()); m != nil {
-			if err := t.met(m); err != nil {
+			if err := t.met(m, a.Object); err != nil {
 				return err
 			}
 		}
@@ -203,7 +203,7 @@ func (n *Node) requester(q *request) Person {
 	p := stranger(q.row.Handle, q.row.Name)
 	p.Online, p.Direction = false, Out
 	if m := n.meetingOf(q.exchange.Our()); m != nil {
-		m.shown(&p)
+		n.showMeeting(m, &p)
 	}
 	if q.row.Incoming {
 		p.Direction = In
@@ -225,7 +225,7 @@ func (n *Node) waiting(q *request) bool {
 }
 
 func (n *Node) waitingRequests() int {
-	count := 0
+	count := len(n.undecided())
 	for _, q := range n.requests {
 		if n.waiting(q) {
 			count++
@@ -245,8 +245,16 @@ func (n *Node) Requests(ctx context.Context) ([]Person, error) {
 			}
 		}
 		slices.SortFunc(waiting, func(a, b *request) int { return int(a.row.Time - b.row.Time) })
+		undecided := n.undecided()
 		for _, q := range waiting {
+			for len(undecided) > 0 && undecided[0].Made <= q.row.Time {
+				people = append(people, n.introducedPerson(undecided[0]))
+				undecided = undecided[1:]
+			}
 			people = append(people, n.shownRequest(q))
+		}
+		for _, m := range undecided {
+			people = append(people, n.introducedPerson(m))
 		}
 		return nil
 	})
@@ -268,11 +276,11 @@ func (n *Node) shownRequest(q *request) Person {
 // on by itself, now or when the other side is seen again. ErrNotFound and ErrAmbiguous.
 func (n *Node) Accept(ctx context.Context, typed string) (Person, error) {
 	return n.answer(ctx, typed, func(q *request) contact.Event {
-		if q.exchange.Phase() == contact.PhaseIncoming || q.exchange.Phase() == contact.PhaseOffered {
+		if n.waiting(q) && (q.exchange.Phase() == contact.PhaseIncoming || q.exchange.Phase() == contact.PhaseOffered) {
 			return contact.Accept{}
 		}
 		return nil
-	})
+	}, (*turn).acceptIntroduction)
 }
 
 // Decline says no to a request of theirs, or takes one of ours back. ErrNotFound and
@@ -286,27 +294,35 @@ func (n *Node) Decline(ctx context.Context, typed string) (Person, error) {
 			return contact.Withdraw{}
 		}
 		return nil
+	}, func(t *turn, m *meeting) error {
+		return t.dropMeetings(func(o *meeting) bool { return o == m })
 	})
 }
 
 // answer finds the one request that fits what was typed and for which event says
-// something, and advances it.
-func (n *Node) answer(ctx context.Context, typed string, event func(*request) contact.Event) (Person, error) {
+// something, and advances it, or decides about the one introduction that fits.
+func (n *Node) answer(ctx context.Context, typed string, event func(*request) contact.Event, decide func(*turn, *meeting) error) (Person, error) {
 	var p Person
 	err := n.do(ctx, func(t *turn) error {
 		var people []Person
-		found := make(map[string]*request)
+		found := make(map[string]func() error)
 		for _, q := range n.requests {
-			if event(q) != nil {
+			if ev := event(q); ev != nil {
 				shown := n.shownRequest(q)
-				people, found[shown.ID] = append(people, shown), q
+				people, found[shown.ID] = append(people, shown), func() error { return t.advance(q, ev) }
+			}
+		}
+		for _, m := range n.undecided() {
+			shown := n.introducedPerson(m)
+			if found[shown.ID] == nil { // else two introduce the same person
+				people, found[shown.ID] = append(people, shown), func() error { return decide(t, m) }
 			}
 		}
 		var err error
 		if p, err = who(people, typed); err != nil {
 			return refuse(err)
 		}
-		return t.advance(found[p.ID], event(found[p.ID]))
+		return found[p.ID]()
 	})
 	return p, err
 }

@@ -22,6 +22,7 @@ type contactState struct {
 	discovery  identity.DiscoveryKey // of the day of the card
 	stepped    identity.DiscoveryKey // of the day last asked for
 	profile    contact.Profile       // they were met by
+	introduced *contact.Introducer   // by whom; nil: by nobody
 	transcript [32]byte              // of the exchange
 	devices    []*device
 	talk       *talk         // nil in who began anew and has not shown that it is the same
@@ -69,7 +70,7 @@ func newContact(o *contact.Object) *contactState {
 
 // meet takes over what an exchange says of how to recognise a contact.
 func (c *contactState) meet(o *contact.Object) {
-	c.discovery, c.profile, c.transcript = o.Their.Discovery(), o.Their.Profile, o.Transcript
+	c.discovery, c.profile, c.transcript, c.introduced = o.Their.Discovery(), o.Their.Profile, o.Transcript, o.Introduced
 }
 
 // shownName is the contact's name, ours for it if there is one, safe to show.

@@ -46,6 +46,8 @@ type Person struct {
 	Waiting   bool // a request of ours that has not reached them
 	Via       Via
 	Direction Direction
+
+	IntroducedBy Introducer // zero: by nobody
 }
 
 // Message is one text of a conversation as it stands now. Delivered and Devices

@@ -89,6 +89,9 @@ func (n *Node) person(c *contactState) Person {
 	if c.row.Alias != "" {
 		p.OwnName = peer.ShowName(c.row.Name)
 	}
+	if by := c.introduced; by != nil {
+		p.IntroducedBy = n.introducer(by.Account, by.Name)
+	}
 	if c.row.Blocked {
 		return p
 	}

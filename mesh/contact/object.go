@@ -23,6 +23,14 @@ func (p *Party) Discovery() identity.DiscoveryKey {
 	return identity.DiscoveryKeyOf(p.Card.DiscoveryDay, p.Card.DiscoveryKey)
 }
 
+// Introducer is who introduced a contact to us, by the name that it had then.
+//
+// spec: 05-contacts#introductions
+type Introducer struct {
+	Account identity.AccountID `cbor:"1,keyasint"`
+	Name    string             `cbor:"2,keyasint"`
+}
+
 // Object is what an exchange ends in, the same on both sides but for who is ours.
 //
 // spec: 05-contacts#the-contact-object
@@ -31,6 +39,8 @@ type Object struct {
 	Our, Their Party
 	Secret     Secret
 	Transcript [32]byte
+	// Introduced is by whom, where it came about so; nil otherwise.
+	Introduced *Introducer
 
 	// Bundle holds the secrets to the bundle in our card. It comes with Commit, is
 	// for the sessions, and is not part of Save.

@@ -105,6 +105,8 @@ type savedObject struct {
 	TheirCard  []byte   `cbor:"5,keyasint"`
 	Secret     [32]byte `cbor:"6,keyasint"`
 	Transcript [32]byte `cbor:"7,keyasint"`
+
+	Introduced *Introducer `cbor:"8,keyasint,omitempty"`
 }
 
 // Save returns the object without its bundle secrets as bytes, canonical CBOR of at
@@ -114,7 +116,7 @@ type savedObject struct {
 func (o *Object) Save() []byte {
 	b, err := wire.Marshal(savedObject{
 		Asker: o.Asker, Our: o.Our.Profile, OurCard: o.Our.raw, Their: o.Their.Profile, TheirCard: o.Their.raw,
-		Secret: o.Secret, Transcript: o.Transcript,
+		Secret: o.Secret, Transcript: o.Transcript, Introduced: o.Introduced,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("contact: saving an object: %v", err))
@@ -131,7 +133,7 @@ func LoadObject(b []byte) (*Object, error) {
 	if err := wire.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("contact: %w", err)
 	}
-	o := &Object{Asker: s.Asker, Secret: s.Secret, Transcript: s.Transcript}
+	o := &Object{Asker: s.Asker, Secret: s.Secret, Transcript: s.Transcript, Introduced: s.Introduced}
 	var err error
 	if o.Our, err = parseParty(s.Our, s.OurCard); err != nil {
 		return nil, fmt.Errorf("contact: our card: %w", err)

@@ -127,6 +127,10 @@ func (op *Op) parseBody(body []byte) (err error) {
 			op.account = b.Account
 			err = op.account.check()
 		}
+	case KindIntroduction:
+		if err = wire.Unmarshal(body, &op.introduction); err == nil {
+			err = op.introduction.check()
+		}
 	case KindRead:
 		var b readBody
 		if err = wire.Unmarshal(body, &b); err == nil {

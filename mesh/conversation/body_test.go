@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sottovoce/mesh/goldentest"
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 )
 
@@ -28,7 +29,9 @@ func TestBodyVector(t *testing.T) {
 	marks := Read{{Author: anna, Seq: 1}, {Author: bruno, Seq: SeqMax}}
 	read := utter(t, l, bruno, marks)
 	account := utter(t, l, bruno, Account("an account"))
-	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\n", profile.Raw(), read.Raw(), account.Raw())
+	whom := Introduction{Secret: [32]byte{1, 2, 3}, Name: "Carla", Account: identity.AccountID{7}}
+	introduction := utter(t, l, anna, whom)
+	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\nintroduction = %x\n", profile.Raw(), read.Raw(), account.Raw(), introduction.Raw())
 	goldentest.File(t, "bodies.txt", got)
 	parsed, err := ParseOp(profile.Raw())
 	fatal(t, err)
@@ -54,7 +57,15 @@ func TestBodyVector(t *testing.T) {
 	if _, ok := parsed.Profile(); ok {
 		t.Error("an account is a profile")
 	}
-	for _, op := range []*Op{profile, read, account} {
+	parsed, err = ParseOp(introduction.Raw())
+	fatal(t, err)
+	if i, ok := parsed.Introduction(); !ok || i != whom || strings.Contains(fmt.Sprintf("%+v %x", i, i), "010203") {
+		t.Errorf("introduction %v, %t", i, ok)
+	}
+	if _, ok := parsed.Account(); ok {
+		t.Error("an introduction is an account")
+	}
+	for _, op := range []*Op{profile, read, account, introduction} {
 		for i := range op.Raw() {
 			if _, err := ParseOp(op.Raw()[:i]); err == nil {
 				t.Errorf("cut at %d parses", i)
@@ -73,6 +84,8 @@ func TestBodiesRefused(t *testing.T) {
 		"no name":       Profile{},
 		"a long name":   Profile{Name: strings.Repeat("x", nameMax+1)},
 		"no account":    Account{},
+		"nobody":        Introduction{},
+		"somebody long": Introduction{Name: strings.Repeat("x", nameMax+1)},
 		"too large":     make(Account, AccountMax+1),
 		"no mark":       Read{},
 		"too many":      crowd,

@@ -45,6 +45,7 @@ const (
 	KindSelf          Kind = 14
 	KindProfile       Kind = 15 // in use
 	KindAccount       Kind = 17 // in use
+	KindIntroduction  Kind = 18 // in use
 )
 
 // Op is one entry of a conversation. It is made by Log.Next or ParseOp and not
@@ -65,8 +66,11 @@ type Op struct {
 	profile Profile // of KindProfile
 	account Account // of KindAccount
 	read    Read    // of KindRead
-	raw     []byte
-	id      OpID
+
+	introduction Introduction // of KindIntroduction
+
+	raw []byte
+	id  OpID
 }
 
 // Raw returns the bytes that were parsed or made; they are not to be changed.

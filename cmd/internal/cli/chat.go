@@ -305,8 +305,15 @@ func (ch *chat) happened(ctx context.Context, e control.Event) {
 	case control.EventPerson:
 		ch.person(*e.Person)
 	case control.EventRequest:
+		if byLink(*e.Person) {
+			return // nobody to be shown yet
+		}
 		n := ch.roll.put(*e.Person)
-		if e.Person.Direction == control.DirectionIn {
+		switch by := e.Person.IntroducedBy; {
+		case e.Person.Direction != control.DirectionIn:
+		case by != nil:
+			ch.say("%s would like you and %s to know each other. Type /accept %d or /decline %d.", oneLine(by.Name), ch.c.palette.bold(name(*e.Person)), n, n)
+		default:
 			ch.say("%s would like to become a contact. Type /accept %d or /decline %d.", ch.c.palette.bold(name(*e.Person)), n, n)
 		}
 	case control.EventVerification:

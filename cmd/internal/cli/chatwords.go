@@ -145,8 +145,10 @@ func (ch *chat) tell(p control.Person, err error, words func(control.Person) str
 		ch.person(p)
 		return
 	}
-	ch.roll.put(p)
-	ch.callTo(p)
+	if !byLink(p) {
+		ch.roll.put(p)
+		ch.callTo(p)
+	}
 	ch.say("%s", words(p))
 }
 

@@ -42,7 +42,7 @@ func TestHelp(t *testing.T) {
 
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.
 func TestEveryCommandIsThere(t *testing.T) {
-	want := "init up down status me nearby add invite requests accept decline contacts remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor local-only retention passphrase version completion man"
+	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor local-only retention passphrase version completion man"
 	if got := commandNames(t); strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
 	}
@@ -124,6 +124,9 @@ func TestNames(t *testing.T) {
 		{control.Person{Contact: true, Verified: true}, "contact, verified", "away"},
 		{control.Person{Contact: true, Keys: control.KeysChanged}, "contact, new keys", "away"},
 		{control.Person{Contact: true, Keys: control.KeysAlarm}, "contact, keys in doubt", "away"},
+		{control.Person{Contact: true, IntroducedBy: &control.Introducer{Name: "Bob"}}, "contact, introduced by Bob", "away"},
+		{control.Person{Contact: true, Verified: true, IntroducedBy: &control.Introducer{Name: "Bob"}}, "contact, verified", "away"},
+		{control.Person{Direction: control.DirectionIn, IntroducedBy: &control.Introducer{Name: "Bob"}}, "introduced by Bob", "away"},
 	} {
 		if standing(p.Person) != p.standing || presence(p.Person) != p.presence {
 			t.Errorf("%+v is %q and %q", p.Person, standing(p.Person), presence(p.Person))

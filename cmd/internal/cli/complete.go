@@ -173,7 +173,7 @@ func values(ctx context.Context, node control.Node, command string, v *kong.Valu
 		for _, word := range v.EnumSlice() {
 			found = append(found, candidate{word, ""})
 		}
-	case slices.Contains([]string{"who", "to"}, kind):
+	case slices.Contains([]string{"who", "to", "with"}, kind):
 		return people(ctx, node, command)
 	case slices.Contains([]string{"dir", "file", "path"}, kind):
 		found = append(found, candidate{files, ""})

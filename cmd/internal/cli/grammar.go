@@ -19,31 +19,32 @@ type grammar struct {
 
 	Chat chatCommand `cmd:"" default:"1" hidden:"" help:"Open the chat in this terminal."`
 
-	Init     initCommand     `cmd:"" help:"Create your identity, under a name of your choice."`
-	Up       upCommand       `cmd:"" help:"Run in the background of a machine, without a chat, until stopped."`
-	Down     downCommand     `cmd:"" help:"Stop what runs, in the background or in a chat."`
-	Status   statusCommand   `cmd:"" help:"Show what is running and how it does."`
-	Me       meCommand       `cmd:"" help:"Show your name and id, or change the name."`
-	Nearby   nearbyCommand   `cmd:"" help:"Show who is on this network now."`
-	Add      addCommand      `cmd:"" help:"Ask somebody to become a contact."`
-	Invite   inviteCommand   `cmd:"" help:"Make a link by which one person becomes a contact."`
-	Requests requestsCommand `cmd:"" help:"Show who asked you, and whom you asked."`
-	Accept   acceptCommand   `cmd:"" help:"Say yes to somebody who asked you."`
-	Decline  declineCommand  `cmd:"" help:"Say no, or take back what you asked."`
-	Contacts contactsCommand `cmd:"" help:"Show your contacts."`
-	Remove   removeCommand   `cmd:"" help:"Forget a contact, and all that was said with them."`
-	Rename   renameCommand   `cmd:"" help:"Give a contact a name of your own."`
-	Block    blockCommand    `cmd:"" help:"Shut a contact out, untold."`
-	Unblock  unblockCommand  `cmd:"" help:"Let a contact in again."`
-	Verify   verifyCommand   `cmd:"" help:"Make sure that nobody stands between you and a contact."`
-	Reset    resetCommand    `cmd:"" help:"Begin anew with a contact when keys were lost."`
-	Send     sendCommand     `cmd:"" help:"Send a message to a contact."`
-	Log      logCommand      `cmd:"" help:"Show the messages with a contact."`
-	Read     readCommand     `cmd:"" help:"Note that you have read messages."`
-	Info     infoCommand     `cmd:"" help:"Show how far a message came, and when."`
-	Why      whyCommand      `cmd:"" help:"Tell what a message waits for."`
-	Search   searchCommand   `cmd:"" help:"Find messages by their words."`
-	Events   eventsCommand   `cmd:"" help:"Print everything as it happens, one JSON object a line."`
+	Init      initCommand      `cmd:"" help:"Create your identity, under a name of your choice."`
+	Up        upCommand        `cmd:"" help:"Run in the background of a machine, without a chat, until stopped."`
+	Down      downCommand      `cmd:"" help:"Stop what runs, in the background or in a chat."`
+	Status    statusCommand    `cmd:"" help:"Show what is running and how it does."`
+	Me        meCommand        `cmd:"" help:"Show your name and id, or change the name."`
+	Nearby    nearbyCommand    `cmd:"" help:"Show who is on this network now."`
+	Add       addCommand       `cmd:"" help:"Ask somebody to become a contact."`
+	Invite    inviteCommand    `cmd:"" help:"Make a link by which one person becomes a contact."`
+	Requests  requestsCommand  `cmd:"" help:"Show who asked you, and whom you asked."`
+	Accept    acceptCommand    `cmd:"" help:"Say yes to somebody who asked you."`
+	Decline   declineCommand   `cmd:"" help:"Say no, or take back what you asked."`
+	Contacts  contactsCommand  `cmd:"" help:"Show your contacts."`
+	Introduce introduceCommand `cmd:"" help:"Tell two contacts of each other."`
+	Remove    removeCommand    `cmd:"" help:"Forget a contact, and all that was said with them."`
+	Rename    renameCommand    `cmd:"" help:"Give a contact a name of your own."`
+	Block     blockCommand     `cmd:"" help:"Shut a contact out, untold."`
+	Unblock   unblockCommand   `cmd:"" help:"Let a contact in again."`
+	Verify    verifyCommand    `cmd:"" help:"Make sure that nobody stands between you and a contact."`
+	Reset     resetCommand     `cmd:"" help:"Begin anew with a contact when keys were lost."`
+	Send      sendCommand      `cmd:"" help:"Send a message to a contact."`
+	Log       logCommand       `cmd:"" help:"Show the messages with a contact."`
+	Read      readCommand      `cmd:"" help:"Note that you have read messages."`
+	Info      infoCommand      `cmd:"" help:"Show how far a message came, and when."`
+	Why       whyCommand       `cmd:"" help:"Tell what a message waits for."`
+	Search    searchCommand    `cmd:"" help:"Find messages by their words."`
+	Events    eventsCommand    `cmd:"" help:"Print everything as it happens, one JSON object a line."`
 
 	Backup      backupCommand      `cmd:"" help:"Write everything to an encrypted file, to restore it elsewhere."`
 	Restore     restoreCommand     `cmd:"" help:"Make this home from a backup."`

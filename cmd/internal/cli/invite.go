@@ -123,3 +123,28 @@ func (c *call) revoke(id string) error {
 	}
 	return c.printf("%s cannot be used any more.\n", was.ID)
 }
+
+type introduceCommand struct {
+	Who   string `arg:"" help:"Name or id of a contact."`
+	Other string `arg:"" name:"with" help:"Name or id of another contact."`
+}
+
+// Help explains the command to a person.
+func (introduceCommand) Help() string {
+	return explain("Each of the two gets a request that says who introduced them, and says yes or no by themselves; nobody learns who said no. They are shown as introduced by you, and should still compare when they meet.",
+		"sottovoce introduce Anna Bob")
+}
+
+// Run tells two contacts of each other.
+func (i *introduceCommand) Run(c *call) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	two, err := c.node.Introduce(ctx, i.Who, i.Other)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printPeople(two, "")
+	}
+	return c.printf("%s and %s are told of each other; both decide by themselves.\n", name(two[0]), name(two[1]))
+}

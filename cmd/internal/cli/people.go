@@ -89,16 +89,21 @@ func added(p control.Person) string {
 		return name(p) + " is a contact."
 	case p.Waiting:
 		return "Waiting for " + name(p) + ": you become contacts as soon as both of you are on one network. To give up: sottovoce decline " + p.ID
-	case strings.HasPrefix(p.ID, "link-"):
+	case byLink(p):
 		return "Found " + name(p) + ": you are contacts in a moment."
 	}
 	return name(p) + " has been asked. You can write to each other when " + name(p) + " says yes."
 }
 
+// byLink reports whether all that is known of somebody is the link that they gave out.
+func byLink(p control.Person) bool { return strings.HasPrefix(p.ID, "link-") }
+
 func accepted(p control.Person) string {
 	switch {
 	case p.Contact:
 		return name(p) + " is a contact now."
+	case p.IntroducedBy != nil:
+		return "Accepted. " + name(p) + " becomes a contact when they have accepted, too, and both of you are on one network."
 	case p.Online:
 		return "Accepted. " + name(p) + " becomes a contact in a moment."
 	}

@@ -88,9 +88,13 @@ func standing(p control.Person) string {
 	case p.Contact && p.Keys == control.KeysChanged:
 		return "contact, new keys"
 	case p.Contact && p.Verified:
-		return "contact, verified"
+		return "contact, verified" // who introduced them does not matter any more
+	case p.Contact && p.IntroducedBy != nil:
+		return "contact, introduced by " + oneLine(p.IntroducedBy.Name)
 	case p.Contact:
 		return "contact"
+	case p.Direction == control.DirectionIn && p.IntroducedBy != nil:
+		return "introduced by " + oneLine(p.IntroducedBy.Name)
 	case p.Direction == control.DirectionIn:
 		return "asks you"
 	case p.Direction == control.DirectionOut:

@@ -115,6 +115,9 @@ var exchanges = []exchange{
 	{route: "GET /v1/events", target: "/v1/events?since=x", status: 400},
 	{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/Bob/export", status: 200, kind: lines},
 	{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/nobody/export", status: 404},
+	{route: "POST /v1/introductions", body: `{"who":"Bob","other":"Twin"}`, status: 409},
+	{route: "POST /v1/introductions", body: `{"who":"Bob"}`, status: 400},
+	{route: "POST /v1/introductions", body: `{"who":"Bob","other":"Iris"}`, status: 200},
 	{route: "POST /v1/invites", body: `{"seconds":3600}`, status: 201},
 	{route: "POST /v1/invites", body: `{"seconds":-1}`, status: 400},
 	{route: "POST /v1/invites", body: `{"seconds":1}`, status: 400},
@@ -143,6 +146,7 @@ func TestConformance(t *testing.T) {
 	f.Befriend(f.Meet("Twin").ID)
 	f.Befriend(f.Meet("twin").ID)
 	f.Befriend(f.Meet("Gone").ID)
+	f.Befriend(f.Meet("Iris").ID)
 	bob, err := f.Rename(t.Context(), "Bob", "") // the same Bob
 	if err != nil {
 		t.Fatal(err)

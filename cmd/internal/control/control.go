@@ -49,6 +49,10 @@ type Node interface {
 	Invites(ctx context.Context) ([]Invite, error)
 	Revoke(ctx context.Context, id string) (Invite, error)
 
+	// Introduce tells two contacts of each other, who both decide by themselves, and returns the two. One person twice is
+	// CodeUsage, one who is blocked CodeRefused.
+	Introduce(ctx context.Context, who, other string) ([]Person, error)
+
 	// Contact finds one contact.
 	Contact(ctx context.Context, who string) (Person, error)
 	// Remove forgets a contact for good, untold, with all that was said, and returns it as it was.

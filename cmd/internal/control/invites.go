@@ -77,3 +77,30 @@ func (c *Client) Invites(ctx context.Context) ([]Invite, error) {
 func (c *Client) Revoke(ctx context.Context, id string) (i Invite, err error) {
 	return i, c.do(ctx, http.MethodDelete, "/v1/invites/"+segment(id), nil, &i)
 }
+
+// introductionBody is the request of POST /v1/introductions.
+type introductionBody struct {
+	Who   string `json:"who"`
+	Other string `json:"other"`
+}
+
+func (s *Server) postIntroductions(w http.ResponseWriter, r *http.Request) {
+	var body introductionBody
+	if err := readBody(w, r, &body); err != nil {
+		writeError(w, err)
+		return
+	}
+	if body.Who == "" || body.Other == "" {
+		writeError(w, Errorf(CodeUsage, `say which two, as in {"who":"Anna","other":"Bob"}`))
+		return
+	}
+	two, err := s.node.Introduce(r.Context(), body.Who, body.Other)
+	answer(w, http.StatusOK, peopleList{two}, err)
+}
+
+// Introduce is [Node.Introduce].
+func (c *Client) Introduce(ctx context.Context, who, other string) ([]Person, error) {
+	var list peopleList
+	err := c.do(ctx, http.MethodPost, "/v1/introductions", introductionBody{who, other}, &list)
+	return list.People, err
+}

@@ -82,6 +82,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"POST /v1/contacts/{who}/unblock":      decide(s.node.Unblock),
 		"POST /v1/contacts/{who}/reset":        decide(s.node.Reset),
 		"POST /v1/contacts/{who}/reset/accept": decide(s.node.PermitReset),
+		"POST /v1/introductions":               s.postIntroductions,
 		"POST /v1/invites":                     s.postInvites,
 		"GET /v1/invites":                      s.getInvites,
 		"DELETE /v1/invites/{id}":              s.deleteInvite,

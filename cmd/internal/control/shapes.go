@@ -58,6 +58,14 @@ type Person struct {
 	Direction Direction `json:"direction,omitempty"`
 	// Waiting: a request of ours that has not reached them; it does when both are on one network.
 	Waiting bool `json:"waiting,omitempty"`
+	// IntroducedBy is who introduced them to us; it is their word that it is them.
+	IntroducedBy *Introducer `json:"introduced_by,omitempty"`
+}
+
+// Introducer is who introduced somebody to us: an account id, and a name that is neutralised.
+type Introducer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // Me is who this node is for others.

@@ -156,6 +156,12 @@ func (a *adapter) Revoke(ctx context.Context, id string) (control.Invite, error)
 	return invite(i), failure(err)
 }
 
+// Introduce implements control.Node.
+func (a *adapter) Introduce(ctx context.Context, who, other string) ([]control.Person, error) {
+	two, err := a.node.Introduce(ctx, who, other)
+	return people(two[:], err)
+}
+
 func invite(i mesh.Invited) control.Invite {
 	return control.Invite{ID: i.ID, Link: i.Link, Made: i.Made.UTC(), Expires: i.Expires.UTC(), Used: i.Used, By: i.By, Twice: i.Twice}
 }
@@ -295,9 +301,14 @@ func people(found []mesh.Person, err error) ([]control.Person, error) {
 }
 
 func person(p mesh.Person) control.Person {
+	var by *control.Introducer
+	if p.IntroducedBy != (mesh.Introducer{}) {
+		by = &control.Introducer{ID: p.IntroducedBy.ID, Name: p.IntroducedBy.Name}
+	}
 	return control.Person{
 		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Keys: control.Keys(p.Keys), Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
 		Via: control.Via(p.Via), Direction: control.Direction(p.Direction), Waiting: p.Waiting,
+		IntroducedBy: by,
 	}
 }
 
@@ -373,6 +384,7 @@ func failure(err error) error {
 		{mesh.ErrInvites, control.CodeFull},
 		{mesh.ErrInviteLife, control.CodeUsage},
 		{mesh.ErrLink, control.CodeUsage},
+		{mesh.ErrSamePerson, control.CodeUsage},
 		{mesh.ErrExpired, control.CodeGone},
 		{mesh.ErrUnreached, control.CodeTimeout},
 		{mesh.ErrClosed, control.CodeNotRunning},

@@ -57,3 +57,33 @@ func (f *Fake) Use(id, by string, twice bool) {
 	i := slices.IndexFunc(f.invites, func(i control.Invite) bool { return i.ID == id })
 	f.invites[i].Link, f.invites[i].Used, f.invites[i].By, f.invites[i].Twice = "", true, by, twice
 }
+
+// Introduce is control.Node's; nobody decides anything.
+func (f *Fake) Introduce(_ context.Context, who, other string) ([]control.Person, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one, err := f.find(who, isContact)
+	if err != nil {
+		return nil, err
+	}
+	two, err := f.find(other, isContact)
+	if err != nil {
+		return nil, err
+	}
+	if one.ID == two.ID {
+		return nil, control.Errorf(control.CodeUsage, "that is one person; say which two are to know each other")
+	}
+	return []control.Person{one, two}, nil
+}
+
+// Introduced lets a contact introduce somebody to us.
+func (f *Fake) Introduced(name, by string) control.Person {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := control.Person{ID: f.id("acct-", 52), Name: name, Direction: control.DirectionIn}
+	p.IntroducedBy = &control.Introducer{ID: f.id("acct-", 52), Name: by}
+	f.people = append(f.people, p)
+	f.waiting = append(f.waiting, p.ID)
+	f.tellPerson(control.EventRequest, p)
+	return p
+}
