@@ -21,10 +21,21 @@ const (
 	examinedMax = 10 * time.Second
 	// foreignMax is how long ago something of another machine counts as lately: two announcements.
 	foreignMax = 4 * time.Minute
+	// strangeTime is in which who is there answers a newcomer.
+	strangeTime = time.Second
 	// burstTime is in which a node that calls out is heard in spite of losses: three announcements.
 	burstTime  = 700 * time.Millisecond
 	factsEvery = 50 * time.Millisecond
 )
+
+// machineClock is where a machine tells of its clock.
+type machineClock struct {
+	now       func() time.Time
+	vouched   func() bool
+	batteries string // the folder in which the kernel shows clocks that go on without power
+}
+
+var ourClock = machineClock{time.Now, clockVouched, "/sys/class/rtc"}
 
 // examination gathers facts, and hands on what the doctor says of them.
 type examination struct {
@@ -35,7 +46,7 @@ type examination struct {
 	began      time.Time  // when something was called out
 	node       *mesh.Node // nil: none runs
 	visibility string
-	clock      func() time.Time
+	clock      machineClock
 	tell       func(control.Finding) bool
 
 	mu     sync.Mutex           // guards around while our own finder runs
@@ -53,14 +64,14 @@ func (a *adapter) Doctor(ctx context.Context) (iter.Seq2[control.Finding, error]
 	if err != nil {
 		return nil, err
 	}
-	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: s.Visibility, clock: time.Now}
+	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: s.Visibility, clock: ourClock}
 	return x.findings(ctx), nil
 }
 
 // Doctor examines this machine and its network while no node runs for a home; listen and
 // interfaces are what one would be started with. The findings end early with ctx.
 func Doctor(ctx context.Context, home, listen string, interfaces []string) iter.Seq2[control.Finding, error] {
-	x := examination{home: home, listen: listen, named: interfaces, clock: time.Now}
+	x := examination{home: home, listen: listen, named: interfaces, clock: ourClock}
 	return x.findings(ctx)
 }
 
@@ -102,12 +113,12 @@ func (x *examination) examine(ctx context.Context) {
 		!x.tell(doctor.CheckOthers(x.around)) {
 		return
 	}
-	clock := doctor.Clock{Now: x.clock(), Battery: hasBatteryClock(), Vouched: clockVouched()}
+	clock := doctor.Clock{Now: x.clock.now(), Battery: hasBatteryClock(x.clock.batteries), Vouched: x.clock.vouched()}
 	if !x.tell(doctor.CheckClock(clock, x.around.Dates)) {
 		return
 	}
 	x.ask(ctx)
-	x.around.Router, x.around.Answers = routerAnswers(ctx, x.usedNames())
+	x.around.Answers = routerAnswers(ctx, x.usedNames(), x.isHere)
 	if ctx.Err() != nil {
 		return
 	}
@@ -145,7 +156,7 @@ func (x *examination) listenIn(ctx context.Context) {
 	for {
 		x.legs = legsOf(x.finder.Health(), x.began, time.Now().Add(-foreignMax))
 		heard := len(x.legs) > 0 && !slices.ContainsFunc(x.legs, func(l doctor.Leg) bool { return !l.Echo })
-		if heard || time.Since(x.began) > echoMax {
+		if heard && x.acquainted() || time.Since(x.began) > echoMax {
 			break
 		}
 		select {

@@ -31,8 +31,8 @@ func firewallProgram() string {
 }
 
 // hasBatteryClock reports whether the machine has a clock that goes on without power.
-func hasBatteryClock() bool {
-	found, err := filepath.Glob("/sys/class/rtc/rtc*")
+func hasBatteryClock(folder string) bool {
+	found, err := filepath.Glob(filepath.Join(folder, "rtc*"))
 	return err == nil && len(found) > 0
 }
 
@@ -64,32 +64,32 @@ const neighbourWait = 600 * time.Millisecond
 
 // routerAnswers finds the IPv4 router behind the interfaces in use, and whether it answers
 // when the kernel asks who it is. A packet to the port "discard" makes the kernel ask.
-func routerAnswers(ctx context.Context, used []string) (router string, answers bool) {
+func routerAnswers(ctx context.Context, used []string, here func(netip.Addr) bool) bool {
 	routes, err := os.ReadFile("/proc/net/route")
 	if err != nil {
-		return "", false
+		return false
 	}
-	router = defaultRouter(string(routes), used)
-	if router == "" {
-		return "", false
+	router := defaultRouter(string(routes), used)
+	if !here(router) {
+		return false
 	}
-	conn, err := net.Dial("udp4", net.JoinHostPort(router, "9"))
+	conn, err := net.Dial("udp4", netip.AddrPortFrom(router, 9).String())
 	if err != nil {
-		return router, false
+		return false
 	}
 	defer conn.Close()
 	_, _ = conn.Write([]byte{0})
 	for began := time.Now(); time.Since(began) < neighbourWait && ctx.Err() == nil; time.Sleep(factsEvery) {
 		table, err := os.ReadFile("/proc/net/arp")
 		if err == nil && isNeighbour(string(table), router) {
-			return router, true
+			return true
 		}
 	}
-	return router, false
+	return false
 }
 
 // defaultRouter finds the default route of one of the interfaces in the kernel's table.
-func defaultRouter(table string, used []string) string {
+func defaultRouter(table string, used []string) netip.Addr {
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
 		if len(fields) < 8 || fields[1] != "00000000" || fields[7] != "00000000" || !slices.Contains(used, fields[0]) {
@@ -101,17 +101,17 @@ func defaultRouter(table string, used []string) string {
 		}
 		slices.Reverse(b) // as the machine has numbers, and all that we run on begin with the low byte
 		if addr := netip.AddrFrom4([4]byte(b)); !addr.IsUnspecified() {
-			return addr.String()
+			return addr
 		}
 	}
-	return ""
+	return netip.Addr{}
 }
 
 // isNeighbour reports whether the kernel knows the hardware address of a neighbour.
-func isNeighbour(table, addr string) bool {
+func isNeighbour(table string, addr netip.Addr) bool {
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
-		if len(fields) >= 4 && fields[0] == addr {
+		if len(fields) >= 4 && fields[0] == addr.String() {
 			return fields[2] == "0x2" && fields[3] != "00:00:00:00:00:00"
 		}
 	}

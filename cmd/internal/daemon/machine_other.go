@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"math"
+	"net/netip"
 	"os"
 
 	"sottovoce/cmd/internal/doctor"
@@ -14,7 +15,7 @@ import (
 func firewallProgram() string { return "" }
 
 // hasBatteryClock holds: the machines that run these systems have one.
-func hasBatteryClock() bool { return true }
+func hasBatteryClock(string) bool { return true }
 
 // diskOf finds out whether a home can be written to; how much room there is, it cannot.
 func diskOf(home string) doctor.Disk {
@@ -29,4 +30,4 @@ func diskOf(home string) doctor.Disk {
 }
 
 // routerAnswers is not known.
-func routerAnswers(context.Context, []string) (router string, answers bool) { return "", false }
+func routerAnswers(context.Context, []string, func(netip.Addr) bool) bool { return false }

@@ -12,6 +12,7 @@ import (
 
 	"sottovoce/cmd/internal/doctor"
 	"sottovoce/discovery/mdns"
+	"sottovoce/mesh/fence"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 )
@@ -45,6 +46,13 @@ func (x *examination) saw(s peer.Sighting) {
 	x.epochs[s.Instance] = time.Unix(int64(s.Epoch)*hour, 0)
 }
 
+// acquainted reports whether it is time to say who is heard: a node that runs knows already.
+func (x *examination) acquainted() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.node != nil || len(x.epochs) > 0 || time.Since(x.began) > strangeTime
+}
+
 // countOthers finds out who is heard, and what their clocks say.
 func (x *examination) countOthers(ctx context.Context) {
 	var off []time.Duration
@@ -53,7 +61,7 @@ func (x *examination) countOthers(ctx context.Context) {
 	} else {
 		x.mu.Lock()
 		for _, at := range x.epochs {
-			off = append(off, at.Sub(x.clock().Truncate(time.Hour)))
+			off = append(off, at.Sub(x.clock.now().Truncate(time.Hour)))
 		}
 		x.mu.Unlock()
 	}
@@ -171,17 +179,21 @@ const (
 	knockPause = 50 * time.Millisecond
 )
 
-// knock sends what shows a contact whether strangers' packets reach it, from a port of its own.
+// knocker makes what shows a contact whether strangers' packets reach it: from a port of its
+// own, behind the fence that is around the socket of links.
 //
 // spec: 03-links#look-and-view
-func knock(to peer.Endpoint, nonce [8]byte) {
-	conn, err := net.ListenUDP("udp", nil)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	for range knocks {
-		_, _ = conn.WriteToUDPAddrPort(link.Knock(nonce), to) // the contact tells that nothing came
-		time.Sleep(knockPause)
+func knocker(around *fence.Fence) func(to peer.Endpoint, nonce [8]byte) {
+	return func(to peer.Endpoint, nonce [8]byte) {
+		socket, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			return
+		}
+		conn := around.Wrap(socket)
+		defer conn.Close()
+		for range knocks {
+			_, _ = conn.WriteTo(link.Knock(nonce), net.UDPAddrFromAddrPort(to)) // the contact tells that nothing came
+			time.Sleep(knockPause)
+		}
 	}
 }

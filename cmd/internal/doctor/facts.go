@@ -49,8 +49,7 @@ type Contact struct {
 type Around struct {
 	Others   int    // nodes that are heard
 	Dates    []Date // what their announcements say
-	Router   string // address of the router; empty: there is none
-	Answers  bool   // the router does, when it is asked for its hardware address
+	Answers  bool   // there is a router, and it answers when it is asked for its hardware address
 	Firewall string // the program that looks after the firewall here: ufw, firewalld or, when that is not known, empty
 	Subnet   string // the first of ours, for remedies
 }
