@@ -117,3 +117,16 @@ const (
 	toldLife  = 4 * time.Minute        // as long as an announcement holds
 	toldMax   = 2                      // places that a device is said to be at
 )
+
+// Of strangers who ask.
+//
+// spec: 05-contacts#many-who-ask
+const (
+	asksPerAddress      = 10 * time.Second // between asks heard of one address,
+	asksPerAddressBurst = 8                // of which so many may come at once
+	asksPerProfile      = time.Minute      // and of one profile
+	asksPerProfileBurst = 4
+	asksSaved           = 2 * time.Second // between requests written down,
+	asksSavedBurst      = 16              // of which so many may be at once
+	askersMax           = 1024            // addresses, and profiles, that this is known of
+)

@@ -114,6 +114,7 @@ type Node struct {
 	kept      time.Time     // when housekeep last ran
 	busy      time.Time     // when the last turn with messages began
 	seeking   int           // dials under way in mode contact
+	asks      *asks
 	tells     *rate.Limiter // announcements told
 	tellAt    time.Time     // when links are told next; zero: nothing is new
 	lastLink  uint64
@@ -139,7 +140,7 @@ func New(cfg Config) (*Node, error) {
 		knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), noticed: make(map[string]time.Time),
-		tells: rate.NewLimiter(tellRate, tellBurst),
+		asks: newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
 
 		comparisons: make(map[identity.AccountID]*comparing),
 		complain:    rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
@@ -422,7 +423,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 		}
 		_, s.Cursor = n.feed.now()
 		var err error
-		s.Notices = n.standingNotices()
+		s.Notices = append(n.standingNotices(), n.droppedAsks()...)
 		s.Queued, s.Held, err = t.tx.PendingCount(uint8(conversation.KindText))
 		return err
 	})

@@ -115,12 +115,16 @@ func (t *turn) resume(o *openLink) error {
 	return t.advance(q, contact.LinkUp{})
 }
 
-// closeOldest makes room for a link in mode open. An exchange that it cuts short goes
-// on with the next link.
+// closeOldest makes room for a link in mode open, of one of the address that has the most.
+// An exchange that it cuts short goes on with the next link.
 func (n *Node) closeOldest() {
+	open := make(map[netip.Addr]int)
+	for _, o := range n.open {
+		open[o.from()]++
+	}
 	var oldest *openLink
 	for _, o := range n.open {
-		if oldest == nil || o.since.Before(oldest.since) {
+		if oldest == nil || open[o.from()] > open[oldest.from()] || open[o.from()] == open[oldest.from()] && o.since.Before(oldest.since) {
 			oldest = o
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,6 +24,9 @@ type request struct {
 	due      time.Time // of the next dial; zero: none planned
 	dialing  bool
 	failures int
+	from     netip.Addr    // of who asked, in this run
+	nonce    [32]byte      // of the ask that was heard last
+	held     bool          // in memory only: too many ask
 	handed   chan struct{} // closed, and nil again, when a frame has left; nil: nobody waits
 }
 
@@ -59,11 +63,12 @@ func (t *turn) exchange(o *openLink, phase contact.Phase) (*request, error) {
 		if phase != contact.PhaseIncoming {
 			return nil, ErrRequests
 		}
-		if err := t.forgetAbsent(); err != nil {
+		if err := t.makeRoom(o.from()); err != nil {
 			return nil, err
 		}
 	}
 	q := &request{
+		from:     o.from(),
 		row:      store.Request{Handle: o.handle, Time: t.now.UnixMilli()},
 		exchange: contact.New(n.me.ours, o.our, o.profile),
 	}
@@ -145,7 +150,7 @@ func (t *turn) follow(q *request, action contact.Action) error {
 		if t.n.meetingOf(q.exchange.Our()) != nil {
 			return nil // our person's yes was given with the link
 		}
-		return t.recordPerson(storedRequest, t.n.requester(q))
+		return t.showRequest(q)
 	case contact.Commit:
 		if m := t.n.meetingOf(q.exchange.Our()); m != nil {
 			if err := t.met(m, a.Object); err != nil {
@@ -178,6 +183,9 @@ func (t *turn) keepRequest(q *request) error {
 			q.due = t.now
 			t.n.wakeBy(t.now)
 		}
+	}
+	if q.held = q.held && q.exchange.Phase() == contact.PhaseIncoming; q.held {
+		return nil
 	}
 	state := q.exchange.Save()
 	if bytes.Equal(state, q.row.State) {
@@ -352,6 +360,9 @@ func (t *turn) approachRequested(s *sighted, appeared bool) {
 // over.
 func (t *turn) tickRequests() error {
 	n := t.n
+	if err := t.saveHeld(); err != nil {
+		return err
+	}
 	for _, q := range n.requests {
 		switch {
 		case q.exchange.Over(t.now):
@@ -418,13 +429,20 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 			return nil // of an exchange that is over
 		}
 	}
+	ask, asks := f.(wire.Ask)
+	if asks && !t.hearsAsk(o, ask) {
+		return nil
+	}
 	q, err := t.exchange(o, contact.PhaseIncoming)
 	if errors.Is(err, ErrRequests) {
-		t.drop("contact request")
+		t.dropAsk(o)
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if asks {
+		q.nonce = ask.Nonce
 	}
 	err = t.advance(q, contact.Received{From: o.profile, Frame: f})
 	if m != nil && m.Kind == meetingGiven && err == nil && q.exchange.Phase() == contact.PhaseIncoming {
