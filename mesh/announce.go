@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
 )
 
 // epoch is what rotates together: labels, certificate, nonce and slots.
@@ -43,10 +44,25 @@ func (e epoch) over(now time.Time) bool {
 	return left <= 0 || left > e.most
 }
 
+// epochDate is the time that an epoch begins at now: the clock's, unless that is behind the
+// mark; or so far ahead of it that contacts would not believe it, and nobody vouches for it.
+// A mark that comes of a clock that was never set says nothing against one that may be right.
+//
+// spec: 02-discovery#epochs
+func (n *Node) epochDate(now time.Time) time.Time {
+	date := n.mark.Date(now)
+	day := wire.DayAt(date)
+	far := int(day) > int(n.mark.Day)+foreignDaysMax
+	if far && !n.trusts(now) && (plausible(n.mark.Day) || !plausible(day)) {
+		return n.mark.Past()
+	}
+	return date
+}
+
 // rotate begins an epoch, with a new certificate, and announces it. Links live on; only
 // what strangers see changes.
 func (n *Node) rotate(now time.Time) {
-	next, err := newEpoch(n.rand, n.lasting, now, n.mark.Date(now))
+	next, err := newEpoch(n.rand, n.lasting, now, n.epochDate(now))
 	if err == nil {
 		err = n.transport.Rotate()
 	}

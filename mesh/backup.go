@@ -70,6 +70,9 @@ type backupContact struct {
 	Blocked bool               `cbor:"9,keyasint,omitempty"`
 	Named   uint64             `cbor:"10,keyasint,omitempty"`
 	Trust   []byte             `cbor:"11,keyasint,omitempty"`
+
+	Discovery []byte `cbor:"12,keyasint,omitempty"` // its discovery key, saved form
+	Told      uint64 `cbor:"13,keyasint,omitempty"` // lamport of the op that told it
 }
 
 // backupPair is what stays of a pair when all of its sessions and prekeys are lost.
@@ -154,7 +157,12 @@ func (b *backup) put(r backupRecord) error {
 
 // people writes everything but the ops, and notes which ops belong to that.
 func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
-	head := backupHead{Made: time.Now().UnixMilli(), Root: s.Root, Device: s.Device, Discovery: s.Discovery}
+	discovery, _, err := loadOurKey(tx, s)
+	if err != nil {
+		return err
+	}
+	defer discovery.Erase()
+	head := backupHead{Made: time.Now().UnixMilli(), Root: s.Root, Device: s.Device, Discovery: discovery.Bytes()}
 	for _, key := range backupSettings {
 		value, err := tx.Setting(key)
 		if errors.Is(err, store.ErrNotFound) {
@@ -188,9 +196,13 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		var known theirKey
+		if err := loadSetting(tx, settingOf(c.ID), &known); err != nil {
+			return err
+		}
 		err = b.put(backupRecord{Contact: &backupContact{
 			Account: c.Account, Name: c.Name, Alias: c.Alias, Added: c.Added, Removed: c.Removed, Blocked: c.Blocked, Named: c.Named, Object: c.Object,
-			Pairs: pairs[c.ID], Talk: talks[c.ID], Trust: trust,
+			Pairs: pairs[c.ID], Talk: talks[c.ID], Trust: trust, Discovery: known.Key, Told: known.Lamport,
 		}})
 		if err != nil {
 			return err
@@ -258,6 +270,9 @@ func (b *backup) ops(ctx context.Context, db *store.Store, told func(int64)) (co
 			for i := range rows {
 				if rows[i].Seq > b.last {
 					return nil
+				}
+				if rows[i].Kind == uint8(conversation.KindDiscovery) {
+					continue // over, or of a key that a restored home does not go on with
 				}
 				if err := b.op(tx, &rows[i]); err != nil {
 					return err

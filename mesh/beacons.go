@@ -14,13 +14,22 @@ type beacon struct {
 	device peer.ID
 }
 
-// beacons lists what announcements of a day may be known by, in order of precedence.
+// beacons lists what announcements of a day may be known by, in order of precedence: our
+// account; and for each contact that lacks our newest key, what only it knows us by.
+// spec: 01-identity#pairwise-beacons
 func (n *Node) beacons(day uint32) ([]beacon, error) {
 	account, err := n.me.discovery.Reach(day)
 	if err != nil {
 		return nil, err
 	}
-	return append([]beacon{{key: account, device: n.me.device.ID()}}, n.meetingBeacons(day)...), nil
+	us := n.me.device.ID()
+	all := append([]beacon{{key: account, device: us}}, n.meetingBeacons(day)...)
+	for _, c := range n.lacking() {
+		for _, d := range c.devices {
+			all = append(all, beacon{key: identity.PairwiseKey(d.pair.ContactSecret(), n.me.account.ID(), day), device: us})
+		}
+	}
+	return all, nil
 }
 
 // fillSlots puts our beacons into the slots of an announcement that is whole but for them,

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -54,12 +55,15 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 			return err
 		}
 	}
+	if err := t.befriendKey(c, o); err != nil {
+		return err
+	}
 	n.contacts[account.ID()] = c
 	t.viewStale, t.keysStale = true, true
 	if s := t.whereIs(q); s != nil && len(c.devices) == 1 {
 		t.approach(c.devices[0], s)
 	}
-	t.recogniseAll()
+	t.recogniseAnew()
 	if o.Our.Card.Name != n.me.name { // it was changed since the card was made
 		if _, err := t.say(c, conversation.Profile{Name: n.me.name}); err != nil {
 			return err
@@ -89,7 +93,7 @@ func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
 	}
 	c.meet(o)
 	c.row.Name, c.row.Object = o.Their.Card.Name, o.Save()
-	if err := t.tx.PutContact(&c.row); err != nil {
+	if err := cmp.Or(t.tx.PutContact(&c.row), t.befriendKey(c, o)); err != nil {
 		return err
 	}
 	for _, cfg := range configs {
@@ -98,7 +102,7 @@ func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
 		}
 	}
 	t.viewStale, t.keysStale = true, true
-	t.recogniseAll()
+	t.recogniseAnew()
 	before := c.account
 	if err := t.keysMoved(c, c.trust.Meet(o), before); err != nil {
 		return err
@@ -187,7 +191,11 @@ func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
 			return fmt.Errorf("a contact: %w", err)
 		}
 		c.account = c.trust.Account()
+		err = c.loadKey(tx, o.Their.Discovery())
 		o.Erase()
+		if err != nil {
+			return err
+		}
 		byRow[row.ID] = c
 		if known := n.contacts[row.Account]; known != nil {
 			known.again = c

@@ -95,13 +95,13 @@ func TestOldDiscoveryKeys(t *testing.T) {
 		}
 		c := &contactState{discovery: old}
 		for range 2 { // the second time from the day that was stepped to
-			key, ok := c.discoveryOn(a.Epoch/epochsPerDay, today)
+			key, _, ok := c.discoveryOn(a.Epoch/epochsPerDay, today)
 			if !ok || !key.Match(n.me.device.ID(), *a) {
 				t.Error("an old contact is not recognised")
 			}
 		}
 		for day, want := range map[uint32]bool{today - 3001: false, today - 3000: true, today + 400: true, today + 401: false} {
-			if _, ok := c.discoveryOn(day, today); ok != want {
+			if _, _, ok := c.discoveryOn(day, today); ok != want {
 				t.Errorf("day %d of today %d: %t", day, today, ok)
 			}
 		}

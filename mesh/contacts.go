@@ -28,13 +28,19 @@ func (n *Node) Rename(ctx context.Context, typed, name string) (Person, error) {
 }
 
 // Block shuts a contact out: its link ends, there is no other, nothing goes there, and
-// nothing of it is shown. It is not told, and sees no more than that we do not answer.
+// nothing of it is shown. It is not told, and sees of us what a stranger sees.
 // What was not delivered waits on either side. ErrNotFound and ErrAmbiguous.
 // spec: 05-contacts#blocking
 func (n *Node) Block(ctx context.Context, typed string) (Person, error) {
 	return n.change(ctx, typed, func(t *turn, c *contactState) error {
+		if c.row.Blocked {
+			return nil
+		}
 		c.row.Blocked = true
 		t.keysStale = true
+		if err := t.renew(); err != nil {
+			return err
+		}
 		if c.again != nil {
 			if err := t.letGo(c.again); err != nil {
 				return err
@@ -61,6 +67,7 @@ func (n *Node) Unblock(ctx context.Context, typed string) (Person, error) {
 	return n.change(ctx, typed, func(t *turn, c *contactState) error {
 		c.row.Blocked = false
 		t.keysStale = true
+		t.then(func() { n.rotate(t.now) }) // it lacks our key, and is shown another beacon
 		for _, d := range c.devices {
 			if d.route.seen != nil {
 				t.approach(d, d.route.seen)

@@ -97,11 +97,6 @@ func (t *turn) suspectTwin(s *sighted) {
 	if slices.Contains(n.labels, s.Instance) {
 		return
 	}
-	own := contactState{discovery: n.me.discovery}
-	key, ok := own.discoveryOn(s.Epoch/epochsPerDay, uint32(wire.DayAt(t.date)))
-	if !ok || !key.Match(n.me.device.ID(), s.Announcement) {
-		return
-	}
 	instance := s.Instance
 	target := link.Target{Endpoints: s.Endpoints, Fingerprint: &s.Fingerprint, Mode: handshake.Open}
 	n.beside(func(ctx context.Context) {

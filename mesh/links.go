@@ -319,6 +319,9 @@ func (t *turn) ready(d *device, v *live) error {
 	if !d.open() {
 		return nil
 	}
+	if t.n.lacksOurKey(d.contact) {
+		t.n.wakeBy(t.now) // tick tells it
+	}
 	if err := t.step(d, outbox.RouteUp{Link: v.id}); err != nil {
 		return err
 	}

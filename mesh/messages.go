@@ -169,7 +169,11 @@ func (t *turn) moveState(seq int64) error {
 			return err
 		}
 	}
-	if row.Kind != uint8(conversation.KindText) {
+	switch conversation.Kind(row.Kind) {
+	case conversation.KindText:
+	case conversation.KindDiscovery:
+		return t.told(row, sum)
+	default:
 		return nil
 	}
 	detail := stateDetail{State: uint8(sum.State), Delivered: sum.Delivered, Devices: sum.Devices}

@@ -14,6 +14,10 @@ import (
 type sighted struct {
 	peer.Sighting
 	device *device
+	own    bool      // by our own keys
+	waits  bool      // to be tested for whose it is
+	rank   int       // among those that wait
+	unmet  bool      // nobody was told of it: it was not tested yet
 	at     time.Time // of the latest word
 }
 
@@ -31,33 +35,40 @@ func (t *turn) saw(s peer.Sighting) error {
 		return nil
 	}
 	n.agrees(s.Epoch, t.now)
-	fresh := &sighted{Sighting: s, at: t.now}
+	fresh := &sighted{Sighting: s, at: t.now, unmet: !known || old.unmet}
 	if known && sameClaim(old.Announcement, s.Announcement) {
-		fresh.device = old.device
+		fresh.device, fresh.own, fresh.waits, fresh.rank = old.device, old.own, old.waits, old.rank
 		if w := n.ways[s.Instance]; w != nil {
 			w.place = fresh.place()
 		}
 	} else {
-		fresh.device = n.recognise(s.Announcement)
-		t.lookForMeetings(fresh)
+		t.recognise(fresh)
 	}
 	if !known && len(n.nearby) >= sightedMax && (fresh.device == nil || !t.forgetStranger()) {
 		return nil
 	}
 	n.nearby[s.Instance] = fresh
-	if fresh.device != nil {
-		t.approach(fresh.device, fresh.place())
-	} else if !known {
-		t.suspectTwin(fresh)
-	}
-	if fresh.Open != nil { // of a contact too: it may not have our card yet
-		t.approachRequested(fresh, !known)
-	}
-	if !known {
-		t.appeared(fresh)
-		n.tellSoon(t.now)
+	if !fresh.waits || !fresh.unmet {
+		t.came(fresh, fresh.unmet)
 	}
 	return nil
+}
+
+// came does what is due about somebody in sight, who was not there before if new.
+func (t *turn) came(s *sighted, new bool) {
+	s.unmet = false
+	if s.device != nil {
+		t.approach(s.device, s.place())
+	} else if s.own && new {
+		t.suspectTwin(s)
+	}
+	if s.Open != nil { // of a contact too: it may not have our card yet
+		t.approachRequested(s, new)
+	}
+	if new {
+		t.appeared(s)
+		t.n.tellSoon(t.now)
+	}
 }
 
 // forgetStranger makes room for a contact.
@@ -107,6 +118,7 @@ func (n *Node) sightings(id string) int {
 // shown is the person that a sighting shows, if it shows one.
 func (n *Node) shown(s *sighted) (Person, bool) {
 	switch {
+	case s.unmet:
 	case s.device != nil:
 		return n.person(s.device.contact), !s.device.contact.row.Blocked
 	case s.Open != nil:

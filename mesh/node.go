@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,17 +71,18 @@ type Node struct {
 	knock     func(to peer.Endpoint, nonce [8]byte)
 	looking   chan struct{} // holds the token of who looks
 
-	inbox   chan command  // never closed
-	stopped chan struct{} // closed by loop
-	running sync.WaitGroup
-	ctx     context.Context
-	stop    context.CancelCauseFunc
-	feed    feed
-	keyring keyring
-	view    atomic.Pointer[view]
-	pruned  atomic.Int64 // cursor up to which events were deleted
-	said    bell         // for index
-	past    bell         // for prune
+	inbox      chan command  // never closed
+	stopped    chan struct{} // closed by loop
+	running    sync.WaitGroup
+	ctx        context.Context
+	stop       context.CancelCauseFunc
+	feed       feed
+	keyring    keyring
+	view       atomic.Pointer[view]
+	pruned     atomic.Int64 // cursor up to which events were deleted
+	unscrubbed atomic.Bool  // former keys are in the log of the database
+	said       bell         // for index
+	past       bell         // for prune
 
 	// What the loop owns. The first group mirrors the store and is read again after a
 	// turn that failed; the second is about this run only.
@@ -99,6 +101,7 @@ type Node struct {
 	localOnly bool                // the fence is closed
 	ground    []peer.Network      // that we stand on
 	nearby    map[string]*sighted // by instance
+	watches   watches
 	open      map[contact.Profile]*openLink
 	ways      map[string]*way // by instance
 	epoch     epoch
@@ -248,8 +251,12 @@ func (t *turn) tick() error {
 			return err
 		}
 	}
+	t.testWaiting()
 	t.dialDue()
 	t.tellPeers()
+	if err := t.tellKeys(); err != nil {
+		return err
+	}
 	if err := t.tickComparisons(); err != nil {
 		return err
 	}
@@ -321,7 +328,7 @@ func (t *turn) tickDevice(d *device) error {
 func (t *turn) housekeep() error {
 	n := t.n
 	day := n.mark.Day
-	if err := t.raiseMark(); err != nil {
+	if err := cmp.Or(t.raiseMark(), t.stepKeys()); err != nil {
 		return err
 	}
 	past := n.mark.Past()
@@ -374,7 +381,7 @@ func (t *turn) raiseMark() error {
 	if since.IsZero() {
 		since = n.started
 	}
-	mark := n.mark.Raise(t.now, t.now.Sub(since), n.vouched())
+	mark := n.mark.Raise(t.now, t.now.Sub(since), n.trusts(t.now))
 	if mark == n.mark {
 		return nil
 	}

@@ -159,7 +159,6 @@ func (n *Node) checkClock(now time.Time) {
 	}
 	n.clockSeen, n.clockDay = true, today
 	said := now.UTC().Format(time.DateOnly)
-	plausible := func(day uint16) bool { return plausibleFrom <= day && day < plausibleUntil }
 	doubtful := plausible(n.mark.Day) && !n.vouched() // the mark may come of a clock that was wrong
 	switch {
 	case !plausible(today):
@@ -170,6 +169,13 @@ func (n *Node) checkClock(now time.Time) {
 	}
 	n.troubled(troubleClock, text)
 }
+
+// plausible reports whether a clock may say that day.
+func plausible(day uint16) bool { return plausibleFrom <= day && day < plausibleUntil }
+
+// trusts reports whether the system's clock is to be believed although it runs ahead of the
+// mark: somebody vouches for it, and it says nothing that cannot be.
+func (n *Node) trusts(now time.Time) bool { return plausible(wire.DayAt(now)) && n.vouched() }
 
 // standingNotices is everything that is wrong now, in the order of the kinds.
 func (n *Node) standingNotices() []string {

@@ -77,7 +77,7 @@ func saveSetting(tx *store.Tx, key string, value any) error {
 // to, and now and then.
 func (n *Node) prune(ctx context.Context) {
 	for {
-		for _, part := range []func(context.Context) error{n.shred, n.pruneEvents, n.pruneOld, n.pruneLarge} {
+		for _, part := range []func(context.Context) error{n.shred, n.scrub, n.pruneEvents, n.pruneOld, n.pruneLarge} {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
 				n.log.Warn("what is past keeping could not be deleted; it is tried again", "error", err)
 			}

@@ -279,6 +279,9 @@ func (t *turn) admit(d *device, payload []byte) (forked bool, err error) {
 func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission) error {
 	c := d.contact.talk
 	row := opRow(c, op, a, t.date)
+	if op.Kind == conversation.KindDiscovery {
+		row.Body = nil // it would tell the key of that day for ever
+	}
 	duplicate, err := t.tx.AppendOp(&row)
 	if err != nil || duplicate {
 		return err
@@ -300,6 +303,8 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 		return t.introduced(d.contact, i)
 	case conversation.KindAccount:
 		return t.theirAccount(d, op, a)
+	case conversation.KindDiscovery:
+		return t.theyRenewed(d.contact, op, a)
 	}
 	return nil
 }

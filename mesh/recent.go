@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"slices"
+
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
 )
@@ -29,6 +31,15 @@ func (r *recent) add(s *sent) {
 	for r.bytes += len(s.row.Body); len(r.order) > recentOps || r.bytes > recentBytes; r.order = r.order[1:] {
 		r.bytes -= len(r.ops[r.order[0]].row.Body)
 		delete(r.ops, r.order[0])
+	}
+}
+
+// forget lets go of an op.
+func (r *recent) forget(seq int64) {
+	if s, ok := r.ops[seq]; ok {
+		r.bytes -= len(s.row.Body)
+		delete(r.ops, seq)
+		r.order = slices.DeleteFunc(r.order, func(other int64) bool { return other == seq })
 	}
 }
 

@@ -1,10 +1,141 @@
 package mesh
 
 import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
+
+// watches is what new announcements are tested against: for each epoch that is announced
+// the slots of everybody we know, and how much testing may cost. A test is one HMAC; what
+// strangers announce is tested at a bounded rate, and waits beyond that.
+//
+// spec: 02-discovery#recognising-contacts
+type watches struct {
+	tables []*watch // the latest used at the end
+	spent  int      // HMACs that are not paid for yet
+	paid   time.Time
+	ranks  map[netip.Addr]int // sightings that came from an address since none waited
+}
+
+// watch is for one epoch.
+type watch struct {
+	*identity.Watch
+	epoch   uint32
+	foreign bool    // of a day that is not today, by our clock
+	known   bool    // somebody was recognised in it
+	whose   []int64 // row of the device behind each key; 0: ourselves
+}
+
+// drop forgets all tables: somebody is known by other keys now.
+func (w *watches) drop() {
+	for _, table := range w.tables {
+		table.Erase()
+	}
+	w.tables = nil
+}
+
+// affords reports whether there is work left to spend on strangers.
+func (w *watches) affords(now time.Time) bool {
+	if since := now.Sub(w.paid); since > 0 && !w.paid.IsZero() {
+		w.spent = max(0, w.spent-int(min(since, time.Hour).Seconds()*testsPerSecond))
+	}
+	w.paid = now
+	return w.spent < testsAtOnce
+}
+
+// table returns what to test announcements of an epoch against.
+func (n *Node) table(epoch uint32) *watch {
+	w := &n.watches
+	if at := slices.IndexFunc(w.tables, func(t *watch) bool { return t.epoch == epoch }); at >= 0 {
+		found := w.tables[at]
+		w.tables = append(slices.Delete(w.tables, at, at+1), found)
+		return found
+	}
+	today, day := n.today(), epoch/epochsPerDay
+	fresh := &watch{Watch: identity.NewWatch(epoch), epoch: epoch, foreign: day+1 < today || day > today+1}
+	w.makeRoom(fresh.foreign)
+	w.tables = append(w.tables, fresh)
+	own := contactState{discovery: n.me.discovery}
+	if key, cost, ok := own.discoveryOn(day, today); ok {
+		w.spent += cost
+		fresh.add(key, n.me.device.ID(), 0)
+	}
+	byRow := func(a, b *contactState) int { return cmp.Compare(a.row.ID, b.row.ID) }
+	for _, c := range slices.SortedFunc(maps.Values(n.contacts), byRow) {
+		key, cost, ok := c.discoveryOn(day, today)
+		w.spent += cost
+		for _, d := range c.devices {
+			if ok {
+				fresh.add(key, d.id, d.row)
+			}
+			if day <= today+foreignDaysMax {
+				fresh.add(identity.PairwiseKey(d.pair.ContactSecret(), c.account.ID(), day), d.id, d.row)
+			}
+		}
+	}
+	w.spent += len(fresh.whose) * testsPerKey
+	return fresh
+}
+
+// add watches for a device under a key.
+func (w *watch) add(key identity.DiscoveryKey, device peer.ID, row int64) {
+	if w.Add(key, device) == nil {
+		w.whose = append(w.whose, row)
+	}
+}
+
+// makeRoom drops the table that was used longest ago, of days that are foreign or not, when
+// there are as many as there may be; one that nobody was recognised in goes first.
+func (w *watches) makeRoom(foreign bool) {
+	for _, spare := range []bool{true, false} {
+		count := 0
+		for _, t := range w.tables {
+			if t.foreign == foreign {
+				count++
+			}
+		}
+		if count < tablesMax {
+			return
+		}
+		at := slices.IndexFunc(w.tables, func(t *watch) bool { return t.foreign == foreign && !(spare && t.known) })
+		if at >= 0 {
+			w.tables[at].Erase()
+			w.tables = slices.Delete(w.tables, at, at+1)
+		}
+	}
+}
+
+// discoveryOn is the contact's discovery key of a day that somebody announced, and how many
+// HMACs that cost. Days before we knew each other have none, and those more than a year
+// from today and from the day of the key are not believed.
+// spec: 01-identity#discovery-key
+func (c *contactState) discoveryOn(day, today uint32) (key identity.DiscoveryKey, cost int, ok bool) {
+	from := c.discovery
+	if day < from.Day() || day > max(today, from.Day())+foreignDaysMax {
+		return identity.DiscoveryKey{}, 0, false
+	}
+	if c.stepped.Day() <= day && c.stepped.Day() > from.Day() {
+		from = c.stepped
+	}
+	key, err := from.Reach(day)
+	if err != nil {
+		return identity.DiscoveryKey{}, 0, false
+	}
+	if day <= today+1 {
+		c.stepped = key
+	}
+	return key, int(day - from.Day()), true
+}
+
+// today is the day that our own announcements are of.
+func (n *Node) today() uint32 { return uint32(wire.DayAt(n.epochDate(n.now()))) }
 
 // sameClaim reports whether nothing a slot covers has changed, so that contacts are
 // tried once per new announcement and not per packet.
@@ -12,50 +143,104 @@ func sameClaim(a, b peer.Announcement) bool {
 	return a.Epoch == b.Epoch && a.Nonce == b.Nonce && a.Fingerprint == b.Fingerprint && a.Slots == b.Slots && a.Port == b.Port
 }
 
-// recognise finds the contact's device whose slot is among those announced.
+// recognise finds out whose announcement a sighting is: a contact's device, our own, or
+// nobody's. When others have used up what testing may cost, it waits for its turn.
 // spec: 02-discovery#recognising-contacts
-func (n *Node) recognise(a peer.Announcement) *device {
-	day := a.Epoch / epochsPerDay
-	today := uint32(wire.DayAt(n.mark.Date(n.now())))
-	for _, c := range n.contacts {
-		key, ok := c.discoveryOn(day, today)
-		if !ok {
-			continue
-		}
-		for _, d := range c.devices {
-			if key.Match(d.id, a) {
-				return d
-			}
-		}
+func (t *turn) recognise(s *sighted) {
+	w := &t.n.watches
+	if !w.affords(t.now) {
+		s.waits = true
+		s.rank = w.rank(s)
+		t.n.wakeBy(t.now.Add(testPause))
+		return
 	}
-	return nil
+	t.test(s)
 }
 
-// discoveryOn is the contact's discovery key of a day that somebody announced. Days
-// before we knew each other have none, and those more than a year from today and from the day of
-// the card are not believed.
-// spec: 01-identity#discovery-key
-func (c *contactState) discoveryOn(day, today uint32) (identity.DiscoveryKey, bool) {
-	from := c.discovery
-	if day < from.Day() || day > max(today, from.Day())+foreignDaysMax {
-		return identity.DiscoveryKey{}, false
-	}
-	if c.stepped.Day() <= day && c.stepped.Day() > from.Day() {
-		from = c.stepped
-	}
-	key, err := from.Reach(day)
-	if err != nil {
-		return identity.DiscoveryKey{}, false
-	}
-	c.stepped = key
-	return key, true
+// test tests a sighting against everybody we know, and those whom we are to meet.
+func (t *turn) test(s *sighted) {
+	s.device, s.own = t.n.whose(&s.Announcement)
+	s.waits = false
+	t.n.watches.spent += len(t.n.meetings) * (testsPerKey + 1)
+	t.lookForMeetings(s)
 }
 
-// recogniseAll looks at everybody nearby again, after a contact was made.
-func (t *turn) recogniseAll() {
-	for _, s := range t.n.nearby {
-		if s.device = t.n.recognise(s.Announcement); s.device != nil {
+// whose finds the device of a contact, or else our own, whose slot is in an announcement.
+func (n *Node) whose(a *peer.Announcement) (d *device, own bool) {
+	table := n.table(a.Epoch)
+	for from := 0; ; {
+		number, tried, found := table.Find(a, from)
+		n.watches.spent += tried
+		if !found {
+			return nil, own
+		}
+		from = number + 1
+		if row := table.whose[number]; row == 0 {
+			own = true
+		} else if d = n.devices[row]; d != nil {
+			table.known = true
+			return d, false
+		}
+	}
+}
+
+// rank is the place of a sighting among those that wait: each address in its turn.
+func (w *watches) rank(s *sighted) int {
+	if w.ranks == nil || len(w.ranks) >= ranksMax {
+		w.ranks = make(map[netip.Addr]int)
+	}
+	var from netip.Addr
+	if len(s.Endpoints) > 0 {
+		from = s.Endpoints[0].Addr()
+	}
+	w.ranks[from]++
+	return w.ranks[from]
+}
+
+// testWaiting tests sightings that wait, as many as may be: days near today first, then
+// each address in its turn.
+func (t *turn) testWaiting() {
+	n := t.n
+	var waiting []*sighted
+	for _, s := range n.nearby {
+		if s.waits {
+			waiting = append(waiting, s)
+		}
+	}
+	today := n.today()
+	distance := func(s *sighted) int {
+		day := s.Epoch / epochsPerDay
+		return int(max(day, today)-min(day, today)) / 2
+	}
+	slices.SortFunc(waiting, func(a, b *sighted) int {
+		return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Instance, b.Instance))
+	})
+	for _, s := range waiting {
+		if !n.watches.affords(t.now) {
+			n.wakeBy(t.now.Add(testPause))
+			return
+		}
+		t.test(s)
+		if s.unmet {
+			t.came(s, true)
+		} else if s.device != nil {
 			t.approach(s.device, s.place())
 		}
 	}
+	n.watches.ranks = nil
+}
+
+// recogniseAnew looks at everybody nearby again, since somebody is known by other keys now.
+func (t *turn) recogniseAnew() {
+	n := t.n
+	n.watches.drop()
+	for _, s := range n.nearby {
+		if s.device != nil && n.devices[s.device.row] != s.device {
+			s.device = nil
+		}
+		if s.device == nil && !s.waits {
+			s.waits, s.rank = true, ranksMax
+		}
+	}
+	n.wakeBy(t.now)
 }

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 
 	"sottovoce/mesh/contact"
@@ -11,7 +12,7 @@ import (
 )
 
 // Remove forgets a contact for good: its keys and sessions, what waits for it, and all
-// that was said. Nobody is told; its link ends, and it finds us like a stranger does. It
+// that was said. Nobody is told; its link ends, and it sees of us what a stranger sees. It
 // returns the person as it was. ErrNotFound and ErrAmbiguous.
 // spec: 05-contacts#removal
 func (n *Node) Remove(ctx context.Context, typed string) (Person, error) {
@@ -46,7 +47,10 @@ func (n *Node) Remove(ctx context.Context, typed string) (Person, error) {
 		n.recent = recent{}
 		delete(n.contacts, c.account.ID())
 		n.removed[whoWas(c.account.ID())] = true
-		t.recogniseAll()
+		t.recogniseAnew()
+		if err := t.renew(); err != nil {
+			return err
+		}
 		t.then(n.past.ring)
 		return t.recordPerson(storedPerson, p)
 	})
@@ -84,7 +88,7 @@ func (t *turn) letGo(c *contactState) error {
 	delete(t.talks, c.talk)
 	t.viewStale, t.keysStale = true, true
 	err := t.dropNotices(func(k keptNotice) bool { return k.Contact == c.row.ID })
-	if err != nil {
+	if err = cmp.Or(err, t.tx.DeleteSetting(settingOf(c.row.ID))); err != nil {
 		return err
 	}
 	if err := t.tx.DeleteSetting(trustOf(c.row.ID)); err != nil {
@@ -122,7 +126,7 @@ func (t *turn) befriendBeside(c *contactState, o *contact.Object) error {
 		}
 	}
 	c.again, t.keysStale = again, true
-	return nil
+	return t.befriendKey(again, o)
 }
 
 // beginAnew puts the contact that has proven itself with the keys of a newer exchange in
@@ -132,8 +136,8 @@ func (t *turn) beginAnew(again *contactState) error {
 	n := t.n
 	old := n.contacts[again.account.ID()]
 	again.talk, old.again, again.trust = old.talk, nil, old.trust
-	again.row.Alias, again.row.Named = old.row.Alias, old.row.Named
-	if err := t.tx.PutContact(&again.row); err != nil {
+	again.row.Alias, again.row.Named, again.known.Lamport = old.row.Alias, old.row.Named, old.known.Lamport
+	if err := cmp.Or(t.tx.PutContact(&again.row), t.saveKey(again)); err != nil {
 		return err
 	}
 	again.talk.row.Contact = again.row.ID
@@ -167,7 +171,7 @@ func (t *turn) beginAnew(again *contactState) error {
 		return err
 	}
 	t.touchTalk(again.talk)
-	t.recogniseAll()
+	t.recogniseAnew()
 	t.notice(again.shownName() + " removed you as a contact and asked again: you begin anew, with new keys")
 	return t.recordPerson(storedPerson, n.person(again))
 }

@@ -90,6 +90,9 @@ func (t *turn) permit(d *device) error {
 	}
 	d.stale = true
 	t.touch(d)
+	if err := t.tellAgain(d.contact); err != nil {
+		return err
+	}
 	d.receipts = append(d.receipts, opened.Ref)
 	if sending {
 		if err := t.step(d, outbox.Overtaken{Session: before}); err != nil {
@@ -115,6 +118,9 @@ func (n *Node) Reset(ctx context.Context, who string) (Person, error) {
 			return err
 		}
 		t.touchTalk(c.talk)
+		if err := t.tellAgain(c); err != nil {
+			return err
+		}
 		for _, d := range c.devices {
 			if err := t.lose(d); err != nil {
 				return err

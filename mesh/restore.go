@@ -38,18 +38,18 @@ func Restore(ctx context.Context, home string, r io.Reader, rand io.Reader, told
 	if first.Head == nil {
 		return fmt.Errorf("%w: a backup without a head", wire.ErrMalformed)
 	}
-	secrets, err := newSecrets(time.Now(), rand)
+	secrets, err := newSecrets(rand)
 	if err != nil {
 		return err
 	}
 	defer secrets.Erase()
-	secrets.Root, secrets.Device, secrets.Discovery = first.Head.Root, first.Head.Device, first.Head.Discovery
+	secrets.Root, secrets.Device = first.Head.Root, first.Head.Device
 	return store.Restore(home, secrets, rand, func(db *store.Store) error {
 		w := restoring{
 			ctx: ctx, db: db, in: in, rand: rand, told: told, device: identity.DeviceFromSeed(secrets.Device),
 			talks: make(map[conversation.ID]int64), pairs: make(map[peer.ID]int64),
 		}
-		return w.run(first.Head.Settings)
+		return w.run(first.Head)
 	})
 }
 
@@ -67,13 +67,16 @@ type restoring struct {
 }
 
 // run fills the database: who we are and everybody first, then the ops in batches.
-func (w *restoring) run(settings []backupSetting) error {
+func (w *restoring) run(head *backupHead) error {
 	var next backupRecord
 	err := w.db.Update(func(tx *store.Tx) error {
-		for _, s := range settings {
+		for _, s := range head.Settings {
 			if err := tx.SetSetting(s.Key, s.Value); err != nil {
 				return err
 			}
+		}
+		if err := w.discovery(tx, head.Discovery); err != nil {
+			return err
 		}
 		if _, err := loadSelf(tx, w.db.Secrets()); err != nil {
 			return err
@@ -111,6 +114,25 @@ func (w *restoring) run(settings []backupSetting) error {
 	return nil
 }
 
+// discovery draws a discovery key in the place of that in the backup: since then there may
+// have been another one, which contacts hold now, and that one may have been replaced for
+// somebody's sake. They are told.
+//
+// spec: 01-identity#renewal
+func (w *restoring) discovery(tx *store.Tx, kept []byte) error {
+	former, err := identity.ParseDiscoveryKey(kept)
+	if err != nil {
+		return fmt.Errorf("our discovery key: %w", err)
+	}
+	defer former.Erase()
+	key, err := identity.NewDiscoveryKey(w.rand, former.Day())
+	if err != nil {
+		return err
+	}
+	defer key.Erase()
+	return saveOurKey(tx, key, 1)
+}
+
 // contact restores a contact, its devices and its conversation.
 func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
 	if c.Removed {
@@ -130,6 +152,11 @@ func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
 			return fmt.Errorf("a contact: %w", err)
 		}
 		if err := tx.SetSetting(trustOf(row.ID), c.Trust); err != nil {
+			return err
+		}
+	}
+	if c.Discovery != nil {
+		if err := saveSetting(tx, settingOf(row.ID), theirKey{Key: c.Discovery, Lamport: c.Told}); err != nil {
 			return err
 		}
 	}

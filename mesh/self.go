@@ -13,7 +13,6 @@ import (
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
-	"sottovoce/mesh/wire"
 )
 
 // self is who this node is.
@@ -23,8 +22,9 @@ type self struct {
 	account   *identity.Account
 	device    *identity.Device
 	open      *identity.OpenProfile
-	discovery identity.DiscoveryKey
-	ours      *contact.Ours // all of this that goes into contact exchanges
+	discovery identity.DiscoveryKey // as it is kept
+	number    uint64                // of that, among all that were drawn
+	ours      *contact.Ours         // all of this that goes into contact exchanges
 }
 
 // The settings that a home holds from its founding on.
@@ -50,7 +50,7 @@ func foundAt(home, name string, now time.Time, rand io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrName, err)
 	}
-	secrets, err := newSecrets(now, rand)
+	secrets, err := newSecrets(rand)
 	if err != nil {
 		return err
 	}
@@ -74,19 +74,14 @@ func foundAt(home, name string, now time.Time, rand io.Reader) error {
 	return errors.Join(err, db.Close())
 }
 
-// newSecrets draws every key of a new identity.
-func newSecrets(now time.Time, rand io.Reader) (store.Secrets, error) {
+// newSecrets draws what the key file of a new identity holds.
+func newSecrets(rand io.Reader) (store.Secrets, error) {
 	var s store.Secrets
 	for _, key := range [][]byte{s.Root[:], s.Device[:], s.Open[:], s.Database[:]} {
 		if _, err := io.ReadFull(rand, key); err != nil {
 			return s, fmt.Errorf("drawing keys: %w", err)
 		}
 	}
-	discovery, err := identity.NewDiscoveryKey(rand, uint32(wire.DayAt(now)))
-	if err != nil {
-		return s, err
-	}
-	s.Discovery = discovery.Bytes()
 	return s, nil
 }
 
@@ -101,7 +96,16 @@ func writeSelf(tx *store.Tx, s *store.Secrets, name string, now time.Time, rand 
 	if err := tx.SetSetting(settingAccount, account.Bytes()); err != nil {
 		return err
 	}
-	if err := saveMark(tx, clock.At(now)); err != nil {
+	mark := clock.At(now)
+	if err := saveMark(tx, mark); err != nil {
+		return err
+	}
+	discovery, err := identity.NewDiscoveryKey(rand, uint32(mark.Day))
+	if err != nil {
+		return err
+	}
+	defer discovery.Erase()
+	if err := saveOurKey(tx, discovery, 1); err != nil {
 		return err
 	}
 	return tx.SetSetting(settingName, []byte(name))
@@ -124,12 +128,12 @@ func loadSelf(tx *store.Tx, s *store.Secrets) (self, error) {
 	if err != nil {
 		return self{}, fmt.Errorf("our account: %w", err)
 	}
-	discovery, err := identity.ParseDiscoveryKey(s.Discovery)
+	discovery, number, err := loadOurKey(tx, s)
 	if err != nil {
-		return self{}, fmt.Errorf("our discovery key: %w", err)
+		return self{}, err
 	}
 	me := self{
-		name: string(name), account: account, discovery: discovery,
+		name: string(name), account: account, discovery: discovery, number: number,
 		device: identity.DeviceFromSeed(s.Device), open: identity.OpenProfileFromSeed(s.Open),
 	}
 	if me.share, err = loadShare(tx); err != nil {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"math"
 	"time"
 
 	"sottovoce/mesh/contact"
@@ -19,7 +20,8 @@ type contactState struct {
 	row        store.Contact
 	account    *identity.Account // pinned: trust.Account()
 	trust      *contact.Trust
-	discovery  identity.DiscoveryKey // of the day of the card
+	discovery  identity.DiscoveryKey // as it is kept
+	known      theirKey              // how it came, and which of ours they have
 	stepped    identity.DiscoveryKey // of the day last asked for
 	profile    contact.Profile       // they were met by
 	introduced *contact.Introducer   // by whom; nil: by nobody
@@ -83,6 +85,7 @@ func (n *Node) load() error {
 		routes[row] = d.route
 	}
 	n.recent = recent{}
+	n.watches.drop()
 	n.contacts = make(map[identity.AccountID]*contactState)
 	n.devices = make(map[int64]*device)
 	n.removed = make(map[identity.AccountID]bool)
@@ -105,6 +108,7 @@ func (n *Node) load() error {
 		if n.mark, err = loadMark(tx, n.now()); err != nil {
 			return err
 		}
+		n.mark.Day = max(n.mark.Day, uint16(min(n.me.discovery.Day(), math.MaxUint16))) // the days before are gone
 		if err := n.loadContacts(tx, routes); err != nil {
 			return err
 		}

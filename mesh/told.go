@@ -154,7 +154,10 @@ func (t *turn) hearPeers(v *live, f wire.Peers) {
 		if v.share(s.Instance); !ok || n.nearby[s.Instance] != nil || slices.Contains(n.labels, s.Instance) {
 			continue
 		}
-		d := n.recognise(s.Announcement)
+		if !n.watches.affords(t.now) {
+			continue
+		}
+		d, _ := n.whose(&s.Announcement)
 		if d == nil || d.route.live == v {
 			continue
 		}

@@ -18,11 +18,6 @@ func (o *Ours) newCard(now time.Time, rand io.Reader) ([]byte, *session.BundleSe
 	if !slices.Equal(o.Account.Devices(), []identity.DeviceKeys{o.Device.Public()}) {
 		return nil, nil, errors.New("our account does not have this one device")
 	}
-	key, err := o.Discovery.Reach(max(dayOf(now), o.Discovery.Day()))
-	if err != nil {
-		return nil, nil, fmt.Errorf("our contact card: %w", err)
-	}
-	defer key.Erase()
 	bundle, err := session.NewBundle(o.Device, o.Account.Heads(), oneTimePairs, now, rand)
 	if err != nil {
 		return nil, nil, fmt.Errorf("our contact card: %w", err)
@@ -31,14 +26,11 @@ func (o *Ours) newCard(now time.Time, rand io.Reader) ([]byte, *session.BundleSe
 		Name:         o.Name,
 		Account:      o.Account.Bytes(),
 		Bundles:      [][]byte{bundle.Public()},
-		DiscoveryDay: key.Day(),
-		DiscoveryKey: key.Secret(),
+		DiscoveryDay: o.Discovery.Day(),
+		DiscoveryKey: o.Discovery.Secret(),
 	}.Append(nil)
 	return card, bundle, err
 }
-
-// dayOf returns the day since the Unix epoch, of discovery keys.
-func dayOf(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / (24 * 60 * 60)) }
 
 // verify parses their card and checks all that it holds. It fails with ErrCard,
 // which also is wire.ErrNewer where that is the reason, or with ErrOwn.

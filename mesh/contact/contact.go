@@ -16,9 +16,9 @@ type Profile [32]byte
 // Ours is what this device brings into its exchanges.
 type Ours struct {
 	Device    *identity.Device
-	Account   *identity.Account // of which Device is the one device
-	Discovery identity.DiscoveryKey
-	Name      string // as peer.CleanName made it
+	Account   *identity.Account     // of which Device is the one device
+	Discovery identity.DiscoveryKey // of the last day that makes none of the past
+	Name      string                // as peer.CleanName made it
 }
 
 // Event is something that happened to an exchange.

@@ -8,11 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
-	"sottovoce/mesh/identity"
 	"sottovoce/mesh/session"
 	"sottovoce/mesh/wire"
 )
@@ -397,19 +395,5 @@ func TestAskOnceMore(t *testing.T) {
 	fatal(t, w.do(0, Received{bruno.profile, ask}))
 	if anna.x.Phase() != PhaseIncoming {
 		t.Errorf("after a new one: phase %d", anna.x.Phase())
-	}
-}
-
-// TestClockAhead: a home that was founded when its clock was never set makes cards once it is.
-func TestClockAhead(t *testing.T) {
-	w := newWorld(t)
-	fatal(t, w.do(0, Received{w.people[1].profile, wire.Ask{Name: "Bruno", Nonce: [32]byte{1}}}))
-	late := noon.Add(9000 * 24 * time.Hour)
-	todo, err := w.people[0].x.Step(late, Accept{}, source(nil, Accept{}))
-	fatal(t, err)
-	card, err := identity.ParseCard(todo[0].(Send).Frame.(wire.Offer).Card)
-	fatal(t, err)
-	if card.DiscoveryDay != dayOf(late) {
-		t.Errorf("the discovery key on the card is of day %d", card.DiscoveryDay)
 	}
 }

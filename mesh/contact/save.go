@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/session"
 	"sottovoce/mesh/wire"
 )
@@ -109,16 +110,18 @@ type savedObject struct {
 	Introduced *Introducer `cbor:"8,keyasint,omitempty"`
 }
 
-// Save returns the object without its bundle secrets as bytes, canonical CBOR of at
-// most 128 KiB. They hold the contact's secret and both discovery keys.
+// Save returns the object without its bundle secrets and discovery keys as bytes, canonical
+// CBOR of at most 128 KiB. They hold the contact's secret.
 //
 // spec: 05-contacts#the-contact-object
 func (o *Object) Save() []byte {
-	b, err := wire.Marshal(savedObject{
-		Asker: o.Asker, Our: o.Our.Profile, OurCard: o.Our.raw, Their: o.Their.Profile, TheirCard: o.Their.raw,
+	our, err := identity.BlankCard(o.Our.raw)
+	their, err2 := identity.BlankCard(o.Their.raw)
+	b, err3 := wire.Marshal(savedObject{
+		Asker: o.Asker, Our: o.Our.Profile, OurCard: our, Their: o.Their.Profile, TheirCard: their,
 		Secret: o.Secret, Transcript: o.Transcript, Introduced: o.Introduced,
 	})
-	if err != nil {
+	if err := errors.Join(err, err2, err3); err != nil {
 		panic(fmt.Sprintf("contact: saving an object: %v", err))
 	}
 	return b

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -103,8 +104,37 @@ func (a Account) check() error {
 	return nil
 }
 
+// Discovery is the body of an op of KindDiscovery: by which key the author's account is
+// recognised from now on, as one of that day. Of several by one author the latest in the
+// order counts. It holds a secret: whoever has taken it in keeps no copy of the op.
+//
+// spec: 06-conversations#discovery-key
+type Discovery struct {
+	Day uint32             `cbor:"0,keyasint"` // since the Unix epoch
+	Key identity.DaySecret `cbor:"1,keyasint"`
+}
+
+func (Discovery) kind() Kind { return KindDiscovery }
+
+func (d Discovery) encode() ([]byte, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return wire.Marshal(d)
+}
+
+func (d Discovery) check() error {
+	if d.Day > identity.DayMax {
+		return fmt.Errorf("discovery key of day %d", d.Day)
+	}
+	return nil
+}
+
 // Account returns the account that the op brings; ok is false when it is of another kind.
 func (op *Op) Account() (a Account, ok bool) { return op.account, op.Kind == KindAccount }
+
+// Discovery returns the key that the op tells; ok is false when it is of another kind.
+func (op *Op) Discovery() (d Discovery, ok bool) { return op.discovery, op.Kind == KindDiscovery }
 
 // Profile returns what the op says of its author; ok is false when it is of another kind.
 func (op *Op) Profile() (p Profile, ok bool) { return op.profile, op.Kind == KindProfile }
@@ -130,6 +160,10 @@ func (op *Op) parseBody(body []byte) (err error) {
 	case KindIntroduction:
 		if err = wire.Unmarshal(body, &op.introduction); err == nil {
 			err = op.introduction.check()
+		}
+	case KindDiscovery:
+		if err = wire.Unmarshal(body, &op.discovery); err == nil {
+			err = op.discovery.check()
 		}
 	case KindRead:
 		var b readBody

@@ -31,7 +31,10 @@ func TestBodyVector(t *testing.T) {
 	account := utter(t, l, bruno, Account("an account"))
 	whom := Introduction{Secret: [32]byte{1, 2, 3}, Name: "Carla", Account: identity.AccountID{7}}
 	introduction := utter(t, l, anna, whom)
-	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\nintroduction = %x\n", profile.Raw(), read.Raw(), account.Raw(), introduction.Raw())
+	key := Discovery{Day: 20833, Key: identity.DaySecret(goldentest.Counted(0x60, 32))}
+	discovery := utter(t, l, anna, key)
+	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\nintroduction = %x\ndiscovery = %x\n",
+		profile.Raw(), read.Raw(), account.Raw(), introduction.Raw(), discovery.Raw())
 	goldentest.File(t, "bodies.txt", got)
 	parsed, err := ParseOp(profile.Raw())
 	fatal(t, err)
@@ -65,7 +68,12 @@ func TestBodyVector(t *testing.T) {
 	if _, ok := parsed.Account(); ok {
 		t.Error("an introduction is an account")
 	}
-	for _, op := range []*Op{profile, read, account, introduction} {
+	parsed, err = ParseOp(discovery.Raw())
+	fatal(t, err)
+	if d, ok := parsed.Discovery(); !ok || d != key {
+		t.Errorf("discovery key %v, %t", d, ok)
+	}
+	for _, op := range []*Op{profile, read, account, introduction, discovery} {
 		for i := range op.Raw() {
 			if _, err := ParseOp(op.Raw()[:i]); err == nil {
 				t.Errorf("cut at %d parses", i)
@@ -93,6 +101,7 @@ func TestBodiesRefused(t *testing.T) {
 		"a seq too far": Read{{Author: anna, Seq: SeqMax + 1}},
 		"out of order":  Read{{Author: bruno, Seq: 1}, {Author: anna, Seq: 1}},
 		"a mark twice":  Read{{Author: anna, Seq: 1}, {Author: anna, Seq: 2}},
+		"a day too far": Discovery{Day: identity.DayMax + 1},
 	} {
 		if _, err := NewLog(talk).Next(anna, noon, body); err == nil {
 			t.Errorf("%s is made", name)
@@ -119,6 +128,16 @@ func TestBodiesRefused(t *testing.T) {
 	}
 	if _, err := NewLog(talk).Next(anna, noon, make(Account, AccountMax)); err != nil {
 		t.Errorf("the largest account: %v", err)
+	}
+	short := append([]byte("\xa2\x00\x01\x01\x58\x1f"), make([]byte, 31)...)
+	for name, body := range map[string]string{
+		"no key": "\xa1\x00\x01", "a short key": string(short), "a day too far": "\xa2\x00\x1a\xff\xff\xff\xff\x01\x58\x20" + strings.Repeat("k", 32),
+	} {
+		w := plain()
+		w.Kind, w.Body = KindDiscovery, []byte(body)
+		if _, err := ParseOp(raw(t, w)); err == nil {
+			t.Errorf("discovery key with %s parses", name)
+		}
 	}
 	mark := append([]byte("\xa1\x00\x81\x82\x58\x20"), bytes.Repeat([]byte{1}, 32)...)
 	for seq, fine := range map[string]bool{"\x00": false, "\x01": true, "\x20": false, "\x1b\x00\x00\x01\x00\x00\x00\x00\x01": false} {

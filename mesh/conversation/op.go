@@ -44,6 +44,7 @@ const (
 	KindBundle        Kind = 13
 	KindSelf          Kind = 14
 	KindProfile       Kind = 15 // in use
+	KindDiscovery     Kind = 16 // in use
 	KindAccount       Kind = 17 // in use
 	KindIntroduction  Kind = 18 // in use
 )
@@ -68,6 +69,7 @@ type Op struct {
 	read    Read    // of KindRead
 
 	introduction Introduction // of KindIntroduction
+	discovery    Discovery    // of KindDiscovery
 
 	raw []byte
 	id  OpID

@@ -3,6 +3,8 @@ package identity
 import (
 	"fmt"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -63,8 +65,28 @@ func ParseCard(b []byte) (Card, error) {
 			return Card{}, fmt.Errorf("%w: contact card: empty bundle", wire.ErrMalformed)
 		}
 	}
-	if c.DiscoveryDay > dayMax {
+	if c.DiscoveryDay > DayMax {
 		return Card{}, fmt.Errorf("%w: contact card: discovery day %d", wire.ErrMalformed, c.DiscoveryDay)
 	}
 	return c, nil
 }
+
+// BlankCard returns a card that ParseCard takes, with zeros for the discovery key: for
+// keeping, since an old key would recognise what was announced long ago. The rest stays,
+// also what later versions say.
+//
+// spec: 01-identity#what-is-kept
+func BlankCard(card []byte) ([]byte, error) {
+	var fields map[uint64]cbor.RawMessage
+	if err := wire.Unmarshal(card, &fields); err != nil {
+		return nil, fmt.Errorf("contact card: %w", err)
+	}
+	var err error
+	if fields[discoveryField], err = wire.Marshal(DaySecret{}); err != nil {
+		return nil, err
+	}
+	return wire.Marshal(fields)
+}
+
+// discoveryField is the key of DiscoveryKey.
+const discoveryField = 5

@@ -68,6 +68,33 @@ func TestCardRoundTrip(t *testing.T) {
 	}
 }
 
+// What is kept of a card is a card, without the key and with all the rest.
+func TestBlankCard(t *testing.T) {
+	card := specimenCard(t)
+	b := encodeCard(t, card)
+	later := append(append([]byte{b[0] + 1}, b[1:]...), 0x18, 0x20, 0xf5)
+	for name, whole := range map[string][]byte{"of this version": b, "of a later one": later} {
+		blank, err := BlankCard(whole)
+		if err != nil || bytes.Contains(blank, card.DiscoveryKey[:]) || len(blank) != len(whole) {
+			t.Errorf("card %s: %x, %v", name, blank, err)
+		}
+		want := card
+		want.DiscoveryKey = DaySecret{}
+		if got, err := ParseCard(blank); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("card %s: %v, %v", name, got, err)
+		}
+		if !bytes.Equal(bytes.Replace(whole, card.DiscoveryKey[:], make([]byte, 32), 1), blank) {
+			t.Errorf("card %s is changed elsewhere", name)
+		}
+		if again, err := BlankCard(blank); err != nil || !bytes.Equal(again, blank) {
+			t.Errorf("blank card %s becomes %x, %v", name, again, err)
+		}
+	}
+	if _, err := BlankCard(b[:len(b)-1]); err == nil {
+		t.Error("a card that is cut off is kept")
+	}
+}
+
 func TestCardOfTwoDevices(t *testing.T) {
 	root := newRoot(t, 1)
 	a, err := newAccount(t, root, newDevice(t, 2)).AddDevice(root, newDevice(t, 3).Public(), start)

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -9,17 +10,14 @@ import (
 	"fmt"
 	"io"
 
-	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
 
 const (
 	// epochsPerDay: an epoch is an hour.
 	epochsPerDay = 24
-	// dayMax is the last day that an epoch can name.
-	dayMax = (1<<32 - 1) / epochsPerDay
-	// instanceSize is the length of an instance label in characters.
-	instanceSize = 16
+	// DayMax is the last day that an epoch can name.
+	DayMax = (1<<32 - 1) / epochsPerDay
 	// savedKeySize: day and key.
 	savedKeySize = 4 + 32
 )
@@ -59,7 +57,7 @@ func ParseDiscoveryKey(b []byte) (DiscoveryKey, error) {
 		return DiscoveryKey{}, fmt.Errorf("%w: discovery key of %d bytes", wire.ErrMalformed, len(b))
 	}
 	day := binary.BigEndian.Uint32(b)
-	if day > dayMax {
+	if day > DayMax {
 		return DiscoveryKey{}, fmt.Errorf("%w: discovery key of day %d", wire.ErrMalformed, day)
 	}
 	return DiscoveryKeyOf(day, DaySecret(b[4:])), nil
@@ -121,54 +119,27 @@ func (k DiscoveryKey) Reach(day uint32) (DiscoveryKey, error) {
 	}
 }
 
-// Slot returns the beacon by which our contacts know that device made the
-// announcement a: it covers epoch, nonce, fingerprint, port and instance. Errors
-// are At's for the day of the epoch, and an instance that has not 16 characters.
-// A caller with many announcements of one day steps once with At and uses that.
-//
-// spec: 01-identity#slots
-func (k DiscoveryKey) Slot(device peer.ID, a peer.Announcement) (peer.Slot, error) {
-	if len(a.Instance) != instanceSize {
-		return peer.Slot{}, fmt.Errorf("instance of %d characters", len(a.Instance))
-	}
-	if day := a.Epoch / epochsPerDay; day != k.day {
-		var err error
-		if k, err = k.At(day); err != nil {
-			return peer.Slot{}, err
-		}
-		defer k.Erase()
-	}
-	epoch := binary.BigEndian.AppendUint32(nil, a.Epoch)
-
-	mac := hmac.New(sha256.New, k.key.get()[:])
-	mac.Write([]byte("epoch"))
-	mac.Write(epoch)
-	mac.Write(device[:])
-	epochKey := mac.Sum(nil)
-
-	mac = hmac.New(sha256.New, epochKey)
-	mac.Write([]byte("m"))
-	mac.Write(epoch)
-	mac.Write(a.Nonce[:])
-	mac.Write(a.Fingerprint[:])
-	mac.Write(binary.BigEndian.AppendUint16(nil, a.Port))
-	mac.Write([]byte(a.Instance))
-	return peer.Slot(mac.Sum(nil)), nil
-}
-
-// Match reports whether one of the four slots of a is the beacon of device. It
-// takes the same time whichever it is; an announcement of a day that is past or
-// too far ahead does not match.
-//
-// spec: 01-identity#slots
-func (k DiscoveryKey) Match(device peer.ID, a peer.Announcement) bool {
-	want, err := k.Slot(device, a)
+// Leads reports whether k makes later, which may be of the same day. Both are believed
+// however far apart they lie.
+func (k DiscoveryKey) Leads(later DiscoveryKey) bool {
+	made, err := k.Reach(later.day)
 	if err != nil {
 		return false
 	}
-	found := 0
-	for _, s := range a.Slots {
-		found |= subtle.ConstantTimeCompare(s[:], want[:])
+	defer made.Erase()
+	return subtle.ConstantTimeCompare(made.key.get()[:], later.key.get()[:]) == 1
+}
+
+// PairwiseKey is the key of day by which one contact alone recognises the account
+// announcer: made of what the two share, so that it needs not to be told.
+//
+// spec: 01-identity#pairwise-beacons
+func PairwiseKey(secret [32]byte, announcer AccountID, day uint32) DiscoveryKey {
+	info := binary.BigEndian.AppendUint32(append([]byte(labelPairwise), announcer[:]...), day)
+	key, err := hkdf.Key(sha256.New, secret[:], nil, string(info), len(DaySecret{}))
+	if err != nil {
+		panic(fmt.Sprintf("identity: deriving a pairwise key: %v", err))
 	}
-	return found == 1
+	defer clear(key)
+	return DiscoveryKeyOf(day, DaySecret(key))
 }

@@ -60,6 +60,14 @@ func TestDiscoveryVectors(t *testing.T) {
 	vectors = append(vectors,
 		vector{"instance", []byte(a.Instance)}, vector{"nonce", a.Nonce[:]}, vector{"fingerprint", a.Fingerprint[:]}, vector{"port", []byte{0xab, 0xcd}},
 		vector{"epoch", []byte{0x00, 0x07, 0xa1, 0x1d}}, vector{"slot", slot[:]}, vector{"slot a day later", next[:]})
+	secret, account := [32]byte(counted(0xa0, 32)), AccountID(counted(0xc0, 32))
+	pairwise := PairwiseKey(secret, account, 20833)
+	alone, err := pairwise.Slot(device, specimenAnnouncement())
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors = append(vectors, vector{"contact secret", secret[:]}, vector{"account", account[:]},
+		vector{"pairwise key", pairwise.key.get()[:]}, vector{"pairwise slot", alone[:]})
 	checkVectors(t, "slot.txt", vectors)
 }
 
@@ -120,6 +128,20 @@ func TestDiscoveryKeyAt(t *testing.T) {
 	}
 }
 
+func TestLeads(t *testing.T) {
+	k := newDiscoveryKey(t, 1, 100)
+	later, err := k.Reach(900)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !k.Leads(later) || !k.Leads(k) || later.Leads(k) {
+		t.Error("a key does not lead to what it makes, or leads back")
+	}
+	if newDiscoveryKey(t, 2, 100).Leads(later) || newDiscoveryKey(t, 1, 101).Leads(later) {
+		t.Error("another key leads there")
+	}
+}
+
 func TestDiscoveryKeySaved(t *testing.T) {
 	k := newDiscoveryKey(t, 1, 20833)
 	got, err := ParseDiscoveryKey(k.Bytes())
@@ -176,57 +198,6 @@ func TestSlotCoversWhatWasAnnounced(t *testing.T) {
 		if _, err := k.Slot(device, a); err == nil {
 			t.Errorf("instance %q has a slot", instance)
 		}
-	}
-}
-
-func TestMatch(t *testing.T) {
-	k, device := newDiscoveryKey(t, 1, 20800), peer.ID{7}
-	a := specimenAnnouncement()
-	if k.Match(device, a) {
-		t.Error("an announcement without us matches")
-	}
-	slot, err := k.Slot(device, a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range a.Slots {
-		ours := a
-		ours.Slots[i] = slot
-		if !k.Match(device, ours) {
-			t.Errorf("slot %d does not match", i)
-		}
-		if k.Match(peer.ID{8}, ours) || newDiscoveryKey(t, 2, 20800).Match(device, ours) {
-			t.Errorf("slot %d matches another", i)
-		}
-		late, err := k.At(20834)
-		if err != nil || late.Match(device, ours) {
-			t.Errorf("a later key matches the past, %v", err)
-		}
-		if newDiscoveryKey(t, 1, 20800-400).Match(device, ours) {
-			t.Error("a key more than 400 days old matches")
-		}
-		ours.Port++
-		if k.Match(device, ours) {
-			t.Error("a replayed slot matches")
-		}
-	}
-	all := a
-	all.Slots = [4]peer.Slot{slot, slot, slot, slot}
-	if !k.Match(device, all) {
-		t.Error("four times the same slot does not match")
-	}
-	zero := a
-	zero.Instance = ""
-	if k.Match(device, zero) {
-		t.Error("an announcement without an instance matches")
-	}
-}
-
-func BenchmarkMatch(b *testing.B) {
-	k, device, a := newDiscoveryKey(b, 1, 20833), peer.ID{7}, specimenAnnouncement()
-	b.ReportAllocs()
-	for b.Loop() {
-		k.Match(device, a)
 	}
 }
 

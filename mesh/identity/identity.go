@@ -27,6 +27,7 @@ const (
 	labelNewRoot      = "sv1 new root"
 	labelDiscoveryDay = "sv1 discovery day"
 	labelHeads        = "sv1 heads"
+	labelPairwise     = "sv1 pairwise beacon"
 )
 
 // Limits.

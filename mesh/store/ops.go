@@ -38,6 +38,7 @@ const (
 	sqlOpsByID    = sqlOpColumns + ` WHERE o.id8 BETWEEN ? AND ? AND substr(o.id, 1, ?) = ? ORDER BY o.id8 LIMIT ?`
 	sqlLastOp     = `SELECT ifnull(max(seq), 0) FROM ops`
 	sqlSetOpState = `UPDATE ops SET state=? WHERE seq=?`
+	sqlSetOpBody  = `UPDATE ops SET body=? WHERE seq=?`
 )
 
 // AppendOp appends the op and sets its Seq. If its author's place is taken by
@@ -191,4 +192,18 @@ func (tx *Tx) LastOp() (seq int64, err error) {
 // SetOpState changes the state of an op, ErrNotFound if there is none.
 func (tx *Tx) SetOpState(seq int64, state uint8) error {
 	return tx.change(sqlSetOpState).int(storedState(state)).int(seq).execOne()
+}
+
+// EmptyOp takes the body of an op away; its place and id stay. ErrNotFound if there is
+// no such op.
+func (tx *Tx) EmptyOp(op *Op) error {
+	key, ok := tx.bodyKey(op.Conversation)
+	if !ok {
+		return fmt.Errorf("conversation %d: %w", op.Conversation, ErrNotFound)
+	}
+	body, err := tx.s.seal(newSealer(key[:]), nil, bodyAD(op.Conversation, op.ID))
+	if err != nil {
+		return err
+	}
+	return tx.change(sqlSetOpBody).blob(body).int(op.Seq).execOne()
 }
