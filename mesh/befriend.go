@@ -71,7 +71,7 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 	}
 	if o.Asker { // the other side has the contact only when our card is there
 		for _, d := range c.devices {
-			d.route.due = t.now.Add(dialDelayLarger)
+			d.route.due = t.now.Add(dialDelaySecond)
 		}
 	}
 	return t.recordPerson(storedPerson, n.person(c))

@@ -7,7 +7,7 @@ const (
 	turnCommandsMax = 256                    // commands that share one commit
 	inboxCommands   = 1024                   // commands that wait before a producer blocks
 	eventsKept      = 1024                   // recent events held in memory for live readers
-	dialDelayLarger = 200 * time.Millisecond // the larger PeerID lets the smaller dial first
+	dialDelaySecond = 200 * time.Millisecond // one of two that see each other lets the other dial first
 	simultaneousMax = 5 * time.Second        // two links proven within this were dialled at once
 	redialDelayMin  = 200 * time.Millisecond
 	redialDelayMax  = 30 * time.Second

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -96,18 +97,29 @@ func (t *turn) pursue(d *device, port uint16) {
 	t.plan(d)
 }
 
-// plan has a device dialled. Of two nodes that see each other the one with the larger
-// PeerID gives the other a head start, so that mostly one dial is made.
+// plan has a device dialled. Of two nodes that see each other one gives the other a head
+// start, so that mostly one dial is made.
 // spec: 03-links#two-ends
 func (t *turn) plan(d *device) {
 	d.route.due = t.now
-	if t.n.me.device.ID().Compare(d.id) > 0 {
-		d.route.due = t.now.Add(dialDelayLarger)
+	if t.n.second(d) {
+		d.route.due = t.now.Add(dialDelaySecond)
 	}
 	if s := d.route.seen; s != nil && !t.n.timely(s.epoch, t.now) {
 		d.route.due = t.now.Add(doubtDelay)
 	}
 	t.n.wakeBy(d.route.due)
+}
+
+// second reports whether the other end goes first: by what both announce now, which is
+// drawn anew each epoch. Always the same end would show, day after day, which of a pair
+// somebody is.
+func (n *Node) second(d *device) bool {
+	if s := d.route.seen; s != nil && s.fingerprint != nil {
+		ours := n.transport.Fingerprint()
+		return bytes.Compare(ours[:], s.fingerprint[:]) > 0
+	}
+	return n.me.device.ID().Compare(d.id) > 0
 }
 
 // whereabouts lists where a device may be, the likeliest first. While it has a link only what

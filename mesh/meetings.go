@@ -228,7 +228,7 @@ func (t *turn) lookFor(m *meeting, s *sighted) bool {
 	}
 	w := &way{meeting: m.ID, place: s.place(), due: t.now}
 	if m.Role == contact.First {
-		w.due = t.now.Add(dialDelayLarger)
+		w.due = t.now.Add(dialDelaySecond)
 	}
 	n.ways[s.Instance] = w
 	n.wakeBy(w.due)
