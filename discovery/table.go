@@ -248,6 +248,18 @@ func (t *Table) Said(by func(netip.Addr) bool) []peer.Announcement {
 	return out
 }
 
+// Scanned returns the best endpoint of each sighting that only a scan has found,
+// and that was last heard before the given time.
+func (t *Table) Scanned(before time.Time) []Reachable {
+	var out []Reachable
+	for _, instance := range slices.Sorted(maps.Keys(t.known)) {
+		if e := t.known[instance]; e.source == peer.SourceScan && e.heard.Before(before) {
+			out = append(out, e.endpoints[0].Reachable)
+		}
+	}
+	return out
+}
+
 // Stale reports whether some sighting was last heard before the given time:
 // reason to ask.
 func (t *Table) Stale(before time.Time) bool {

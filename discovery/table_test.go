@@ -286,3 +286,51 @@ func tableProperty(t *rapid.T) {
 		t.Fatal("something lives for ever")
 	}
 }
+
+func TestNextEnds(t *testing.T) {
+	table := NewTable()
+	if !table.Next().IsZero() {
+		t.Error("an empty table ends")
+	}
+	table.Hear(start, hear("a", v4))
+	brief := hear("b", ll)
+	brief.TTL = time.Minute
+	table.Hear(start, brief)
+	if got := table.Next(); got != start.Add(time.Minute) {
+		t.Errorf("the first ends at %v", got)
+	}
+	table.Lost(start.Add(time.Second), "eth0")
+	if got := table.Next(); got != start.Add(time.Second+lostGrace) {
+		t.Errorf("what was heard on a lost interface ends at %v", got)
+	}
+	table.Hear(start.Add(2*time.Second), hear("a", v4))
+	table.Expire(start.Add(time.Second + lostGrace))
+	if got := table.Next(); table.Len() != 1 || got != start.Add(2*time.Second+2*time.Minute) {
+		t.Errorf("%d left, the first ends at %v", table.Len(), got)
+	}
+}
+
+func TestWho(t *testing.T) {
+	table := NewTable()
+	one, two := hear("a", v4), hear("b", w4, ll)
+	one.From, two.From, two.Source = v4.Addr(), w4.Addr(), peer.SourceScan
+	table.Hear(start, one)
+	table.Hear(start.Add(time.Minute), two)
+	if table.Heard(start) != 2 || table.Heard(start.Add(1)) != 1 || table.Heard(start.Add(time.Hour)) != 0 {
+		t.Error("Heard does not go by the time last heard")
+	}
+	if got := table.Said(func(a netip.Addr) bool { return a == w4.Addr() }); len(got) != 1 || got[0].Instance != "b" {
+		t.Errorf("one address said %v", got)
+	}
+	if got := table.Scanned(start.Add(time.Minute)); len(got) != 0 {
+		t.Errorf("heard just now: %v", got)
+	}
+	if got := table.Scanned(start.Add(time.Hour)); len(got) != 1 || got[0] != w4 {
+		t.Errorf("found by a scan: %v", got)
+	}
+	two.Source = peer.SourceMDNS
+	table.Hear(start.Add(time.Minute), two)
+	if got := table.Scanned(start.Add(time.Hour)); len(got) != 0 {
+		t.Errorf("found by a scan, then heard: %v", got)
+	}
+}

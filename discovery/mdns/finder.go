@@ -42,9 +42,10 @@ type Finder struct {
 
 	mu      sync.Mutex
 	wanted  *peer.Announcement
-	held    bool      // until Announce: the network has changed
-	lines   []*line   // in use; written by the loop
-	skipped []Skipped // written by the loop
+	held    bool            // until Announce: the network has changed
+	lines   []*line         // in use; written by the loop
+	skipped []Skipped       // written by the loop
+	found   map[string]bool // instances that answered the scan that runs; nil: none does
 	heard   map[string]lately
 	running bool
 }

@@ -24,13 +24,16 @@ func (r *loop) take(p parsed, now time.Time) {
 		if len(p.questions) > 0 && !own {
 			p.leg.questions.Add(1)
 		}
-		if !own || !p.leg.knows(p.id) { // or it is our own
-			r.respond(p, now)
-		}
+		r.respond(p, now)
 		r.answerSoon(p, now)
 		return
 	}
-	if p.asks && !p.leg.knows(p.id) {
+	source := peer.SourceMDNS
+	switch {
+	case p.asks && p.leg.scanned(p.id):
+		source = peer.SourceScan
+		defer r.introduce(p, now)
+	case p.asks && !p.leg.knows(p.id):
 		return // an answer to no question of ours
 	}
 	if !own {
@@ -51,7 +54,7 @@ func (r *loop) take(p parsed, now time.Time) {
 		}
 		newcomer := !r.table.Knows(f.announcement.Instance)
 		s, news := r.table.Hear(now, discovery.Heard{
-			Announcement: f.announcement, Source: peer.SourceMDNS, From: p.From.Addr(), TTL: f.life,
+			Announcement: f.announcement, Source: source, From: p.From.Addr(), TTL: f.life,
 			Endpoints: endpoints(n, f, p.From.Addr()),
 		})
 		if !p.asks && r.table.Knows(f.announcement.Instance) {

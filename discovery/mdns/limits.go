@@ -68,9 +68,10 @@ const (
 	crowdMax    = 250
 	askTwiceMax = 64
 	// answerDelayPer, for each node in sight up to answerDelayMax, spreads the
-	// answers to one question; of two or three nodes nobody waits.
-	answerDelayPer = time.Millisecond
-	answerDelayMax = 300 * time.Millisecond
+	// answers to one question; of two or three nodes nobody waits. The responder
+	// waits verdictWait for each.
+	answerDelayPer = 200 * time.Microsecond
+	answerDelayMax = 40 * time.Millisecond
 	// partingGap lies between the two rounds of goodbyes.
 	partingGap = 50 * time.Millisecond
 )
@@ -103,6 +104,14 @@ const (
 	questionsMax  = 16                     // questions of one packet we look at
 	answersRate   = 50                     // answers a second, and so many more at once:
 	answersBurst  = 256
+	verdictWait   = 50 * time.Millisecond  // for our loop to hear a question that the responder heard
+	verdictLife   = time.Second            // of a verdict that the responder did not ask for
+	verdictsMax   = 256                    // that wait for the responder
+	scanMax       = 1024                   // addresses that a scan asks
+	scanBits      = 10                     // of an address in a subnet that can be scanned
+	scanPace      = 10 * time.Millisecond  // between two of its questions
+	scanTell      = 25                     // questions between two words of progress
+	scanWait      = time.Second            // for the answers to the last ones
 	interfacesMax = 16                     // interfaces in use
 	inboxSize     = 64                     // parsed packets that wait; then the kernel's buffer fills
 	complainEvery = time.Minute            // between two log lines about malformed packets

@@ -2,7 +2,6 @@ package mdns
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net/netip"
@@ -12,25 +11,28 @@ import (
 	"time"
 )
 
-// line is everything that is open on one interface: for each family a leg. Its
+// line is everything that is open on one interface: the responder, and for each
+// family a leg. Its
 // goroutines end with close, which waits for them.
 type line struct {
-	name  string
-	nic   Interface                      // as of the last scan; the loop's
-	shown []string                       // instances announced here, on the network it leads to now; the loop's
-	own   atomic.Pointer[[]netip.Prefix] // its addresses, for the readers
-	legs  []*leg
+	name      string
+	nic       Interface                      // as of the last scan; the loop's
+	shown     []string                       // instances announced here, on the network it leads to now; the loop's
+	own       atomic.Pointer[[]netip.Prefix] // its addresses, for the readers
+	zone      *zone
+	responder io.Closer
+	legs      []*leg
 }
 
 // leg is one family on one interface.
 type leg struct {
 	family    Family
 	index     int
-	listening Socket // announces and answers, hears announcements and questions
-	asking    Socket // asks, receives the answers
-	id        uint16 // of our last question, which answers repeat
-	idBefore  uint16 // of the one before, whose answers may be late
-	scanID    uint16 // of those that a scan asks
+	listening Socket        // announces and answers, hears announcements and questions
+	asking    Socket        // asks, receives the answers
+	id        uint16        // of our last question, which answers repeat
+	idBefore  uint16        // of the one before, whose answers may be late
+	scanIDs   atomic.Uint32 // of a scan's questions: the latest in the low half, the one before in the high one
 	readers   sync.WaitGroup
 	stop      chan struct{} // closed by close
 	tally
@@ -46,8 +48,15 @@ type parsed struct {
 }
 
 // openLine opens what can be opened; it fails only if nothing can.
-func openLine(ctx context.Context, system System, n Interface, random io.Reader) (*line, error) {
-	l := &line{name: n.Name}
+//
+// The responder goes first: of several sockets on one port the system gives what is
+// for this host alone to the one that was opened last, and that is to be ours.
+func openLine(ctx context.Context, system System, n Interface, z *zone, random io.Reader) (*line, error) {
+	responder, err := system.Serve(n, z)
+	if err != nil {
+		return nil, err
+	}
+	l := &line{name: n.Name, zone: z, responder: responder}
 	l.take(n)
 	var errs []error
 	for _, f := range []Family{IPv4, IPv6} {
@@ -62,16 +71,12 @@ func openLine(ctx context.Context, system System, n Interface, random io.Reader)
 		l.legs = append(l.legs, g)
 	}
 	if len(l.legs) == 0 {
-		return nil, errors.Join(errs...)
+		return nil, errors.Join(append(errs, responder.Close())...)
 	}
 	return l, nil
 }
 
 func openLeg(ctx context.Context, system System, f Family, n Interface, random io.Reader) (*leg, error) {
-	var ids [4]byte
-	if _, err := io.ReadFull(random, ids[:]); err != nil {
-		return nil, err
-	}
 	listening, err := system.Open(ctx, n, f, mdnsPort)
 	if err != nil {
 		return nil, err
@@ -80,11 +85,7 @@ func openLeg(ctx context.Context, system System, f Family, n Interface, random i
 	if err != nil {
 		return nil, errors.Join(err, listening.Close())
 	}
-	id := binary.BigEndian.Uint16(ids[:])
-	return &leg{
-		family: f, index: n.Index, listening: listening, asking: asking,
-		id: id, scanID: id ^ max(1, binary.BigEndian.Uint16(ids[2:])), stop: make(chan struct{}),
-	}, nil
+	return &leg{family: f, index: n.Index, listening: listening, asking: asking, id: newID(random), stop: make(chan struct{})}, nil
 }
 
 // take notes what the interface is like now.
@@ -184,11 +185,25 @@ func newID(random io.Reader) uint16 {
 	return uint16(between(random, 0, 1<<16))
 }
 
+// newScanID draws the id of a scan's next questions.
+func (g *leg) newScanID(random io.Reader) uint16 {
+	id := newID(random)
+	g.scanIDs.Store(g.scanIDs.Load()<<16 | uint32(id))
+	return id
+}
+
+// scanned reports whether an id is that of a scan's question.
+func (g *leg) scanned(id uint16) bool {
+	ids := g.scanIDs.Load()
+	return ids != 0 && (id == uint16(ids) || id == uint16(ids>>16))
+}
+
 // knows reports whether an id is that of a question of ours.
 func (g *leg) knows(id uint16) bool { return id == g.id || id == g.idBefore }
 
 // close closes everything and waits for the readers.
 func (l *line) close() {
+	_ = l.responder.Close() // nothing is lost with it
 	for _, g := range l.legs {
 		close(g.stop)
 		_ = g.listening.Close() // nothing is lost with them

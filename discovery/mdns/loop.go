@@ -36,7 +36,7 @@ type loop struct {
 	asked     time.Time
 	turn      int           // of the families, which ask one after the other
 	answers   *rate.Limiter // what a flood of questions may cost
-	replies   []reply       // answers that wait
+	delayed   []delayed     // answers that wait
 	soon      time.Time     // a newcomer waits for an announcement; zero: none does
 	scanned   time.Time
 	stirred   time.Time       // the system told of a change then, and nobody has looked since; zero: it did not
@@ -175,7 +175,7 @@ func (r *loop) next() time.Time {
 	for _, t := range []time.Time{r.announces.next, r.asks.next, r.soon, r.expireAt()} {
 		sooner(t)
 	}
-	for _, a := range r.replies {
+	for _, a := range r.delayed {
 		sooner(a.at)
 	}
 	return at
@@ -231,7 +231,7 @@ func (r *loop) follow(ctx context.Context, chosen []Interface, skipped []Skipped
 			lines = append(lines, l)
 			continue
 		}
-		l, err := openLine(ctx, r.f.system, n, r.f.random)
+		l, err := openLine(ctx, r.f.system, n, newZone(&r.f.current), r.f.random)
 		if err != nil {
 			if !r.failed[n.Name] {
 				r.f.log.Warn("cannot use a network interface", "interface", n.Name, "err", err)

@@ -31,7 +31,7 @@ func (r *loop) swap(now time.Time) {
 
 // speak announces and asks what is due.
 func (r *loop) speak(now time.Time) {
-	r.sendReplies(now)
+	r.release(now)
 	if r.announces.due(now) {
 		turn := r.announces.done - 1
 		if turn >= len(burst)-1 {
@@ -48,6 +48,7 @@ func (r *loop) speak(now time.Time) {
 	if !r.asks.due(now) {
 		return
 	}
+	r.revisit(now)
 	quiet := r.asks.done >= len(firstAsks) && r.table.Len() > 0 && !r.table.Stale(now.Add(-staleAfter))
 	if quiet && now.Before(r.asked.Add(askAtLeast)) {
 		return
@@ -131,7 +132,7 @@ func (r *loop) farewell(a *peer.Announcement) {
 }
 
 // answerSoon lets the group hear us when somebody asked it, unless they know us.
-// The answer by unicast goes to the asker alone, and where several
+// The responder's own answer goes to the asker alone, and where several
 // programs of a host share port 5353 only one of them gets it.
 //
 // spec: 02-discovery#answers

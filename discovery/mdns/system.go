@@ -2,10 +2,14 @@ package mdns
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/hashicorp/mdns"
 
 	"sottovoce/mesh/peer"
 )
@@ -22,6 +26,9 @@ type System interface {
 	// 5353 is shared with others and hears the group; 0 is a port of its own, from
 	// which unicast reaches this link only.
 	Open(ctx context.Context, on Interface, family Family, port uint16) (Socket, error)
+	// Serve runs a responder on an interface, which answers in both families what
+	// the zone has records for, until it is closed.
+	Serve(on Interface, zone mdns.Zone) (io.Closer, error)
 	// Watch returns a channel that gets a value soon after interfaces, addresses or
 	// the clock may have changed, and is closed once ctx has ended; nil if the
 	// system cannot tell.
@@ -113,6 +120,26 @@ func prefixOf(p *net.IPNet) netip.Prefix {
 
 // Routers implements System.
 func (machine) Routers() map[int]Router { return systemRouters() }
+
+// Serve implements System by the library's server. Its two goroutines end by
+// themselves once its sockets are closed.
+func (machine) Serve(on Interface, zone mdns.Zone) (io.Closer, error) {
+	server, err := mdns.NewServer(&mdns.Config{
+		Zone:   zone,
+		Iface:  &net.Interface{Index: on.Index, Name: on.Name},
+		Logger: log.New(io.Discard, "", 0), // it would log every odd packet of strangers
+	})
+	if err != nil {
+		return nil, err
+	}
+	return closer(server.Shutdown), nil
+}
+
+// closer is a function that closes something.
+type closer func() error
+
+// Close implements io.Closer.
+func (c closer) Close() error { return c() }
 
 // Wall implements System.
 func (machine) Wall() time.Time { return time.Now().Round(0) }

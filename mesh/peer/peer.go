@@ -73,6 +73,7 @@ const (
 	SourceMDNS     Source = 1 // heard on the LAN
 	SourceManual   Source = 2 // typed, invited, or known from last time
 	SourceExchange Source = 3 // told by another peer inside a link
+	SourceScan     Source = 4 // answered when each address was asked
 )
 
 // String returns the word that logs use for the source.
@@ -84,6 +85,8 @@ func (s Source) String() string {
 		return "manual"
 	case SourceExchange:
 		return "exchange"
+	case SourceScan:
+		return "scan"
 	}
 	return "unknown"
 }

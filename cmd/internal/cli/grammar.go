@@ -83,6 +83,7 @@ type (
 	}
 	nearbyCommand struct {
 		Wait time.Duration `help:"Wait this long for somebody to appear, such as 10s." placeholder:"TIME"`
+		Scan bool          `help:"Ask each address of this network by itself first; for networks that lose what is called out to everybody."`
 	}
 	addCommand struct {
 		Who string `arg:"" help:"A name or id that 'nearby' shows, an address such as 192.0.2.7:4242, or a link that somebody gave you."`
@@ -158,7 +159,7 @@ func (meCommand) Help() string {
 
 // Help explains the command to a person.
 func (nearbyCommand) Help() string {
-	return explain("One line a person. With --wait it returns as soon as somebody is there.", "sottovoce nearby --wait 10s")
+	return explain("One line a person. With --wait it returns as soon as somebody is there. With --scan it asks up to 1024 addresses of the networks in use, a hundred a second; Ctrl-C stops it.", "sottovoce nearby --wait 10s")
 }
 
 // Help explains the command to a person.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,6 +14,11 @@ const nearbyPoll = 100 * time.Millisecond
 
 // Run shows who is on this network.
 func (n *nearbyCommand) Run(c *call) error {
+	if n.Scan {
+		if err := c.scan(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, n.Wait+answerTimeout)
 	defer cancel()
 	until := c.now().Add(n.Wait)
@@ -31,6 +37,38 @@ func (n *nearbyCommand) Run(c *call) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// scan asks each address of the network, and shows how far it is where that is a terminal.
+func (c *call) scan() error {
+	progress, err := c.node.Scan(c.ctx)
+	if err != nil {
+		return err
+	}
+	var last control.Scan
+	show := isTerminal(c.Stderr)
+	for s, err := range progress {
+		if err != nil {
+			return c.scanStopped(last, err)
+		}
+		if last = s; show {
+			fmt.Fprintf(c.Stderr, "\r%d of %d addresses asked, %d found\x1b[K", s.Asked, s.Addresses, s.Found)
+		}
+	}
+	if show {
+		fmt.Fprint(c.Stderr, "\r\x1b[K")
+	}
+	if c.ctx.Err() != nil {
+		return c.scanStopped(last, c.ctx.Err())
+	}
+	return nil
+}
+
+func (c *call) scanStopped(at control.Scan, err error) error {
+	if c.ctx.Err() == nil {
+		return err
+	}
+	return control.Errorf(control.CodeFailed, "stopped after %d of %d addresses; who answered is shown by: sottovoce nearby", at.Asked, at.Addresses)
 }
 
 // Run shows the contacts.

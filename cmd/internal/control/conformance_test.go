@@ -128,6 +128,7 @@ var exchanges = []exchange{
 	{route: "POST /v1/backup", body: `{"passphrase":""}`, status: 400},
 	{route: "GET /v1/diagnostics", status: 200},
 	{route: "GET /v1/doctor", status: 200, kind: lines},
+	{route: "POST /v1/scan", status: 200, kind: lines},
 	{route: "PUT /v1/passphrase", body: `{"current":"","new":"words"}`, status: 204},
 	{route: "PUT /v1/passphrase", body: `{"current":"guess","new":""}`, status: 403},
 	{route: "POST /v1/down", status: 204},
@@ -136,7 +137,7 @@ var exchanges = []exchange{
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
 	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "POST /v1/down",
-	"GET /v1/diagnostics", "GET /v1/doctor",
+	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan",
 }
 
 // TestConformance asks a running node everything that docs/openapi.json describes and holds every answer against it.

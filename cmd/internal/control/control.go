@@ -110,6 +110,11 @@ type Node interface {
 	// one; it takes ten seconds at most. The first error yielded is the last thing yielded.
 	Doctor(ctx context.Context) (iter.Seq2[Finding, error], error)
 
+	// Scan asks each address of the networks in use by itself who is there, for networks that lose what is called out to
+	// everybody, and yields how far it is a few times a second; who answers is nearby. The first error yielded is the last
+	// thing yielded. It fails at once for networks that have too many addresses.
+	Scan(ctx context.Context) (iter.Seq2[Scan, error], error)
+
 	// SetPassphrase lets next open the home instead of current; an empty next takes the passphrase away, and current is
 	// empty where there is none. A wrong current is CodeRefused.
 	SetPassphrase(ctx context.Context, current, next Passphrase) error

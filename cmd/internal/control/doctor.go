@@ -37,21 +37,7 @@ func (s *Server) getDoctor(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	out := &streamed{w: w, kind: contentLines}
-	out.begin()
-	rc := http.NewResponseController(w)
-	for f, err := range findings {
-		if err == nil {
-			err = encode(out, f)
-		}
-		if err == nil {
-			err = rc.Flush()
-		}
-		if err != nil {
-			out.end(err)
-			return
-		}
-	}
+	stream(w, findings)
 }
 
 // Doctor is [Node.Doctor].

@@ -57,7 +57,7 @@ func TestNode(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *controltest.Fake, control.Node){
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
-				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "doctor": testDoctor, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
+				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "doctor": testDoctor, "scan": testScan, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
 				"journey": testJourney, "verification": testVerification, "reading": testReading,
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -394,6 +394,22 @@ func testDoctor(t *testing.T, f *controltest.Fake, node control.Node) {
 	for range must(node.Doctor(t.Context())) {
 		break // a reader that goes away
 	}
+}
+
+func testScan(t *testing.T, f *controltest.Fake, node control.Node) {
+	var got []control.Scan
+	for s, err := range must(node.Scan(t.Context())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, s)
+	}
+	if want := controltest.Scans(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	f.Wide()
+	_, err := node.Scan(t.Context())
+	wantCode(t, err, control.CodeFailed)
 }
 
 func testDiagnostics(t *testing.T, f *controltest.Fake, node control.Node) {

@@ -73,6 +73,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"PATCH /v1/me":                         s.patchMe,
 		"GET /v1/status":                       s.getStatus,
 		"GET /v1/nearby":                       people(s.node.Nearby),
+		"POST /v1/scan":                        s.postScan,
 		"GET /v1/contacts":                     people(s.node.Contacts),
 		"POST /v1/contacts":                    s.postContacts,
 		"GET /v1/contacts/{who}":               decide(s.node.Contact),

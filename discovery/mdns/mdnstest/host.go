@@ -3,11 +3,17 @@ package mdnstest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
+
+	hashicorp "github.com/hashicorp/mdns"
+	"github.com/miekg/dns"
 
 	"sottovoce/discovery/mdns"
 )
@@ -293,4 +299,59 @@ func (s *socket) Close() error {
 	h.sockets = slices.DeleteFunc(slices.Clone(h.sockets), func(o *socket) bool { return o == s })
 	close(s.closed)
 	return nil
+}
+
+// server answers as the responder of a real machine does, from a zone.
+type server struct {
+	sockets []mdns.Socket
+	ended   sync.WaitGroup
+}
+
+// Serve implements mdns.System.
+func (h *Host) Serve(on mdns.Interface, zone hashicorp.Zone) (io.Closer, error) {
+	s := &server{}
+	for _, f := range []mdns.Family{mdns.IPv4, mdns.IPv6} {
+		c, err := h.Open(context.Background(), on, f, mdnsPort)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.sockets = append(s.sockets, c)
+		s.ended.Go(func() { serve(c, zone) })
+	}
+	return s, nil
+}
+
+// Close implements io.Closer.
+func (s *server) Close() (err error) {
+	for _, c := range s.sockets {
+		err = errors.Join(err, c.Close())
+	}
+	s.ended.Wait()
+	return err
+}
+
+// serve answers one question after the other, always by unicast, and repeats the id of those that wanted that.
+func serve(c mdns.Socket, zone hashicorp.Zone) {
+	buf := make([]byte, 9000)
+	for {
+		n, from, err := c.Receive(buf)
+		if err != nil {
+			return
+		}
+		var m dns.Msg
+		if n < 12 || buf[2]&0x80 != 0 || m.Unpack(buf[:n]) != nil {
+			continue // no question
+		}
+		answer := dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true}
+		for _, q := range m.Question {
+			rrs := zone.Records(q)
+			answer.Answer = append(answer.Answer, rrs...)
+			if len(rrs) > 0 && q.Qclass&(1<<15) != 0 {
+				answer.Id = m.Id
+			}
+		}
+		if b, err := answer.Pack(); err == nil && len(answer.Answer) > 0 {
+			_ = c.Send(b, from.From) // an interface that is gone answers nobody
+		}
+	}
 }

@@ -44,6 +44,7 @@ type Fake struct {
 	me       control.Me
 	people   []control.Person // everybody ever met, in that order
 	nearby   map[string]bool  // by id
+	wide     bool             // its network has too many addresses to scan
 	resets   map[string]bool  // by id: who asks to begin anew
 	waiting  []string         // ids of people with a Direction, oldest first
 	messages []control.Message
