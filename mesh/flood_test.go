@@ -18,6 +18,22 @@ type flood struct{ t *testing.T }
 
 func (f flood) holdLink(to *person) {
 	f.t.Helper()
+	tr := f.transport()
+	l, err := tr.Dial(f.t.Context(), link.Target{Endpoints: []peer.Endpoint{to.local}, Mode: handshake.Open})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = l.Run(f.t.Context(), silent{})
+		close(done)
+	}()
+	f.t.Cleanup(func() { <-done })
+}
+
+// transport is that of somebody new, who knows nobody.
+func (f flood) transport() *link.Transport {
+	f.t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		f.t.Fatal(err)
@@ -35,18 +51,6 @@ func (f flood) holdLink(to *person) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	l, err := tr.Dial(f.t.Context(), link.Target{Endpoints: []peer.Endpoint{to.local}, Mode: handshake.Open})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		_ = l.Run(f.t.Context(), silent{})
-		close(done)
-	}()
-	f.t.Cleanup(func() {
-		_ = tr.Close()
-		<-done
-		_ = conn.Close()
-	})
+	f.t.Cleanup(func() { _ = tr.Close() })
+	return tr
 }
