@@ -27,6 +27,7 @@ type airFinder struct {
 	stands  func([]peer.Network)
 	killed  atomic.Bool // leaves without goodbye
 	hidden  bool        // announces nothing
+	ended   bool        // guarded by the air's mu; Run has returned, or is about to
 }
 
 // somewhere is where every node in the air stands.
@@ -49,10 +50,10 @@ func (a *air) finder() *airFinder { return &airFinder{air: a} }
 
 // Announce implements Finder.
 func (f *airFinder) Announce(a *peer.Announcement) {
-	if f.hidden {
+	f.air.mu.Lock()
+	if f.hidden || f.ended {
 		a = nil
 	}
-	f.air.mu.Lock()
 	old := f.current
 	f.current = a
 	var tell []func(peer.Sighting)
@@ -117,6 +118,7 @@ func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting), stands fu
 	<-ctx.Done()
 	f.air.mu.Lock()
 	delete(f.air.finders, f)
+	f.ended = true
 	f.air.mu.Unlock()
 	if !f.killed.Load() {
 		f.Announce(nil)

@@ -75,8 +75,17 @@ func (n *Node) rotate(now time.Time) {
 	n.announce()
 }
 
-// announce shows the epoch as things stand now.
+// announce shows the epoch as things stand now, once it is settled on which networks.
+// spec: 02-discovery#visibility
 func (n *Node) announce() {
+	if len(n.settled) == 0 || n.moving != nil {
+		return
+	}
+	if n.visibility() == Nobody {
+		n.announced = nil
+		n.finder.Announce(nil)
+		return
+	}
 	a, err := n.announcement()
 	if err != nil {
 		n.log.Error("could not announce this node", "error", err)
@@ -99,7 +108,9 @@ func (n *Node) announcement() (*peer.Announcement, error) {
 	if _, err := io.ReadFull(n.rand, a.Nonce[:]); err != nil {
 		return nil, err
 	}
-	a.Open = &peer.Open{Name: n.me.name, Handle: n.me.open.Public().Handle()}
+	if n.visibility() == Everyone {
+		a.Open = &peer.Open{Name: n.me.name, Handle: n.me.open.Public().Handle()}
+	}
 	return a, n.fillSlots(a)
 }
 

@@ -149,6 +149,7 @@ func TestExchangeThroughKills(t *testing.T) {
 // An address that was typed needs no sighting, and finds out who is a contact already.
 func TestAddByAddress(t *testing.T) {
 	anna, bruno := newPerson(t, newAir(), "Anna"), newPerson(t, newAir(), "Bruno")
+	bruno.within(5*time.Second, "is to be seen", bruno.isSeenBy(Everyone))
 	if _, err := anna.Add(t.Context(), bruno.local.String()); err != nil {
 		t.Fatal(err)
 	}

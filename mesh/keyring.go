@@ -56,7 +56,7 @@ func (k *keyring) replace(statics handshake.Statics, pairs []handshake.Pair) {
 func (n *Node) refreshKeyring() {
 	statics := handshake.Statics{
 		Device: handshake.Static(n.me.device.AgreeSecret()),
-		Open:   handshake.Static(n.me.open.AgreeSecret()), OpenSign: n.me.open.Public().Sign,
+		Open:   handshake.Static(n.me.open.AgreeSecret()), OpenSign: n.me.open.Public().Sign, Hidden: n.visibility() != Everyone,
 	}
 	var pairs []handshake.Pair
 	for _, d := range n.devices {

@@ -1,8 +1,6 @@
 package mesh
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"net/netip"
 	"slices"
@@ -30,27 +28,8 @@ type rememberedAll struct {
 	Endpoints []remembered `cbor:"1,keyasint,omitempty"`
 }
 
-// networkID names a network within this home and nowhere else.
-type networkID [16]byte
-
-// networkID is made of what the router says, else of our own addresses there.
-//
-// spec: 03-links#remembered-endpoints
-func (n *Node) networkID(w peer.Network) networkID {
-	mac := hmac.New(sha256.New, n.store.Secrets().Database[:])
-	mac.Write([]byte("sv1 network id"))
-	switch {
-	case !w.Router.IsZero():
-		mac.Write(w.Router[:])
-	default:
-		for _, p := range w.Prefixes {
-			if !p.Addr().IsLinkLocalUnicast() {
-				mac.Write([]byte(p.Masked().String()))
-			}
-		}
-	}
-	return networkID(mac.Sum(nil)[:len(networkID{})])
-}
+// networkID is what a network is remembered by.
+func (n *Node) networkID(w peer.Network) networkID { return nameNetwork(n.networks.Key, w) }
 
 // stayID names a network within this home, under one hardware address of ours: whoever
 // comes back under another, so as not to be known, must not dial where they dialled before.
@@ -58,10 +37,7 @@ func (n *Node) networkID(w peer.Network) networkID {
 // spec: 03-links#remembered-endpoints
 func (n *Node) stayID(w peer.Network) networkID {
 	id := n.networkID(w)
-	mac := hmac.New(sha256.New, id[:])
-	mac.Write([]byte("sv1 stay id"))
-	mac.Write(w.Own[:])
-	return networkID(mac.Sum(nil)[:len(networkID{})])
+	return nameOf(n.networks.Key, "sv1 stay", id[:], w.Own[:])
 }
 
 // settingKnown begins the name of the setting that keeps a device's endpoints; the row of

@@ -74,6 +74,14 @@ const (
 	linkPatience          = 3 * time.Second     // for somebody to answer a link at once
 )
 
+// Of changes of network.
+const (
+	settlePause  = time.Second     // without a further change, before it counts
+	resolvePause = 2 * time.Second // the same while an address or a router is still to come
+	movingMax    = 5 * time.Second // after which it counts in any case
+	networksMax  = 256             // remembered
+)
+
 // Of notices, and of homes that run twice.
 const (
 	noticesMax       = 64                  // kept in the home; the oldest give way

@@ -149,6 +149,9 @@ func (n *Node) whereabouts(d *device, now time.Time) []link.Place {
 // dialDue starts the dials whose time has come.
 func (t *turn) dialDue() {
 	n := t.n
+	if n.moving != nil { // from the next network, over the socket for that
+		return
+	}
 	for _, d := range n.devices {
 		r := d.route
 		if r.due.IsZero() {
@@ -271,6 +274,9 @@ func (t *turn) contactLink(l *link.Link) error {
 	if l.Proof().Pair&recoveryBit != 0 {
 		t.petition(d, l)
 		return nil
+	}
+	if err := t.confirmed(d.contact); err != nil {
+		return err
 	}
 	if d.contact.talk == nil {
 		if err := t.beginAnew(d.contact); err != nil {

@@ -28,7 +28,7 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields but Listen, Now, Knock and Epoch are required.
+// Config is what a node is made of. All fields but Listen, Visibility, Now, Knock and Epoch are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
@@ -42,6 +42,9 @@ type Config struct {
 	Fence Fence
 	// LocalOnly makes the node send nothing beyond its own networks, and remember that.
 	LocalOnly bool
+	// Visibility is who may see this node on the networks that it starts on, and from then on
+	// is remembered for them; 0: what is remembered counts.
+	Visibility Visibility
 	// Vouched reports whether the system's clock is backed by one of the machine's own or
 	// of the network.
 	Vouched func() bool
@@ -63,7 +66,9 @@ type Node struct {
 	transport *link.Transport
 	rand      io.Reader
 	log       *slog.Logger
-	local     netip.AddrPort
+	local     netip.AddrPort // of the socket for new links; the loop's
+	listen    func() (net.PacketConn, error)
+	asked     Visibility // for the networks that the node starts on
 	started   time.Time
 	vouched   func() bool
 	now       func() time.Time
@@ -91,6 +96,8 @@ type Node struct {
 	contacts map[identity.AccountID]*contactState
 	devices  map[int64]*device
 	removed  map[identity.AccountID]bool // contacts once; by whoWas
+	networks networks
+	footing  footing
 	requests map[contact.Profile]*request
 	tags     map[[16]byte]tagged
 	notices  []keptNotice
@@ -98,15 +105,18 @@ type Node struct {
 	recent   recent
 
 	fence     Fence
-	localOnly bool                // the fence is closed
+	localOnly bool               // the fence is closed
+	announced *peer.Announcement // nil: nothing
+	settled   footing            // that is kept, and that announced is for
+	moving    *moving            // to another; nil: there is no change
+
 	ground    []peer.Network      // that we stand on
 	nearby    map[string]*sighted // by instance
 	watches   watches
 	open      map[contact.Profile]*openLink
 	ways      map[string]*way // by instance
 	epoch     epoch
-	labels    []string // the instances we announced last, the newest at the end
-	announced *peer.Announcement
+	labels    []string      // the instances we announced last, the newest at the end
 	turns     int           // of our beacons: the first of the next announcement
 	agreed    bool          // somebody has announced an epoch that fits the clock
 	clockDay  uint16        // of the clock when it was looked at last,
@@ -140,7 +150,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
-		knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
+		listen: cfg.Listen, asked: cfg.Visibility, knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), noticed: make(map[string]time.Time),
 		asks: newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
@@ -219,19 +229,6 @@ func (n *Node) sighting(s peer.Sighting) {
 	n.post(func(t *turn) error { return t.saw(s) })
 }
 
-// stands hears where this node stands now.
-func (n *Node) stands(networks []peer.Network) {
-	n.fence.Surround(networks)
-	n.post(func(t *turn) error {
-		n.ground = networks
-		t.seekAll()
-		if n.announced != nil {
-			t.then(func() { n.finder.Announce(n.announced) })
-		}
-		return nil
-	})
-}
-
 // wakeBy makes sure that tick runs at the given time or before.
 func (n *Node) wakeBy(at time.Time) {
 	if n.wake.IsZero() || at.Before(n.wake) {
@@ -246,6 +243,9 @@ func (t *turn) tick() error {
 		n.rotate(t.now)
 	}
 	n.wake = n.epoch.ends
+	if err := t.tickMoving(); err != nil {
+		return err
+	}
 	if n.troubles[troubleDisk] != "" {
 		if err := t.probeDisk(); err != nil {
 			return err
@@ -419,7 +419,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 	var s Status
 	err := n.do(ctx, func(t *turn) error {
 		s = Status{
-			Me: n.myself(), Started: n.started, Listen: []string{n.local.String()}, Contacts: len(n.contacts),
+			Me: n.myself(), Started: n.started, Listen: []string{n.local.String()}, Seen: n.seen(), Contacts: len(n.contacts),
 			Requests: n.waitingRequests(), Nearby: len(n.people()), Dropped: n.dropped,
 			LocalOnly: n.localOnly, Networks: n.ground, Port: n.local.Port(),
 		}

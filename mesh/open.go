@@ -74,9 +74,9 @@ func handleOf(p handshake.Proof) peer.Handle {
 
 // meet takes a proven link in mode open and goes on with the exchange that it is for.
 func (t *turn) meet(l *link.Link) error {
-	n, proof := t.n, l.Proof()
+	proof := l.Proof()
 	o := &openLink{
-		link: l, our: n.profile(), profile: contact.Profile(proof.Their), frames: make(chan wire.Frame, openFramesMax), since: t.now,
+		link: l, our: contact.Profile(proof.Our), profile: contact.Profile(proof.Their), frames: make(chan wire.Frame, openFramesMax), since: t.now,
 		handle: handleOf(proof),
 	}
 	if !t.join(o) {
@@ -109,7 +109,7 @@ func (t *turn) join(o *openLink) bool {
 // resume goes on with the exchange that a link is for.
 func (t *turn) resume(o *openLink) error {
 	q := t.n.requests[o.profile]
-	if q == nil {
+	if q == nil || q.exchange.Our() != o.our {
 		return nil
 	}
 	return t.advance(q, contact.LinkUp{})
@@ -205,9 +205,9 @@ func (n *Node) write(ctx context.Context, o *openLink, stream *link.ContactStrea
 // sendContact sends a frame of an exchange after the commit, on the link there is: on
 // a later one it is sent again.
 func (t *turn) sendContact(q *request, f wire.Frame) {
-	n, profile := t.n, q.exchange.Their()
+	n, our, profile := t.n, q.exchange.Our(), q.exchange.Their()
 	t.then(func() {
-		if o := n.open[profile]; o != nil {
+		if o := n.open[profile]; o != nil && o.our == our {
 			select {
 			case o.frames <- f:
 			default: // full: the far end does not read, and gets it on another link
@@ -305,7 +305,10 @@ type address struct {
 // for host:port.
 func (n *Node) target(ctx context.Context, typed string) (address, error) {
 	var at address
-	err := n.do(ctx, func(*turn) error {
+	err := n.do(ctx, func(t *turn) error {
+		if err := t.arrive(); err != nil { // who asks somebody is where they are going
+			return err
+		}
 		people := n.people()
 		for _, c := range n.contacts {
 			people = appendNew(people, n.person(c))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/simlan"
 	"sottovoce/mesh/store"
 )
 
@@ -29,6 +30,8 @@ type person struct {
 	hidden   bool                                // nobody sees it
 	fenced   Fence
 	doubtful bool          // nobody vouches for the clock
+	port     bool          // is chosen by the person
+	host     *simlan.Host  // in the place of the air and of real sockets
 	off      *atomic.Int64 // by which the clock is wrong, in nanoseconds; nil: it is right
 }
 
@@ -42,7 +45,7 @@ func newPerson(t *testing.T, a *air, name string) *person {
 func newPersonAt(t *testing.T, a *air, name string, off *atomic.Int64) *person {
 	t.Helper()
 	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), air: a, off: off}
-	if err := foundAt(p.home, name, p.clock(), rand.Reader); err != nil {
+	if err := foundAt(p.home, name, Everyone, p.clock(), rand.Reader); err != nil {
 		t.Fatalf("founding %s: %v", name, err)
 	}
 	p.start()
@@ -68,23 +71,13 @@ func (p *person) start() {
 	if err != nil {
 		p.t.Fatalf("opening the home: %v", err)
 	}
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	conn, finder, listen := p.network()
 	level := slog.LevelWarn
 	if os.Getenv("SOTTOVOCE_DEBUG") != "" {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: level})).With("node", p.name)
-	finder := p.air.finder()
-	finder.name = p.name
-	finder.hidden = p.hidden
-	var tapped net.PacketConn = conn
-	if p.tap != nil {
-		tapped = p.tap(conn)
-	}
-	n, err := New(Config{Store: db, Finder: finder, Conn: tapped, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
+	n, err := New(Config{Store: db, Finder: finder, Conn: conn, Listen: listen, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}
@@ -106,7 +99,9 @@ func (p *person) start() {
 	}
 	p.kill = func() {
 		once.Do(func() {
-			finder.killed.Store(true)
+			if f, ok := finder.(*airFinder); ok {
+				f.killed.Store(true)
+			}
 			_ = conn.Close() // nothing leaves any more
 			cancel()
 			<-done
@@ -114,6 +109,37 @@ func (p *person) start() {
 				p.t.Errorf("closing: %v", err)
 			}
 		})
+	}
+}
+
+// network is what the person's machine has to do with one.
+func (p *person) network() (net.PacketConn, Finder, func() (net.PacketConn, error)) {
+	p.t.Helper()
+	if p.host != nil {
+		listen := func() (net.PacketConn, error) { return p.host.Listen(), nil }
+		if p.port {
+			listen = nil
+		}
+		return p.host.Listen(), p.host.Finder(), listen
+	}
+	var conn net.PacketConn
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if p.tap != nil {
+		conn = p.tap(conn)
+	}
+	finder := p.air.finder()
+	finder.name, finder.hidden = p.name, p.hidden
+	return conn, finder, nil
+}
+
+// isSeenBy reports who may see the person where it is.
+func (p *person) isSeenBy(v Visibility) func() bool {
+	return func() bool {
+		s, err := p.Seen(p.t.Context())
+		return err == nil && s.Here == v
 	}
 }
 

@@ -52,12 +52,19 @@ func (n *Node) loadRequests(tx *store.Tx) error {
 	return nil
 }
 
-// exchange finds or begins the exchange with the profile at the other end of a link.
-// phase is the one that it will be in; of those that wait in it there is a limit.
+// exchange finds or begins the exchange between the profiles that a link has proven.
+// phase is the one that it will be in; of those that wait in it there is a limit. One that
+// the other side had with another profile of ours gives way: they have met us anew.
+// spec: 05-contacts#profiles
 func (t *turn) exchange(o *openLink, phase contact.Phase) (*request, error) {
 	n := t.n
 	if q := n.requests[o.profile]; q != nil {
-		return q, nil
+		if q.exchange.Our() == o.our {
+			return q, nil
+		}
+		if err := t.forgetRequest(q); err != nil {
+			return nil, err
+		}
 	}
 	if n.inPhase(phase) >= requestsMax {
 		if phase != contact.PhaseIncoming {
@@ -114,6 +121,16 @@ func (t *turn) forgetRequest(q *request) error {
 		}
 	}
 	return t.dropMeetings(func(m *meeting) bool { return m.Kind != meetingGiven && m.Our == q.exchange.Our() })
+}
+
+// confirmed ends the exchange of a contact who has just proven to have us as a contact too:
+// its last frame was lost, and who shows no open profile cannot be asked for it.
+// spec: 05-contacts#done
+func (t *turn) confirmed(c *contactState) error {
+	if q := t.n.requests[c.profile]; q != nil && q.exchange.Phase() == contact.PhaseCommitted {
+		return t.forgetRequest(q)
+	}
+	return nil
 }
 
 // handedOver tells whoever asked that the request has left.
@@ -277,6 +294,9 @@ func (n *Node) shownRequest(q *request) Person {
 		return p
 	}
 	p.Online = n.findNearby(q.row.Handle) != nil
+	if n.waitsElsewhere(q) {
+		p.Waits = "until you are on the network again where it began"
+	}
 	return p
 }
 
@@ -341,7 +361,7 @@ func (n *Node) answer(ctx context.Context, typed string, event func(*request) co
 func (t *turn) approachRequested(s *sighted, appeared bool) {
 	n := t.n
 	for _, q := range n.requests {
-		if q.row.Handle != s.Open.Handle || !q.exchange.Due() {
+		if q.row.Handle != s.Open.Handle || !q.exchange.Due() || n.waitsElsewhere(q) {
 			continue
 		}
 		if o := n.open[q.exchange.Their()]; o != nil {
@@ -369,12 +389,12 @@ func (t *turn) tickRequests() error {
 			if err := t.keepRequest(q); err != nil {
 				return err
 			}
-		case q.due.IsZero() || q.dialing:
+		case q.due.IsZero() || q.dialing || n.moving != nil:
 		case q.due.After(t.now):
 			n.wakeBy(q.due)
 		default:
 			q.due = time.Time{}
-			if at := n.whereDue(q); at != nil && n.open[q.exchange.Their()] == nil && q.exchange.Due() {
+			if at := n.whereDue(q); at != nil && n.open[q.exchange.Their()] == nil && q.exchange.Due() && !n.waitsElsewhere(q) {
 				t.dialRequest(q, at)
 			}
 		}
@@ -422,11 +442,10 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 	if err != nil || o.meeting != nil && m == nil {
 		return err
 	}
-	if t.n.requests[o.profile] == nil {
-		switch f.(type) {
-		case wire.Ask, wire.Offer: // the second answers a request that was taken back
-		default:
-			return nil // of an exchange that is over
+	if q := t.n.requests[o.profile]; q == nil || q.exchange.Our() != o.our {
+		_, offer := f.(wire.Offer) // it answers a request that was taken back
+		if _, ask := f.(wire.Ask); !ask && (!offer || q != nil) {
+			return nil // of an exchange that is over, or waits elsewhere
 		}
 	}
 	ask, asks := f.(wire.Ask)

@@ -37,15 +37,20 @@ const (
 var ErrName = errors.New("a name has 1 to 64 visible characters")
 
 // Found makes a new identity called name in home: an account with this one device, an
-// open profile and a discovery key. A founding that was cut short is finished; an
-// identity that is complete is store.ErrExists.
+// open profile and a discovery key. Everyone may see it until something else is chosen. A
+// founding that was cut short is finished; an identity that is complete is store.ErrExists.
 // spec: 01-identity#account
 func Found(home, name string, rand io.Reader) error {
-	return foundAt(home, name, time.Now(), rand)
+	return foundAt(home, name, Everyone, time.Now(), rand)
 }
 
-// foundAt is Found under a clock that says now.
-func foundAt(home, name string, now time.Time, rand io.Reader) error {
+// FoundSeen is Found for who may see the new identity where nothing is chosen.
+func FoundSeen(home, name string, seen Visibility, rand io.Reader) error {
+	return foundAt(home, name, seen, time.Now(), rand)
+}
+
+// foundAt is FoundSeen under a clock that says now.
+func foundAt(home, name string, seen Visibility, now time.Time, rand io.Reader) error {
 	name, err := peer.CleanName(name)
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrName, err)
@@ -69,7 +74,8 @@ func foundAt(home, name string, now time.Time, rand io.Reader) error {
 		if _, err := tx.Setting(settingName); !errors.Is(err, store.ErrNotFound) {
 			return errors.Join(err, existed)
 		}
-		return writeSelf(tx, db.Secrets(), name, now, rand)
+		choice := networks{Default: seen}
+		return errors.Join(choice.save(tx), writeSelf(tx, db.Secrets(), name, now, rand))
 	})
 	return errors.Join(err, db.Close())
 }

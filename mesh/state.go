@@ -105,6 +105,12 @@ func (n *Node) load() error {
 		if err := n.loadLocal(tx); err != nil {
 			return err
 		}
+		if n.networks, err = loadNetworks(tx); err != nil {
+			return err
+		}
+		if n.footing = n.settled; len(n.footing) > 0 {
+			n.me.open = n.networks.profile(n.footing)
+		}
 		if n.mark, err = loadMark(tx, n.now()); err != nil {
 			return err
 		}

@@ -46,6 +46,7 @@ type Person struct {
 	Waiting   bool // a request of ours that has not reached them
 	Via       Via
 	Direction Direction
+	Waits     string // what a request waits for, if not for a person's answer
 
 	IntroducedBy Introducer // zero: by nobody
 }
@@ -100,6 +101,7 @@ type Status struct {
 	Me       Person
 	Started  time.Time
 	Listen   []string
+	Seen     Seen
 	Links    int
 	Nearby   int
 	Contacts int

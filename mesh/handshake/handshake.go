@@ -54,6 +54,7 @@ type Proof struct {
 	Their   [KeySize]byte   // the X25519 public key they proved to hold; zero in mode pair
 	Sign    [KeySize]byte   // open: the Ed25519 public key that they say goes with it; otherwise zero
 	Label   [LabelSize]byte // pair: what they call themselves; otherwise zero
+	Our     [KeySize]byte   // open: the X25519 public key that we proved; otherwise zero
 	Binding [32]byte        // Noise handshake hash; equal on both ends, covers E
 }
 

@@ -41,8 +41,8 @@ func TestBothEndsProve(t *testing.T) {
 				}
 			case Open:
 				want = [2]Proof{
-					{Mode: Open, Their: c.bruno.Open.Public(), Sign: c.bruno.OpenSign, Binding: theirs.Binding},
-					{Mode: Open, Their: c.anna.Open.Public(), Sign: c.anna.OpenSign, Binding: ours.Binding},
+					{Mode: Open, Their: c.bruno.Open.Public(), Sign: c.bruno.OpenSign, Our: c.anna.Open.Public(), Binding: theirs.Binding},
+					{Mode: Open, Their: c.anna.Open.Public(), Sign: c.anna.OpenSign, Our: c.bruno.Open.Public(), Binding: ours.Binding},
 				}
 			}
 			if got := [2]Proof{ours, theirs}; got != want {

@@ -104,6 +104,9 @@ func (i *Initiator) Finish(flight2 []byte) (Flight, Proof, error) {
 		return flight, Proof{}, err
 	}
 	proof := Proof{Mode: i.mode, Pair: i.pair.ID, Their: i.noise.their()}
+	if i.mode == Open {
+		proof.Our = i.our
+	}
 	if err != nil || !proof.vouch(said) {
 		return flight, Proof{}, ErrRefused
 	}

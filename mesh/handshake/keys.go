@@ -46,12 +46,14 @@ func (Static) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 const redacted = "(secret)"
 
 // Statics are the private keys that a node proves itself with. Open is zero while the
-// node shows no open profile; open-mode dials then get a decoy. OpenSign is the open
-// profile's Ed25519 public key, which goes with Open.
+// node has no open profile, and Hidden says that it does not show the one it has: open-mode
+// dials to it get a decoy, and it may dial still. OpenSign is the open profile's Ed25519
+// public key, which goes with Open.
 type Statics struct {
 	Device   Static
 	Open     Static
 	OpenSign [KeySize]byte
+	Hidden   bool
 }
 
 // of returns the key that is proven in a mode; in mode pair there is none.

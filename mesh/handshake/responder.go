@@ -61,7 +61,7 @@ func (r *Responder) honest(flight1 []byte, flight2 *Flight) bool {
 	padded := make([]byte, FlightSize)
 	copy(padded, flight1)
 	mode, hint := Mode(padded[0]), [HintSize]byte(padded[1:messageOffset])
-	if len(flight1) == FlightSize && mode == Open && !r.statics.Open.IsZero() {
+	if len(flight1) == FlightSize && mode == Open && !r.statics.Open.IsZero() && !r.statics.Hidden {
 		if r.answer(mode, nil, padded[messageOffset:], flight2) {
 			return true
 		}
@@ -119,6 +119,7 @@ func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Fligh
 	case PairUp:
 		r.proof.Pair, r.label = pair.ID, pair.Label
 	default:
+		r.proof.Our = r.our
 		size -= KeySize + tagSize
 	}
 	_, recv, _, err := r.noise.WriteMessage(flight2[:0], appendPayload(nil, size, r.statics.says(mode, pair)))

@@ -66,13 +66,13 @@ func (h *Host) Finder() *Finder {
 
 // Announce replaces what is announced; nil says goodbye and stops announcing.
 func (f *Finder) Announce(a *peer.Announcement) {
-	f.mu.Lock()
+	f.mu.Lock() // while it speaks too: what is gone must not be announced behind its goodbye
+	defer f.mu.Unlock()
 	old, shown := f.current, f.shown
 	f.current, f.held = a, false
 	left := old != nil && (a == nil || old.Instance != a.Instance)
 	f.shown = shown && !left
 	f.again()
-	f.mu.Unlock()
 	if left && shown {
 		f.say(word{announcement: old, gone: true})
 	}
@@ -101,10 +101,7 @@ func (f *Finder) Run(ctx context.Context, seen func(peer.Sighting), stands func(
 		if f.hasMoved() {
 			stands(f.host.networks())
 		}
-		news, say, next := f.due()
-		if say != nil {
-			f.say(*say)
-		}
+		news, next := f.due()
 		for _, s := range news {
 			seen(s)
 		}
@@ -139,16 +136,17 @@ func (f *Finder) close() {
 	h.finders = slices.DeleteFunc(slices.Clone(h.finders), func(o *Finder) bool { return o == f })
 }
 
-// due returns what is to be told and to be said now, and when to look again.
-func (f *Finder) due() (news []peer.Sighting, say *word, next time.Time) {
+// due says what is to be said now, and returns what is to be told and when to look again.
+func (f *Finder) due() (news []peer.Sighting, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
 	if !f.speak.After(now) {
-		say = &word{asks: f.asks}
+		say := word{asks: f.asks}
 		if !f.held {
 			say.announcement, f.shown = f.current, f.current != nil
 		}
+		f.say(say)
 		f.spoken++
 		pause := announcePeriod
 		if f.spoken < len(announceAfter) {
@@ -170,7 +168,7 @@ func (f *Finder) due() (news []peer.Sighting, say *word, next time.Time) {
 		f.forget(instance)
 	}
 	news, f.news = f.news, nil
-	return news, say, next
+	return news, next
 }
 
 // forget tells that somebody is gone.
