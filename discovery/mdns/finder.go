@@ -38,6 +38,7 @@ type Finder struct {
 	system  System
 	wake    chan struct{}                     // holds one token when wanted was changed; never closed
 	again   atomic.Bool                       // announce and ask anew
+	strict  atomic.Bool                       // use no tunnel and nothing virtual, unless it was named
 	current atomic.Pointer[peer.Announcement] // what the responders answer; written by the loop
 
 	mu      sync.Mutex
@@ -93,6 +94,18 @@ func (f *Finder) Announce(a *peer.Announcement) {
 	f.wanted, f.held = a, false
 	f.mu.Unlock()
 	f.nudge()
+}
+
+// Restrict leaves tunnels and virtual interfaces alone even where there is no other,
+// unless they were named; or lifts that. It returns at once.
+//
+// spec: 02-discovery#local-only
+func (f *Finder) Restrict(strict bool) {
+	f.strict.Store(strict)
+	select {
+	case f.wake <- struct{}{}:
+	default: // the loop has not looked yet
+	}
 }
 
 // Run announces and browses until ctx ends; then it says goodbye in both

@@ -34,6 +34,7 @@ type loop struct {
 	parting   []*peer.Announcement // said goodbye to once, and once more at the next announcement
 	announced time.Time            // the last time
 	asked     time.Time
+	strict    bool          // as of the last scan, see Restrict
 	turn      int           // of the families, which ask one after the other
 	answers   *rate.Limiter // what a flood of questions may cost
 	delayed   []delayed     // answers that wait
@@ -78,6 +79,9 @@ func (r *loop) run(ctx context.Context) {
 			return
 		case <-r.f.wake:
 			r.swap(time.Now())
+			if r.f.strict.Load() != r.strict {
+				r.scanned = time.Time{}
+			}
 			if r.f.again.Swap(false) {
 				r.refresh(time.Now())
 			}
@@ -192,12 +196,21 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 		r.f.log.Warn("cannot list the network interfaces", "err", err)
 		return
 	}
-	chosen := choose(all, r.f.named)
+	r.strict = r.f.strict.Load()
+	chosen := choose(r.permitted(all), r.f.named)
 	if r.follow(ctx, chosen, skipped(all, chosen, r.f.named), now) {
 		r.announces.restart(now)
 		r.browse(now)
 	}
 	r.stand(chosen, now)
+}
+
+// permitted are the interfaces that may be chosen.
+func (r *loop) permitted(all []Interface) []Interface {
+	if !r.strict || r.f.named != nil {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), Interface.isVirtual)
 }
 
 // expire lets sightings go that were not heard again.

@@ -141,3 +141,24 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 }
+
+// Restricted, a node would rather be alone than in a tunnel; a name overrides that.
+func TestPermitted(t *testing.T) {
+	lo := with(wired("lo", 1, "127.0.0.1/8"), net.FlagUp|net.FlagRunning|net.FlagLoopback)
+	all := []Interface{lo, wired("docker0", 4, "172.18.0.1/16"), with(wired("tun0", 5, "10.8.0.1/32"), live|net.FlagPointToPoint)}
+	for _, c := range []struct {
+		strict bool
+		named  []string
+		want   int
+	}{{false, nil, 3}, {true, nil, 1}, {true, []string{"tun0"}, 3}} {
+		f := New(Config{Interfaces: c.named})
+		f.Restrict(c.strict)
+		r := &loop{f: f, strict: c.strict}
+		if got := r.permitted(all); len(got) != c.want {
+			t.Errorf("strict %v, named %v: %v", c.strict, c.named, got)
+		}
+	}
+	if got := choose((&loop{f: New(Config{}), strict: true}).permitted(all), nil); len(got) != 1 || got[0].Name != "lo" {
+		t.Errorf("in use is %v", got)
+	}
+}

@@ -89,7 +89,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
 	var around fence.Fence
-	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: around.Wrap(conn), Fence: &around, LocalOnly: o.LocalOnly, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knocker(&around), Epoch: o.Epoch})
+	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: around.Wrap(conn), Fence: &border{&around, finder}, LocalOnly: o.LocalOnly, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knocker(&around), Epoch: o.Epoch})
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
