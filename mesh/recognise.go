@@ -113,7 +113,7 @@ func (w *watches) makeRoom(foreign bool) {
 }
 
 // discoveryOn is the contact's discovery key of a day that somebody announced, and how many
-// HMACs that cost. Days before we knew each other have none, and those more than a year
+// HMACs that cost beyond what today costs anyhow. Days before we knew each other have none, and those more than a year
 // from today and from the day of the key are not believed.
 // spec: 01-identity#discovery-key
 func (c *contactState) discoveryOn(day, today uint32) (key identity.DiscoveryKey, cost int, ok bool) {
@@ -121,17 +121,27 @@ func (c *contactState) discoveryOn(day, today uint32) (key identity.DiscoveryKey
 	if day < from.Day() || day > max(today, from.Day())+foreignDaysMax {
 		return identity.DiscoveryKey{}, 0, false
 	}
-	if c.stepped.Day() <= day && c.stepped.Day() > from.Day() {
-		from = c.stepped
+	if day+1 >= today {
+		from = c.lately(today - min(today, 1))
 	}
 	key, err := from.Reach(day)
-	if err != nil {
-		return identity.DiscoveryKey{}, 0, false
+	return key, int(day - from.Day()), err == nil
+}
+
+// lately is the contact's key of a day, kept for all that are announced near it; or a later
+// one, if there is none of that day.
+func (c *contactState) lately(day uint32) identity.DiscoveryKey {
+	from := c.discovery
+	if from.Day() >= day {
+		return from
 	}
-	if day <= today+1 {
+	if c.stepped.Day() > from.Day() && c.stepped.Day() <= day {
+		from = c.stepped
+	}
+	if key, err := from.Reach(day); err == nil {
 		c.stepped = key
 	}
-	return key, int(day - from.Day()), true
+	return c.stepped
 }
 
 // today is the day that our own announcements are of.

@@ -22,7 +22,7 @@ type contactState struct {
 	trust      *contact.Trust
 	discovery  identity.DiscoveryKey // as it is kept
 	known      theirKey              // how it came, and which of ours they have
-	stepped    identity.DiscoveryKey // of the day last asked for
+	stepped    identity.DiscoveryKey // of the day before today; see lately
 	profile    contact.Profile       // they were met by
 	introduced *contact.Introducer   // by whom; nil: by nobody
 	transcript [32]byte              // of the exchange

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
@@ -99,12 +98,42 @@ func (k DiscoveryKey) At(day uint32) (DiscoveryKey, error) {
 	key := *k.key.get()
 	defer key.Erase()
 	for range day - k.day {
-		mac := hmac.New(sha256.New, key[:])
-		mac.Write([]byte(labelDiscoveryDay))
-		mac.Sum(key[:0])
+		key.next()
 	}
 	return DiscoveryKeyOf(day, key), nil
 }
+
+// next makes the key of the day after, with nothing allocated: it may be thousands of days.
+//
+// spec: 01-identity#discovery-key
+func (s *DaySecret) next() {
+	var inner [sha256.BlockSize + len(labelDiscoveryDay)]byte
+	var outer [sha256.BlockSize + sha256.Size]byte
+	defer clear(inner[:])
+	defer clear(outer[:])
+	pad(inner[:], s, innerPad)
+	copy(inner[sha256.BlockSize:], labelDiscoveryDay)
+	sum := sha256.Sum256(inner[:])
+	pad(outer[:], s, outerPad)
+	copy(outer[sha256.BlockSize:], sum[:])
+	*s = sha256.Sum256(outer[:])
+}
+
+// pad puts the first block of HMAC into block: the key and one of the two pads.
+func pad(block []byte, key *DaySecret, with byte) {
+	for i := range sha256.BlockSize {
+		block[i] = with
+		if i < len(key) {
+			block[i] ^= key[i]
+		}
+	}
+}
+
+// The pads of HMAC (RFC 2104).
+const (
+	innerPad = 0x36
+	outerPad = 0x5c
+)
 
 // Reach is At for a day that is believed however far ahead it lies.
 //

@@ -125,19 +125,16 @@ func (w *Watch) Add(k DiscoveryKey, device peer.ID) error {
 	key := today.epochKey(device, w.epoch)
 	defer key.Erase()
 	keys := w.keys.get()
-	*keys = append(*keys, watched{inner: begun(key, 0x36), outer: begun(key, 0x5c)})
+	*keys = append(*keys, watched{inner: begun(&key, innerPad), outer: begun(&key, outerPad)})
 	return nil
 }
 
 // begun is SHA-256 after the first block of HMAC, which holds the key and a pad.
 //
 // spec: 01-identity#slots
-func begun(key DaySecret, pad byte) (state [stateSize]byte) {
+func begun(key *DaySecret, with byte) (state [stateSize]byte) {
 	var block [sha256.BlockSize]byte
-	copy(block[:], key[:])
-	for i := range block {
-		block[i] ^= pad
-	}
+	pad(block[:], key, with)
 	h := sha256.New()
 	h.Write(block[:])
 	clear(block[:])
