@@ -233,6 +233,11 @@ func TestAlarmHoldsBack(t *testing.T) {
 	bruno.start()
 	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	full := errors.New("no room")
+	if err := anna.do(t.Context(), func(*turn) error { return full }); !errors.Is(err, full) { // all is read again
+		t.Errorf("a turn that fails: %v", err)
+	}
+	anna.inside(func(t *turn) error { return t.tick() })
 	hello := bruno.says("Anna", "hello") // a whole exchange on that link, in which nothing of hers leaves
 	bruno.within(5*time.Second, "delivered", bruno.delivered(hello))
 	if got := bruno.texts("Anna"); !slices.Equal(got, []string{"hello"}) {

@@ -143,6 +143,9 @@ func (t *turn) lose(d *device) error {
 			return err
 		}
 	}
+	if !d.open() {
+		return nil
+	}
 	if d.route.live == nil {
 		if d.route.seen != nil {
 			d.route.failures, d.route.due = 0, t.now
