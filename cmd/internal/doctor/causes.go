@@ -74,7 +74,7 @@ var causes = []Cause{
 	{"seen", "mutual", ok, "WHO hears you, and you hear WHO.", "", ""},
 	{
 		"seen", "unheard", bad, "WHO does not hear you call out; you hear WHO.",
-		"Whoever does not know your address already does not find you.", "Let UDP port 5353 out of this machine. FIREWALL If it is open: run sottovoce doctor at WHO.",
+		"Whoever does not know your address already does not find you.", "Run sottovoce doctor at WHO too, and let UDP port 5353 out of this machine. FIREWALL",
 	},
 	{
 		"seen", "deaf", bad, "WHO hears you; you do not hear WHO, nor any other machine.",
@@ -99,7 +99,8 @@ var causes = []Cause{
 	{"reach", "connected", ok, "Everybody of your contacts who is heard is connected.", "", ""},
 	{
 		"reach", "in-vain", bad, "WHO is heard and cannot be reached (COUNT attempts).",
-		"A firewall at either end lets nothing else through, or the access point keeps devices apart.", "FIREWALL And run sottovoce doctor at WHO.",
+		"A firewall at either end lets nothing else through, the access point keeps devices apart, or full packets are lost between you.",
+		"Run sottovoce doctor at WHO too, and let UDP from your network into this machine. FIREWALL",
 	},
 
 	{"firewall", "open", ok, "Packets that others begin with reach this program.", "", ""},

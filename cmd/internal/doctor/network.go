@@ -8,6 +8,9 @@ import (
 	"sottovoce/cmd/internal/control"
 )
 
+// anyFirewall is for a firewall whose program is not known.
+const anyFirewall = "To see its rules: sudo nft list ruleset"
+
 // remedies are the commands that open the firewall, by the program that looks after it. SUBNET is ours.
 var remedies = map[string]struct{ in, out, links string }{
 	"ufw": {
@@ -18,7 +21,7 @@ var remedies = map[string]struct{ in, out, links string }{
 		"sudo firewall-cmd --permanent --add-service=mdns; sudo firewall-cmd --reload",
 		"sudo firewall-cmd --permanent --zone=trusted --add-source=SUBNET; sudo firewall-cmd --reload",
 	},
-	"": {"Its rules: sudo nft list ruleset", "Its rules: sudo nft list ruleset", "Its rules: sudo nft list ruleset"},
+	"": {anyFirewall, anyFirewall, anyFirewall},
 }
 
 // family is how people see the two kinds of addresses named.
