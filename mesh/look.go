@@ -188,13 +188,10 @@ func (n *Node) inquire(ctx context.Context, q *inquiry, then time.Time) {
 	}
 }
 
-// told is how long ago something was that somebody says was heard so many seconds ago, rounded
-// up; 0 if that was before then.
-func told(seconds uint16, then time.Time) time.Duration {
-	if ago := time.Duration(seconds) * time.Second; ago < time.Since(then)+time.Second {
-		return ago
-	}
-	return 0
+// told is how long ago something was that somebody says was heard so many milliseconds ago; 0
+// if that was before then. The answer was under way meanwhile, so that only makes it later.
+func told(milliseconds uint32, then time.Time) time.Duration {
+	return since(time.Duration(milliseconds)*time.Millisecond, then)
 }
 
 // since is how long ago something was; 0 if that was before then.
@@ -268,7 +265,7 @@ func (t *turn) theyLook(d *device, v *live, f wire.Look) {
 	n, at := t.n, v.link.Remote()
 	ip4, ip6 := n.heardOf(d)
 	answer := wire.View{
-		Nonce: f.Nonce, Heard4: secondsAgo(ip4), Heard6: secondsAgo(ip6),
+		Nonce: f.Nonce, Heard4: ago(ip4), Heard6: ago(ip6),
 		Address: at.Addr().Unmap().AsSlice(), Port: at.Port(), Knocked: f.Knock && n.knock != nil,
 	}
 	t.then(func() {
@@ -282,10 +279,10 @@ func (t *turn) theyLook(d *device, v *live, f wire.Look) {
 	})
 }
 
-// secondsAgo rounds up, so that just now is not never; what is too long ago is never.
-func secondsAgo(ago time.Duration) uint16 {
-	if seconds := (ago + time.Second - 1) / time.Second; seconds <= wire.HeardMax {
-		return uint16(seconds)
+// ago is in milliseconds, rounded up, so that just now is not never; what is too long ago is.
+func ago(d time.Duration) uint32 {
+	if ms := (d + time.Millisecond - 1) / time.Millisecond; ms <= wire.HeardMax {
+		return uint32(ms)
 	}
 	return 0
 }

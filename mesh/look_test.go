@@ -48,7 +48,7 @@ func TestLook(t *testing.T) {
 	if v.Person.Name != "Bruno" || !v.Answered || !v.Full || !v.Knocked || !v.Came {
 		t.Errorf("%+v", v)
 	}
-	if v.They4 != time.Second || v.They6 != 0 || v.We4 == 0 || v.We6 != 0 {
+	if v.They4 != time.Millisecond || v.They6 != 0 || v.We4 == 0 || v.We6 != 0 {
 		t.Errorf("who heard whom: %+v", v)
 	}
 	if v.Endpoint != anna.local || v.At != bruno.local {
@@ -99,9 +99,9 @@ func TestViewUnasked(t *testing.T) {
 // What was heard before somebody asked does not count.
 func TestSince(t *testing.T) {
 	then := time.Now().Add(-5 * time.Second)
-	for seconds, want := range map[uint16]time.Duration{0: 0, 1: time.Second, 5: 5 * time.Second, 8: 0} {
-		if got := told(seconds, then); got != want {
-			t.Errorf("%d seconds ago is %v", seconds, got)
+	for ms, want := range map[uint32]time.Duration{0: 0, 1: time.Millisecond, 4900: 4900 * time.Millisecond, 60_000: 0} {
+		if got := told(ms, then); got != want {
+			t.Errorf("%d ms ago is %v", ms, got)
 		}
 	}
 	if since(time.Second, then) != time.Second || since(time.Minute, then) != 0 || since(0, then) != 0 {
@@ -109,12 +109,12 @@ func TestSince(t *testing.T) {
 	}
 }
 
-func TestSecondsAgo(t *testing.T) {
-	for ago, want := range map[time.Duration]uint16{
-		0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, wire.HeardMax * time.Second: wire.HeardMax, wire.HeardMax*time.Second + 1: 0, time.Hour * 100000: 0,
+func TestAgo(t *testing.T) {
+	for d, want := range map[time.Duration]uint32{
+		0: 0, 1: 1, time.Second: 1000, time.Second + 1: 1001, wire.HeardMax * time.Millisecond: wire.HeardMax, wire.HeardMax*time.Millisecond + 1: 0, time.Hour * 100000: 0,
 	} {
-		if got := secondsAgo(ago); got != want {
-			t.Errorf("%v ago is %d", ago, got)
+		if got := ago(d); got != want {
+			t.Errorf("%v ago is %d", d, got)
 		}
 	}
 }

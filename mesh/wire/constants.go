@@ -29,9 +29,9 @@ const (
 	// PaddingMax bounds the padding of a look in bytes: with it the frame is larger than
 	// what an Ethernet carries in one packet.
 	PaddingMax = 1500
-	// HeardMax is how long ago, in seconds, something heard is still told: sightings live
-	// as long at most.
-	HeardMax = 600
+	// HeardMax is how long ago, in milliseconds, something heard is still told: sightings
+	// live as long at most.
+	HeardMax = 600_000
 	// peersFrameMax: 64 announcements of at most 191 bytes, and room for later keys.
 	peersFrameMax = 16 << 10
 	// ToldMax is the number of announcements in one frame of peers.

@@ -3,15 +3,16 @@ package wire
 import "errors"
 
 // View answers a Look: map {1: nonce of the look, ? 2: heard by IPv4, ? 3: heard by
-// IPv6, ? 4: address, ? 5: port, ? 6: knocked}. Heard is how many seconds ago, rounded up,
-// an announcement of the asker was heard in that family; 0: not in the last HeardMax.
+// IPv6, ? 4: address, ? 5: port, ? 6: knocked}. Heard is how many
+// milliseconds ago, rounded up, an announcement of the asker was heard in that family; 0:
+// not in the last HeardMax.
 // Address and port are where the asker's packets come from.
 //
 // spec: 00-encoding#look-and-view
 type View struct {
 	Nonce   [8]byte `cbor:"1,keyasint"`
-	Heard4  uint16  `cbor:"2,keyasint,omitempty"`
-	Heard6  uint16  `cbor:"3,keyasint,omitempty"`
+	Heard4  uint32  `cbor:"2,keyasint,omitempty"`
+	Heard6  uint32  `cbor:"3,keyasint,omitempty"`
 	Address []byte  `cbor:"4,keyasint,omitempty"`
 	Port    uint16  `cbor:"5,keyasint,omitempty"`
 	Knocked bool    `cbor:"6,keyasint,omitempty"`
