@@ -64,6 +64,10 @@ func TestRememberedEndpointsLinkTheDeaf(t *testing.T) {
 	a.loses(bruno, anna)
 	bruno.restart()
 	bruno.relinked(anna)
+	if !bruno.finds(bruno.Contacts, "Anna", func(p Person) bool { return p.Found == WayRemembered })() ||
+		!anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Found == WayTheirs })() {
+		t.Error("not said how they found each other")
+	}
 	anna.restart() // it remembers where bruno is now
 	anna.relinked(bruno)
 }

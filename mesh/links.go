@@ -63,6 +63,7 @@ type live struct {
 	named   [][8]byte        // sessions that receipts have named on it
 	held    time.Time        // until when nothing is sent before their first receipt; zero: not
 	told    time.Time        // when we said last that we are typing; zero: we are not
+	way     Way              // how it came about
 	heard   time.Time        // when they said something of the kind
 	shared  map[string]bool  // instances that we told, or were told, on it
 	toldAt  time.Time        // when we told of some last
@@ -120,30 +121,6 @@ func (n *Node) second(d *device) bool {
 		return bytes.Compare(ours[:], s.fingerprint[:]) > 0
 	}
 	return n.me.device.ID().Compare(d.id) > 0
-}
-
-// whereabouts lists where a device may be, the likeliest first. While it has a link only what
-// is not that link's port counts, and what is remembered does not.
-func (n *Node) whereabouts(d *device, now time.Time) []link.Place {
-	r := d.route
-	var all []link.Place
-	add := func(p *place) {
-		if len(p.endpoints) > 0 && n.believes(p, now) && (r.live == nil || r.live.link.Remote().Port() != p.endpoints[0].Port()) {
-			all = append(all, link.Place{Endpoints: p.endpoints, Fingerprint: p.fingerprint})
-		}
-	}
-	if r.seen != nil {
-		add(r.seen)
-	}
-	for _, p := range r.told {
-		if p.ends.After(now) {
-			add(p)
-		}
-	}
-	if known := n.whereKnown(d, now); r.live == nil && r.round > 0 && len(known) > 0 {
-		all = append(all, link.Place{Endpoints: known})
-	}
-	return all
 }
 
 // dialDue starts the dials whose time has come.
@@ -299,7 +276,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	n.lastLink++
 	r := d.route
 	r.refused = 0
-	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox(), stood: d.pair.Standing()}
+	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox(), stood: d.pair.Standing(), way: r.way(l)}
 	r.due, r.round, r.sought, r.doubted = time.Time{}, 0, false, false
 	n.serve(d.row, r.live)
 	return t.linked(d, r.live)

@@ -18,6 +18,17 @@ const (
 	ViaLink Via = "link"
 )
 
+// Way says how it came to a link to a contact.
+type Way string
+
+// The ways to find somebody.
+const (
+	WayHeard      Way = "heard"      // we hear them announce themselves
+	WayTold       Way = "told"       // another contact had heard them
+	WayRemembered Way = "remembered" // they were there before
+	WayTheirs     Way = "by_them"    // they dialled, and we do not hear them
+)
+
 // Direction of a contact request, as seen from here.
 type Direction string
 
@@ -45,6 +56,7 @@ type Person struct {
 	Typing    bool // is writing to us
 	Waiting   bool // a request of ours that has not reached them
 	Via       Via
+	Found     Way // of a contact with a link
 	Direction Direction
 	Waits     string // what a request waits for, if not for a person's answer
 

@@ -99,7 +99,7 @@ func (n *Node) person(c *contactState) Person {
 	for _, d := range c.devices {
 		switch {
 		case d.route.live != nil:
-			p.Online, p.Via = true, ViaLink
+			p.Online, p.Via, p.Found = true, ViaLink, d.route.shownWay()
 			p.Typing = p.Typing || !d.route.live.typing.IsZero()
 		case d.route.seen != nil:
 			p.Online = true

@@ -121,6 +121,8 @@ func TestNames(t *testing.T) {
 		{control.Person{Online: true, Direction: control.DirectionIn}, "asks you", "here"},
 		{control.Person{Online: true, Direction: control.DirectionOut}, "you asked", "here"},
 		{control.Person{Contact: true, Via: control.ViaLink, Online: true}, "contact", "connected"},
+		{control.Person{Contact: true, Via: control.ViaLink, Online: true, Found: "heard"}, "contact", "connected"},
+		{control.Person{Contact: true, Via: control.ViaLink, Online: true, Found: "told"}, "contact", "connected, another contact hears them"},
 		{control.Person{Contact: true, Verified: true}, "contact, verified", "away"},
 		{control.Person{Contact: true, Keys: control.KeysChanged}, "contact, new keys", "away"},
 		{control.Person{Contact: true, Keys: control.KeysAlarm}, "contact, keys in doubt", "away"},

@@ -103,13 +103,19 @@ func standing(p control.Person) string {
 	return "not a contact"
 }
 
+// ways are what a person may want to know of how somebody was found: that we do not hear
+// them ourselves.
+var ways = map[string]string{
+	"told": ", another contact hears them", "remembered": ", where they were before", "by_them": ", they reached us",
+}
+
 // presence says how somebody can be reached.
 func presence(p control.Person) string {
 	switch {
 	case p.Blocked:
 		return "not shown"
 	case p.Via == control.ViaLink:
-		return "connected"
+		return "connected" + ways[p.Found]
 	case p.Online:
 		return "here"
 	}

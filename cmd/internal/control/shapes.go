@@ -53,8 +53,11 @@ type Person struct {
 	// Online: seen on this network or linked, now.
 	Online bool `json:"online"`
 	// Typing: writing to us at this moment, if they share that.
-	Typing    bool      `json:"typing,omitempty"`
-	Via       Via       `json:"via"`
+	Typing bool `json:"typing,omitempty"`
+	Via    Via  `json:"via"`
+	// Found says how it came to the link of who is linked: heard, told (by another contact), remembered, or by_them, who
+	// dialled and are not heard.
+	Found     string    `json:"found,omitempty"`
 	Direction Direction `json:"direction,omitempty"`
 	// Waiting: a request of ours that has not reached them; it does when both are on one network.
 	Waiting bool `json:"waiting,omitempty"`

@@ -307,7 +307,7 @@ func person(p mesh.Person) control.Person {
 	}
 	return control.Person{
 		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Keys: control.Keys(p.Keys), Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
-		Via: control.Via(p.Via), Direction: control.Direction(p.Direction), Waiting: p.Waiting,
+		Via: control.Via(p.Via), Found: string(p.Found), Direction: control.Direction(p.Direction), Waiting: p.Waiting,
 		IntroducedBy: by,
 	}
 }
