@@ -249,18 +249,38 @@ func TestReplays(t *testing.T) {
 	if p.equal() != second || len(p.wire[0])+len(p.wire[1]) > 0 {
 		t.Error("what was recorded has changed something")
 	}
-	third := newPair(t) // our own commitment comes back
+	third := newPair(t) // our own commitment comes back, and what we would reveal of it
 	third.start(1)
-	mine := third.wire[0][0]
+	mine := third.wire[0][0].(wire.SASCommit)
+	secret := third.ends[1].nonce
 	third.must(1, Received{third.ends[1].context, mine})
-	if _, ok := third.ends[1].Emoji(); ok || third.ends[1].Phase() != Answered {
+	third.must(1, Received{third.ends[1].context, wire.SASReveal{Commitment: mine.Commitment, Nonce: secret}})
+	if third.ends[1].Phase() != Asked || len(third.wire[0]) != 1 {
 		t.Error("our own commitment was taken for theirs")
 	}
-	reflected := wire.SASReveal{Commitment: mine.(wire.SASCommit).Commitment}
-	third.must(1, Received{third.ends[1].context, reflected})
-	if !third.ends[1].was(Ended{Reason: wire.SASWrong}) {
-		t.Error("it was taken for revealed")
+	third.must(0, Received{third.ends[0].context, mine}) // and a commitment of ours as theirs, under our own name
+	third.start(0)
+	third.must(0, Received{third.ends[0].context, wire.SASReveal{Commitment: mine.Commitment, Nonce: [32]byte{1}}})
+	if !third.ends[0].was(Ended{Reason: wire.SASWrong}) {
+		t.Error("what nobody committed to was taken for revealed")
 	}
+}
+
+// Who begins once more says the same again, for what may not have left; it is heard once.
+func TestBeginAgain(t *testing.T) {
+	p := newPair(t)
+	p.start(0)
+	p.start(0)
+	if len(p.wire[1]) != 2 || p.wire[1][0] != p.wire[1][1] {
+		t.Errorf("says %v", p.wire[1])
+	}
+	p.deliverAll()
+	if len(p.ends[1].told) != 1 {
+		t.Errorf("told %v", p.ends[1].told)
+	}
+	p.start(1)
+	p.deliverAll()
+	p.equal()
 }
 
 func TestEnds(t *testing.T) {
