@@ -157,12 +157,17 @@ func (h *Host) cable() {
 	l.must("ip", "-n", l.bridge, "link", "set", h.port, "master", "lan", "up")
 }
 
-// Renew makes the host the visitor that it is on another day: another network card, whose hardware address the system
-// draws at random, at another port, with other addresses. What runs on the host goes on.
-func (h *Host) Renew() {
+// Gone takes the host's network card away, as when somebody leaves. What runs on the host goes on.
+func (h *Host) Gone() {
+	h.lan.t.Helper()
+	h.lan.must("ip", "-n", h.namespace, "link", "delete", "eth0")
+}
+
+// Back makes a host that was gone the visitor that it is on another day: with another network card, whose hardware
+// address the system draws at random, at another port, with other addresses.
+func (h *Host) Back() {
 	l := h.lan
 	l.t.Helper()
-	l.must("ip", "-n", h.namespace, "link", "delete", "eth0")
 	l.hosts++
 	h.number, h.port = l.hosts, fmt.Sprintf("port%d", l.hosts)
 	h.cable()

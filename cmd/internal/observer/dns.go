@@ -11,6 +11,8 @@ import (
 const (
 	portDNS = 5353
 	service = "_sottovoce._udp.local."
+	// partSize cuts what is long: a slot in base64.
+	partSize = 16
 )
 
 // dnsKind tells the packets of discovery apart.
@@ -61,6 +63,9 @@ func dnsFields(kind string, m *dns.Msg) (fields []Field) {
 					key, value, _ := strings.Cut(s, "=")
 					keys = append(keys, key)
 					add(kind+"."+key, value)
+					for i := 0; len(value) > partSize && i < len(value); i += partSize {
+						add(kind+"."+key+".part", value[i:min(i+partSize, len(value))])
+					}
 				}
 				add(kind+".keys", strings.Join(keys, ","))
 			default:

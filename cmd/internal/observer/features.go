@@ -15,7 +15,7 @@ import (
 type Visit struct {
 	Node  string // who it was: the truth, for the judge
 	Round int    // two visits of one round are of different nodes, and are not compared
-	Began time.Time
+	Place int    // visits to different places are not compared either: the places differ anyway
 	// histograms holds how often each value of each feature was seen.
 	histograms map[string]map[string]float64
 	last       map[string]time.Time // of each kind of packet
@@ -23,9 +23,9 @@ type Visit struct {
 }
 
 // NewVisit begins a visit that nothing has been seen of.
-func NewVisit(node string, round int, began time.Time) *Visit {
+func NewVisit(node string, round int) *Visit {
 	return &Visit{
-		Node: node, Round: round, Began: began,
+		Node: node, Round: round,
 		histograms: make(map[string]map[string]float64), last: make(map[string]time.Time), pieces: make(map[string]int),
 	}
 }

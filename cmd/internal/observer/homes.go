@@ -3,11 +3,13 @@ package observer
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +19,9 @@ import (
 )
 
 // Homes founds an identity for each name and makes contacts of the first and the second,
-// the third and the fourth, and so on: on a LAN in memory that no observer sees.
-func Homes(t testing.TB, dir string, names []string) (homes []string) {
+// the third and the fourth, and so on: on a LAN in memory that no observer sees. Secrets are
+// what no packet may hold: names, and public keys, which are as good as a name.
+func Homes(t testing.TB, dir string, names []string) (homes, secrets []string) {
 	t.Helper()
 	lab := simlan.New(1)
 	lan := lab.LAN(simlan.Weather{})
@@ -37,10 +40,25 @@ func Homes(t testing.TB, dir string, names []string) (homes []string) {
 			t.Fatal(err)
 		}
 		nodes, ends = append(nodes, node), append(ends, end)
+		status, err := node.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, letters, _ := strings.Cut(status.Me.ID, "-")
+		account, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(letters))
+		if err != nil || len(account) != 32 {
+			t.Fatalf("%q is no account: %v", status.Me.ID, err)
+		}
+		secrets = append(secrets, name, string(account))
 	}
 	for i := 1; i < len(names); i += 2 {
 		if err := befriend(t.Context(), nodes[i-1], nodes[i], names[i-1], names[i]); err != nil {
 			t.Error(err)
+		}
+	}
+	for _, node := range nodes {
+		if _, err := node.SetVisibilityElsewhere(t.Context(), mesh.Contacts); err != nil {
+			t.Fatal(err)
 		}
 	}
 	for _, end := range ends {
@@ -48,7 +66,7 @@ func Homes(t testing.TB, dir string, names []string) (homes []string) {
 			t.Fatal(err)
 		}
 	}
-	return homes
+	return homes, secrets
 }
 
 // run starts the node of a home on a host in memory; end stops it.

@@ -14,6 +14,7 @@ import (
 type Verdict struct {
 	Features int       // that differ at all between pairs of visits
 	Found    []Finding // features that go together with who it was more than chance explains, the best first
+	Nearest  []Finding // the best of those that chance explains
 	Linker   Linker    // all features together
 }
 
@@ -43,6 +44,9 @@ func (v Verdict) String() string {
 	for _, f := range v.Found[:min(len(v.Found), 25)] {
 		fmt.Fprintf(&b, "\n\t%-60s AUC %.3f, %.1f deviations", f.Feature, f.AUC, f.Z)
 	}
+	for _, f := range v.Nearest {
+		fmt.Fprintf(&b, "\n\tas by chance: %-46s AUC %.3f, %.1f deviations", f.Feature, f.AUC, f.Z)
+	}
 	return b.String()
 }
 
@@ -55,9 +59,11 @@ const (
 	// significance is the chance of crying wolf, over all features together.
 	significance = 1.0 / shuffles
 	resamples    = 200
+	nearestKept  = 4
 )
 
-// Judge compares all visits of different rounds. allowed features are left out: what the
+// Judge compares all visits of different rounds: is a feature more alike in two of one node?
+// (That two are less alike says nothing: who is seen twice at one time is two.) allowed features are left out: what the
 // claim under test grants.
 func Judge(visits []*Visit, allowed func(feature string) bool) Verdict {
 	chance := rand.New(rand.NewPCG(uint64(len(visits)), 7))
@@ -76,23 +82,27 @@ func Judge(visits []*Visit, allowed func(feature string) bool) Verdict {
 		observed[i] = sum(ranks[i], same)
 	}
 	z, most := standardise(observed, ranks, visits, pairs, chance)
+	all := make([]Finding, len(names))
 	for i, name := range names {
-		if math.Abs(z[i]) > most {
-			verdict.Found = append(verdict.Found, Finding{name, auc(observed[i], len(same), len(pairs)), z[i]})
-		}
+		all[i] = Finding{name, auc(observed[i], len(same), len(pairs)), z[i]}
 	}
-	slices.SortStableFunc(verdict.Found, func(a, b Finding) int { return cmp.Compare(math.Abs(b.Z), math.Abs(a.Z)) })
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(b.Z, a.Z) })
+	found := 0
+	for found < len(all) && all[found].Z > most {
+		found++
+	}
+	verdict.Found, verdict.Nearest = all[:found], all[found:min(found+nearestKept, len(all))]
 	verdict.Linker = link(visits, pairs, ranks, chance)
 	return verdict
 }
 
-// pair is two visits of different rounds, by index.
+// pair is two visits of different rounds to one place, by index.
 type pair struct{ a, b int }
 
 func pairsOf(visits []*Visit) (pairs []pair) {
 	for b := range visits {
 		for a := range b {
-			if visits[a].Round != visits[b].Round {
+			if visits[a].Round != visits[b].Round && visits[a].Place == visits[b].Place {
 				pairs = append(pairs, pair{a, b})
 			}
 		}
@@ -221,15 +231,20 @@ func auc(rankSum float64, same, all int) float64 {
 	return (rankSum - float64(same)*float64(same+1)/2) / (float64(same) * float64(all-same))
 }
 
-// shuffled draws who is who anew, within each round.
+// shuffled draws who is who anew, within each round of a place.
 func shuffled(visits []*Visit, chance *rand.Rand) []string {
-	rounds := make(map[int][]int)
+	return drawn(visits, func(v *Visit) string { return fmt.Sprint(v.Place, v.Round) }, chance)
+}
+
+// drawn draws who is who anew, within each group.
+func drawn(visits []*Visit, group func(v *Visit) string, chance *rand.Rand) []string {
+	groups := make(map[string][]int)
 	for i, v := range visits {
-		rounds[v.Round] = append(rounds[v.Round], i)
+		groups[group(v)] = append(groups[group(v)], i)
 	}
 	nodes := make([]string, len(visits))
-	for _, round := range slices.Sorted(maps.Keys(rounds)) {
-		mine := rounds[round]
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		mine := groups[name]
 		for i, j := range chance.Perm(len(mine)) {
 			nodes[mine[i]] = visits[mine[j]].Node
 		}
@@ -261,7 +276,7 @@ func standardise(observed []float64, ranks [][]float64, visits []*Visit, pairs [
 		}
 		z[f] = (observed[f] - mean) / deviation
 		for _, s := range sums {
-			most = max(most, math.Abs(s-mean)/deviation)
+			most = max(most, (s-mean)/deviation)
 		}
 	}
 	return z, most

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 )
 
 // synthetic are visits of made-up nodes that say random things, and whatever plant adds.
@@ -15,7 +14,7 @@ func synthetic(seed uint64, plant func(v *Visit, node int, chance *rand.Rand)) [
 	var visits []*Visit
 	for round := range rounds {
 		for node := range nodes {
-			v := NewVisit(fmt.Sprint(node), round, time.Time{})
+			v := NewVisit(fmt.Sprint(node), round)
 			for f := range 60 {
 				for range 1 + chance.IntN(4) {
 					v.Note(fmt.Sprint("noise ", f), fmt.Sprint(chance.IntN(4<<(f%6))))

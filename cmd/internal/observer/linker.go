@@ -1,6 +1,7 @@
 package observer
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -70,15 +71,7 @@ func learn(visits []*Visit, pairs []pair, ranks [][]float64, nodes []string) []f
 // shuffledHalves draws who is who anew within each round and each half, since only those
 // are compared.
 func shuffledHalves(visits []*Visit, half []string, chance *rand.Rand) []string {
-	split := make([]*Visit, len(visits))
-	for i, v := range visits {
-		round := 2 * v.Round
-		if slices.Contains(half, v.Node) {
-			round++
-		}
-		split[i] = &Visit{Node: v.Node, Round: round}
-	}
-	return shuffled(split, chance)
+	return drawn(visits, func(v *Visit) string { return fmt.Sprint(v.Place, v.Round, slices.Contains(half, v.Node)) }, chance)
 }
 
 // measure compares how alike visits seem with who they are of.

@@ -6,9 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +25,8 @@ import (
 // Prober dials nodes as somebody who is nobody's contact can, in every way there is.
 type Prober struct {
 	quic *quic.Transport
-	old  []byte // a flight that was made for another connection
+	mu   sync.Mutex // guards old
+	old  []byte     // a flight that was made for another connection
 }
 
 // NewProber dials from a socket, which stays its owner's.
@@ -36,7 +39,7 @@ func (p *Prober) Close() error { return p.quic.Close() }
 
 const (
 	// answerTime is how long a prober waits for an answer.
-	answerTime = 2 * time.Second
+	answerTime = 700 * time.Millisecond
 	// proofTime is when a node gives up on somebody who proves nothing, and a little more.
 	proofTime = 7 * time.Second
 )
@@ -48,7 +51,11 @@ var tries = []struct {
 }{
 	{"contact", random(1, handshake.FlightSize)},
 	{"open", (*Prober).open},
-	{"open-replayed", func(p *Prober, _ handshake.Exporter) ([]byte, error) { return p.old, nil }},
+	{"open-replayed", func(p *Prober, _ handshake.Exporter) ([]byte, error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.old, nil
+	}},
 	{"open-garbage", random(2, handshake.FlightSize)},
 	{"member", random(3, handshake.FlightSize)},
 	{"supernode", random(4, handshake.FlightSize)},
@@ -79,18 +86,22 @@ func (p *Prober) open(e handshake.Exporter) ([]byte, error) {
 		}
 	}
 	_, flight, err := handshake.NewInitiator(handshake.Open, e, statics, nil, rand.Reader)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.old = flight[:]
 	return flight[:], err
 }
 
-// Probe tries everything on a node and notes with the visit what it answered.
-func (p *Prober) Probe(ctx context.Context, v *Visit, at netip.AddrPort) {
-	for i, try := range tries {
-		fields := p.dial(ctx, at, try.name, try.first, i == 0)
-		for _, f := range fields {
-			v.Note("probe."+f.Name, f.Value)
-		}
+// Probe tries everything on a node and tells what it answered.
+func (p *Prober) Probe(ctx context.Context, at netip.AddrPort) (fields []Field) {
+	var last []Field
+	var wait sync.WaitGroup
+	wait.Go(func() { last = p.dial(ctx, at, "last", random(1, handshake.FlightSize), true) })
+	for _, try := range tries {
+		fields = append(fields, p.dial(ctx, at, try.name, try.first, false)...)
 	}
+	wait.Wait()
+	return append(fields, last...)
 }
 
 // dial makes one connection and tells all about it. To the end means that it is the far end
@@ -256,14 +267,14 @@ const rawTime = 300 * time.Millisecond
 // ProbeRaw sends packets that are no handshake of ours: garbage, unknown versions and
 // connections, and what was heard of the connections of others. The socket must be read by
 // nobody else.
-func ProbeRaw(v *Visit, conn net.PacketConn, at netip.AddrPort, heard [][]byte) {
+func ProbeRaw(conn net.PacketConn, at netip.AddrPort, heard [][]byte) (fields []Field) {
 	long := append([]byte{0xc3, 0x1a, 0x2a, 0x3a, 0x4a, 8}, make([]byte, 1250)...)
 	short := append([]byte{0x43}, make([]byte, 60)...)
 	_, _ = rand.Read(long[6:])
 	_, _ = rand.Read(short[1:])
 	packets := map[string][][]byte{"version": {long}, "stray": {short}, "byte": {{0}}, "dns": {make([]byte, 12)}, "replay": heard}
-	for name, send := range packets {
-		for _, b := range send {
+	for _, name := range slices.Sorted(maps.Keys(packets)) {
+		for _, b := range packets[name] {
 			_, _ = conn.WriteTo(b, net.UDPAddrFromAddrPort(at))
 		}
 		answers, size := 0, 0
@@ -276,7 +287,10 @@ func ProbeRaw(v *Visit, conn net.PacketConn, at netip.AddrPort, heard [][]byte) 
 			}
 			answers, size = answers+1, size+n
 		}
-		v.Note("probe.raw."+name, fmt.Sprint(answers > 0))
-		v.Note("probe.raw."+name+".size", fmt.Sprint(octave(time.Duration(size)*time.Second)))
+		fields = append(fields, Field{"raw." + name, fmt.Sprint(answers > 0)})
+		if answers > 0 {
+			fields = append(fields, Field{"raw." + name + ".size", fmt.Sprint(size / answers)})
+		}
 	}
+	return fields
 }

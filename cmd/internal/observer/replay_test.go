@@ -58,7 +58,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T, dir string, names ...string) *stage {
-	homes := Homes(t, dir, names)
+	homes, _ := Homes(t, dir, names)
 	lab := simlan.New(5)
 	lan := lab.LAN(simlan.Weather{Delay: time.Millisecond})
 	s := &stage{t: t, names: names, mallory: lab.Host()}

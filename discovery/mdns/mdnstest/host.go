@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"sottovoce/discovery/mdns"
+	"sottovoce/mesh/peer"
 )
 
 const (
@@ -51,8 +52,8 @@ type nic struct {
 // Host adds a machine without interfaces.
 func (n *Net) Host() *Host { return &Host{net: n, port: firstPort} }
 
-// Plug adds an interface with a new index, or moves the one of that name to
-// another LAN and other addresses, index and sockets kept.
+// Plug adds an interface with a new index and hardware address, or moves the one of that name to
+// another LAN and other addresses, both and the sockets kept.
 func (h *Host) Plug(name string, l *LAN, addresses ...netip.Prefix) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -64,7 +65,8 @@ func (h *Host) Plug(name string, l *LAN, addresses ...netip.Prefix) {
 	} else {
 		h.net.index++
 		up := net.FlagUp | net.FlagRunning | net.FlagBroadcast | net.FlagMulticast
-		n = &nic{Interface: mdns.Interface{Name: name, Index: h.net.index, Flags: up}, host: h}
+		mac := peer.MAC{2, 0, 0, 0, byte(h.net.index >> 8), byte(h.net.index)}
+		n = &nic{Interface: mdns.Interface{Name: name, Index: h.net.index, Flags: up, MAC: mac}, host: h}
 		h.nics = append(h.nics, n)
 	}
 	n.lan, n.Prefixes = l, slices.SortedFunc(slices.Values(addresses), netip.Prefix.Compare)

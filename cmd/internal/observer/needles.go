@@ -1,0 +1,55 @@
+package observer
+
+import (
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// forms are the ways in which something may stand in a packet, in lower case: as it is, in
+// UTF-16, in hexadecimal digits, and in base32 and base64 as far as what stands before and
+// behind it does not colour it.
+func forms(secret string) []string {
+	out := []string{lower(secret), hex.EncodeToString([]byte(secret))}
+	var wide strings.Builder
+	for _, b := range []byte(lower(secret)) {
+		wide.Write([]byte{b, 0})
+	}
+	out = append(out, wide.String())
+	for phase := range 5 {
+		padded := append(make([]byte, phase), secret...)
+		out = append(out, clean(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(padded), (phase*8+4)/5, len(padded)*8/5))
+		if phase < 3 {
+			out = append(out, clean(base64.RawURLEncoding.EncodeToString(padded), (phase*8+5)/6, len(padded)*8/6))
+		}
+	}
+	return out
+}
+
+// clean is the part of an encoding that is the same whatever stands around it.
+func clean(encoded string, from, to int) string { return lower(encoded[from:to]) }
+
+// lower changes ASCII letters only: what is no text stays as it is.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// Holds finds the first packet that holds one of some secrets in any form; -1: none does.
+func Holds(packets []Packet, secrets []string) int {
+	var all []string
+	for _, secret := range secrets {
+		all = append(all, forms(secret)...)
+	}
+	return slices.IndexFunc(packets, func(p Packet) bool {
+		payload := lower(string(p.Payload))
+		return slices.ContainsFunc(all, func(form string) bool { return strings.Contains(payload, form) })
+	})
+}
