@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -55,6 +56,7 @@ type live struct {
 	id      uint64 // of this run
 	link    *link.Link
 	since   time.Time
+	from    []netip.Prefix // addresses of ours that it may come from; none: it leads beyond our networks
 	post    *postbox
 	waiting [][]byte         // blobs whose key is not known yet; the sender offers them again on another link
 	far     time.Time        // when to look far ahead for those; zero: not
@@ -276,7 +278,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	n.lastLink++
 	r := d.route
 	r.refused = 0
-	r.live = &live{id: n.lastLink, link: l, since: t.now, post: newPostbox(), stood: d.pair.Standing(), way: r.way(l)}
+	r.live = &live{id: n.lastLink, link: l, since: t.now, from: n.nearEnds(l), post: newPostbox(), stood: d.pair.Standing(), way: r.way(l)}
 	r.due, r.round, r.sought, r.doubted = time.Time{}, 0, false, false
 	n.serve(d.row, r.live)
 	return t.linked(d, r.live)

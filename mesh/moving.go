@@ -42,6 +42,9 @@ func (t *turn) standsOn(networks []peer.Network) error {
 	if err := n.keyNetworks(); err != nil {
 		return err
 	}
+	if err := t.leaveStranded(); err != nil {
+		return err
+	}
 	if slices.Equal(newFooting(n.networks.Key, networks), n.footing) {
 		n.moving = nil
 		t.then(func() { n.finder.Announce(n.announced) })
