@@ -28,10 +28,11 @@ func (k *keyring) Statics() handshake.Statics {
 // spec: 03-links#hint
 func (k *keyring) Find(e handshake.Exporter, hint [handshake.HintSize]byte) (found handshake.Pair, ok bool) {
 	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for i := range k.pairs {
-		if k.pairs[i].Key.Hint(e) == hint {
-			found, ok = k.pairs[i], true
+	pairs := k.pairs // replaced, never changed
+	k.mu.RUnlock()
+	for i := range pairs {
+		if pairs[i].Key.Hint(e) == hint {
+			found, ok = pairs[i], true
 		}
 	}
 	return found, ok

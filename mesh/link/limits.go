@@ -20,8 +20,8 @@ const (
 	scansPerSecond = 20
 	scanBurst      = 4
 	// keysPerScan is how many keys one look-up may try; with more of them it counts as
-	// several look-ups. They take 2 ms on a server's core.
-	keysPerScan = 4096
+	// several look-ups. They take 2 ms on a core of a server.
+	keysPerScan = 2048
 
 	idleTimeout     = 30 * time.Second
 	keepAlivePeriod = 10 * time.Second
