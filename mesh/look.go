@@ -29,7 +29,7 @@ type View struct {
 	They4, They6 time.Duration // how long ago it heard us announce ourselves; 0: not since then
 	Endpoint     peer.Endpoint // where our packets come from, as it sees that; zero: not said
 	Full         bool          // it answered a question that fills a packet, too
-	Knocked      bool          // it sent us a packet outside of the link,
+	Knocked      bool          // it sent us a packet outside of the link, where we take such,
 	Came         bool          // and that came
 }
 
@@ -162,7 +162,7 @@ func (n *Node) inquire(ctx context.Context, q *inquiry, then time.Time) {
 	if !ok {
 		return
 	}
-	q.view.Answered, q.view.Knocked = true, v.Knocked
+	q.view.Answered, q.view.Knocked = true, v.Knocked && q.live.link.Current()
 	q.view.They4, q.view.They6 = told(v.Heard4, then), told(v.Heard6, then)
 	if address, ok := netip.AddrFromSlice(v.Address); ok {
 		q.view.Endpoint = netip.AddrPortFrom(address.Unmap(), v.Port)
@@ -181,7 +181,7 @@ func (n *Node) inquire(ctx context.Context, q *inquiry, then time.Time) {
 			}
 			return nil
 		}) == nil && q.view.We4+q.view.We6 > 0
-		if heard && (q.view.Came || !v.Knocked) || time.Now().After(end) || ctx.Err() != nil {
+		if heard && (q.view.Came || !q.view.Knocked) || time.Now().After(end) || ctx.Err() != nil {
 			return
 		}
 		time.Sleep(hearPoll)

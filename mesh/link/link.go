@@ -51,6 +51,12 @@ func (l *Link) Dialed() bool { return l.dialed }
 // Remote is where the far end is. It does not change: a link that moves is closed.
 func (l *Link) Remote() peer.Endpoint { return l.remote }
 
+// Current reports whether the link runs over the socket that new links use, which alone takes
+// knocks.
+func (l *Link) Current() bool {
+	return endpointOf(l.conn.LocalAddr()).Port() == endpointOf(l.transport.socket.Load().conn.LocalAddr()).Port()
+}
+
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.conn.Context().Done() }
 

@@ -56,6 +56,9 @@ func TestRebind(t *testing.T) {
 	}
 	next(t, in.blobs)
 	after, theirs := linked(t, toward(a, b), a, b)
+	if before.Current() || !after.Current() || !accepted.Current() {
+		t.Error("it is not known which link runs over the new socket")
+	}
 	if theirs.Remote() != endpointOf(fresh.LocalAddr()) {
 		t.Errorf("a new link comes from %v", theirs.Remote())
 	}
