@@ -18,6 +18,7 @@ import (
 func TestOpenProfileLeadsNowhere(t *testing.T) {
 	a := newAir()
 	anna := newPerson(t, a, "Anna")
+	anna.within(5*time.Second, "shows itself", func() bool { return a.announced(anna) != nil })
 	stranger, done := flood{t}.transport(), make(chan struct{})
 	l, err := stranger.Dial(t.Context(), link.Target{Endpoints: []peer.Endpoint{anna.local}, Mode: handshake.Open})
 	if err != nil {
