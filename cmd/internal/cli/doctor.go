@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -46,7 +45,7 @@ func (d *doctorCommand) Run(c *call) error {
 			return control.Errorf(control.CodeFailed, "stopped before everything was tested")
 		}
 		if err != nil {
-			return unfinished(err)
+			return err
 		}
 		sick = sick || f.Verdict == control.VerdictBad
 		if err := c.printFinding(f); err != nil {
@@ -60,14 +59,6 @@ func (d *doctorCommand) Run(c *call) error {
 		return errSick
 	}
 	return nil
-}
-
-// unfinished words that an examination came to no end.
-func unfinished(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return control.Errorf(control.CodeTimeout, "not everything could be tested in ten seconds; try again")
-	}
-	return err
 }
 
 func (c *call) printFinding(f control.Finding) error {
@@ -102,7 +93,7 @@ func (ch *chat) doctor(ctx context.Context) {
 			err = ch.examined(ctx, findings)
 		}
 		if err != nil {
-			ch.later(ctx, func() { ch.complain(unfinished(err)) })
+			ch.later(ctx, func() { ch.complain(err) })
 		}
 	})
 }

@@ -88,8 +88,6 @@ func fakeDoctor(ctx context.Context, _, listen string, _ []string) iter.Seq2[con
 		case ":2":
 			<-ctx.Done()
 			yield(control.Finding{}, ctx.Err())
-		case ":3":
-			yield(control.Finding{}, context.DeadlineExceeded)
 		}
 	}
 }

@@ -47,6 +47,7 @@ type examination struct {
 	node       *mesh.Node // nil: none runs
 	visibility string
 	clock      machineClock
+	time       time.Duration // there is
 	tell       func(control.Finding) bool
 
 	mu     sync.Mutex           // guards around while our own finder runs
@@ -64,30 +65,36 @@ func (a *adapter) Doctor(ctx context.Context) (iter.Seq2[control.Finding, error]
 	if err != nil {
 		return nil, err
 	}
-	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: s.Visibility, clock: ourClock}
+	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: s.Visibility, clock: ourClock, time: examinedMax}
 	return x.findings(ctx), nil
 }
 
 // Doctor examines this machine and its network while no node runs for a home; listen and
 // interfaces are what one would be started with. The findings end early with ctx.
 func Doctor(ctx context.Context, home, listen string, interfaces []string) iter.Seq2[control.Finding, error] {
-	x := examination{home: home, listen: listen, named: interfaces, clock: ourClock}
+	x := examination{home: home, listen: listen, named: interfaces, clock: ourClock, time: examinedMax}
 	return x.findings(ctx)
 }
 
-// findings examines and yields. The error is that of ctx.
+// findings examines and yields, for the time there is. The error is that of ctx.
 func (x *examination) findings(ctx context.Context) iter.Seq2[control.Finding, error] {
 	return func(yield func(control.Finding, error) bool) {
-		ctx, cancel := context.WithTimeout(ctx, examinedMax)
+		asked := ctx
+		ctx, cancel := context.WithTimeout(asked, x.time)
 		defer cancel()
 		wanted := true
 		x.tell = func(f control.Finding) bool {
-			wanted = wanted && ctx.Err() == nil && yield(f, nil)
-			return wanted
+			if wanted && ctx.Err() == nil {
+				wanted = yield(f, nil)
+			}
+			return wanted && ctx.Err() == nil
 		}
 		x.examine(ctx)
-		if wanted && ctx.Err() != nil {
-			yield(control.Finding{}, context.Cause(ctx))
+		switch {
+		case wanted && asked.Err() != nil:
+			yield(control.Finding{}, context.Cause(asked))
+		case wanted && ctx.Err() != nil:
+			yield(doctor.CutShort(), nil)
 		}
 	}
 }

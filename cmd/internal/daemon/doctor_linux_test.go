@@ -46,8 +46,16 @@ func TestDoctorOfClocks(t *testing.T) {
 		"clock no-battery warn": {ahead(time.Minute), no, without},
 	} {
 		eventually(t, want, func() bool { // both are heard
-			return slices.Equal(examined(t, "clock", &examination{home: t.TempDir(), clock: clock}), []string{want})
+			return slices.Equal(examined(t, "clock", &examination{home: t.TempDir(), clock: clock, time: examinedMax}), []string{want})
 		})
+	}
+}
+
+// TestDoctorCutShort gives the doctor no time.
+func TestDoctorCutShort(t *testing.T) {
+	x := &examination{home: t.TempDir(), clock: ourClock, time: time.Millisecond}
+	if got := examined(t, "examination", x); !slices.Equal(got, []string{"examination cut-short unknown"}) {
+		t.Errorf("it finds %q", got)
 	}
 }
 

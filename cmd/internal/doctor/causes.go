@@ -170,4 +170,9 @@ var causes = []Cause{
 		"home", "memory", warn, "PATH is in memory only.",
 		"Identity and messages are gone when the machine is switched off.", "Move it to a disk, and use it with --home DIR.",
 	},
+
+	{
+		"examination", "cut-short", unknown, "Not everything could be tested in the time there is.",
+		"What is missing above is not known.", "Ask the doctor again when the machine has less to do.",
+	},
 }

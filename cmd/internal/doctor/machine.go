@@ -38,6 +38,9 @@ func CheckNode(n Node) control.Finding {
 	return found("node", "running", "")
 }
 
+// CutShort says that an examination took too long.
+func CutShort() control.Finding { return found("examination", "cut-short", "") }
+
 // CheckNetwork tells whether this machine is on a network of people. named are the interfaces that the person chose; nil: none.
 func CheckNetwork(all []Interface, named []string) control.Finding {
 	var used, missing, names, bare []string
