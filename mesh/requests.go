@@ -25,7 +25,6 @@ type request struct {
 	dialing  bool
 	failures int
 	from     netip.Addr    // of who asked, in this run
-	nonce    [32]byte      // of the ask that was heard last
 	held     bool          // in memory only: too many ask
 	handed   chan struct{} // closed, and nil again, when a frame has left; nil: nobody waits
 }
@@ -434,6 +433,9 @@ func (t *turn) dialRequest(q *request, at []*place) {
 
 // contactFrame takes a frame of the exchange with the profile at the other end.
 func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
+	if ask, asks := f.(wire.Ask); asks && !t.hearsAsk(o, ask) {
+		return nil
+	}
 	if t.n.shutOut(o.profile) {
 		t.drop("contact frame")
 		return nil
@@ -448,10 +450,6 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 			return nil // of an exchange that is over, or waits elsewhere
 		}
 	}
-	ask, asks := f.(wire.Ask)
-	if asks && !t.hearsAsk(o, ask) {
-		return nil
-	}
 	q, err := t.exchange(o, contact.PhaseIncoming)
 	if errors.Is(err, ErrRequests) {
 		t.dropAsk(o)
@@ -459,9 +457,6 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 	}
 	if err != nil {
 		return err
-	}
-	if asks {
-		q.nonce = ask.Nonce
 	}
 	err = t.advance(q, contact.Received{From: o.profile, Frame: f})
 	if m != nil && m.Kind == meetingGiven && err == nil && q.exchange.Phase() == contact.PhaseIncoming {

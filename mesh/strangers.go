@@ -19,14 +19,16 @@ type asks struct {
 	saves   *rate.Limiter                // requests written down
 	from    map[netip.Addr]*rate.Limiter // asks heard
 	by      map[contact.Profile]*rate.Limiter
-	saved   map[netip.Addr]int // requests written down in this run
-	dropped uint64             // asks that were not taken
+	last    map[contact.Profile][32]byte // the nonce heard last
+	saved   map[netip.Addr]int           // requests written down in this run
+	dropped uint64                       // asks that were not taken
 }
 
 func newAsks() *asks {
 	return &asks{
 		saves: rate.NewLimiter(rate.Every(asksSaved), asksSavedBurst),
-		from:  make(map[netip.Addr]*rate.Limiter), by: make(map[contact.Profile]*rate.Limiter), saved: make(map[netip.Addr]int),
+		from:  make(map[netip.Addr]*rate.Limiter), by: make(map[contact.Profile]*rate.Limiter),
+		last: make(map[contact.Profile][32]byte), saved: make(map[netip.Addr]int),
 	}
 }
 
@@ -51,18 +53,24 @@ func (o *openLink) from() netip.Addr {
 	return o.link.Remote().Addr().WithZone("")
 }
 
-// hearsAsk decides whether an ask is looked at: the same once more always is.
+// hearsAsk decides whether an ask is looked at: the same once more always is. It does not
+// matter who asks, so that nobody learns from it that they are blocked.
 func (t *turn) hearsAsk(o *openLink, f wire.Ask) bool {
-	n := t.n
-	q := n.requests[o.profile]
-	if q != nil && q.nonce == f.Nonce || o.link == nil || o.meeting != nil {
+	asks := t.n.asks
+	if last, heard := asks.last[o.profile]; heard && last == f.Nonce || o.meeting != nil {
 		return true
 	}
-	if take(n.asks.from, o.from(), t.now, asksPerAddress, asksPerAddressBurst) && take(n.asks.by, o.profile, t.now, asksPerProfile, asksPerProfileBurst) {
-		return true
+	from := o.from()
+	if from.IsValid() && !take(asks.from, from, t.now, asksPerAddress, asksPerAddressBurst) ||
+		!take(asks.by, o.profile, t.now, asksPerProfile, asksPerProfileBurst) {
+		t.dropAsk(o)
+		return false
 	}
-	t.dropAsk(o)
-	return false
+	if len(asks.last) >= askersMax {
+		clear(asks.last)
+	}
+	asks.last[o.profile] = f.Nonce
+	return true
 }
 
 // dropAsk does not take an ask. Whoever means it comes again, later and later.

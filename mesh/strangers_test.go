@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // asksFrom has an ask come in from an address, as somebody new each time.
 func (t *turn) asksFrom(address byte, i int) error {
-	o := &openLink{handle: peer.Handle{byte(i), byte(i >> 8), address}}
+	o := &openLink{our: t.n.profile(), handle: peer.Handle{byte(i), byte(i >> 8), address}}
 	o.profile[0], o.profile[1], o.profile[2] = byte(i), byte(i>>8), address
 	q, err := t.exchange(o, contact.PhaseIncoming)
 	if err != nil {
@@ -125,6 +126,34 @@ func TestAsksAgainAfterAFlood(t *testing.T) {
 	areContacts(t, anna, bruno)
 }
 
+// How often a profile may ask does not tell whether it is blocked.
+func TestAsksOfTheBlockedCountLikeOthers(t *testing.T) {
+	a := newAir()
+	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
+	anna.befriends(bruno)
+	if _, err := anna.Block(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	anna.inside(func(turn *turn) error {
+		outcome := func(profile contact.Profile) (dropped []uint64) {
+			o := &openLink{profile: profile, our: anna.profile(), handle: peer.Handle{9}}
+			for _, i := range []int{1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6} {
+				before := anna.asks.dropped
+				if err := turn.contactFrame(o, askFrame(i)); err != nil {
+					t.Error(err)
+				}
+				dropped = append(dropped, anna.asks.dropped-before)
+			}
+			return dropped
+		}
+		blocked, stranger := outcome(anna.device("Bruno").contact.profile), outcome(contact.Profile{9})
+		if !slices.Equal(blocked, stranger) || !slices.Contains(stranger, 1) || stranger[5] != 0 {
+			t.Errorf("dropped of the blocked %v, of a stranger %v", blocked, stranger)
+		}
+		return nil
+	})
+}
+
 // A blocked contact that begins again under another profile is a stranger like any other.
 func TestBlockedUnderANewProfile(t *testing.T) {
 	a := newAir()
@@ -134,14 +163,14 @@ func TestBlockedUnderANewProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	anna.inside(func(turn *turn) error {
-		known := &openLink{profile: anna.device("Bruno").contact.profile}
+		known := &openLink{our: anna.profile(), profile: anna.device("Bruno").contact.profile}
 		if err := turn.contactFrame(known, askFrame(1)); err != nil {
 			return err
 		}
 		if n := anna.inPhase(contact.PhaseIncoming); n != 0 {
 			t.Errorf("%d requests of a profile that is blocked", n)
 		}
-		return turn.contactFrame(&openLink{profile: contact.Profile{7}, handle: peer.Handle{7}}, askFrame(2))
+		return turn.contactFrame(&openLink{our: anna.profile(), profile: contact.Profile{7}, handle: peer.Handle{7}}, askFrame(2))
 	})
 	waiting := anna.requests()
 	if len(waiting) != 1 || waiting[0].Contact || waiting[0].Blocked || waiting[0].Direction != In {
