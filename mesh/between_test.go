@@ -142,7 +142,7 @@ func (w *wiretap) says(f wire.Frame) {
 // hears waits for a frame of the victim.
 func hears[F wire.Frame](w *wiretap) (f F) {
 	w.t.Helper()
-	late := time.After(5 * time.Second)
+	late := time.After(20 * time.Second)
 	for {
 		select {
 		case next := <-w.frames:
@@ -203,9 +203,9 @@ func TestManInTheMiddle(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	b.relays(ctx)
 	b.anna.says("Bruno", "meet me at nine")
-	b.bruno.within(10*time.Second, "hears Anna", func() bool { return slices.Contains(b.bruno.texts("Anna"), "meet me at nine") })
+	b.bruno.within(20*time.Second, "hears Anna", func() bool { return slices.Contains(b.bruno.texts("Anna"), "meet me at nine") })
 	b.bruno.says("Anna", "at ten")
-	b.anna.within(10*time.Second, "hears Bruno", func() bool { return slices.Contains(b.anna.texts("Bruno"), "at ten") })
+	b.anna.within(20*time.Second, "hears Bruno", func() bool { return slices.Contains(b.anna.texts("Bruno"), "at ten") })
 	stop()
 	hers, err := b.anna.Verification(t.Context(), "Bruno")
 	if err != nil {
@@ -215,8 +215,8 @@ func TestManInTheMiddle(t *testing.T) {
 		t.Errorf("the safety words are the same, %v", err)
 	}
 	toAnna, toBruno := b.asBruno.taps(b.anna), b.asAnna.taps(b.bruno)
-	b.anna.within(5*time.Second, "linked", b.anna.finds(b.anna.Contacts, "Bruno", linked))
-	b.bruno.within(5*time.Second, "linked", b.bruno.finds(b.bruno.Contacts, "Anna", linked))
+	b.anna.within(20*time.Second, "linked", b.anna.finds(b.anna.Contacts, "Bruno", linked))
+	b.bruno.within(20*time.Second, "linked", b.bruno.finds(b.bruno.Contacts, "Anna", linked))
 	for range 2 {
 		b.differ(b.lateNonce(toAnna, toBruno))
 		b.differ(b.twoCommitments(toAnna, toBruno))
@@ -311,7 +311,7 @@ func (b *between) verbatim(toAnna, toBruno *wiretap) {
 // invited waits until somebody is asked to compare.
 func (b *between) invited(p *person, by string) {
 	p.t.Helper()
-	p.within(5*time.Second, "invited", func() (invited bool) {
+	p.within(20*time.Second, "invited", func() (invited bool) {
 		p.inside(func(*turn) error {
 			invited = p.comparison(p.device(by).contact).State == ComparisonInvited
 			return nil

@@ -254,6 +254,7 @@ func (t *turn) compareEnded(c *contactState, e verify.Ended) error {
 		return nil
 	}
 	c.trust.Doubt()
+	t.viewStale = true
 	if err := t.keepTrust(c); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (p *person) compares(with string) Comparison {
 func (p *person) shown(with string) Comparison {
 	p.t.Helper()
 	var c Comparison
-	p.within(5*time.Second, "sees emoji", func() bool {
+	p.within(20*time.Second, "sees emoji", func() bool {
 		p.inside(func(t *turn) error {
 			c = p.comparison(p.device(with).contact)
 			return nil
@@ -57,7 +57,7 @@ func (p *person) hears() func(what string, ok func(Event) bool) Event {
 	}()
 	return func(what string, ok func(Event) bool) Event {
 		p.t.Helper()
-		late := time.After(5 * time.Second)
+		late := time.After(20 * time.Second)
 		for {
 			select {
 			case e := <-heard:

@@ -108,8 +108,8 @@ func TestNewDevice(t *testing.T) {
 	if after, err := anna.Verification(t.Context(), "Bruno"); err != nil || !slices.Equal(after.Words, words.Words) {
 		t.Errorf("the safety words are others, %v", err)
 	}
-	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "on your new device?")))
+	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "on your new device?")))
 	bruno.inside(func(*turn) error { // and told once
 		if !bruno.device("Anna").contact.trust.Told(bruno.me.account.Heads()) {
 			t.Error("Anna counts as not told")
@@ -117,7 +117,7 @@ func TestNewDevice(t *testing.T) {
 		return nil
 	})
 	anna.compares("Bruno") // both hold the newer account
-	bruno.within(5*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
 	bruno.compares("Anna")
 	if !slices.Equal(anna.shown("Bruno").Emoji, bruno.shown("Anna").Emoji) {
 		t.Error("the emoji differ")
@@ -145,7 +145,7 @@ func TestSuccession(t *testing.T) {
 	bruno.renews(func(root *identity.Root, a *identity.Account) (*identity.Account, error) {
 		return a.Succeed(root, next, time.Now())
 	})
-	anna.within(10*time.Second, "amber", anna.finds(anna.Contacts, "Bruno", keys(KeysChanged)))
+	anna.within(20*time.Second, "amber", anna.finds(anna.Contacts, "Bruno", keys(KeysChanged)))
 	if anna.finds(anna.Contacts, "Bruno", verified)() || !strings.Contains(anna.notices(), "Bruno has new keys") {
 		t.Errorf("still verified, or shown %q", anna.notices())
 	}
@@ -154,8 +154,8 @@ func TestSuccession(t *testing.T) {
 	if !slices.Equal(hers.Words, his.Words) || slices.Equal(hers.Words, before.Words) {
 		t.Error("the safety words")
 	}
-	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "it goes on")))
+	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "it goes on")))
 	anna.stop()
 	anna.start()
 	if !anna.finds(anna.Contacts, "Bruno", keys(KeysChanged))() {
@@ -200,12 +200,12 @@ func TestAlarm(t *testing.T) {
 			anna.stop()
 			anna.start()
 			blocked()
-			bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
-			bruno.within(5*time.Second, "what he writes arrives", bruno.delivered(bruno.says("Anna", "hello?")))
+			bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+			bruno.within(20*time.Second, "what he writes arrives", bruno.delivered(bruno.says("Anna", "hello?")))
 			if p, err := anna.AcceptKeys(t.Context(), "Bruno"); err != nil || p.Keys != KeysOK || p.Verified || anna.notices() != "" {
 				t.Errorf("accepted: %+v, %v, %q", p, err, anna.notices())
 			}
-			anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "now it goes")))
+			anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "now it goes")))
 			if _, err := anna.AcceptKeys(t.Context(), "Bruno"); !errors.Is(err, ErrNoChange) {
 				t.Errorf("accepted twice: %v", err)
 			}
@@ -219,7 +219,7 @@ func TestAlarmHoldsBack(t *testing.T) {
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(5*time.Second, "away", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
+	anna.within(20*time.Second, "away", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
 	waits := anna.says("Bruno", "written before")
 	anna.inside(func(t *turn) error { // as if it had come just before he left
 		c := anna.device("Bruno").contact
@@ -231,15 +231,15 @@ func TestAlarmHoldsBack(t *testing.T) {
 		return t.keysMoved(c, change, before)
 	})
 	bruno.start()
-	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
 	full := errors.New("no room")
 	if err := anna.do(t.Context(), func(*turn) error { return full }); !errors.Is(err, full) { // all is read again
 		t.Errorf("a turn that fails: %v", err)
 	}
 	anna.inside(func(t *turn) error { return t.tick() })
 	hello := bruno.says("Anna", "hello") // a whole exchange on that link, in which nothing of hers leaves
-	bruno.within(5*time.Second, "delivered", bruno.delivered(hello))
+	bruno.within(20*time.Second, "delivered", bruno.delivered(hello))
 	if got := bruno.texts("Anna"); !slices.Equal(got, []string{"hello"}) {
 		t.Errorf("Bruno has %q", got)
 	}
@@ -250,7 +250,7 @@ func TestAlarmHoldsBack(t *testing.T) {
 	if _, err := anna.AcceptKeys(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(5*time.Second, "delivered", anna.delivered(waits))
+	anna.within(20*time.Second, "delivered", anna.delivered(waits))
 }
 
 // A list that forgets is an alarm, and what the person accepts is pinned; nothing of it is
@@ -267,7 +267,7 @@ func TestForgottenHeads(t *testing.T) {
 	bruno.renews(func(root *identity.Root, a *identity.Account) (*identity.Account, error) {
 		return a.AddDevice(root, another(t).Public(), time.Now())
 	})
-	anna.within(10*time.Second, "the newer account", func() (there bool) {
+	anna.within(20*time.Second, "the newer account", func() (there bool) {
 		anna.inside(func(*turn) error {
 			there = len(anna.device("Bruno").contact.account.Devices()) == 2
 			return nil
@@ -275,7 +275,7 @@ func TestForgottenHeads(t *testing.T) {
 		return there
 	})
 	bruno.claims("Anna", old)
-	anna.within(5*time.Second, "alarm", anna.finds(anna.Contacts, "Bruno", keys(KeysAlarm)))
+	anna.within(20*time.Second, "alarm", anna.finds(anna.Contacts, "Bruno", keys(KeysAlarm)))
 	if !strings.Contains(anna.notices(), "left out what was in them before") {
 		t.Errorf("shown %q", anna.notices())
 	}
@@ -309,7 +309,7 @@ func TestStruckOff(t *testing.T) {
 	anna.befriends(bruno)
 	heard := anna.hears()
 	waits := anna.says("Bruno", "hello")
-	anna.within(5*time.Second, "delivered", anna.delivered(waits))
+	anna.within(20*time.Second, "delivered", anna.delivered(waits))
 	var struck *identity.Account
 	bruno.inside(func(*turn) error {
 		root := identity.RootFromSeed(bruno.store.Secrets().Root)
@@ -319,7 +319,7 @@ func TestStruckOff(t *testing.T) {
 	})
 	bruno.claims("Anna", struck.Bytes())
 	heard("the line", said("does not use a device any more"))
-	anna.within(5*time.Second, "no link", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
+	anna.within(20*time.Second, "no link", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
 	if r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: "still there?"}}); !errors.Is(r[0].Err, ErrNoDevice) {
 		t.Errorf("sent: %v", r[0].Err)
 	}
@@ -369,16 +369,16 @@ func TestBeginAnewKeepsTrust(t *testing.T) {
 	if _, err := bruno.Remove(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(5*time.Second, "sees her", bruno.finds(bruno.Nearby, "Anna", anyhow))
+	bruno.within(20*time.Second, "sees her", bruno.finds(bruno.Nearby, "Anna", anyhow))
 	if _, err := bruno.Add(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(5*time.Second, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
+	anna.within(20*time.Second, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
 	if _, err := anna.Accept(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
-	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	anna.inside(func(*turn) error {
 		c := anna.device("Bruno").contact
 		if c.trust.Verified().IsZero() || c.trust.Keys() != contact.KeysOK {

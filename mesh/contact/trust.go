@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -123,7 +124,7 @@ func (t *Trust) Meet(o *Object) Change {
 
 func (t *Trust) judge(raw []byte) (Change, error) {
 	sum := wire.HashOf(labelJudged, raw)
-	if sum == t.judged {
+	if sum == t.judged || bytes.Equal(raw, t.account.Bytes()) {
 		return ChangeNone, nil
 	}
 	newer, err := identity.ParseAccount(raw)
