@@ -354,7 +354,11 @@ func (t *turn) greet(d *device, v *live) {
 	if v.greeted {
 		return
 	}
-	t.receiptAgain(d, v)
+	if len(d.pair.Receipts()) > 0 {
+		t.receiptAgain(d, v)
+	} else { // who has nothing to name says as much
+		t.then(func() { v.post.put(parcel{frames: []wire.Frame{wire.Padding{}}}) })
+	}
 	t.then(func() { v.greeted = true })
 }
 

@@ -73,6 +73,9 @@ const (
 	sendQueueMax = 64
 	// writeBatchMax is how many bytes of frames leave in one write, about.
 	writeBatchMax = 16 << 10
+	// controlBlock divides the length of what is written to the control stream at once: the
+	// length of receipts would tell contacts apart.
+	controlBlock = 256
 	// bytesPerSentStreamMax keeps our batches small enough to arrive within
 	// blobStreamTimeout at 35 kB/s.
 	bytesPerSentStreamMax = 1 << 20

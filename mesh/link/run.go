@@ -113,7 +113,7 @@ func (l *Link) write() {
 	for {
 		select {
 		case b := <-l.queue:
-			next = l.more(append(next, b...))
+			next = wire.AppendPadding(l.more(append(next, b...)), controlBlock)
 		case <-ticker.C:
 			l.moved()
 			continue

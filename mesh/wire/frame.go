@@ -34,6 +34,7 @@ const (
 	FramePeers   FrameType = 0x04
 	FrameLook    FrameType = 0x05
 	FrameView    FrameType = 0x06
+	FramePadding FrameType = 0x07
 
 	FrameSASCommit FrameType = 0x08
 	FrameSASNonce  FrameType = 0x09
@@ -66,6 +67,38 @@ func (f Unknown) FrameType() FrameType { return f.Type }
 
 // Check fails: an unknown frame is never sent.
 func (f Unknown) Check() error { return fmt.Errorf("frame of unknown type %#x", uint8(f.Type)) }
+
+// Padding says nothing: it gives what is sent a length that tells nothing, or lets
+// something be sent where otherwise nothing would. It is read as Unknown.
+type Padding struct{}
+
+// FrameType returns FramePadding.
+func (Padding) FrameType() FrameType { return FramePadding }
+
+// Check returns nil.
+func (Padding) Check() error { return nil }
+
+// AppendPadding appends padding frames to b until its length is a multiple of block.
+//
+// spec: 00-encoding#padding
+func AppendPadding(b []byte, block int) []byte {
+	const headerMin, shortMax = 2, 127 // bytes of type and length, and of a body whose length takes one byte
+	for {
+		left := (block - len(b)%block) % block
+		if left == 0 {
+			return b
+		}
+		if left < headerMin {
+			left += block
+		}
+		n := min(left-headerMin, shortMax)
+		if rest := left - headerMin - n; rest > 0 && rest < headerMin {
+			n -= headerMin - rest
+		}
+		b = append(b, byte(FramePadding), byte(n))
+		b = append(b, make([]byte, n)...)
+	}
+}
 
 // sizeMax bounds the body of a frame in bytes.
 func (t FrameType) sizeMax() int {
