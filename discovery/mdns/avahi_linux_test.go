@@ -1,8 +1,11 @@
 package mdns
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -73,5 +76,43 @@ func TestAvahiListsUs(t *testing.T) {
 			other.stop()
 			one.await(sample(2).Instance, time.Second, "goodbye beside avahi", after(left, gone))
 		})
+	}
+}
+
+// TestUnicastQuestionBesideAvahi asks a host alone, on which avahi-daemon listened first: as the one that opened
+// the port last we get the question, and answer.
+func TestUnicastQuestionBesideAvahi(t *testing.T) {
+	l := newLAN(t)
+	a, b := l.host(), l.host()
+	up, down := filepath.Join(t.TempDir(), "up"), filepath.Join(t.TempDir(), "down")
+	var avahi sync.WaitGroup
+	avahi.Go(func() { a.avahi("touch " + up + "; until [ -e " + down + " ]; do sleep 0.05; done") })
+	defer avahi.Wait()
+	defer sh(t, "touch %s", down)
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(up); err == nil {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatal("avahi-daemon does not come up")
+		}
+	}
+	node := a.start(sample(1))
+	b.start(nil).await(sample(1).Instance, 1500*time.Millisecond, "by multicast", present)
+	asking := b.start(nil)
+	asking.await(sample(1).Instance, 1500*time.Millisecond, "at first", present)
+	progress, err := asking.finder.Scan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for p, err := range progress {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = p.Found
+	}
+	if found != 1 {
+		t.Errorf("a scan found %d; health of the node that was asked %+v", found, node.finder.Health())
 	}
 }

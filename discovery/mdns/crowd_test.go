@@ -159,17 +159,17 @@ func TestCrowdTraffic(t *testing.T) {
 			}
 		}
 		measure("first minute", time.Minute, 0)
-		measure("next three", 4*time.Minute, time.Minute)
+		measure("next two", 3*time.Minute, time.Minute)
 		for _, m := range c.nodes {
 			if n := m.count(); n != 199 {
 				t.Fatalf("a node sees %d others", n)
 			}
 		}
-		for i := range 17 {
+		for i := range 9 {
 			c.nodes[i].finder.Announce(announcement(i+1, 1))
 			time.Sleep(18 * time.Second)
 		}
-		measure("at rest", 9*time.Minute+6*time.Second, 4*time.Minute)
+		measure("at rest", 5*time.Minute+42*time.Second, 3*time.Minute)
 		c.close()
 	})
 }

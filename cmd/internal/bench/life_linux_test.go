@@ -20,8 +20,28 @@ const (
 func BenchmarkStart(b *testing.B) {
 	results.begin()
 	anna, bert := newPair(b)
+	seen, joined, gone := starting(b, anna, bert)
+	for _, f := range []struct {
+		name    string
+		p       int
+		samples []time.Duration
+		max     float64 // ms
+	}{
+		{"start to seen p50", 50, seen, 300},
+		{"start to seen p99", 99, seen, 1500},
+		{"start to linked p50", 50, joined, 0},
+		{"goodbye to gone p99", 99, gone, 1000},
+	} {
+		results.put(b, figure{
+			Name: f.name, Value: milliseconds(percentile(f.samples, f.p)), Unit: "ms", Samples: starts, ValueMax: f.max,
+		})
+	}
+}
+
+// starting stops and starts bert again and again, and takes the times at which anna hears of it.
+func starting(b *testing.B, anna, bert *node) (seen, joined, gone []time.Duration) {
+	b.Helper()
 	events := anna.listen()
-	var seen, joined, gone []time.Duration
 	for range starts {
 		forget(events)
 		start := time.Now()
@@ -41,21 +61,7 @@ func BenchmarkStart(b *testing.B) {
 		anna.untilLinked(bert)
 		time.Sleep(startPause)
 	}
-	for _, f := range []struct {
-		name    string
-		p       int
-		samples []time.Duration
-		max     float64 // ms
-	}{
-		{"start to seen p50", 50, seen, 300},
-		{"start to seen p99", 99, seen, 1500},
-		{"start to linked p50", 50, joined, 0},
-		{"goodbye to gone p99", 99, gone, 1000},
-	} {
-		results.put(b, figure{
-			Name: f.name, Value: milliseconds(percentile(f.samples, f.p)), Unit: "ms", Samples: starts, ValueMax: f.max,
-		})
-	}
+	return seen, joined, gone
 }
 
 // BenchmarkIdle measures a node that has one peer and nothing to do, beside a process that has one raw connection.
