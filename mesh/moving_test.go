@@ -187,6 +187,7 @@ func TestWhatIsAChange(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
+	areContacts(t, anna, bruno)
 	link := func() (id uint64) {
 		anna.inside(func(*turn) error { id = anna.device("Bruno").route.live.id; return nil })
 		return id

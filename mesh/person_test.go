@@ -85,6 +85,9 @@ func (p *person) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- n.Run(ctx) }()
+	for p.host == nil && !p.isSettled() {
+		time.Sleep(time.Millisecond) // or a stranger who dials at once would meet a decoy
+	}
 	var once sync.Once
 	p.stop = func() {
 		once.Do(func() {
@@ -133,6 +136,15 @@ func (p *person) network() (net.PacketConn, Finder, func() (net.PacketConn, erro
 	finder := p.air.finder()
 	finder.name, finder.hidden = p.name, p.hidden
 	return conn, finder, nil
+}
+
+// isSettled reports whether the node knows what it stands on, or cannot be asked.
+func (p *person) isSettled() (settled bool) {
+	err := p.do(p.t.Context(), func(*turn) error {
+		settled = len(p.settled) > 0
+		return nil
+	})
+	return settled || err != nil
 }
 
 // isSeenBy reports who may see the person where it is.
