@@ -36,7 +36,7 @@ func run() int {
 		Diagnose:      func(home string) (control.Diagnostics, error) { return daemon.Diagnose(home, versionText()) },
 		Doctor:        daemon.Doctor,
 		Restore:       daemon.Restore,
-		Init:          daemon.Init,
+		Init:          daemon.InitSeen,
 		Start:         start,
 	})
 }
@@ -44,7 +44,7 @@ func run() int {
 // start brings up a node; run waits for it and ends it with ctx.
 func start(ctx context.Context, o cli.Options) (run func(context.Context) error, err error) {
 	d, err := daemon.Start(context.WithoutCancel(ctx), daemon.Options{
-		Home: o.Home, Passphrase: o.Passphrase, Listen: o.Listen, Interfaces: o.Interfaces, LocalOnly: o.LocalOnly, Version: versionText(), Log: o.Log,
+		Home: o.Home, Passphrase: o.Passphrase, Listen: o.Listen, Interfaces: o.Interfaces, Visibility: o.Visibility, LocalOnly: o.LocalOnly, Version: versionText(), Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

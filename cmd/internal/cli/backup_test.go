@@ -16,7 +16,7 @@ import (
 func TestBackupInterrupted(t *testing.T) {
 	home, out := filepath.Join(t.TempDir(), "h"), t.TempDir()
 	p := fakeProgram()
-	if err := p.Init(home, "Anna"); err != nil {
+	if err := p.Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	l, err := control.Listen(home)

@@ -106,11 +106,12 @@ func readLines(ctx context.Context, s screen) <-chan typed {
 	return lines
 }
 
-// firstRun asks for a name until one is good; left means that the person went away instead.
+// firstRun asks for a name until one is good, and who may see it; left means that the person went away instead.
 func firstRun(ctx context.Context, c *call, s screen, lines <-chan typed) (left bool, err error) {
 	s.print("Welcome to Sottovoce: private chat with the people on this network.")
 	s.print("What should the others call you?")
 	s.prompt("Your name: ")
+	var seen control.Visible
 	for {
 		select {
 		case <-ctx.Done():
@@ -122,7 +123,12 @@ func firstRun(ctx context.Context, c *call, s screen, lines <-chan typed) (left 
 			if strings.TrimSpace(line.text) == "" {
 				continue
 			}
-			err := c.Init(c.home, line.text)
+			if seen == "" {
+				if seen, left, err = askVisibility(ctx, s, lines); left || err != nil {
+					return left, err
+				}
+			}
+			err := c.Init(c.home, line.text, seen)
 			if err == nil {
 				return false, nil
 			}

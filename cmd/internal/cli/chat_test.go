@@ -30,7 +30,7 @@ func newTalk(t *testing.T, node *controltest.Fake) *talk {
 	t.Helper()
 	home := filepath.Join(t.TempDir(), "h")
 	p := fakeProgram()
-	if err := p.Init(home, "Anna"); err != nil {
+	if err := p.Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	l, err := control.Listen(home)
@@ -205,7 +205,7 @@ func TestChatLosesNode(t *testing.T) {
 	f.OnDown = func() { close(down) }
 	home := filepath.Join(t.TempDir(), "h")
 	p := fakeProgram()
-	if err := p.Init(home, "Anna"); err != nil {
+	if err := p.Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	l, err := control.Listen(home)
@@ -294,7 +294,7 @@ func FuzzChat(f *testing.F) {
 		f.Add(typed)
 	}
 	home := filepath.Join(f.TempDir(), "h")
-	if err := fakeProgram().Init(home, "Anna"); err != nil {
+	if err := fakeProgram().Init(home, "Anna", control.VisibleEveryone); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {

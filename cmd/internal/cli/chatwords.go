@@ -22,6 +22,7 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /remove NAME   forget a contact, and all that was said with them
   /verify NAME   make sure that nobody stands between you two
   /block NAME    shut a contact out, untold; /unblock NAME lets them in again
+  /visible       show who may see you here; /visible contacts chooses that
   /doctor        find out why somebody is not found or reached
   /quit          leave; messages still waiting go out next time
 Instead of a name you can type the number that /who shows. To send a line that
@@ -46,6 +47,8 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		return true
 	case "/help":
 		ch.say("%s", chatHelp)
+	case "/visible":
+		ch.visible(ctx, rest)
 	case "/doctor":
 		ch.doctor(ctx)
 	case "/who":

@@ -40,8 +40,8 @@ type Program struct {
 	Doctor func(ctx context.Context, home, listen string, interfaces []string) iter.Seq2[control.Finding, error]
 	// Restore makes a home from a backup, or leaves none; told hears how many messages are restored.
 	Restore func(ctx context.Context, home string, backup io.Reader, passphrase []byte, told func(messages int64)) error
-	// Init creates the identity of a home; it fails if there is one.
-	Init func(home, name string) error
+	// Init creates the identity of a home, for who may see it where nothing else is chosen; it fails if there is one.
+	Init func(home, name string, seen control.Visible) error
 	// Start brings up the node of a home. When it returns, the control socket answers; run then serves until ctx ends and
 	// has let go of the home when it returns. A second node on the same home is refused with a one-line error.
 	Start func(ctx context.Context, o Options) (run func(ctx context.Context) error, err error)
@@ -53,6 +53,7 @@ type Options struct {
 	Passphrase []byte   // nil: the home takes none
 	Listen     string   // UDP address and port; empty: any address, a port of the node's choice
 	Interfaces []string // names of network interfaces; empty: the node's choice
+	Visibility string   // who may see it on the networks that it starts on; empty: as remembered
 	LocalOnly  bool     // send nothing beyond them from now on; false: as it was
 	Log        *slog.Logger
 }

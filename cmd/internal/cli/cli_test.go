@@ -42,7 +42,7 @@ func TestHelp(t *testing.T) {
 
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.
 func TestEveryCommandIsThere(t *testing.T) {
-	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor local-only retention passphrase version completion man"
+	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor visibility local-only retention passphrase version completion man"
 	if got := commandNames(t); strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
 	}

@@ -51,6 +51,7 @@ type grammar struct {
 	Export      exportCommand      `cmd:"" help:"Write a conversation as a file for programs or for people."`
 	Diagnostics diagnosticsCommand `cmd:"" help:"Write a file to show when you ask somebody for help."`
 	Doctor      doctorCommand      `cmd:"" help:"Test what keeps people here from finding each other, and say what to do."`
+	Visibility  visibilityCommand  `cmd:"" help:"Show or choose who may see you on this network."`
 	LocalOnly   localOnlyCommand   `cmd:"" help:"Send nothing beyond the networks in use, or show whether that is so."`
 	Retention   retentionCommand   `cmd:"" help:"Show or change how long messages are kept."`
 	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
@@ -72,7 +73,7 @@ type (
 		Listen     string   `help:"Address and port for others to reach this machine, such as :4242. Normally the program chooses one." placeholder:"ADDR"`
 		Interface  []string `help:"Use this network interface only; may be given several times." placeholder:"NAME" sep:"none"`
 		LocalOnly  bool     `help:"Send nothing beyond the networks in use, from now on; see 'local-only'."`
-		Visibility string   `help:"Who sees your name on this network: everyone." enum:"everyone" default:"everyone" placeholder:"WHO"`
+		Visibility string   `help:"Who may see you on this network, from now on: everyone, contacts or nobody; see 'visibility'." enum:",everyone,contacts,nobody" default:"" placeholder:"WHO"`
 	}
 	downCommand   struct{}
 	statusCommand struct{}

@@ -23,7 +23,7 @@ const (
 
 // Run creates the identity.
 func (i *initCommand) Run(c *call) error {
-	if err := c.Init(c.home, i.Name); err != nil {
+	if err := c.Init(c.home, i.Name, control.VisibleEveryone); err != nil {
 		return err
 	}
 	if c.json {
@@ -47,7 +47,7 @@ func (u *upCommand) Run(c *call) error {
 	}
 	defer clear(passphrase)
 	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
-	run, err := c.Start(c.ctx, Options{Home: c.home, Passphrase: passphrase, Listen: u.Listen, Interfaces: u.Interface, LocalOnly: u.LocalOnly, Log: log})
+	run, err := c.Start(c.ctx, Options{Home: c.home, Passphrase: passphrase, Listen: u.Listen, Interfaces: u.Interface, Visibility: u.Visibility, LocalOnly: u.LocalOnly, Log: log})
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (*statusCommand) Run(c *call) error {
 	rows := [][]string{
 		{"you", oneLine(s.Name) + "  " + shortID(s.ID)},
 		{"running", fmt.Sprintf("for %v, version %s, process %d", c.now().Sub(s.Started).Round(time.Second), s.Version, s.PID)},
-		{"seen by", s.Visibility},
+		{"seen by", seenBy(s)},
 		{"people", fmt.Sprintf("%d nearby, %d connected, %d contacts, %d requests", s.Nearby, s.Links, s.Contacts, s.Requests)},
 		{"messages", fmt.Sprintf("%d waiting, %d held by supernodes", s.Queued, s.Held)},
 		{"supernodes", fmt.Sprint(s.Supernodes)},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sottovoce/cmd/internal/control"
 )
 
 // keyboardFor runs the program at a terminal, and returns what is typed on, what is shown, and the exit code to come.
@@ -39,7 +41,7 @@ func typeUnseen(t *testing.T, keyboard, screen *os.File, shown *watcher, prompt,
 
 func TestPassphraseIsNotShown(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "h")
-	if err := fakeProgram().Init(home, "Anna"); err != nil {
+	if err := fakeProgram().Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	keyboard, screen, shown, code := keyboardFor(t, t.Context(), "--home", home, "passphrase", "set")
@@ -56,7 +58,7 @@ func TestPassphraseIsNotShown(t *testing.T) {
 // Whoever is asked and leaves finds the terminal as it was.
 func TestPassphraseInterrupted(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "h")
-	if err := fakeProgram().Init(home, "Anna"); err != nil {
+	if err := fakeProgram().Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	ctx, interrupt := context.WithCancel(t.Context())

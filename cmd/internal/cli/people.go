@@ -140,6 +140,8 @@ func accepted(p control.Person) string {
 	switch {
 	case p.Contact:
 		return name(p) + " is a contact now."
+	case p.Waits != "":
+		return "Accepted. That waits " + oneLine(p.Waits) + "."
 	case p.IntroducedBy != nil:
 		return "Accepted. " + name(p) + " becomes a contact when they have accepted, too, and both of you are on one network."
 	case p.Online:

@@ -96,9 +96,9 @@ func standing(p control.Person) string {
 	case p.Direction == control.DirectionIn && p.IntroducedBy != nil:
 		return "introduced by " + oneLine(p.IntroducedBy.Name)
 	case p.Direction == control.DirectionIn:
-		return "asks you"
+		return "asks you" + waits(p)
 	case p.Direction == control.DirectionOut:
-		return "you asked"
+		return "you asked" + waits(p)
 	}
 	return "not a contact"
 }
@@ -107,6 +107,14 @@ func standing(p control.Person) string {
 // them ourselves.
 var ways = map[string]string{
 	"told": ", another contact hears them", "remembered": ", where they were before", "by_them": ", they reached us",
+}
+
+// waits says what a request waits for, if not for a person.
+func waits(p control.Person) string {
+	if p.Waits == "" {
+		return ""
+	}
+	return ", waits " + oneLine(p.Waits)
 }
 
 // presence says how somebody can be reached.

@@ -121,14 +121,15 @@ func fakeProgram() *Program {
 		},
 		Doctor:  fakeDoctor,
 		Restore: fakeRestore,
-		Init: func(home, name string) error {
+		Init: func(home, name string, seen control.Visible) error {
 			if name = strings.TrimSpace(name); len(name) > 64 {
 				return control.Errorf(control.CodeUsage, "the name is longer than 64 characters")
 			}
 			if _, err := os.Stat(identity(home)); err == nil {
 				return control.Errorf(control.CodeFailed, "there is an identity in %s already", home)
 			}
-			return errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(identity(home), []byte(name), 0o600))
+			return errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(identity(home), []byte(name), 0o600),
+				os.WriteFile(filepath.Join(home, "seen"), []byte(seen+"\n"), 0o600))
 		},
 		Start: func(_ context.Context, o Options) (func(context.Context) error, error) {
 			c := control.NewClient(o.Home)

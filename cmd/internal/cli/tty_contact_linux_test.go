@@ -22,7 +22,7 @@ func TestTerminalWithContact(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "h")
 	p := fakeProgram()
 	p.Stdin, p.Stdout, p.Stderr = screen, screen, screen
-	if err := p.Init(home, "Anna"); err != nil {
+	if err := p.Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	f := controltest.New("Anna")

@@ -15,7 +15,7 @@ import (
 func served(t *testing.T, f *controltest.Fake) (home string) {
 	t.Helper()
 	home = filepath.Join(t.TempDir(), "h")
-	if err := fakeProgram().Init(home, "Anna"); err != nil {
+	if err := fakeProgram().Init(home, "Anna", control.VisibleEveryone); err != nil {
 		t.Fatal(err)
 	}
 	l, err := control.Listen(home)

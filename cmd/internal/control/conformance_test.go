@@ -106,6 +106,10 @@ var exchanges = []exchange{
 	{route: "GET /v1/search", target: "/v1/search?q=", status: 400},
 	{route: "PUT /v1/retention", body: `{"days":365,"disk":1073741824}`, status: 200},
 	{route: "PUT /v1/retention", body: `{"days":365}`, status: 400},
+	{route: "PUT /v1/visibility", body: `{"here":"contacts"}`, status: 200},
+	{route: "PUT /v1/visibility", body: `{"elsewhere":"nobody"}`, status: 200},
+	{route: "PUT /v1/visibility", body: `{"here":"friends"}`, status: 400},
+	{route: "GET /v1/visibility", status: 200},
 	{route: "PUT /v1/local-only", body: `{"on":true}`, status: 200},
 	{route: "PUT /v1/local-only", body: `{}`, status: 400},
 	{route: "GET /v1/local-only", status: 200},
@@ -136,7 +140,7 @@ var exchanges = []exchange{
 
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
-	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "POST /v1/down",
+	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "GET /v1/visibility", "POST /v1/down",
 	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan",
 }
 

@@ -124,6 +124,12 @@ type Node interface {
 	Retention(ctx context.Context) (Retention, error)
 	SetRetention(ctx context.Context, r Retention) (Retention, error)
 
+	// Visibility tells who may see this node; SetVisibility changes that for the networks in use (here), for those for which
+	// nothing was chosen (elsewhere), or for both; an empty one stays. A word that is none, or here without any network, is
+	// CodeUsage.
+	Visibility(ctx context.Context) (Visibility, error)
+	SetVisibility(ctx context.Context, here, elsewhere Visible) (Visibility, error)
+
 	// LocalOnly tells whether nothing is sent beyond the networks that the node stands on; SetLocalOnly changes that, for
 	// later runs too.
 	LocalOnly(ctx context.Context) (bool, error)

@@ -112,6 +112,8 @@ func TestBadInput(t *testing.T) {
 		{"bad count", "GET", "/v1/search?q=boat&n=0", "", 400, "1 to 1000"},
 		{"unknown parameter of a search", "GET", "/v1/search?q=boat&to=Bob", "", 400, "no parameter"},
 		{"no words", "GET", "/v1/search", "", 400, "at least one word"},
+		{"who may see", "PUT", "/v1/visibility", `{}`, 400, "say who may see you"},
+		{"whoever may see", "PUT", "/v1/visibility", `{"here":"friends"}`, 400, "one of"},
 		{"local or not", "PUT", "/v1/local-only", `{}`, 400, "say whether"},
 		{"half a bound", "PUT", "/v1/retention", `{"disk":0}`, 400, "both bounds"},
 		{"small room", "PUT", "/v1/retention", `{"days":0,"disk":1}`, 400, "at least 8 MiB"},

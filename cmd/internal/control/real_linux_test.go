@@ -89,6 +89,8 @@ func TestRealNodeConforms(t *testing.T) {
 		{route: "GET /v1/search", target: "/v1/search?q=private", status: 200},
 		{route: "GET /v1/retention", status: 200},
 		{route: "GET /v1/local-only", status: 200},
+		{route: "PUT /v1/visibility", body: `{"elsewhere":"contacts"}`, status: 200},
+		{route: "GET /v1/visibility", status: 200},
 		{route: "GET /v1/diagnostics", status: 200},
 		{route: "GET /v1/events", target: "/v1/events?since=999999", status: 400},
 	} {

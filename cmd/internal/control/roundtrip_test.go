@@ -240,6 +240,12 @@ func testMessages(t *testing.T, f *controltest.Fake, node control.Node) {
 	}
 	_, err := node.Search(t.Context(), control.SearchQuery{})
 	wantCode(t, err, control.CodeUsage)
+	seen := must(node.SetVisibility(t.Context(), control.VisibleContacts, control.VisibleNobody))
+	equal(t, []control.Visibility{seen, must(node.Visibility(t.Context()))}, []control.Visibility{
+		{Here: control.VisibleContacts, Chosen: true, Elsewhere: control.VisibleNobody}, seen,
+	})
+	_, err = node.SetVisibility(t.Context(), "friends", "")
+	wantCode(t, err, control.CodeUsage)
 	if err := node.SetLocalOnly(t.Context(), true); err != nil || !must(node.LocalOnly(t.Context())) {
 		t.Errorf("local only: %v", err)
 	}

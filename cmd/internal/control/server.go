@@ -100,6 +100,8 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/search":                       s.getSearch,
 		"GET /v1/retention":                    s.getRetention,
 		"PUT /v1/retention":                    s.putRetention,
+		"GET /v1/visibility":                   s.getVisibility,
+		"PUT /v1/visibility":                   s.putVisibility,
 		"GET /v1/local-only":                   s.getLocalOnly,
 		"PUT /v1/local-only":                   s.putLocalOnly,
 		"GET /v1/events":                       s.getEvents(ctx),

@@ -61,6 +61,8 @@ type Person struct {
 	Direction Direction `json:"direction,omitempty"`
 	// Waiting: a request of ours that has not reached them; it does when both are on one network.
 	Waiting bool `json:"waiting,omitempty"`
+	// Waits is what a request waits for, in words, if it is not a person's answer.
+	Waits string `json:"waits,omitempty"`
 	// IntroducedBy is who introduced them to us; it is their word that it is them.
 	IntroducedBy *Introducer `json:"introduced_by,omitempty"`
 }
@@ -217,7 +219,9 @@ type Status struct {
 	PID     int    `json:"pid"`
 	// Started is when the node came up, in UTC.
 	Started    time.Time `json:"started"`
-	Visibility string    `json:"visibility"`
+	Visibility Visible   `json:"visibility"`
+	// PortKept tells that the port was chosen by a person and never changes, so that this node can be recognised by it.
+	PortKept bool `json:"port_kept"`
 	// Listen lists the UDP addresses where others reach us.
 	Listen Strings `json:"listen"`
 	// LocalOnly tells that nothing is sent beyond the networks of Interfaces, which are those in use.

@@ -15,9 +15,6 @@ import (
 	"sottovoce/mesh/verify"
 )
 
-// visibility is the only one so far.
-const visibility = "everyone"
-
 // adapter answers the control API from a node.
 type adapter struct {
 	node    *mesh.Node
@@ -72,7 +69,7 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	}
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
-		Visibility: visibility, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
+		Visibility: control.Visible(s.Seen.Here.String()), PortKept: s.Seen.KeptPort, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
 		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: append(s.Notices, missing(a.named)...),
 		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(), LocalOnly: s.LocalOnly, Interfaces: used(s),
 	}, nil
@@ -307,7 +304,7 @@ func person(p mesh.Person) control.Person {
 	}
 	return control.Person{
 		ID: p.ID, Name: p.Name, OwnName: p.OwnName, Verified: p.Verified, Keys: control.Keys(p.Keys), Contact: p.Contact, Blocked: p.Blocked, Online: p.Online, Typing: p.Typing,
-		Via: control.Via(p.Via), Found: string(p.Found), Direction: control.Direction(p.Direction), Waiting: p.Waiting,
+		Via: control.Via(p.Via), Found: string(p.Found), Direction: control.Direction(p.Direction), Waiting: p.Waiting, Waits: p.Waits,
 		IntroducedBy: by,
 	}
 }
@@ -366,6 +363,8 @@ func failure(err error) error {
 		{mesh.ErrName, control.CodeUsage},
 		{mesh.ErrShare, control.CodeUsage},
 		{mesh.ErrLocalOnly, control.CodeRefused},
+		{mesh.ErrVisibility, control.CodeUsage},
+		{mesh.ErrNowhere, control.CodeUsage},
 		{mesh.ErrOwnMessage, control.CodeUsage},
 		{mesh.ErrBlocked, control.CodeRefused},
 		{mesh.ErrCursor, control.CodeUsage},

@@ -30,6 +30,7 @@ type Options struct {
 	Passphrase []byte   // of the home; nil where it takes none, see Locked
 	Listen     string   // host:port for links; empty is every address and a port of the system's choice
 	Interfaces []string // for discovery; nil is automatic
+	Visibility string   // on the networks it starts on: everyone, contacts or nobody, remembered; empty is as it was
 	LocalOnly  bool     // send nothing beyond their networks, and remember that
 	Version    string
 	Log        *slog.Logger  // beside the log in the home
@@ -38,12 +39,19 @@ type Options struct {
 
 // Init makes a new identity called name in home. It fails with a *control.Error when
 // there is one already or the name will not do.
-func Init(home, name string) error {
+func Init(home, name string) error { return InitSeen(home, name, control.VisibleEveryone) }
+
+// InitSeen is Init for who may see the identity where nothing else is chosen.
+func InitSeen(home, name string, seen control.Visible) error {
 	clean, err := peer.CleanName(name)
 	if err != nil {
 		return control.Errorf(control.CodeUsage, "%v", err)
 	}
-	err = mesh.Found(home, clean, rand.Reader)
+	v, err := mesh.ParseVisibility(string(seen))
+	if err != nil {
+		return control.Errorf(control.CodeUsage, "%v", err)
+	}
+	err = mesh.FoundSeen(home, clean, v, rand.Reader)
 	if errors.Is(err, store.ErrExists) {
 		return control.Errorf(control.CodeFailed, "%s has an identity already; choose another place with --home", home)
 	}
@@ -83,13 +91,20 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 // assemble makes the parts and sets them going. The control socket goes last, when the
 // home is free again: who was answered "down" may start another node at once.
 func (d *Daemon) assemble(ctx context.Context, o Options) error {
+	visibility, err := chosen(o.Visibility)
+	if err != nil {
+		return err
+	}
 	conn, err := listen(o.Listen)
 	if err != nil {
 		return err
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
 	var around fence.Fence
-	node, err := mesh.New(mesh.Config{Store: d.store, Finder: finder, Conn: around.Wrap(conn), Fence: &border{&around, finder}, LocalOnly: o.LocalOnly, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knocker(&around), Epoch: o.Epoch})
+	node, err := mesh.New(mesh.Config{
+		Store: d.store, Finder: finder, Conn: around.Wrap(conn), Listen: relisten(o.Listen, &around), Fence: &border{&around, finder},
+		LocalOnly: o.LocalOnly, Visibility: visibility, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knocker(&around), Epoch: o.Epoch,
+	})
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
@@ -137,6 +152,21 @@ func (d *Daemon) Wait() error {
 func (d *Daemon) Close() error {
 	d.cancel()
 	return d.Wait()
+}
+
+// relisten opens another socket on the same address; nil if a port was asked for, which
+// is kept.
+func relisten(address string, around *fence.Fence) func() (net.PacketConn, error) {
+	if _, port, err := net.SplitHostPort(address); err == nil && port != "" && port != "0" {
+		return nil
+	}
+	return func() (net.PacketConn, error) {
+		conn, err := listen(address)
+		if err != nil {
+			return nil, err
+		}
+		return around.Wrap(conn), nil
+	}
 }
 
 // listen opens the socket of all links.

@@ -56,7 +56,7 @@ func (a *adapter) Diagnostics(ctx context.Context) (control.Diagnostics, error) 
 	}
 	d.Passphrase, d.Interfaces = a.store.Protected(), interfaces(a.finder.Interfaces())
 	d.Running = &control.Counts{
-		Seconds: int64(time.Since(s.Started).Seconds()), Visibility: visibility, Listening: len(s.Listen), Links: s.Links,
+		Seconds: int64(time.Since(s.Started).Seconds()), Visibility: s.Seen.Here.String(), Listening: len(s.Listen), Links: s.Links,
 		Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests, Queued: s.Queued, Held: s.Held,
 		Notices: len(s.Notices), Events: s.Cursor, Dropped: s.Dropped, Memory: residentMemory(), Goroutines: runtime.NumGoroutine(),
 	}

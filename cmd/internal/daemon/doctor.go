@@ -65,7 +65,7 @@ func (a *adapter) Doctor(ctx context.Context) (iter.Seq2[control.Finding, error]
 	if err != nil {
 		return nil, err
 	}
-	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: s.Visibility, clock: ourClock, time: examinedMax}
+	x := examination{home: a.home, named: a.named, finder: a.finder, node: a.node, visibility: string(s.Visibility), clock: ourClock, time: examinedMax}
 	return x.findings(ctx), nil
 }
 

@@ -69,6 +69,8 @@ func newcomer(t *testing.T, h *Host, name string) *atTerminal {
 	p := &atTerminal{Terminal: h.Terminal("make", "-C", "sottovoce", "run"), host: h}
 	p.until("Your name:")
 	p.Type(name)
+	p.until("1, 2 or 3")
+	p.Type("") // everyone
 	return p
 }
 

@@ -29,10 +29,11 @@ type Fake struct {
 	OnAdd  func(control.Person)
 	OnDown func()
 
-	passphrase []byte            // guarded by mu
-	kept       control.Retention // guarded by mu
-	invites    []control.Invite  // guarded by mu; oldest first
-	local      bool              // guarded by mu
+	passphrase []byte             // guarded by mu
+	kept       control.Retention  // guarded by mu
+	invites    []control.Invite   // guarded by mu; oldest first
+	local      bool               // guarded by mu
+	seen       control.Visibility // guarded by mu
 
 	// OnTyping is called like those, when we write to somebody or stop.
 	OnTyping func(to control.Person, typing bool)
@@ -58,7 +59,7 @@ var _ control.Node = (*Fake)(nil)
 
 // New makes a node of somebody with this name whom nobody has met.
 func New(name string) *Fake {
-	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, resets: map[string]bool{}, comparisons: map[string]control.Comparison{}, happened: make(chan struct{})}
+	f := &Fake{rand: rand.NewChaCha8([32]byte{}), nearby: map[string]bool{}, resets: map[string]bool{}, comparisons: map[string]control.Comparison{}, seen: control.Visibility{Here: control.VisibleEveryone, Elsewhere: control.VisibleEveryone}, happened: make(chan struct{})}
 	f.me = control.Me{Person: control.Person{ID: f.id("acct-", 52), Name: name, Online: true}, Share: control.ShareNothing}
 	return f
 }
@@ -230,7 +231,7 @@ func (f *Fake) Status(context.Context) (control.Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return control.Status{
-		Name: f.me.Name, ID: f.me.ID, Version: "fake", PID: 4711, Started: Start, Visibility: "everyone",
+		Name: f.me.Name, ID: f.me.ID, Version: "fake", PID: 4711, Started: Start, Visibility: f.seen.Here,
 		Listen: []string{"[::]:4711"}, LocalOnly: f.local,
 		Interfaces: []control.UsedInterface{{Name: "eth0", Endpoints: []string{"10.86.0.1:4711"}}}, Links: contacts, Nearby: nearby, Contacts: contacts, Requests: len(f.waiting),
 		Cursor: int64(len(f.events)), Memory: 20 << 20, Goroutines: 20, Queued: f.queued(),

@@ -43,6 +43,36 @@ func (f *Fake) Search(_ context.Context, q control.SearchQuery) ([]control.Messa
 	return found, nil
 }
 
+// Visibility is control.Node's.
+func (f *Fake) Visibility(context.Context) (control.Visibility, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen, nil
+}
+
+// SetVisibility is control.Node's.
+func (f *Fake) SetVisibility(_ context.Context, here, elsewhere control.Visible) (control.Visibility, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, v := range []control.Visible{here, elsewhere} {
+		switch v {
+		case "", control.VisibleEveryone, control.VisibleContacts, control.VisibleNobody:
+		default:
+			return control.Visibility{}, control.Errorf(control.CodeUsage, "who may see you is one of: everyone, contacts, nobody; not %q", v)
+		}
+	}
+	if here != "" {
+		f.seen.Here, f.seen.Chosen = here, true
+	}
+	if elsewhere != "" {
+		f.seen.Elsewhere = elsewhere
+		if !f.seen.Chosen {
+			f.seen.Here = elsewhere
+		}
+	}
+	return f.seen, nil
+}
+
 // LocalOnly is control.Node's.
 func (f *Fake) LocalOnly(context.Context) (bool, error) {
 	f.mu.Lock()
