@@ -47,6 +47,11 @@ func (t *turn) tellPeers() {
 			n.wakeBy(next)
 			continue
 		}
+		if n.tells.TokensAt(t.now) < 1 { // whoever is left has their turn then
+			n.tellAt = t.now.Add(tellPause)
+			n.wakeBy(n.tellAt)
+			return
+		}
 		told, more := n.toTell(d, v, t.now)
 		if more {
 			n.tellAt = t.now.Add(tellPause)

@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -108,6 +109,7 @@ func TestLocalOnly(t *testing.T) {
 	anna.node.Stop()
 	anna.count("eth1")
 	anna.up("--local-only", "--interface", "eth0", "--listen", ":4242")
+	leg := world.Capture()
 	far := legOfRouter + ":4242"
 	attack := func(name string) {
 		t.Helper()
@@ -140,6 +142,12 @@ func TestLocalOnly(t *testing.T) {
 	}
 	if left := anna.counted("eth1"); left != 0 {
 		t.Errorf("%d packets left by the other leg", left)
+	}
+	ours := netip.MustParsePrefix(legOfAnna).Addr().AsSlice()
+	for _, f := range leg.Frames() { // the kernel of a machine that left a group and answers a router is not us
+		if b := f.Bytes; len(b) > 34 && b[12] == 8 && b[13] == 0 && b[23] == 17 && bytes.Equal(b[26:30], ours) {
+			t.Errorf("on the other leg: %x", b)
+		}
 	}
 	anna.node.Kill()
 	anna.up("--interface", "eth0", "--listen", ":4242") // it is remembered
