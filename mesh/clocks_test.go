@@ -131,3 +131,85 @@ func TestBurstUnderAWrongClock(t *testing.T) {
 		t.Errorf("arrived: %v", got)
 	}
 }
+
+// Whoever has a clock that is years wrong is recognised by a contact, and recognises it, by what
+// the two announce; and no clock that cannot be right, or that nobody vouches for, takes a key
+// of the days to come.
+func TestWrongClockIsRecognised(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	ago := func(by time.Duration) time.Time { return time.Now().Add(-by) }
+	for _, c := range []struct {
+		name     string
+		at       time.Time
+		vouched  bool
+		seenFrom bool // by the contact; it sees the contact in any case
+	}{
+		{"in 1970", in1970, false, true},
+		{"in 1970, and somebody vouches for it", in1970, true, true},
+		{"in 2099", in2099, false, true},
+		{"in 2099, and somebody vouches for it", in2099, true, true},
+		{"five years behind", ago(5 * year), false, true},
+		{"ten months ahead", ago(-300 * 24 * time.Hour), false, true},
+		{"five years ahead", ago(-5 * year), false, true},
+		{"five years ahead, and somebody vouches for it", ago(-5 * year), true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			lan := newAir()
+			var off atomic.Int64
+			anna, bruno := newPersonAt(t, lan, "Anna", &off), newPerson(t, lan, "Bruno")
+			anna.befriends(bruno)
+			first := anna.ownKey()
+			for _, down := range []bool{true, false} {
+				anna.kill()
+				anna.doubtful = !c.vouched
+				off.Store(0)
+				anna.start()
+				anna.within(10*time.Second, "linked with the right clock", anna.finds(anna.Contacts, "Bruno", linked))
+				anna.within(10*time.Second, "recognises him with the right clock", anna.recognises(bruno))
+				anna.sets(&off, c.at, down)
+				if !down {
+					anna.inside(func(turn *turn) error { // nobody waits for an hour
+						turn.n.rotate(turn.now)
+						return nil
+					})
+				}
+				anna.within(10*time.Second, "recognises him", anna.recognises(bruno))
+				if c.seenFrom {
+					bruno.within(10*time.Second, "recognises her", bruno.recognises(anna))
+				}
+				anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+				talks(t, anna, bruno, "ciao")
+				if key := anna.ownKey(); !first.Leads(key) || down && c.seenFrom && key.Day() > first.Day()+1 {
+					t.Errorf("the key went from day %d to %d", first.Day(), key.Day())
+				}
+			}
+		})
+	}
+}
+
+// Who was founded under a wrong clock is recognised when it is set right, and so is who
+// meets somebody else then: the card gives the key of a day that is not ahead.
+func TestRecognisedAfterTheClockIsRight(t *testing.T) {
+	for _, at := range []time.Time{in1970, in2099} {
+		lan := newAir()
+		var off atomic.Int64
+		setClock(&off, at)
+		anna, bruno := newPersonAt(t, lan, "Anna", &off), newPerson(t, lan, "Bruno")
+		anna.befriends(bruno)
+		anna.sets(&off, time.Now(), true)
+		carla := newPerson(t, lan, "Carla")
+		anna.befriends(carla)
+		for range 2 {
+			for _, p := range []*person{bruno, carla} {
+				p.within(10*time.Second, "recognises her", p.recognises(anna))
+				anna.within(10*time.Second, "recognises them", anna.recognises(p))
+			}
+			anna.kill()
+			anna.start()
+		}
+		for _, p := range []*person{anna, bruno, carla} {
+			p.stop()
+		}
+	}
+}
