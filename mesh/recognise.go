@@ -233,8 +233,12 @@ func (t *turn) testWaiting() {
 		t.test(s)
 		if s.unmet {
 			t.came(s, true)
-		} else if s.device != nil {
-			t.approach(s.device, s.place())
+		} else if d := s.device; d != nil {
+			planned := d.route.due
+			t.approach(d, s.place())
+			if !planned.IsZero() && planned.Before(d.route.due) {
+				d.route.due = planned
+			}
 		}
 	}
 	n.watches.ranks = nil
