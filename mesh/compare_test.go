@@ -271,3 +271,30 @@ func TestCompareJunk(t *testing.T) {
 		return nil
 	})
 }
+
+// However two met, they see the same.
+func TestCompareAfterLinkAndIntroduction(t *testing.T) {
+	anna, bruno, carla := threesome(t)
+	same := func(one, other *person) {
+		t.Helper()
+		one.compares(other.name)
+		other.within(20*time.Second, "linked", other.finds(other.Contacts, one.name, linked))
+		other.compares(one.name)
+		if !slices.Equal(one.shown(other.name).Emoji, other.shown(one.name).Emoji) {
+			t.Errorf("%s and %s see different emoji", one.name, other.name)
+		}
+	}
+	same(anna, carla)
+	carla.introduces(anna, bruno)
+	for p, other := range map[*person]string{anna: "Bruno", bruno: "Anna"} {
+		if _, err := p.Accept(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	same(anna, bruno)
+	dora := newPerson(t, anna.air, "Dora")
+	dora.uses(anna.invites().Link)
+	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Dora", linked))
+	same(anna, dora)
+}
