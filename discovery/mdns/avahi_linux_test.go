@@ -49,6 +49,7 @@ func (h *host) avahi(command string) string {
 func TestAvahiListsUs(t *testing.T) {
 	for _, where := range []string{"another host", "the same host"} {
 		t.Run(where, func(t *testing.T) {
+			t.Parallel()
 			l := newLAN(t)
 			a, b := l.host(), l.host()
 			one := a.start(sample(1))
@@ -82,6 +83,7 @@ func TestAvahiListsUs(t *testing.T) {
 // TestUnicastQuestionBesideAvahi asks a host alone, on which avahi-daemon listened first: as the one that opened
 // the port last we get the question, and answer.
 func TestUnicastQuestionBesideAvahi(t *testing.T) {
+	t.Parallel()
 	l := newLAN(t)
 	a, b := l.host(), l.host()
 	up, down := filepath.Join(t.TempDir(), "up"), filepath.Join(t.TempDir(), "down")

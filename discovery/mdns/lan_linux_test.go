@@ -38,6 +38,7 @@ func TestTwoHostsSeeEachOther(t *testing.T) {
 // TestLateBrowser starts one that announces nothing long after the burst: only
 // the responder's answer to its question can tell it.
 func TestLateBrowser(t *testing.T) {
+	t.Parallel()
 	l := newLAN(t)
 	a, b := l.host(), l.host()
 	a.start(sample(0))
@@ -103,6 +104,7 @@ func TestTwoNodesOnOneHost(t *testing.T) {
 // TestOneHostByQuestion: the answer to a neighbour on the same host must arrive
 // although both share port 5353.
 func TestOneHostByQuestion(t *testing.T) {
+	t.Parallel()
 	h := newLAN(t).host()
 	h.start(sample(1))
 	time.Sleep(2500 * time.Millisecond)
@@ -110,6 +112,7 @@ func TestOneHostByQuestion(t *testing.T) {
 }
 
 func TestDecoyBridge(t *testing.T) {
+	t.Parallel()
 	l := newLAN(t)
 	a, b := l.host(), l.host()
 	for _, h := range []*host{a, b} {
@@ -222,6 +225,7 @@ func TestRotation(t *testing.T) {
 }
 
 func TestHealthHearsTheEcho(t *testing.T) {
+	t.Parallel()
 	h := newLAN(t).host()
 	n := h.start(sample(1))
 	time.Sleep(2500 * time.Millisecond) // the kernel may need a second until IPv6 sends
@@ -258,6 +262,7 @@ func TestNamedInterface(t *testing.T) {
 
 // TestHealthCounts has one node that announces and one that only asks.
 func TestHealthCounts(t *testing.T) {
+	t.Parallel()
 	l := newLAN(t)
 	a, b := l.host(), l.host()
 	one := a.start(sample(1))

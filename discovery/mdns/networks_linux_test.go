@@ -79,6 +79,18 @@ func TestRouters(t *testing.T) {
 	})
 }
 
+// A router that comes after the addresses, as DHCP brings it, is noticed soon.
+func TestRouterComesLater(t *testing.T) {
+	t.Parallel()
+	l := newLAN(t)
+	router, h := l.host(), l.host()
+	n := h.start(sample(1))
+	n.awaitStand(2*time.Second, "no router", func(on []peer.Network) bool { return len(on) == 1 && !on[0].Routed })
+	sh(t, "ip -n %s route add default via 10.9.0.1", h.name)
+	mac := router.macOf(t)
+	n.awaitStand(followMax, "the router", func(on []peer.Network) bool { return len(on) == 1 && on[0].Router == mac })
+}
+
 // FuzzRouters reads what could only be a kernel's; nothing in it may stop us.
 func FuzzRouters(f *testing.F) {
 	routes, err := syscall.NetlinkRIB(syscall.RTM_GETROUTE, syscall.AF_UNSPEC)

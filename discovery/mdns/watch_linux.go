@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch implements System by a subscription to the kernel's word of links and
-// addresses, and by a timer that the kernel ends when the clock is set or the
+// Watch implements System by a subscription to the kernel's word of links,
+// addresses and routes, and by a timer that the kernel ends when the clock is set or the
 // machine wakes from sleep. Nothing happens while nothing changes.
 func (machine) Watch(ctx context.Context) <-chan struct{} {
 	links, err := openLinks()
@@ -42,13 +42,13 @@ func (machine) Watch(ctx context.Context) <-chan struct{} {
 	return changed
 }
 
-// openLinks opens a netlink socket that hears of links and addresses.
+// openLinks opens a netlink socket that hears of links, addresses and routes.
 func openLinks() (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
 	}
-	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
+	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV6_ROUTE)
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
 		unix.Close(fd)
 		return nil, err
