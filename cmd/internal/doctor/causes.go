@@ -49,8 +49,8 @@ var causes = []Cause{
 		"This machine does not hear even itself there, and so nobody else: mostly a firewall.", "Let UDP port 5353 into this machine. FIREWALL",
 	},
 	{
-		"multicast", "untested", unknown, "ON: nothing was called out yet.",
-		"Whether others hear you there is not known.", "Ask the doctor again in a minute.",
+		"multicast", "untested", unknown, "ON: nothing was called out.",
+		"So it is for who chose to be seen by nobody, and in the first moments on a network. Whether others would hear you is not known.", "Ask the doctor again in a minute, or let yourself be seen: sottovoce visibility contacts",
 	},
 
 	{"mdns-port", "shared", ok, "UDP port 5353, where people are found, can be used.", "", ""},

@@ -50,3 +50,21 @@ func TestPage(t *testing.T) {
 		t.Errorf("%s does not say what the code says; write it anew with: go test ./cmd/internal/doctor -update", path)
 	}
 }
+
+// TestEveryCauseIsMade: for each cause there is a test that makes it, on a network of namespaces or with a clock that is
+// wrong, and wants it found by the program.
+func TestEveryCauseIsMade(t *testing.T) {
+	var tests strings.Builder
+	for _, name := range []string{filepath.Join("..", "netlab", "doctor_linux_test.go"), filepath.Join("..", "daemon", "doctor_linux_test.go")} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(text)
+	}
+	for _, c := range Causes() {
+		if wanted := fmt.Sprintf("%q", c.Check+" "+c.Name+" "+string(c.Verdict)); !strings.Contains(tests.String(), wanted) {
+			t.Errorf("no test makes %s", wanted)
+		}
+	}
+}

@@ -111,6 +111,11 @@ func TestDoctorAllIsWell(t *testing.T) {
 		h.Port("bridge", "mcast_flood", "on")
 	}
 	anna.finds(well)
+
+	anna.ok("visibility", "nobody")
+	anna.finds([]string{"node invisible warn", "multicast untested unknown", "multicast untested unknown", "reach connected ok", "isolation none ok"})
+	anna.ok("visibility", "contacts")
+	anna.finds(well)
 }
 
 // TestDoctorOfPackets has two contacts between whom packets of full size are lost, one that is on another network, and one
