@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"sottovoce/cmd/internal/netlab"
 )
 
 // plantedEnv names what is planted.
@@ -24,21 +26,22 @@ const plantedEnv = "OBSERVER_PLANTED"
 func TestPlanted(t *testing.T) {
 	t.Parallel()
 	program := build(t, "testdata/planted.txtar")
-	for planted, c := range map[string]struct {
-		test  string
-		found string
-	}{
-		"stable instance label": {"TestPlantedDay", `mdns.announce.srv.name`},
-		"stable host label":     {"TestPlantedDay", `mdns.announce.srv.target`},
-		"stable TLS key":        {"TestPlantedDay", `probe.tls.key`},
-		"jitter of the home":    {"TestPlantedDay", `mdns.goodbye.(phase|between).1h`},
-		"unbound slots":         {"TestReplayer", `with another fingerprint: \[Bruno`},
-		"":                      {"TestPlantedDay", "^nothing found"},
+	for _, c := range []struct{ planted, test, found string }{
+		{"stable instance label", "TestPlantedDay", `mdns.announce.srv.name`},
+		{"stable host label", "TestPlantedDay", `mdns.announce.srv.target`},
+		{"stable TLS key", "TestPlantedDay", `probe.tls.key`},
+		{"jitter of the home", "TestPlantedDay", `mdns.goodbye.(phase|between).1h`},
+		{"unbound slots", "TestReplayer", `with another fingerprint: \[Bruno`},
+		{"nothing", "TestPlantedDay", "^nothing found"},
+		{"stable instance label", "TestRealVisits", `mdns.announce.srv.name`},
 	} {
-		t.Run(planted, func(t *testing.T) {
+		t.Run(c.planted+" "+c.test, func(t *testing.T) {
 			t.Parallel()
+			if c.test == "TestRealVisits" {
+				netlab.New(t, netlab.IPv4) // where there can be no such network the test is skipped, or fails
+			}
 			cmd := exec.Command(program, "-test.run=^"+c.test+"$", "-test.v")
-			cmd.Env = append(os.Environ(), plantedEnv+"="+planted)
+			cmd.Env = append(os.Environ(), plantedEnv+"="+c.planted)
 			out, err := cmd.CombinedOutput()
 			if !regexp.MustCompile("(?m)" + c.found).Match(out) {
 				t.Errorf("not found: %v\n%s", err, out)

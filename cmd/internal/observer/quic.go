@@ -209,10 +209,12 @@ func (r *quicReader) frames(prefix, stream string, b []byte) (fields []Field) {
 		order = append(order, fmt.Sprint(kind))
 		if kind != 6 {
 			fields = append(fields, Field{prefix + "frame", fmt.Sprintf("%x", b[:min(len(b), 8)])})
-			if kind == 1 {
-				continue
+			after, ok := skipFrame(kind, b)
+			if !ok {
+				break
 			}
-			break // its length is its own matter; the hello never follows one
+			b = after
+			continue
 		}
 		at, n, err := quicvarint.Parse(b)
 		if err != nil {
@@ -228,6 +230,37 @@ func (r *quicReader) frames(prefix, stream string, b []byte) (fields []Field) {
 	}
 	fields = append(fields, Field{prefix + "frames", strings.Join(order, ",")})
 	return append(fields, helloFields(prefix, r.hello[stream])...)
+}
+
+// skipFrame returns what follows a ping or an acknowledgement, the only frames beside
+// pieces of a hello that a handshake begins with.
+func skipFrame(kind uint64, b []byte) (after []byte, ok bool) {
+	number := func() (v uint64) {
+		v, n, err := quicvarint.Parse(b)
+		if ok = err == nil; ok {
+			b = b[n:]
+		}
+		return v
+	}
+	switch kind {
+	case 1:
+		return b, true
+	case 2, 3:
+		number() // the largest
+		number() // its delay
+		ranges := number()
+		number()
+		for range 2 * min(ranges, uint64(len(b))) {
+			number()
+		}
+		if kind == 3 {
+			number()
+			number()
+			number()
+		}
+		return b, ok
+	}
+	return nil, false
 }
 
 // piece puts a piece of a hello in its place.
