@@ -1,7 +1,7 @@
 package mesh
 
 import (
-	"cmp"
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +9,7 @@ import (
 	"sottovoce/mesh/clock"
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/link"
 	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/session"
@@ -78,57 +79,40 @@ func (t *turn) befriend(q *request, o *contact.Object) error {
 }
 
 // befriendAgain is about an account that is a contact already. A card proves nothing, so
-// whoever has seen one can show it again: the keys of a contact that was ever heard stay
-// as they are until a link proves the newer ones, and those of one that never was give
-// way to the newer exchange at once.
+// whoever has seen one can show it again: the keys stay as they are until a link proves the
+// newer ones. Of a contact that was never heard two exchanges may have gone on at once, and the
+// two sides hear of their ends in any order.
+//
+// spec: 05-contacts#one-person-asked-twice
 func (t *turn) befriendAgain(c *contactState, o *contact.Object) error {
-	for _, d := range c.devices {
-		if d.pair.Reached() || d.route.live != nil {
-			return t.befriendBeside(c, o)
-		}
-	}
-	configs, err := o.Pairs(t.n.me.device)
-	if err != nil {
+	heard := slices.ContainsFunc(c.devices, func(d *device) bool { return d.pair.Reached() || d.route.live != nil })
+	if err := t.befriendBeside(c, o); err != nil {
 		return err
 	}
-	c.meet(o)
-	c.row.Name, c.row.Object = o.Their.Card.Name, o.Save()
-	if err := cmp.Or(t.tx.PutContact(&c.row), t.befriendKey(c, o)); err != nil {
-		return err
+	if c.again != nil {
+		c.again.crossed = !heard
 	}
-	for _, cfg := range configs {
-		if err := t.rekeyDevice(c, cfg); err != nil {
-			return err
-		}
-	}
-	t.viewStale, t.keysStale = true, true
-	t.recogniseAnew()
-	before := c.account
-	if err := t.keysMoved(c, c.trust.Meet(o), before); err != nil {
-		return err
-	}
-	return t.recordPerson(storedPerson, t.n.person(c))
+	return nil
 }
 
-// rekeyDevice gives a device that was never heard the keys of a newer exchange.
-func (t *turn) rekeyDevice(c *contactState, cfg session.PairConfig) error {
-	at := slices.IndexFunc(c.devices, func(d *device) bool { return d.id == cfg.Their.ID() })
-	if at < 0 {
-		return t.addDevice(c, cfg)
+// adopts decides whether a link with the keys that stand beside a contact's makes them its
+// keys. Of two exchanges that crossed that with the smaller transcript goes before, unless the
+// far end does not know it.
+//
+// spec: 05-contacts#one-person-asked-twice
+func (t *turn) adopts(again *contactState, l *link.Link) bool {
+	c := t.n.contacts[again.account.ID()]
+	if !again.crossed || l.Dialed() || bytes.Compare(again.transcript[:], c.transcript[:]) < 0 {
+		return true
 	}
-	d := c.devices[at]
-	pair, err := session.NewPair(cfg)
-	if err != nil {
-		return err
+	for _, d := range c.devices {
+		if d.route.refused > 0 {
+			return true
+		}
+		d.route.due = t.now
 	}
-	before, sending := d.pair.Sending()
-	d.pair, d.stale = pair, true
-	d.rekey()
-	t.touch(d)
-	if !sending {
-		return nil
-	}
-	return t.step(d, outbox.Overtaken{Session: before})
+	t.n.wakeBy(t.now)
+	return false
 }
 
 // addDevice keeps what sessions with a new device of a contact are made of.

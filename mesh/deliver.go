@@ -294,6 +294,8 @@ func (t *turn) frame(d *device, v *live, f wire.Frame) error {
 		t.theyLook(d, v, f)
 	case wire.View:
 		t.theyView(d, f)
+	case wire.Same:
+		return t.theySame(d, v, f)
 	}
 	switch f.(type) {
 	case wire.SASCommit, wire.SASNonce, wire.SASReveal, wire.SASStop:

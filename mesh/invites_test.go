@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -233,4 +234,32 @@ func (p *person) invitesAfter(not Invited) string {
 	}
 	p.t.Fatal("no link left")
 	return ""
+}
+
+// Either side may be killed at any moment of an exchange by link, both too.
+func TestInviteThroughKills(t *testing.T) {
+	for i := range 6 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			lan := newAir()
+			anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+			link := anna.invites().Link
+			asked := make(chan error, 1)
+			go func() {
+				_, err := bruno.Add(t.Context(), link)
+				asked <- err
+			}()
+			time.Sleep(time.Duration(i/3) * 6 * time.Millisecond)
+			for _, p := range [][]*person{{anna}, {bruno}, {anna, bruno}}[i%3] {
+				p.kill()
+				p.start()
+			}
+			if err := <-asked; err != nil { // it was not kept: the person asks again
+				bruno.uses(link)
+			}
+			areContacts(t, anna, bruno)
+			if all, err := anna.Invites(t.Context()); err != nil || len(all) != 1 || !all[0].Used || all[0].Twice {
+				t.Errorf("the link: %+v, %v", all, err)
+			}
+		})
+	}
 }

@@ -113,3 +113,18 @@ func (d *device) dialPair() *handshake.Pair {
 	p := d.linkPair(d.pair.DialSecret())
 	return &p
 }
+
+// crossed is the same device with the keys of an exchange that crossed the contact's; nil if
+// there was none.
+func (d *device) crossed() *device {
+	again := d.contact.again
+	if again == nil || !again.crossed {
+		return nil
+	}
+	for _, beside := range again.devices {
+		if beside.id == d.id {
+			return beside
+		}
+	}
+	return nil
+}

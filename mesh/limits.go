@@ -71,7 +71,9 @@ const (
 	introductionsMax      = 64                  // that wait for our person, or for theirs
 	introductionsOfOneMax = 8                   // by one contact
 	introductionLife      = 30 * 24 * time.Hour // of one that nothing came of
-	linkPatience          = 3 * time.Second     // for somebody to answer a link at once
+	samesMax              = 4                   // requests that turned out to be with a contact, and are known for it
+	samePause             = time.Second         // before that is said again
+	linkPatience          = 2 * time.Second     // for somebody to answer a link at once
 )
 
 // Of changes of network.

@@ -70,6 +70,7 @@ type live struct {
 	shared  map[string]bool  // instances that we told, or were told, on it
 	toldAt  time.Time        // when we told of some last
 	hearsay time.Time        // when they did
+	same    time.Time        // before which we do not say again what is the same
 	looked  int              // blobs of a petition that were looked at
 	typing  time.Time        // until when they count as typing; zero: they are not
 	looks   *rate.Limiter    // of their questions what we see; nil before the first
@@ -170,9 +171,12 @@ func (t *turn) dial(d *device) {
 		Mode:        handshake.Contact,
 		Pair:        d.dialPair(),
 	}
-	if d.route.refused >= refusedMax {
+	switch beside := d.crossed(); {
+	case d.route.refused >= refusedMax:
 		d.route.refused = 0
 		target.Pair = d.oldestPair()
+	case beside != nil && d.route.refused%2 == 1:
+		target.Pair = beside.dialPair()
 	}
 	n.beside(func(ctx context.Context) {
 		l, err := n.transport.Dial(ctx, target)
@@ -258,6 +262,10 @@ func (t *turn) contactLink(l *link.Link) error {
 		return err
 	}
 	if d.contact.talk == nil {
+		if !t.adopts(d.contact, l) {
+			l.Close(link.ReasonReplaced)
+			return nil
+		}
 		if err := t.beginAnew(d.contact); err != nil {
 			return err
 		}
@@ -296,6 +304,9 @@ func (t *turn) linked(d *device, v *live) error {
 	}
 	t.n.tellSoon(t.now)
 	t.greet(d, v)
+	if err := t.tellSame(d, v); err != nil {
+		return err
+	}
 	if d.pair.Behind() {
 		return t.behind(d)
 	}

@@ -114,7 +114,8 @@ type Node struct {
 	nearby    map[string]*sighted // by instance
 	watches   watches
 	open      map[contact.Profile]*openLink
-	ways      map[string]*way // by instance
+	sames     map[identity.AccountID][][]byte // what we share with the profiles that contacts were asked by; see same.go
+	ways      map[string]*way                 // by instance
 	epoch     epoch
 	labels    []string      // the instances we announced last, the newest at the end
 	turns     int           // of our beacons: the first of the next announcement
@@ -152,7 +153,7 @@ func New(cfg Config) (*Node, error) {
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
 		listen: cfg.Listen, asked: cfg.Visibility, knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
-		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), noticed: make(map[string]time.Time),
+		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), sames: make(map[identity.AccountID][][]byte), noticed: make(map[string]time.Time),
 		asks: newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
 
 		comparisons: make(map[identity.AccountID]*comparing),

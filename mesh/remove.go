@@ -46,6 +46,7 @@ func (n *Node) Remove(ctx context.Context, typed string) (Person, error) {
 		}
 		n.recent = recent{}
 		delete(n.contacts, c.account.ID())
+		delete(n.sames, c.account.ID())
 		n.removed[whoWas(c.account.ID())] = true
 		t.recogniseAnew()
 		if err := t.renew(); err != nil {
@@ -172,6 +173,8 @@ func (t *turn) beginAnew(again *contactState) error {
 	}
 	t.touchTalk(again.talk)
 	t.recogniseAnew()
-	t.notice(again.shownName() + " removed you as a contact and asked again: you begin anew, with new keys")
+	if !again.crossed {
+		t.notice(again.shownName() + " removed you as a contact and asked again: you begin anew, with new keys")
+	}
 	return t.recordPerson(storedPerson, n.person(again))
 }

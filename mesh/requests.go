@@ -26,6 +26,7 @@ type request struct {
 	failures int
 	from     netip.Addr    // of who asked, in this run
 	held     bool          // in memory only: too many ask
+	shared   []byte        // what the two profiles share, once it was looked for; see same.go
 	handed   chan struct{} // closed, and nil again, when a frame has left; nil: nobody waits
 }
 
@@ -208,6 +209,11 @@ func (t *turn) keepRequest(q *request) error {
 		return nil // a far end that repeats itself does not wear the disk
 	}
 	q.row.State = state
+	if q.row.ID == 0 && t.n.meetingOf(q.exchange.Our()) == nil {
+		if err := t.tellAllSame(); err != nil {
+			return err
+		}
+	}
 	return t.tx.PutRequest(&q.row)
 }
 

@@ -29,6 +29,7 @@ type contactState struct {
 	devices    []*device
 	talk       *talk         // nil in who began anew and has not shown that it is the same
 	again      *contactState // who says that it is the same and begins anew
+	crossed    bool          // of such: nothing was heard of the contact when it came
 }
 
 // device is one device of a contact: the session with it, what is to be sent to it,

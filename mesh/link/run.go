@@ -90,7 +90,7 @@ func (l *Link) readControl(r Receiver) {
 		}
 		switch f.(type) {
 		case wire.Unknown:
-		case wire.Receipt, wire.Refusal, wire.Typing, wire.Peers, wire.Look, wire.View,
+		case wire.Receipt, wire.Refusal, wire.Typing, wire.Peers, wire.Look, wire.View, wire.Same,
 			wire.SASCommit, wire.SASNonce, wire.SASReveal, wire.SASStop:
 			r.Frame(f)
 		default:

@@ -26,6 +26,8 @@ const (
 	receiptFrameMax = 4 << 10
 	// lookFrameMax: a packet's worth of padding, and room for later keys.
 	lookFrameMax = 2 << 10
+	// SameTagsMax bounds the tags of a Same; as many are always sent.
+	SameTagsMax = 16
 	// PaddingMax bounds the padding of a look in bytes: with it the frame is larger than
 	// what an Ethernet carries in one packet.
 	PaddingMax = 1500

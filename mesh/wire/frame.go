@@ -41,6 +41,8 @@ const (
 	FrameSASReveal FrameType = 0x0a
 	FrameSASStop   FrameType = 0x0b
 
+	FrameSame FrameType = 0x0c
+
 	FrameAsk      FrameType = 0x20
 	FrameOffer    FrameType = 0x21
 	FrameCard     FrameType = 0x22
@@ -109,7 +111,7 @@ func (t FrameType) sizeMax() int {
 		return peersFrameMax
 	case FrameLook:
 		return lookFrameMax
-	case FrameRefusal, FrameTyping, FrameView, FrameAsk, FrameDone, FrameDeclined,
+	case FrameRefusal, FrameTyping, FrameView, FrameSame, FrameAsk, FrameDone, FrameDeclined,
 		FrameSASCommit, FrameSASNonce, FrameSASReveal, FrameSASStop:
 		return smallFrameMax
 	}
@@ -180,6 +182,8 @@ func parseFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Look](body)
 	case FrameView:
 		return parseInto[View](body)
+	case FrameSame:
+		return parseInto[Same](body)
 	case FrameSASCommit:
 		return parseInto[SASCommit](body)
 	case FrameSASNonce:

@@ -36,6 +36,8 @@ func specimens() map[string]Frame {
 		"peers":                 onePeer(),
 		"peers, most":           mostPeers(),
 		"look":                  Look{Nonce: [8]byte(counted(1, 8)), Knock: true},
+		"same":                  Same{Tags: [][16]byte{[16]byte(counted(1, 16)), [16]byte(counted(0x20, 16))}},
+		"same, most":            Same{Tags: make([][16]byte, SameTagsMax)},
 		"look, padded":          Look{Nonce: [8]byte(counted(1, 8)), Padding: make([]byte, PaddingMax)},
 		"view":                  View{Nonce: [8]byte(counted(1, 8)), Heard4: 1400, Heard6: HeardMax, Address: []byte{192, 0, 2, 7}, Port: 4242, Knocked: true},
 		"view of nothing":       View{Nonce: [8]byte(counted(1, 8))},
@@ -70,7 +72,7 @@ func TestFrameVectors(t *testing.T) {
 	all := specimens()
 	var vectors []vector
 	for _, name := range []string{
-		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "peers", "look", "view", "view of nothing", "view by IPv6", "ask", "offer", "card", "done", "declined", "declined, link used",
+		"receipt of a start", "receipt of ranges", "refusal, disk full", "refusal, wrong day", "refusal, too large", "peers", "look", "view", "view of nothing", "view by IPv6", "same", "ask", "offer", "card", "done", "declined", "declined, link used",
 		"sas commit", "sas nonce", "sas reveal", "sas stop",
 	} {
 		vectors = append(vectors, vector{name, encode(t, all[name])})
@@ -141,6 +143,8 @@ func TestAppendFrameRefuses(t *testing.T) {
 		"65 ranges":            Receipt{Session: session, Ranges: manyRanges(RangesMax + 1)},
 		"refusal of no reason": Refusal{},
 		"typing for too long":  Typing{Seconds: TypingMax + 1},
+		"same of nothing":      Same{},
+		"same of too much":     Same{Tags: make([][16]byte, SameTagsMax+1)},
 		"look overstuffed":     Look{Padding: make([]byte, PaddingMax+1)},
 		"view of long ago":     View{Heard4: HeardMax + 1},
 		"view of long ago, 6":  View{Heard6: HeardMax + 1},
