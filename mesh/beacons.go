@@ -15,7 +15,8 @@ type beacon struct {
 }
 
 // beacons lists what announcements of a day may be known by, in order of precedence: our
-// account; and for each contact that lacks our newest key, what only it knows us by.
+// account; those whom we are to meet; and each contact that lacks our newest key, by what
+// only the two know.
 // spec: 01-identity#pairwise-beacons
 func (n *Node) beacons(day uint32) ([]beacon, error) {
 	account, err := n.me.discovery.Reach(day)
@@ -26,7 +27,9 @@ func (n *Node) beacons(day uint32) ([]beacon, error) {
 	all := append([]beacon{{key: account, device: us}}, n.meetingBeacons(day)...)
 	for _, c := range n.lacking() {
 		for _, d := range c.devices {
-			all = append(all, beacon{key: identity.PairwiseKey(d.pair.ContactSecret(), n.me.account.ID(), day), device: us})
+			if d.active {
+				all = append(all, beacon{key: identity.PairwiseKey(d.pair.ContactSecret(), n.me.account.ID(), day), device: us})
+			}
 		}
 	}
 	return all, nil

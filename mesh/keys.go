@@ -150,6 +150,7 @@ func (t *turn) alarm(c *contactState) error {
 
 // refit brings devices and outboxes of a contact in line with its account and its keys.
 func (t *turn) refit(c *contactState) error {
+	t.n.watches.drop()
 	for _, d := range c.devices {
 		d.active = slices.ContainsFunc(c.account.Devices(), func(k identity.DeviceKeys) bool { return k.ID() == d.id })
 		v := d.route.live

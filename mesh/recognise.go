@@ -72,6 +72,9 @@ func (n *Node) table(epoch uint32) *watch {
 		key, cost, ok := c.discoveryOn(day, today)
 		w.spent += cost
 		for _, d := range c.devices {
+			if !d.active {
+				continue
+			}
 			if ok {
 				fresh.add(key, d.id, d.row)
 			}
@@ -187,7 +190,7 @@ func (n *Node) whose(a *peer.Announcement) (d *device, own bool) {
 		from = number + 1
 		if row := table.whose[number]; row == 0 {
 			own = true
-		} else if d = n.devices[row]; d != nil {
+		} else if d = n.devices[row]; d != nil && d.active {
 			table.known = true
 			return d, false
 		}

@@ -24,7 +24,7 @@ func crowd(n *Node, like *device, many int, e uint32) ([]peer.Announcement, erro
 		row := int64(1_000_000 + i)
 		c := &contactState{account: like.contact.account, trust: like.contact.trust, discovery: key, talk: like.contact.talk}
 		c.row.ID, c.known.Has = row, n.me.number
-		d := &device{row: row, id: id, contact: c, pair: like.pair, route: &route{}}
+		d := &device{row: row, id: id, contact: c, pair: like.pair, route: &route{}, active: true}
 		c.devices = []*device{d}
 		n.contacts[identity.AccountID(id)], n.devices[row] = c, d
 		a := strangers(1, e)[0]

@@ -56,7 +56,7 @@ func (t *turn) tellKeys() error {
 	n := t.n
 	told := 0
 	for _, c := range n.lacking() {
-		linked := slices.ContainsFunc(c.devices, func(d *device) bool { return d.route.live != nil && d.route.live.held.IsZero() })
+		linked := slices.ContainsFunc(c.devices, func(d *device) bool { return d.open() && d.route.live != nil && d.route.live.held.IsZero() })
 		if c.known.Op != 0 || !linked {
 			continue
 		}
