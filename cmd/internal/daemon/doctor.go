@@ -50,8 +50,8 @@ type examination struct {
 	time       time.Duration // there is
 	tell       func(control.Finding) bool
 
-	mu     sync.Mutex           // guards around while our own finder runs
-	epochs map[string]time.Time // of the nodes that it sees, by instance
+	mu     sync.Mutex           // guards epochs
+	epochs map[string]time.Time // of the nodes that our own finder sees, by instance
 
 	interfaces []doctor.Interface
 	legs       []doctor.Leg

@@ -48,9 +48,7 @@ func (x *examination) saw(s peer.Sighting) {
 
 // acquainted reports whether it is time to say who is heard: a node that runs knows already.
 func (x *examination) acquainted() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.node != nil || len(x.epochs) > 0 || time.Since(x.began) > strangeTime
+	return x.node != nil || time.Since(x.began) > strangeTime
 }
 
 // countOthers finds out who is heard, and what their clocks say.
