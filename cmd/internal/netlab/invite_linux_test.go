@@ -5,11 +5,17 @@ import (
 	"testing"
 )
 
-// TestInvite gives a link to one of two people and lets both use it: the first becomes a contact without a question, the
-// second is declined, and who gave the link is told. Then the two, who are contacts of the same person, are introduced.
+// TestInvite gives a link to one of two people, whom only contacts see, and lets both use it: the first becomes a contact
+// without a question, the second is declined, and who gave the link is told. Then the two, who are contacts of the same person, are introduced.
 func TestInvite(t *testing.T) {
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
+	for _, s := range []*someone{anna, bert} { // no stranger sees either
+		s.ok("visibility", "contacts")
+	}
+	if got := bert.ok("nearby", "--json"); got != "" {
+		t.Errorf("before there is a contact bert sees %s", got)
+	}
 	type invite struct{ ID, Link string }
 	made := list[invite](anna, "invite")[0]
 	secret := textNeedle("the link", made.Link)
