@@ -1,6 +1,8 @@
 package netlab
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -97,4 +99,12 @@ func TestScan(t *testing.T) {
 	}
 	befriend(a, b)
 	chat(a, b)
+	a.ip("address", "add", "10.99.0.1/16", "dev", "eth0")
+	a.eventually("refusal of a larger network", func() error {
+		got := a.call("nearby", "--scan")
+		if got.Code != 1 || !strings.Contains(got.Stderr, "10.99.0.0/16 of eth0") || !strings.Contains(got.Stderr, "sottovoce add HOST:PORT") {
+			return fmt.Errorf("%+v", got)
+		}
+		return nil
+	})
 }
