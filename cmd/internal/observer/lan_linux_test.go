@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -76,6 +77,7 @@ func TestRealVisits(t *testing.T) {
 	mallory := newProbers(t, lan)
 	log := &Log{}
 	chance := rand.New(rand.NewPCG(1, 2))
+	order := slices.Clone(visitors)
 	for round := range testRounds {
 		for _, i := range chance.Perm(len(visitors)) {
 			v := visitors[i]
@@ -89,9 +91,10 @@ func TestRealVisits(t *testing.T) {
 			time.Sleep(time.Duration(chance.IntN(100)) * time.Millisecond)
 		}
 		time.Sleep(testStay / 2)
-		mallory.probe(t, capture, visitors, log)
+		chance.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] }) // a place in it would be a mark
+		mallory.probe(t, capture, order, log)
 		time.Sleep(testStay / 2)
-		for _, v := range visitors {
+		for _, v := range order {
 			if round == testRounds-1 || chance.IntN(3) == 0 {
 				v.process.Stop()
 				v.process = nil

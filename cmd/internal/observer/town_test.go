@@ -149,7 +149,7 @@ func (p *townsman) stop() {
 	p.end = nil
 }
 
-// probe dials everybody at the port that was announced last.
+// probe dials everybody, in any order, at the port that was announced last.
 func (w *town) probe() {
 	ports := make(map[string]uint16)
 	w.mu.Lock()
@@ -161,7 +161,8 @@ func (w *town) probe() {
 		}
 	}
 	w.mu.Unlock()
-	for _, p := range w.people {
+	for _, i := range w.chance.Perm(len(w.people)) { // a place in the order would be a mark
+		p := w.people[i]
 		at := netip.AddrPortFrom(p.cable.Address(), ports[p.cable.Address().String()])
 		if at.Port() == 0 {
 			w.t.Errorf("%s is not announced", p.name)
@@ -187,7 +188,8 @@ func (w *town) live(rounds int, stay, night time.Duration) {
 		time.Sleep(stay / 2)
 		w.probe()
 		time.Sleep(stay / 2)
-		for _, p := range w.people {
+		for _, i := range w.chance.Perm(len(w.people)) {
+			p := w.people[i]
 			if w.chance.IntN(3) == 0 || round == rounds-1 {
 				p.stop()
 			}
