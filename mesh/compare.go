@@ -214,7 +214,7 @@ func (t *turn) compareFrame(d *device, v *live, f wire.Frame) error {
 func (t *turn) compareEvent(c *contactState, ev verify.Event) error {
 	n := t.n
 	x := n.dialogueWith(c)
-	before := x.dialogue.Phase()
+	before, named := x.dialogue.Phase(), x.dialogue.Comparison()
 	todo, err := x.dialogue.Step(t.now, ev, n.rand)
 	if err != nil {
 		return err
@@ -236,7 +236,7 @@ func (t *turn) compareEvent(c *contactState, ev verify.Event) error {
 			}
 		}
 	}
-	if phase := x.dialogue.Phase(); phase != before && phase != verify.Idle {
+	if phase := x.dialogue.Phase(); phase != verify.Idle && (phase != before || x.dialogue.Comparison() != named) {
 		t.tellComparison(c, n.comparison(c))
 	}
 	if until := x.dialogue.Until(); !until.IsZero() {
@@ -346,6 +346,15 @@ func (t *turn) tickComparisons() error {
 		if err := t.compareEvent(c, verify.Tick{}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// compareLinked asks once more, over a new link, for a comparison that waits for the other
+// side.
+func (t *turn) compareLinked(d *device, v *live) error {
+	if x := t.n.comparisons[d.contact.account.ID()]; x != nil && x.row == d.row && d.open() {
+		return t.compareEvent(d.contact, verify.LinkUp{Context: t.contextOf(d, v)})
 	}
 	return nil
 }

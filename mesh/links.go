@@ -307,6 +307,9 @@ func (t *turn) linked(d *device, v *live) error {
 	if err := t.tellSame(d, v); err != nil {
 		return err
 	}
+	if err := t.compareLinked(d, v); err != nil {
+		return err
+	}
 	if d.pair.Behind() {
 		return t.behind(d)
 	}

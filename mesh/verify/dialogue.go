@@ -37,7 +37,8 @@ const (
 //	  └─▶ Invited ─▶ Answered ──────────────────────────┘
 //	          Start             their reveal
 //
-// Everything else leads back to Idle: a stop, a lost link before the emoji are known, time.
+// Everything else leads back to Idle: a stop, time, a link that is lost before the emoji are
+// known; but who has only asked asks once more on the next link.
 //
 // spec: 05-contacts#comparing-emoji
 type Dialogue struct {
@@ -76,8 +77,9 @@ type (
 	Differ struct{ Comparison [32]byte }
 	// Cancel says that our person went away, or does not want to.
 	Cancel struct{}
-	// LinkDown says that the link has ended.
+	// LinkDown says that the link has ended, LinkUp that there is one of this context.
 	LinkDown struct{}
+	LinkUp   struct{ Context Context }
 	// KeysChanged says that something of the context is not so any more.
 	KeysChanged struct{}
 	// Tick says that time has passed.
@@ -90,6 +92,7 @@ func (Match) event()       {}
 func (Differ) event()      {}
 func (Cancel) event()      {}
 func (LinkDown) event()    {}
+func (LinkUp) event()      {}
 func (KeysChanged) event() {}
 func (Tick) event()        {}
 
@@ -161,9 +164,16 @@ func (d *Dialogue) Step(now time.Time, ev Event, rand io.Reader) ([]Action, erro
 			return d.stop(wire.SASCancelled), nil
 		}
 	case LinkDown:
-		if d.phase != Idle && d.phase != Comparing {
+		switch d.phase {
+		case Asked: // nothing was given away: begin once more on the next
+			d.context = Context{}
+		case Invited, Answered:
 			d.rest()
 			return []Action{Ended{}}, nil
+		}
+	case LinkUp:
+		if d.phase == Asked && d.context == (Context{}) {
+			return d.begin(ev.Context, rand)
 		}
 	case KeysChanged:
 		d.confirmed = [32]byte{}
@@ -195,10 +205,16 @@ func (d *Dialogue) start(now time.Time, c Context, rand io.Reader) ([]Action, er
 	if d.phase == Invited {
 		return d.answer(now, d.commitment, rand)
 	}
+	d.until = now.Add(personWait)
+	return d.begin(c, rand)
+}
+
+// begin commits to a new nonce.
+func (d *Dialogue) begin(c Context, rand io.Reader) ([]Action, error) {
 	if _, err := io.ReadFull(rand, d.nonce[:]); err != nil {
 		return nil, fmt.Errorf("drawing a nonce: %w", err)
 	}
-	d.phase, d.context, d.until = Asked, c, now.Add(personWait)
+	d.phase, d.context = Asked, c
 	d.commitment = commit(c, d.our, d.nonce)
 	return []Action{Send{wire.SASCommit{Commitment: d.commitment, Context: c}}}, nil
 }

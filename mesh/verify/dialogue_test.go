@@ -266,6 +266,39 @@ func TestReplays(t *testing.T) {
 	}
 }
 
+// A link that is lost ends what the other side had a part in; who has only asked asks again
+// on the next, with another nonce.
+func TestLinkLost(t *testing.T) {
+	p := newPair(t)
+	p.start(0)
+	first := p.ends[0].Comparison()
+	p.deliverAll()
+	for i, end := range p.ends {
+		p.must(i, LinkDown{})
+		end.context[0]++
+	}
+	if !p.ends[1].was(Ended{}) || p.ends[0].Phase() != Asked {
+		t.Errorf("told %v, phase %d", p.ends[1].told, p.ends[0].Phase())
+	}
+	p.must(0, LinkUp{p.ends[0].context})
+	p.must(0, LinkUp{p.ends[0].context})
+	p.deliverAll()
+	if p.ends[0].Comparison() == first || p.ends[1].Phase() != Invited {
+		t.Error("the same nonce, or not asked again")
+	}
+	p.must(1, Start{p.ends[1].context})
+	p.must(1, LinkDown{})
+	if p.ends[1].Phase() != Idle {
+		t.Error("goes on after a nonce was given away")
+	}
+	p.now = p.now.Add(personWait)
+	p.must(0, LinkDown{})
+	p.must(0, Tick{})
+	if !p.ends[0].was(Ended{Reason: wire.SASTimeout}) {
+		t.Error("waits for ever")
+	}
+}
+
 // Who begins once more says the same again, for what may not have left; it is heard once.
 func TestBeginAgain(t *testing.T) {
 	p := newPair(t)
@@ -293,7 +326,7 @@ func TestEnds(t *testing.T) {
 		told   [2]Action
 	}{
 		"nobody joins":       {func(p *pair) { p.start(0); p.deliverAll() }, Tick{}, personWait, [2]Action{Ended{Reason: wire.SASTimeout}, Ended{Reason: wire.SASTimeout, Theirs: true}}},
-		"no reveal":          {answered, LinkDown{}, 0, [2]Action{Ended{}, nil}},
+		"waits for a link":   {answered, LinkDown{}, 0, [2]Action{nil, nil}},
 		"nobody looks":       {comparing, Tick{}, lookWait, [2]Action{Ended{Reason: wire.SASTimeout}, Ended{Reason: wire.SASTimeout, Theirs: true}}},
 		"they went away":     {comparing, Cancel{}, 0, [2]Action{Ended{Reason: wire.SASCancelled}, Ended{Reason: wire.SASCancelled, Theirs: true}}},
 		"keys changed":       {comparing, KeysChanged{}, 0, [2]Action{Ended{Reason: wire.SASContext}, Ended{Reason: wire.SASContext, Theirs: true}}},
@@ -425,6 +458,7 @@ func FuzzDialogue(f *testing.F) {
 				Cancel{},
 				Tick{},
 				LinkDown{},
+				LinkUp{c},
 				KeysChanged{},
 				Match{commitment},
 				Differ{commitment},

@@ -179,10 +179,10 @@ func (d *comparing) run(ctx context.Context, now control.Comparison, events iter
 
 // became shows how far the comparison is.
 func (d *comparing) became(ctx context.Context, now control.Comparison) (over bool, err error) {
-	if now.State == d.now.State && now.ID == d.now.ID {
+	before := d.now
+	if d.now = now; now.State == before.State && (now.ID == before.ID || now.State == control.ComparisonAsked) {
 		return false, nil
 	}
-	d.now = now
 	switch now.State {
 	case control.ComparisonAsked:
 		return false, d.c.printf("Waiting for %s. Ask them to type, on their side: sottovoce verify %q\n", name(d.with), d.me)
