@@ -40,6 +40,7 @@ type loop struct {
 	delayed   []delayed     // answers that wait
 	soon      time.Time     // a newcomer waits for an announcement; zero: none does
 	scanned   time.Time
+	missed    bool            // an announcement was due meanwhile
 	stirred   time.Time       // the system told of a change then, and nobody has looked since; zero: it did not
 	watched   <-chan struct{} // tells of changes; nil: nobody does
 	expired   time.Time
@@ -88,6 +89,7 @@ func (r *loop) run(ctx context.Context) {
 		case <-r.watched:
 			if r.stirred.IsZero() {
 				r.stirred = time.Now()
+				r.f.current.Store(nil) // until it is clear which network this is
 			}
 		case p := <-r.inbox:
 			r.take(p, time.Now())
@@ -203,6 +205,21 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 		r.browse(now)
 	}
 	r.stand(chosen, now)
+	r.speakAgain(now)
+}
+
+// speakAgain goes on with what is announced if it turned out that we are where we were.
+//
+// spec: 02-discovery#silence
+func (r *loop) speakAgain(now time.Time) {
+	if wanted, held := r.f.wish(); held || !same(r.adopted, wanted) {
+		r.swap(now)
+		return
+	}
+	r.f.current.Store(r.adopted)
+	if r.missed {
+		r.missed, r.soon = false, now
+	}
 }
 
 // permitted are the interfaces that may be chosen.
@@ -291,6 +308,9 @@ func (r *loop) complain(now time.Time) {
 // spec: 02-discovery#goodbye
 func (r *loop) close() {
 	a := r.f.current.Swap(nil)
+	if _, held := r.f.wish(); a == nil && !held { // only just silent
+		a = r.adopted
+	}
 	for round := range 2 {
 		if a == nil || len(r.lines) == 0 {
 			break

@@ -112,3 +112,33 @@ func FuzzRouters(f *testing.F) {
 		}
 	})
 }
+
+// What one network has heard is not heard on the next, not even as a goodbye.
+func TestSilentMove(t *testing.T) {
+	first, second := newLAN(t), newLAN(t)
+	second.hosts = 10 // its cables have other names
+	h, there, elsewhere := first.host(), first.host(), second.host("10.10.0.9/24")
+	moving, old, fresh := h.start(sample(1)), there.start(nil), elsewhere.start(nil)
+	old.await(sample(1).Instance, 2*time.Second, "seen", present)
+	answered := make(chan struct{})
+	moving.mu.Lock()
+	moving.answer = func() { // as a node does that has moved
+		moving.finder.Announce(sample(2))
+		close(answered)
+	}
+	moving.mu.Unlock()
+	sh(t, "ip -n %s link set p%d nomaster", first.bridge, h.n)
+	sh(t, "ip -n %s addr flush dev eth0 scope global", h.name)
+	sh(t, "ip -n %s link set p%d netns %s", first.bridge, h.n, second.bridge)
+	sh(t, "ip -n %s link set p%d master br0 up", second.bridge, h.n)
+	sh(t, "ip -n %s addr add 10.10.0.1/24 brd + dev eth0", h.name)
+	select {
+	case <-answered:
+	case <-time.After(7 * time.Second):
+		t.Fatal("the move was not noticed")
+	}
+	fresh.await(sample(2).Instance, 3*time.Second, "seen on the other LAN", present)
+	if heard := fresh.events(sample(1).Instance); len(heard) > 0 {
+		t.Errorf("what was announced on one LAN is heard on another: %v", heard)
+	}
+}

@@ -14,7 +14,7 @@ import (
 func (r *loop) swap(now time.Time) {
 	old := r.adopted
 	wanted, held := r.f.wish()
-	if held || same(old, wanted) && same(r.f.current.Load(), wanted) {
+	if held || !r.stirred.IsZero() || same(old, wanted) && same(r.f.current.Load(), wanted) {
 		return
 	}
 	if wanted != nil {
@@ -88,6 +88,7 @@ func (r *loop) announce(turn int, now time.Time) {
 	}
 	a := r.f.current.Load()
 	if a == nil {
+		r.missed = !r.stirred.IsZero()
 		return
 	}
 	r.announced = now
