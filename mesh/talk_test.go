@@ -240,13 +240,9 @@ func TestLongestText(t *testing.T) {
 	for text.Len() < conversation.TextMax {
 		var b [2]byte
 		_, _ = rand.Read(b[:])
-		r := rune(0x80) + rune(b[0])<<3 + rune(b[1])&7
-		if text.Len() == conversation.TextMax-1 {
-			r = 'x'
-		}
-		text.WriteRune(r)
+		text.WriteRune(min(0x80+rune(b[0])<<3+rune(b[1])&7, 0x7ff)) // two bytes each
 	}
-	long := text.String()[:conversation.TextMax]
+	long := text.String()
 	r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: long + "x"}})
 	if !errors.Is(r[0].Err, ErrTooLong) || !strings.Contains(r[0].Err.Error(), "60,000") {
 		t.Errorf("60,001 bytes: %v", r[0].Err)

@@ -114,13 +114,15 @@ func (t *tty) prompt(text string) {
 	_, _ = t.line.Write(nil)
 }
 
-// pressed is called for each key, before it counts; it completes nothing.
+// pressed is called for each key, before it counts; it completes nothing. What was typed
+// last takes the place of what nobody has looked at yet.
 func (t *tty) pressed(line string, _ int, key rune) (string, int, bool) {
 	if unicode.IsPrint(key) {
 		select {
-		case t.typed <- line + string(key):
+		case <-t.typed:
 		default:
 		}
+		t.typed <- line + string(key)
 	}
 	return "", 0, false
 }
