@@ -19,6 +19,8 @@ var (
 	ErrInvites    = errors.New("too many of your links may still be used; take one back first")
 	ErrInviteLife = errors.New("a link lives a minute at the least, and 7 days at the most")
 	ErrExpired    = errors.New("this link is past its time; ask for a new one")
+	ErrUsed       = errors.New("this link was used by somebody else before you: tell who gave it to you, and ask for a new one, by a safer way")
+	ErrDeclined   = errors.New("who gave out this link declined to be a contact")
 )
 
 // Invited is a contact link that we gave out.
@@ -154,28 +156,46 @@ func (n *Node) addByLink(ctx context.Context, typed string) (Person, error) {
 		return Person{}, err
 	}
 	var p Person
-	var handed <-chan struct{}
+	var end *outcome
 	err = n.do(ctx, func(t *turn) error {
 		var err error
-		p, handed, err = t.use(invite)
+		p, end, err = t.use(invite)
 		return err
 	})
 	if err != nil || p.Contact {
 		return p, err
 	}
 	select {
-	case <-handed:
+	case <-end.known:
+		return end.person, end.err
 	case <-time.After(linkPatience):
-		p.Waiting = true
 	case <-ctx.Done():
-		p.Waiting = true
 	}
+	p.Waiting = true
 	return p, nil
 }
 
-// use makes the request that a contact link is for. handed is closed when it has left. The
-// account of a contact is returned as it stands.
-func (t *turn) use(i contact.Invite) (p Person, handed <-chan struct{}, err error) {
+// outcome is what came of a request: a contact, or why there is none.
+type outcome struct {
+	known  chan struct{} // closed when the rest stands
+	person Person
+	err    error
+}
+
+// ends tells those who wait for it what came of a request.
+func (t *turn) ends(q *request, p Person, err error) {
+	if end := q.end; end != nil {
+		q.end = nil
+		t.then(func() {
+			end.person, end.err = p, err
+			close(end.known)
+		})
+	}
+}
+
+// use makes the request that a contact link is for. The account of a contact is returned as it
+// stands.
+func (t *turn) use(i contact.Invite) (p Person, end *outcome, err error) {
 	n, their := t.n, i.Meeting.Giver()
 	if i.Meeting.Mark(n.me.account.ID()) == i.Account {
 		return p, nil, refuse(ErrSelf)
@@ -194,15 +214,15 @@ func (t *turn) use(i contact.Invite) (p Person, handed <-chan struct{}, err erro
 			return p, nil, err
 		}
 	}
-	if q.handed == nil {
-		q.handed = make(chan struct{})
+	if q.end == nil {
+		q.end = &outcome{known: make(chan struct{})}
 	}
-	handed = q.handed
+	end = q.end
 	if err := t.advance(q, contact.Ask{}); err != nil {
 		return p, nil, err
 	}
 	p = n.shownRequest(q)
-	return p, handed, t.recordPerson(storedRequest, p)
+	return p, end, t.recordPerson(storedRequest, p)
 }
 
 // request begins the exchange with the giver of a link.
@@ -274,10 +294,11 @@ func (t *turn) declined(q *request, reason wire.Decline) error {
 	case m.Kind == meetingGiven:
 		t.notice("who came by " + m.ID.String() + " took the request back")
 	case reason == wire.DeclineUsed:
-		return t.raiseKept(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: m.ID.String() +
-			" was used by somebody else before you: tell who gave it to you, and ask for a new link, by a safer way"})
+		t.ends(q, Person{}, ErrUsed)
+		return t.raiseKept(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: m.ID.String() + ": " + ErrUsed.Error()})
 	default:
-		t.notice("who gave out " + m.ID.String() + " declined to be a contact")
+		t.ends(q, Person{}, ErrDeclined)
+		t.notice(m.ID.String() + ": " + ErrDeclined.Error())
 	}
 	return nil
 }

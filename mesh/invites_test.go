@@ -63,7 +63,9 @@ func TestInvite(t *testing.T) {
 	if shown, err := anna.Link(t.Context()); err != nil || shown != i.Link || i.Used || i.Expires.Before(i.Made.Add(23*time.Hour)) {
 		t.Errorf("made %+v, shown %q, %v", i, shown, err)
 	}
-	bruno.uses(i.Link)
+	if found := bruno.uses(i.Link); !found.Contact || found.Name != "Anna" || found.Waiting {
+		t.Errorf("using a link ends with %+v", found)
+	}
 	areContacts(t, anna, bruno)
 	used := anna.given(i.ID)
 	if used.Link != "" || !used.Used || used.By != "Bruno" || used.Twice {
@@ -86,8 +88,9 @@ func TestInvite(t *testing.T) {
 	})
 
 	// The second learns why, and the first of them hears that there is a second.
-	carla.uses(i.Link)
-	carla.within(10*time.Second, "no request left", func() bool { return len(carla.requests()) == 0 })
+	if found, err := carla.Add(t.Context(), i.Link); !errors.Is(err, ErrUsed) || len(carla.requests()) != 0 {
+		t.Errorf("using a used link: %+v, %v", found, err)
+	}
 	carla.within(time.Second, "is told why", carla.warned("used by somebody else before you"))
 	if _, err := carla.Revoke(t.Context(), i.ID); err != nil || carla.warned("used by somebody else before you")() {
 		t.Errorf("dealing with the warning: %v", err)

@@ -217,10 +217,11 @@ func (t *turn) sendContact(q *request, f wire.Frame) {
 }
 
 // Add asks somebody nearby, whoever answers at host:port, or the giver of a contact link to be
-// a contact. It returns once the request is durable here and handed over there, or, for a link,
-// Waiting for its giver; a contact is returned as it stands. It fails with ErrNotFound,
-// ErrAmbiguous, ErrSelf, ErrRequests or ErrUnreached, whose text says whether the request is
-// kept, and for links with ErrLink, ErrExpired and wire.ErrNewer.
+// a contact. It returns once the request is durable here and handed over there; for a link with
+// the contact, or Waiting where there is no answer yet. A contact is returned as it stands. It
+// fails with ErrNotFound, ErrAmbiguous, ErrSelf, ErrRequests or ErrUnreached, whose text says
+// whether the request is kept, and for links with ErrLink, ErrExpired, ErrUsed, ErrDeclined and
+// wire.ErrNewer.
 func (n *Node) Add(ctx context.Context, typed string) (Person, error) {
 	if contact.IsLink(typed) {
 		return n.addByLink(ctx, typed)

@@ -28,6 +28,7 @@ type request struct {
 	held     bool          // in memory only: too many ask
 	shared   []byte        // what the two profiles share, once it was looked for; see same.go
 	handed   chan struct{} // closed, and nil again, when a frame has left; nil: nobody waits
+	end      *outcome      // of who used a link and waits for it; nil: nobody does
 }
 
 // profile is our open profile as exchanges name it.
@@ -174,7 +175,10 @@ func (t *turn) follow(q *request, action contact.Action) error {
 				return err
 			}
 		}
-		return t.befriend(q, a.Object)
+		if err := t.befriend(q, a.Object); err != nil {
+			return err
+		}
+		t.ends(q, t.n.person(t.n.contacts[a.Object.Their.Account.ID()]), nil)
 	case contact.Refused:
 		return t.declined(q, a.Reason)
 	case contact.Settled: // the link for it has done its work

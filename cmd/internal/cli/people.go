@@ -124,11 +124,9 @@ func added(p control.Person) string {
 	case p.Blocked:
 		return name(p) + " is a contact whom you have blocked; let them in again with: sottovoce unblock WHO"
 	case p.Contact:
-		return name(p) + " is a contact."
+		return "You and " + name(p) + " are contacts."
 	case p.Waiting:
 		return "Waiting for " + name(p) + ": you become contacts as soon as both of you are on one network. To give up: sottovoce decline " + p.ID
-	case byLink(p):
-		return "Found " + name(p) + ": you are contacts in a moment."
 	}
 	return name(p) + " has been asked. You can write to each other when " + name(p) + " says yes."
 }

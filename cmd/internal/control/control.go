@@ -34,8 +34,9 @@ type Node interface {
 	Requests(ctx context.Context) ([]Person, error)
 
 	// Add asks someone nearby (WHO), at a typed host:port, or who gave out a contact link to become a contact. It returns
-	// once the request is handed over, which is not yet an answer, or for a link Waiting for its giver; who is a contact
-	// already is returned as it stands. Nobody reached is CodeTimeout.
+	// once the request is handed over, which is not yet an answer; for a link with the contact, with CodeRefused if
+	// somebody else used it before, or Waiting where there is no answer yet. Who is a contact already is returned as it
+	// stands. Nobody reached is CodeTimeout.
 	Add(ctx context.Context, who string) (Person, error)
 	// Accept says yes to an incoming request and returns once the yes is kept: the exchange goes on by itself.
 	Accept(ctx context.Context, who string) (Person, error)

@@ -59,7 +59,7 @@ type Person struct {
 	// dialled and are not heard.
 	Found     string    `json:"found,omitempty"`
 	Direction Direction `json:"direction,omitempty"`
-	// Waiting: a request of ours that has not reached them; it does when both are on one network.
+	// Waiting: a link of theirs that we used and that was not answered yet; it is when both are on one network.
 	Waiting bool `json:"waiting,omitempty"`
 	// Waits is what a request waits for, in words, if it is not a person's answer.
 	Waits string `json:"waits,omitempty"`

@@ -385,6 +385,8 @@ func failure(err error) error {
 		{mesh.ErrLink, control.CodeUsage},
 		{mesh.ErrSamePerson, control.CodeUsage},
 		{mesh.ErrExpired, control.CodeGone},
+		{mesh.ErrUsed, control.CodeRefused},
+		{mesh.ErrDeclined, control.CodeRefused},
 		{mesh.ErrUnreached, control.CodeTimeout},
 		{mesh.ErrClosed, control.CodeNotRunning},
 		{store.ErrFull, control.CodeFull},

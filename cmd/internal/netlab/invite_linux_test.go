@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -20,15 +21,22 @@ func TestInvite(t *testing.T) {
 	made := list[invite](anna, "invite")[0]
 	secret := textNeedle("the link", made.Link)
 	capture := lan.Capture()
-	bert.ok("add", strings.ToUpper(made.Link)) // as a QR code has it
+	if got := bert.ok("add", strings.ToUpper(made.Link)); got != "You and "+anna.called+" are contacts.\n" { // as a QR code has it
+		t.Errorf("using the link says %q", got)
+	}
 	anna.sees(bert, "contacts")
 	bert.sees(anna, "contacts")
 	bert.ok("send", anna.called, "--wait", "delivered", "by your link")
 
 	clara := settle(t, lan.Host("clara"))
-	clara.ok("add", made.Link)
+	clara.eventually("refusal", func() error { // where anna was not heard yet it is kept, and asked again
+		if got := clara.call("add", made.Link); got.Code != 1 || !strings.Contains(got.Stderr, "was used by somebody else before you") {
+			return fmt.Errorf("%+v", got)
+		}
+		return nil
+	})
 	anna.eventually("warning", func() error { return anna.noticed(made.ID + " was used by somebody else, too") })
-	clara.eventually("reason", func() error { return clara.noticed(made.ID + " was used by somebody else before you") })
+	clara.eventually("reason", func() error { return clara.noticed(made.ID + ": this link was used by somebody else before you") })
 	if got := clara.ok("contacts", "--json") + clara.ok("requests", "--json"); got != "" {
 		t.Errorf("the second has %s", got)
 	}
