@@ -167,14 +167,21 @@ func TestNetworksAreKept(t *testing.T) {
 	if _, err := p.SetVisibility(t.Context(), Everyone); err != nil {
 		t.Fatal(err)
 	}
-	var kept []byte
+	var kept, sealed []byte
+	var key [32]byte
 	p.inside(func(turn *turn) (err error) {
-		kept, err = turn.tx.Setting(settingNetworks)
+		key = p.networks.Key
+		if kept, err = turn.tx.Secret(settingNetworks); err == nil {
+			sealed, err = turn.tx.Setting(settingNetworks)
+		}
 		return err
 	})
 	router := somewhere[0].Router
 	if strings.Contains(string(kept), string(router[:])) || strings.Contains(string(kept), somewhere[0].Interface) {
-		t.Error("the router's address is kept in clear")
+		t.Error("the router's address is kept")
+	}
+	if !strings.Contains(string(kept), string(key[:])) || strings.Contains(string(sealed), string(key[:])) {
+		t.Error("the key of networks is not kept, or in clear")
 	}
 	p.stop()
 	p.start()
@@ -187,13 +194,29 @@ func TestNetworksAreKept(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err := turn.tx.SetSetting(settingNetworks, bad); err != nil {
+		for _, set := range []func(string, []byte) error{turn.tx.SetSetting, turn.tx.SetSecret} {
+			if err := set(settingNetworks, bad); err != nil {
+				return err
+			}
+			if _, err := loadNetworks(turn.tx); err == nil {
+				t.Error("a visibility that is none was read")
+			}
+		}
+		sealed[len(sealed)-1] ^= 1
+		if err := turn.tx.SetSetting(settingNetworks, sealed); err != nil {
 			return err
 		}
 		if _, err := loadNetworks(turn.tx); err == nil {
-			t.Error("a visibility that is none was read")
+			t.Error("what was damaged was read")
 		}
-		return turn.tx.SetSetting(settingNetworks, kept)
+		return turn.tx.SetSetting(settingNetworks, kept) // as homes of before have it
+	})
+	p.stop()
+	p.start()
+	p.within(5e9, "remembers what was in clear", p.isSeenBy(Everyone))
+	p.inside(func(turn *turn) error {
+		_, err := turn.tx.Secret(settingNetworks)
+		return err
 	})
 }
 

@@ -40,11 +40,21 @@ func (knownNetwork) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(network)") }
 // settingNetworks is the setting that keeps them.
 const settingNetworks = "networks"
 
-// loadNetworks reads what is remembered; a home that is new remembers nothing.
+// loadNetworks reads what is remembered; a home that is new remembers nothing. A home of
+// before has it in clear until it is kept the next time.
 func loadNetworks(tx *store.Tx) (networks, error) {
 	k := networks{Default: Everyone}
-	if err := loadSetting(tx, settingNetworks, &k); err != nil {
-		return networks{}, err
+	b, err := tx.Secret(settingNetworks)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return k, nil
+	case err == nil:
+		err = wire.Unmarshal(b, &k)
+	case loadSetting(tx, settingNetworks, &k) == nil:
+		err = nil
+	}
+	if err != nil {
+		return networks{}, fmt.Errorf("the networks: %w", err)
 	}
 	if k.Default < Everyone || k.Default > Nobody {
 		return networks{}, errors.New("the networks: not a visibility")
@@ -57,7 +67,7 @@ func (k *networks) save(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	return tx.SetSetting(settingNetworks, b)
+	return tx.SetSecret(settingNetworks, b)
 }
 
 // find returns what is known of a network, nil if it is not.
