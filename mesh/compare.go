@@ -44,7 +44,8 @@ type Verification struct {
 // comparing is the dialogue with one contact in this run, and the device it goes on with.
 type comparing struct {
 	dialogue *verify.Dialogue
-	row      int64 // of the device
+	row      int64         // of the device
+	doubt    *verify.Ended // that somebody may be in between, until it is durable
 }
 
 // The dialogue's events by their names here.
@@ -224,7 +225,12 @@ func (t *turn) compareEvent(c *contactState, ev verify.Event) error {
 		case verify.Send:
 			if d := n.devices[x.row]; d != nil && d.route.live != nil {
 				v := d.route.live
-				t.then(func() { v.post.put(parcel{frames: []wire.Frame{a.Frame}}) })
+				send := func() { v.post.put(parcel{frames: []wire.Frame{a.Frame}}) }
+				if _, over := a.Frame.(wire.SASStop); over {
+					send() // whatever becomes of this turn: the dialogue does not say it again
+				} else {
+					t.then(send)
+				}
 			}
 		case verify.Invite:
 			name := c.shownName()
@@ -253,6 +259,9 @@ func (t *turn) compareEnded(c *contactState, e verify.Ended) error {
 	if e.Reason != wire.SASDiffers && e.Reason != wire.SASWrong {
 		return nil
 	}
+	x := t.n.dialogueWith(c)
+	x.doubt = &e // the dialogue is over even if this turn fails: then tick brings it here again
+	t.then(func() { x.doubt = nil })
 	c.trust.Doubt()
 	t.viewStale = true
 	if err := t.keepTrust(c); err != nil {
@@ -326,7 +335,7 @@ func comparisonCalled(typed string) (id [32]byte) {
 	return id
 }
 
-// tickComparisons ends what took too long.
+// tickComparisons ends what took too long, and keeps a doubt that could not be kept.
 func (t *turn) tickComparisons() error {
 	var due []*contactState
 	for id, x := range t.n.comparisons {
@@ -334,6 +343,8 @@ func (t *turn) tickComparisons() error {
 		switch until := x.dialogue.Until(); {
 		case c == nil:
 			delete(t.n.comparisons, id) // removed
+		case x.doubt != nil:
+			due = append(due, c)
 		case until.IsZero():
 		case until.After(t.now):
 			t.n.wakeBy(until)
@@ -343,6 +354,11 @@ func (t *turn) tickComparisons() error {
 	}
 	slices.SortFunc(due, func(a, b *contactState) int { return cmp.Compare(a.row.ID, b.row.ID) })
 	for _, c := range due {
+		if doubt := t.n.dialogueWith(c).doubt; doubt != nil {
+			if err := t.compareEnded(c, *doubt); err != nil {
+				return err
+			}
+		}
 		if err := t.compareEvent(c, verify.Tick{}); err != nil {
 			return err
 		}

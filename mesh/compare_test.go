@@ -192,6 +192,46 @@ func TestEmojiDiffer(t *testing.T) {
 	}
 }
 
+// That the emoji differ is not lost with a turn that could not be saved, whoever says so.
+func TestDifferUnsaved(t *testing.T) {
+	broken := errors.New("broken")
+	for name, says := range map[string]func(*turn, *device) error{
+		"we": func(t *turn, d *device) error {
+			return t.compareEvent(d.contact, verify.Differ{Comparison: t.n.dialogueWith(d.contact).dialogue.Comparison()})
+		},
+		"they": func(t *turn, d *device) error {
+			stop := wire.SASStop{Commitment: t.n.dialogueWith(d.contact).dialogue.Comparison(), Reason: wire.SASDiffers}
+			return t.compareFrame(d, d.route.live, stop)
+		},
+	} {
+		lan := newAir()
+		anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+		anna.befriends(bruno)
+		for p, other := range map[*person]string{anna: "Bruno", bruno: "Anna"} {
+			if _, err := p.Confirm(t.Context(), other); err != nil {
+				t.Fatal(err)
+			}
+		}
+		anna.compares("Bruno")
+		bruno.compares("Anna")
+		shown := anna.shown("Bruno")
+		bruno.shown("Anna")
+		err := anna.do(t.Context(), func(t *turn) error { return errors.Join(says(t, anna.device("Bruno")), broken) })
+		if !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+		if _, err := anna.Match(t.Context(), "Bruno", shown.ID); !errors.Is(err, verify.ErrOver) {
+			t.Errorf("%s: the same after all: %v", name, err)
+		}
+		anna.within(20*time.Second, "doubts", func() bool {
+			return !anna.finds(anna.Contacts, "Bruno", verified)() && strings.Contains(anna.notices(), "somebody may be between")
+		})
+		if name == "we" {
+			bruno.within(20*time.Second, "doubts", func() bool { return !bruno.finds(bruno.Contacts, "Anna", verified)() })
+		}
+	}
+}
+
 // Who has asked asks once more when a link is lost, and one that is lost after the emoji are
 // there ends nothing; who goes away is told to the other.
 func TestCompareUnlinked(t *testing.T) {

@@ -366,6 +366,7 @@ func TestBeginAnewKeepsTrust(t *testing.T) {
 	if _, err := anna.Confirm(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
+	anna.compares("Bruno")
 	if _, err := bruno.Remove(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func (t *turn) beginAnew(again *contactState) error {
 			return err
 		}
 	}
-	if err := t.letGo(old); err != nil {
+	if err := cmp.Or(t.compareEvent(old, keysChanged{}), t.letGo(old)); err != nil { // what is compared is of keys that go
 		return err
 	}
 	n.contacts[again.account.ID()] = again
