@@ -32,7 +32,8 @@ type route struct {
 	dialing  bool
 	doubted  bool // its link may be dead: it is heard at another port
 	failures int
-	refused  int // dials in which somebody answered and did not know our key
+	refused  int           // dials in which somebody answered and did not know our key
+	looks    *rate.Limiter // of their questions what we see; nil before the first
 	live     *live
 	petition *live // of a device that may have lost its keys; only receipts are sent on it
 }
@@ -73,7 +74,6 @@ type live struct {
 	same    time.Time        // before which we do not say again what is the same
 	looked  int              // blobs of a petition that were looked at
 	typing  time.Time        // until when they count as typing; zero: they are not
-	looks   *rate.Limiter    // of their questions what we see; nil before the first
 }
 
 // approach plans a dial to a device that was just seen.

@@ -256,10 +256,11 @@ func (n *Node) hearKnocks(ctx context.Context, asked []*inquiry) {
 // asks for that too, we announce ourselves anew, and knock where its packets come from.
 // spec: 03-links#look-and-view
 func (t *turn) theyLook(d *device, v *live, f wire.Look) {
-	if v.looks == nil {
-		v.looks = rate.NewLimiter(rate.Every(lookEvery), looksAtOnce)
+	r := d.route // not v: a new link is no new budget
+	if r.looks == nil {
+		r.looks = rate.NewLimiter(rate.Every(lookEvery), looksAtOnce)
 	}
-	if !v.looks.AllowN(t.now, 1) {
+	if !r.looks.AllowN(t.now, 1) {
 		return
 	}
 	n, at := t.n, v.link.Remote()

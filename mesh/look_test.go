@@ -40,11 +40,15 @@ func TestLook(t *testing.T) {
 	anna.befriends(bruno)
 	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
-	views := anna.sees()
-	if len(views) != 1 {
-		t.Fatalf("%+v", views)
-	}
-	v := views[0]
+	var v View
+	anna.within(10*time.Second, "answered", func() bool { // by a link that nothing takes the place of
+		views := anna.sees()
+		if len(views) != 1 {
+			t.Fatalf("%+v", views)
+		}
+		v = views[0]
+		return v.Answered
+	})
 	if v.Person.Name != "Bruno" || !v.Answered || !v.Full || !v.Knocked || !v.Came {
 		t.Errorf("%+v", v)
 	}
@@ -60,22 +64,28 @@ func TestLook(t *testing.T) {
 	}
 	// Who is asked too often is silent, and the link lives.
 	bruno.inside(func(tn *turn) error {
-		looks := bruno.device("Anna").route.live.looks
+		looks := bruno.device("Anna").route.looks
 		for looks.AllowN(tn.now, 1) {
 		}
 		looks.SetLimitAt(tn.now, 0)
-		return nil
+		v := bruno.device("Anna").route.live
+		v.link.Close(link.ReasonReplaced)
+		return tn.lost(bruno.device("Anna"), v, nil) // another link is no new beginning
 	})
-	if views = anna.sees(); views[0].Answered {
+	anna.within(10*time.Second, "linked anew", func() bool {
+		return bruno.finds(bruno.Contacts, "Anna", linked)() && anna.finds(anna.Contacts, "Bruno", linked)()
+	})
+	if views := anna.sees(); views[0].Answered {
 		t.Errorf("more than %d looks in a row are answered: %+v", looksAtOnce, views)
 	}
 	bruno.inside(func(tn *turn) error {
-		bruno.device("Anna").route.live.looks = nil
+		bruno.device("Anna").route.looks = nil
 		return nil
 	})
-	if views = anna.sees(); !views[0].Answered || !views[0].Full {
-		t.Errorf("later: %+v", views)
-	}
+	anna.within(10*time.Second, "answered later", func() bool {
+		v := anna.sees()[0]
+		return v.Answered && v.Full
+	})
 }
 
 // A view that answers no question of ours, or comes from somebody else, changes nothing.
