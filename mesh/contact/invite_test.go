@@ -49,6 +49,11 @@ func TestLinkVectors(t *testing.T) {
 	line("user", user[:])
 	line("introduced", introduced[:])
 	goldentest.File(t, "link.txt", text.String())
+	for b := range byte(16) {
+		if l := i.Meeting.Introduced(identity.AccountID{b}); l[31] < 0x80 {
+			t.Errorf("the label %x could be a key", l)
+		}
+	}
 }
 
 // A link survives what happens to it between two people.

@@ -15,6 +15,11 @@ const (
 	// spec: 05-contacts#cards
 	oneTimePairs = 3
 
+	// labelBit is set in the last byte of each label, and in no X25519 key.
+	//
+	// spec: 05-contacts#meeting-secrets
+	labelBit = 0x80
+
 	labelCard       = "sv1 card"
 	labelTranscript = "sv1 contact"
 	labelSecret     = "sv1 contact secret"

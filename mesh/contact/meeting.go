@@ -69,24 +69,19 @@ func (m Meeting) Beacons() (s Secret) {
 }
 
 // Giver returns the label of who gave out the link.
-func (m Meeting) Giver() (label Profile) {
-	expand(label[:], m.Secret[:], nil, labelMeetingGiver)
-	return label
-}
+func (m Meeting) Giver() Profile { return label(m.Secret[:], nil, labelMeetingGiver) }
 
 // User returns the label of a device that uses the link, the same whenever it does: who
 // takes a request back and makes it again is nobody else.
-func (m Meeting) User(device *identity.Device) (label Profile) {
+func (m Meeting) User(device *identity.Device) Profile {
 	key := device.AgreeSecret()
 	defer key.Erase()
-	expand(label[:], key[:], m.Secret[:], labelMeetingUser)
-	return label
+	return label(key[:], m.Secret[:], labelMeetingUser)
 }
 
 // Introduced returns the label of one of two who are introduced.
-func (m Meeting) Introduced(account identity.AccountID) (label Profile) {
-	expand(label[:], m.Secret[:], nil, labelMeetingIntroduced+string(account[:]))
-	return label
+func (m Meeting) Introduced(account identity.AccountID) Profile {
+	return label(m.Secret[:], nil, labelMeetingIntroduced+string(account[:]))
 }
 
 // Mark returns the mark of an account.
@@ -115,6 +110,13 @@ func (m Meeting) MarkOf(card []byte) (Mark, bool) {
 		return Mark{}, false
 	}
 	return m.Mark(p.Account.ID()), true
+}
+
+// label derives what somebody is called in an exchange. No profile's key looks like one.
+func label(secret, salt []byte, info string) (l Profile) {
+	expand(l[:], secret, salt, info)
+	l[len(l)-1] |= labelBit
+	return l
 }
 
 func expand(dst, secret, salt []byte, info string) {

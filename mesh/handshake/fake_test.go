@@ -48,8 +48,8 @@ func newCast() *cast {
 	c.annaSees = Pair{ID: 33, Their: c.bruno.Device.Public(), Key: c.key}
 	c.brunoSees = Pair{ID: 44, Their: c.anna.Device.Public(), Key: c.key}
 	invite := NewLinkKey([]byte("an invite's link secret, 32 bytes"))
-	c.annaInvites = Pair{ID: 55, Label: [LabelSize]byte{5, 5}, Key: invite}
-	c.brunoHolds = Pair{ID: 66, Label: [LabelSize]byte{6, 6}, Key: invite}
+	c.annaInvites = Pair{ID: 55, Label: [LabelSize]byte{5, 5, LabelSize - 1: labelBit}, Key: invite}
+	c.brunoHolds = Pair{ID: 66, Label: [LabelSize]byte{6, 6, LabelSize - 1: labelBit}, Key: invite}
 	return c
 }
 

@@ -487,6 +487,10 @@ func TestLabels(t *testing.T) {
 	if _, err := responder.Finish(third[:]); err != ErrRefused {
 		t.Errorf("a dialler without a label: %v", err)
 	}
+	key := c.anna.Open.Public()
+	if (&Proof{Mode: PairUp}).vouch(payloadMap{Label: &key}) {
+		t.Error("somebody's key is taken for a label")
+	}
 	says := payloadMap{Label: &c.annaInvites.Label}
 	for mode, want := range map[Mode]bool{Contact: false, Open: false, PairUp: true} {
 		if got := (&Proof{Mode: mode}).vouch(says); got != want {

@@ -133,6 +133,9 @@ func (p *Proof) vouch(said payloadMap) bool {
 	if said.Label != nil {
 		p.Label = *said.Label
 	}
+	if p.Mode == PairUp && p.Label[LabelSize-1]&labelBit == 0 {
+		return false // it could be the key of somebody's open profile
+	}
 	return (p.Mode == Open) == (p.Sign != [KeySize]byte{}) && (p.Mode == PairUp) == (p.Label != [LabelSize]byte{})
 }
 

@@ -10,6 +10,9 @@ const (
 	KeySize = 32
 	// LabelSize is the length in bytes of what an end calls itself in mode pair.
 	LabelSize = 32
+	// labelBit is set in the last byte of each label, and in no X25519 key: nobody can call
+	// themselves by a key.
+	labelBit = 0x80
 
 	payloadVersion = 1
 	payloadHeader  = 3  // version byte and the two length bytes of the map

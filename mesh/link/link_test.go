@@ -134,19 +134,19 @@ func TestPairLink(t *testing.T) {
 	a, b := newEnd(t), newEnd(t)
 	befriend(a, b) // a contact's pair stands beside it
 	key := handshake.NewLinkKey([]byte("the secret of an invite"))
-	ours := handshake.Pair{ID: 7, Label: [32]byte{1}, Key: key}
-	b.ring.add(handshake.Pair{ID: 8, Label: [32]byte{2}, Key: key})
+	ours := handshake.Pair{ID: 7, Label: [32]byte{1, 31: 0x80}, Key: key}
+	b.ring.add(handshake.Pair{ID: 8, Label: [32]byte{2, 31: 0x80}, Key: key})
 	dialed, accepted := linked(t, Target{Endpoints: []peer.Endpoint{b.at}, Mode: handshake.PairUp, Pair: &ours}, a, b)
-	if p := dialed.Proof(); p.Pair != 7 || p.Label != [32]byte{2} || p.Their != [32]byte{} {
+	if p := dialed.Proof(); p.Pair != 7 || p.Label != [32]byte{2, 31: 0x80} || p.Their != [32]byte{} {
 		t.Errorf("the dialler knows %+v", p)
 	}
-	if p := accepted.Proof(); p.Pair != 8 || p.Label != [32]byte{1} || p.Their != [32]byte{} || p.Binding != dialed.Proof().Binding {
+	if p := accepted.Proof(); p.Pair != 8 || p.Label != [32]byte{1, 31: 0x80} || p.Their != [32]byte{} || p.Binding != dialed.Proof().Binding {
 		t.Errorf("the responder knows %+v", p)
 	}
 	if err := dialed.SendBlobs(within(t, 10*time.Second), [][]byte{blob(1)}); err == nil {
 		t.Error("a pair link took blobs")
 	}
-	unknown := handshake.Pair{ID: 9, Label: [32]byte{1}, Key: handshake.NewLinkKey([]byte("another"))}
+	unknown := handshake.Pair{ID: 9, Label: [32]byte{1, 31: 0x80}, Key: handshake.NewLinkKey([]byte("another"))}
 	if _, err := a.Dial(within(t, 10*time.Second), Target{Endpoints: []peer.Endpoint{b.at}, Mode: handshake.PairUp, Pair: &unknown}); !errors.Is(err, ErrRefused) {
 		t.Errorf("with a secret that is not held there: %v", err)
 	}
