@@ -144,6 +144,9 @@ func (t *Trust) judge(raw []byte) (Change, error) {
 	}
 	root := t.account.Root()
 	t.account = newer
+	if t.offered != nil {
+		t.offered = newer // what they said later counts
+	}
 	if newer.Root() == root {
 		return ChangeDevices, nil
 	}

@@ -170,6 +170,16 @@ func TestTrustSettles(t *testing.T) {
 	if !trust.Verified().IsZero() {
 		t.Error("still verified")
 	}
+	trust, first := l.trust(), l.grown(l.base)
+	latest := l.grown(first)
+	for i, arrives := range []*identity.Account{first, l.base, latest} {
+		_, err := trust.Take(arrives.Bytes(), uint64(i+1))
+		fatal(t, err)
+	}
+	fatal(t, trust.Accept())
+	if !bytes.Equal(trust.Account().Bytes(), latest.Bytes()) {
+		t.Error("what they said before the latest was accepted")
+	}
 }
 
 // An op that arrives late brings what was overtaken already: no alarm.
