@@ -46,6 +46,7 @@ type comparing struct {
 	dialogue *verify.Dialogue
 	row      int64         // of the device
 	doubt    *verify.Ended // that somebody may be in between, until it is durable
+	words    [32]byte      // their root in the safety words that were shown last; zero: in another run
 }
 
 // The dialogue's events by their names here.
@@ -101,6 +102,7 @@ func (n *Node) Verification(ctx context.Context, who string) (Verification, erro
 		}
 		v = Verification{Person: n.person(c), Comparison: n.comparison(c)}
 		our, their = verify.OwnerOf(n.me.account), verify.OwnerOf(c.account)
+		n.dialogueWith(c).words = their.Root
 		return nil
 	})
 	if err == nil {
@@ -140,10 +142,17 @@ func (n *Node) StopComparing(ctx context.Context, who string) (Person, error) {
 }
 
 // Confirm is the person's word that the safety words are the same on both sides. It fails
-// with ErrNotFound, ErrAmbiguous and ErrKeys.
+// with ErrNotFound, ErrAmbiguous, ErrKeys, and ErrUnread if a root has changed since they were
+// shown.
 // spec: 05-contacts#safety-words
 func (n *Node) Confirm(ctx context.Context, who string) (Person, error) {
-	return n.change(ctx, who, func(t *turn, c *contactState) error { return t.verified(c) })
+	return n.change(ctx, who, func(t *turn, c *contactState) error {
+		read := n.dialogueWith(c).words
+		if read != c.account.Root() && (read != [32]byte{} || c.trust.Keys() == contact.KeysChanged) {
+			return refuse(ErrUnread)
+		}
+		return t.verified(c)
+	})
 }
 
 // Doubt takes back that a contact is verified. ErrNotFound and ErrAmbiguous.

@@ -20,7 +20,8 @@ type Introducer struct{ ID, Name string }
 
 // Introduce tells two contacts of each other, each by the name it chose. Both decide by
 // themselves whether they become contacts, and hear from whom it came. It returns the two.
-// ErrNotFound, ErrAmbiguous, ErrSamePerson, and ErrBlocked for who is.
+// ErrNotFound, ErrAmbiguous, ErrSamePerson, and ErrBlocked
+// and ErrKeys for whom nothing is sent to.
 // spec: 05-contacts#introductions
 func (n *Node) Introduce(ctx context.Context, one, other string) (two [2]Person, err error) {
 	err = n.do(ctx, func(t *turn) error {
@@ -32,6 +33,9 @@ func (n *Node) Introduce(ctx context.Context, one, other string) (two [2]Person,
 			}
 			if c[i].row.Blocked {
 				return refuse(ErrBlocked)
+			}
+			if c[i].trust.Keys() == contact.KeysAlarm {
+				return refuse(ErrKeys)
 			}
 			two[i] = n.person(c[i])
 		}

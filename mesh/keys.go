@@ -26,10 +26,12 @@ const (
 	KeysAlarm   Keys = "alarm"   // and their old keys do not vouch for it
 )
 
-// Errors of AcceptKeys and of what an alarm keeps from being done.
+// Errors of AcceptKeys, of Confirm, and of what an alarm keeps from being done.
 var (
 	ErrKeys     = contact.ErrKeys
 	ErrNoChange = contact.ErrNoChange
+	// ErrUnread says that the safety words that are now to be compared were not shown yet.
+	ErrUnread = errors.New("their keys have changed, and with them the safety words; read the new ones to each other first: sottovoce verify")
 	// ErrNoDevice says that a contact has struck off every device that we know.
 	ErrNoDevice = errors.New("they have struck off every device of theirs that is known here; become contacts anew: sottovoce remove, then add")
 )

@@ -161,6 +161,12 @@ func TestSuccession(t *testing.T) {
 	if !anna.finds(anna.Contacts, "Bruno", keys(KeysChanged))() {
 		t.Error("forgotten after a restart")
 	}
+	if p, err := anna.Confirm(t.Context(), "Bruno"); !errors.Is(err, ErrUnread) || p.Verified {
+		t.Errorf("by words that were not shown: %+v, %v", p, err)
+	}
+	if _, err := anna.Verification(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
 	if p, err := anna.Confirm(t.Context(), "Bruno"); err != nil || !p.Verified || p.Keys != KeysOK || anna.notices() != "" {
 		t.Errorf("compared: %+v, %v, %q", p, err, anna.notices())
 	}
@@ -188,6 +194,9 @@ func TestAlarm(t *testing.T) {
 				}
 				if _, err := anna.Confirm(t.Context(), "Bruno"); !errors.Is(err, ErrKeys) {
 					t.Errorf("verified: %v", err)
+				}
+				if _, err := anna.Introduce(t.Context(), "Bruno", "Bruno"); !errors.Is(err, ErrKeys) {
+					t.Errorf("introduced: %v", err)
 				}
 				if _, err := anna.Compare(t.Context(), "Bruno"); !errors.Is(err, ErrKeys) {
 					t.Errorf("compared: %v", err)

@@ -374,6 +374,7 @@ func failure(err error) error {
 		{mesh.ErrSelf, control.CodeRefused},
 		{mesh.ErrNoReset, control.CodeRefused},
 		{mesh.ErrKeys, control.CodeRefused},
+		{mesh.ErrUnread, control.CodeRefused},
 		{mesh.ErrNoChange, control.CodeRefused},
 		{mesh.ErrNoDevice, control.CodeRefused},
 		{verify.ErrOver, control.CodeRefused},
