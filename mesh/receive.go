@@ -111,12 +111,15 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		t.drop("blob header")
 		return true, nil
 	}
-	if t.n.opened.differs(from.row, header.Tag, blob) {
+	d, ref, skipped, err := t.find(from, header)
+	if err != nil {
+		return false, err
+	}
+	if t.n.opened.differs(from.row, header.Tag, blob) && !(ref.Start && d.pair.SaysLost(blob, ref)) {
 		return true, t.copied(from)
 	}
-	d, ref, skipped, err := t.find(from, header)
-	if err != nil || d == nil || d.contact.row.Blocked || !d.active {
-		return false, err
+	if d == nil || d.contact.row.Blocked || !d.active {
+		return false, nil
 	}
 	before, sending := d.pair.Sending()
 	opened, err := d.pair.Open(t.date, blob, ref, skipped)

@@ -291,7 +291,6 @@ func TestRestoredKey(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	rolls(t, anna, bruno)
 	backup, old := anna.backedUp(), anna.ownKey()
 	anna.inside(func(turn *turn) error { return turn.renew() })
 	bruno.within(10*time.Second, "has the new key", bruno.has(anna))

@@ -118,6 +118,31 @@ func TestBeginAnew(t *testing.T) {
 	}
 }
 
+// A home that is restored twice counts its starts of the day anew: what the second one asks
+// for has the tag of what the first was given, and is asked about all the same.
+func TestRestoredTwice(t *testing.T) {
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	backup := anna.backedUp()
+	anna.kill()
+	first := restored(t, lan, "Anna", backup)
+	first.start()
+	talks(t, first, bruno, "nobody was ever heard, so nobody is asked")
+	first.kill()
+	second := restored(t, lan, "Anna", backup)
+	second.start()
+	defer second.stop()
+	bruno.within(20*time.Second, "is asked", bruno.shows("Anna wants to begin anew"))
+	if bruno.shows("Anna's device")() {
+		t.Error("a restored home is taken for a copy")
+	}
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	talks(t, second, bruno, "anew")
+}
+
 // A start that can be accepted no more is told so once, and waits no longer.
 func TestPermitComesTooLate(t *testing.T) {
 	lan := newAir()
