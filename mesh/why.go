@@ -141,7 +141,7 @@ func (t *turn) absence(d *device, seen time.Time) string {
 	case seen.IsZero():
 		return "they have not been reached yet, and are not on this network"
 	}
-	return "they are not on this network, and were last reached on " + seen.Format("2006-01-02 at 15:04")
+	return "they are not seen on this network, and were last reached on " + seen.Format("2006-01-02 at 15:04")
 }
 
 // until says how long a sealed copy is kept.

@@ -67,7 +67,7 @@ func TestJourney(t *testing.T) {
 	bruno.stop()
 	anna.within(10*time.Second, "alone", anna.finds(anna.Contacts, "Bruno", away))
 	two := anna.says("Bruno", "two")
-	if c := anna.waitsFor(two, "for a way to them", "not on this network, and were last reached on", "kept as long as that takes"); c.Seen.Before(began) || !c.Sealed.IsZero() {
+	if c := anna.waitsFor(two, "for a way to them", "not seen on this network, and were last reached on", "kept as long as that takes"); c.Seen.Before(began) || !c.Sealed.IsZero() {
 		t.Errorf("away: %+v", c)
 	}
 	if _, err := anna.Block(t.Context(), "Bruno"); err != nil {

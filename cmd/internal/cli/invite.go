@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -35,26 +36,34 @@ func (i *inviteCommand) Run(c *call) error {
 	}
 	ctx, cancel := c.soon()
 	defer cancel()
-	made, err := c.node.Invite(ctx, i.Expires)
+	made, err := i.invite(ctx, c)
 	if err != nil {
 		return err
 	}
-	return c.showInvite(made, i.PNG)
+	return c.showInvite(made)
 }
 
-// showInvite prints a link, writes its QR code to a file if there is one, and shows it at a terminal. The code comes last
-// and fits 24 lines.
-func (c *call) showInvite(made control.Invite, png string) error {
-	code, err := newCode(made.Link)
-	if err != nil {
-		return err
+// invite makes a link, and the file for its QR code if there is to be one: that first, so that no link is left behind
+// where the file cannot be.
+func (i *inviteCommand) invite(ctx context.Context, c *call) (made control.Invite, err error) {
+	if i.PNG == "" {
+		return c.node.Invite(ctx, i.Expires)
 	}
-	if png != "" {
-		_, err := c.writeFile(png, func(w io.Writer) error { return code.writePNG(w) })
+	_, err = c.writeFile(i.PNG, func(w io.Writer) error {
+		if made, err = c.node.Invite(ctx, i.Expires); err != nil {
+			return err
+		}
+		code, err := newCode(made.Link)
 		if err != nil {
 			return err
 		}
-	}
+		return code.writePNG(w)
+	})
+	return made, err
+}
+
+// showInvite prints a link, and its QR code at a terminal. The code comes last and fits 24 lines.
+func (c *call) showInvite(made control.Invite) error {
 	if c.json {
 		return c.printJSON(made)
 	}
@@ -63,6 +72,10 @@ func (c *call) showInvite(made control.Invite, png string) error {
 	}
 	if !isTerminal(c.Stdout) {
 		return nil
+	}
+	code, err := newCode(made.Link)
+	if err != nil {
+		return err
 	}
 	return c.printf("%s", code.terminal())
 }

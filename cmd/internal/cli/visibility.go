@@ -91,9 +91,9 @@ func seenBy(s control.Status) string {
 // askVisibility asks at the first run who may see one; an empty line is everyone.
 func askVisibility(ctx context.Context, s screen, lines <-chan typed) (who control.Visible, left bool, err error) {
 	s.print("Who may see you on a network? You can change that at any time, for each network.")
-	s.print("  1  everyone: all people on the network see your name")
-	s.print("  2  contacts: only people you know see that you are there")
-	s.print("  3  nobody: you see the others, and nobody sees you")
+	s.print("  1  everyone: all people on the network see your name, and can ask you")
+	s.print("  2  contacts: only your contacts see that you are there; you ask the others")
+	s.print("  3  nobody: you see the others, and ask them; nobody sees you")
 	s.prompt("1, 2 or 3 (Enter is 1): ")
 	answers := map[string]control.Visible{
 		"": control.VisibleEveryone, "1": control.VisibleEveryone, "everyone": control.VisibleEveryone,
