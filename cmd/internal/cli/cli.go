@@ -133,7 +133,7 @@ func newParser(g *grammar, out io.Writer) (*kong.Kong, error) {
 
 // usage words an error of the parser as ours.
 func usage(err error) error {
-	text := err.Error()
+	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1) // which may be left out
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
 		if at := parse.Context.Command(); at != "" && at != "chat" {
 			return control.Errorf(control.CodeUsage, "%s; see: sottovoce %s --help", text, strings.Fields(at)[0])
