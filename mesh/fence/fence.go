@@ -55,15 +55,16 @@ func (f *Fence) Surround(networks []peer.Network) {
 // Turned is how many packets were not sent, and how many were not received.
 func (f *Fence) Turned() (out, in uint64) { return f.refused.Load(), f.dropped.Load() }
 
-// inside finds the interface that leads to an address.
-func (f *Fence) inside(a netip.Addr) (index int, ok bool) {
+// inside finds the interface that leads to an address: of several, as of a cable and a
+// Wi-Fi of one LAN, the one with the number wanted if it is among them.
+func (f *Fence) inside(a netip.Addr, wanted int) (index int, ok bool) {
 	f.mu.RLock()
-	network, ok := peer.NetworkOf(f.networks, a)
-	index, there := f.indices[network.Interface]
+	_, near := peer.NetworkOf(f.networks, a)
+	index, ok = f.leadingTo(a, wanted)
 	fresh := f.indices != nil && time.Since(f.looked) < indexFresh
 	f.mu.RUnlock()
-	if !ok || fresh {
-		return index, ok && there
+	if !near || fresh {
+		return index, ok
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,8 +74,17 @@ func (f *Fence) inside(a netip.Addr) (index int, ok bool) {
 			f.indices[n.Interface] = nic.Index
 		}
 	}
-	index, there = f.indices[network.Interface]
-	return index, there
+	return f.leadingTo(a, wanted)
+}
+
+// leadingTo is inside among the interfaces whose numbers are known. The lock is held.
+func (f *Fence) leadingTo(a netip.Addr, wanted int) (index int, ok bool) {
+	for _, n := range f.networks {
+		if number, there := f.indices[n.Interface]; there && n.OnLink(a) && (!ok || number == wanted) {
+			index, ok = number, true
+		}
+	}
+	return index, ok
 }
 
 // Conn is a UDP socket behind a fence. It has all that QUIC wants of one.
@@ -89,13 +99,14 @@ func (f *Fence) Wrap(conn *net.UDPConn) *Conn {
 	return &Conn{UDPConn: conn, fence: f, batch: ipv4.NewPacketConn(conn)}
 }
 
-// leads decides where a packet may go: by which interface, and whether at all.
-func (c *Conn) leads(to net.Addr) (index int, err error) {
+// leads decides where a packet may go: by which interface, if possible the wanted one, and
+// whether at all.
+func (c *Conn) leads(to net.Addr, wanted int) (index int, err error) {
 	if !c.fence.closed.Load() {
 		return 0, nil
 	}
 	if udp, ok := to.(*net.UDPAddr); ok {
-		if index, ok := c.fence.inside(udp.AddrPort().Addr()); ok {
+		if index, ok := c.fence.inside(udp.AddrPort().Addr(), wanted); ok {
 			return index, nil
 		}
 	}
@@ -110,8 +121,8 @@ func (c *Conn) welcome(from net.Addr, came int) bool {
 		return true
 	}
 	if udp, ok := from.(*net.UDPAddr); ok {
-		index, ok := c.fence.inside(udp.AddrPort().Addr())
-		if ok && (came == 0 || index == 0 || came == index) {
+		index, ok := c.fence.inside(udp.AddrPort().Addr(), came)
+		if ok && (came == 0 || came == index) {
 			return true
 		}
 	}
@@ -121,7 +132,7 @@ func (c *Conn) welcome(from net.Addr, came int) bool {
 
 // WriteMsgUDP sends a packet by the interface of its network, or fails with ErrOutside.
 func (c *Conn) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err error) {
-	index, err := c.leads(to)
+	index, err := c.leads(to, cameBy(oob))
 	if err != nil {
 		return 0, 0, err
 	}

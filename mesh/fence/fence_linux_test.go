@@ -145,3 +145,23 @@ func TestBoundToTheInterface(t *testing.T) {
 		t.Error("the interface that a packet came by does not count")
 	}
 }
+
+// A cable and a Wi-Fi of one LAN: what comes by either counts, and is answered by it.
+func TestTwoInterfacesOfOneNetwork(t *testing.T) {
+	prefixes := []netip.Prefix{netip.MustParsePrefix("192.168.1.5/24")}
+	var f Fence
+	f.Surround([]peer.Network{{Interface: "cable", Prefixes: prefixes}, {Interface: "radio", Prefixes: prefixes}})
+	f.Close()
+	f.indices, f.looked = map[string]int{"cable": 7, "radio": 9}, time.Now().Add(time.Hour)
+	c, neighbour := &Conn{fence: &f}, &net.UDPAddr{IP: net.IPv4(192, 168, 1, 8), Port: 9}
+	for came, want := range map[int]bool{0: true, 7: true, 8: false, 9: true} {
+		if c.welcome(neighbour, came) != want {
+			t.Errorf("what came by %d counts: %v", came, !want)
+		}
+	}
+	for wanted, want := range map[int]int{0: 7, 7: 7, 8: 7, 9: 9} {
+		if index, err := c.leads(neighbour, wanted); index != want || err != nil {
+			t.Errorf("where %d is wanted it leads by %d: %v", wanted, index, err)
+		}
+	}
+}
