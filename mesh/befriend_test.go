@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -336,4 +337,55 @@ func TestRestartIsNotASecondPerson(t *testing.T) {
 	if after, _ := anna.Nearby(t.Context()); !slices.Equal(before, after) {
 		t.Errorf("%v became %v", before, after)
 	}
+}
+
+// A card holds the key. Who has one and is no contact after all recognises nothing, whoever
+// took the yes or the question back.
+func TestCardsForNothing(t *testing.T) {
+	for name, takenBack := range map[string]func(anna, bruno *person) error{
+		"the yes": func(anna, bruno *person) error {
+			bruno.within(5*time.Second, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
+			anna.kill() // before she has asked for the card a second time
+			bruno.accepts("Anna")
+			_, err := bruno.Decline(bruno.t.Context(), "Anna")
+			return err
+		},
+		"the question": func(anna, bruno *person) error {
+			_, err := anna.Decline(anna.t.Context(), "Bruno")
+			bruno.accepts("Anna")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lan := newAir()
+			anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+			anna.adds("Bruno")
+			before := bruno.ownKey()
+			if err := takenBack(anna, bruno); err != nil {
+				t.Fatal(err)
+			}
+			bruno.within(10*time.Second, "draws another key", func() bool { return !before.Leads(bruno.ownKey()) })
+			if waiting := bruno.requests(); len(waiting) != 0 {
+				t.Errorf("still waiting: %+v", waiting)
+			}
+		})
+	}
+	t.Run("a link", func(t *testing.T) {
+		anna := newPerson(t, newAir(), "Anna")
+		for used, want := range map[bool]bool{false: false, true: true} {
+			before, i := anna.ownKey(), anna.invites()
+			anna.inside(func(turn *turn) error {
+				if used { // and the request was taken back
+					turn.n.meetings[0].Their = contact.Profile{1}
+				}
+				return turn.keepMeetings()
+			})
+			if _, err := anna.Revoke(t.Context(), i.ID); err != nil {
+				t.Fatal(err)
+			}
+			if drawn := !before.Leads(anna.ownKey()); drawn != want {
+				t.Errorf("used: %t; another key was drawn: %t", used, drawn)
+			}
+		}
+	})
 }

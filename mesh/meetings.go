@@ -172,6 +172,10 @@ func (t *turn) dropMeetings(fits func(*meeting) bool) error {
 			if err := t.forgetRequest(q); err != nil {
 				return err
 			}
+		} else if m.Kind == meetingGiven && m.Their != (contact.Profile{}) && !m.Done {
+			if err := t.renew(); err != nil { // who used it has our card and took the request back
+				return err
+			}
 		}
 		for instance, w := range n.ways {
 			if w.meeting == m.ID {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/store"
@@ -28,6 +29,21 @@ func (t *turn) renew() error {
 	})
 	n.wakeBy(t.now)
 	return nil
+}
+
+// cameToNothing draws another key after an exchange that ended with our card, and so the key,
+// in the hands of somebody who is no contact. Whoever uses a link of ours may begin again as
+// often as they like, and knows us as long as there is the link.
+//
+// spec: 01-identity#renewal
+func (t *turn) cameToNothing(q *request) error {
+	if phase := q.exchange.Phase(); phase != contact.PhaseDeclined && phase != contact.PhaseRefused {
+		return nil
+	}
+	if m := t.n.meetingOf(q.exchange.Our()); m != nil && m.Kind == meetingGiven {
+		return nil
+	}
+	return t.renew()
 }
 
 // lacksOurKey reports whether the contact is to be told our discovery key and has not

@@ -116,6 +116,11 @@ func (t *turn) forgetAbsent() error {
 func (t *turn) forgetRequest(q *request) error {
 	q.handedOver()
 	delete(t.n.requests, q.exchange.Their())
+	if q.exchange.Phase() == contact.PhaseOffered {
+		if err := t.renew(); err != nil {
+			return err
+		}
+	}
 	if q.row.ID != 0 {
 		if err := t.tx.DeleteRequest(q.row.ID); err != nil {
 			return err
@@ -146,12 +151,18 @@ func (q *request) handedOver() {
 // the commit, where it is to be seen outside.
 // spec: 05-contacts#the-exchange
 func (t *turn) advance(q *request, event contact.Event) error {
+	before := q.exchange.Phase()
 	actions, err := q.exchange.Step(t.date, event, t.n.rand)
 	if err != nil {
 		return refuse(err)
 	}
 	for _, action := range actions {
 		if err := t.follow(q, action); err != nil {
+			return err
+		}
+	}
+	if before == contact.PhaseOffered {
+		if err := t.cameToNothing(q); err != nil {
 			return err
 		}
 	}
@@ -320,13 +331,15 @@ func (n *Node) Accept(ctx context.Context, typed string) (Person, error) {
 	}, (*turn).acceptIntroduction)
 }
 
-// Decline says no to a request of theirs, or takes one of ours back. ErrNotFound and
-// ErrAmbiguous.
+// Decline says no to a request of theirs, also after a yes that has not made them a contact
+// yet, or takes one of ours back. ErrNotFound and ErrAmbiguous.
 func (n *Node) Decline(ctx context.Context, typed string) (Person, error) {
 	return n.answer(ctx, typed, func(q *request) contact.Event {
 		switch q.exchange.Phase() {
-		case contact.PhaseIncoming:
-			return contact.Decline{}
+		case contact.PhaseIncoming, contact.PhaseOffered:
+			if n.waiting(q) {
+				return contact.Decline{}
+			}
 		case contact.PhaseAsked:
 			return contact.Withdraw{}
 		}

@@ -29,7 +29,8 @@ type (
 	// Ask says that our person wants the other as a contact. Where a request of the
 	// other waits, it accepts that.
 	Ask struct{}
-	// Accept and Decline are our person's answers to the request that waits.
+	// Accept and Decline are our person's answers to the request that waits. Decline takes
+	// an Accept back, too, as long as it has not made them a contact.
 	Accept  struct{}
 	Decline struct{}
 	// Withdraw takes our unanswered request back.

@@ -17,7 +17,7 @@ import (
 //	the asker      idle ──Ask──▶ asked ──their Offer──▶ committed ──their Done──▶ done
 //	                              └──their Declined──▶ refused
 //	the asked one  idle ──their Ask──▶ incoming ──Accept──▶ offered ──their card──▶ done
-//	                                       └──Decline──▶ declined
+//	                                       └──Decline─▶ declined ◀──Decline──┘
 //
 // Asked becomes offered when both have asked and our profile is the smaller one.
 //
@@ -133,9 +133,10 @@ func (x *Exchange) step(now time.Time, ev Event, rand io.Reader) ([]Action, erro
 	case Accept:
 		return x.accept(now, rand)
 	case Decline:
-		if x.phase != PhaseIncoming {
+		if x.phase != PhaseIncoming && x.phase != PhaseOffered {
 			return nil, ErrState
 		}
+		x.forget()
 		x.phase, x.until = PhaseDeclined, now.Add(DeclinedFor)
 		return x.decline(), nil
 	case Withdraw:

@@ -189,6 +189,26 @@ func TestBothOffer(t *testing.T) {
 	}
 }
 
+// TestYesTakenBack: an acceptance is taken back before their card has come; what comes later
+// makes no contact.
+func TestYesTakenBack(t *testing.T) {
+	w := newWorld(t)
+	fatal(t, w.do(0, Ask{}))
+	w.settle()
+	fatal(t, w.do(1, Accept{}))
+	fatal(t, w.do(1, Decline{}))
+	if x := w.people[1].x; x.card != nil || x.bundle != nil || x.Phase() != PhaseDeclined {
+		t.Errorf("phase %d, and our card is still there: %t", x.Phase(), x.card != nil)
+	}
+	if _, err := Load(w.people[1].x.ours, w.people[1].x.Save()); err != nil {
+		t.Error(err)
+	}
+	w.settle()
+	if w.people[1].commits != 0 {
+		t.Error("a contact all the same")
+	}
+}
+
 // TestWrongMoments: our person's wishes where they do not fit, and frames of others.
 func TestWrongMoments(t *testing.T) {
 	w := newWorld(t)
