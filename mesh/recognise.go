@@ -18,10 +18,16 @@ import (
 //
 // spec: 02-discovery#recognising-contacts
 type watches struct {
-	tables []*watch // the latest used at the end
-	spent  int      // HMACs that are not paid for yet
-	paid   time.Time
+	tables []*watch           // the latest used at the end
+	near   work               // on days near today
+	far    work               // on others: who announces those must not make the former wait
 	ranks  map[netip.Addr]int // sightings that came from an address since none waited
+}
+
+// work is what testing has cost.
+type work struct {
+	spent int // HMACs that are not paid for yet
+	paid  time.Time
 }
 
 // watch is for one epoch.
@@ -42,7 +48,7 @@ func (w *watches) drop() {
 }
 
 // affords reports whether there is work left to spend on strangers.
-func (w *watches) affords(now time.Time) bool {
+func (w *work) affords(now time.Time) bool {
 	if since := now.Sub(w.paid); since > 0 && !w.paid.IsZero() {
 		w.spent = max(0, w.spent-int(min(since, time.Hour).Seconds()*testsPerSecond))
 	}
@@ -50,27 +56,41 @@ func (w *watches) affords(now time.Time) bool {
 	return w.spent < testsAtOnce
 }
 
+// workOn is what testing announcements of an epoch counts as.
+func (n *Node) workOn(epoch uint32) *work {
+	if n.isForeign(epoch) {
+		return &n.watches.far
+	}
+	return &n.watches.near
+}
+
+// isForeign reports whether an epoch is of a day that is not near today, by our clock.
+func (n *Node) isForeign(epoch uint32) bool {
+	today, day := n.today(), epoch/epochsPerDay
+	return day+1 < today || day > today+1
+}
+
 // table returns what to test announcements of an epoch against.
 func (n *Node) table(epoch uint32) *watch {
-	w := &n.watches
+	w, spent := &n.watches, &n.workOn(epoch).spent
 	if at := slices.IndexFunc(w.tables, func(t *watch) bool { return t.epoch == epoch }); at >= 0 {
 		found := w.tables[at]
 		w.tables = append(slices.Delete(w.tables, at, at+1), found)
 		return found
 	}
 	today, day := n.today(), epoch/epochsPerDay
-	fresh := &watch{Watch: identity.NewWatch(epoch), epoch: epoch, foreign: day+1 < today || day > today+1}
+	fresh := &watch{Watch: identity.NewWatch(epoch), epoch: epoch, foreign: n.isForeign(epoch)}
 	w.makeRoom(fresh.foreign)
 	w.tables = append(w.tables, fresh)
 	own := contactState{discovery: n.me.discovery}
 	if key, cost, ok := own.discoveryOn(day, today); ok {
-		w.spent += cost
+		*spent += cost
 		fresh.add(key, n.me.device.ID(), 0)
 	}
 	byRow := func(a, b *contactState) int { return cmp.Compare(a.row.ID, b.row.ID) }
 	for _, c := range slices.SortedFunc(maps.Values(n.contacts), byRow) {
 		key, cost, ok := c.discoveryOn(day, today)
-		w.spent += cost
+		*spent += cost
 		for _, d := range c.devices {
 			if !d.active {
 				continue
@@ -83,7 +103,7 @@ func (n *Node) table(epoch uint32) *watch {
 			}
 		}
 	}
-	w.spent += len(fresh.whose) * testsPerKey
+	*spent += len(fresh.whose) * testsPerKey
 	return fresh
 }
 
@@ -161,7 +181,7 @@ func sameClaim(a, b peer.Announcement) bool {
 // spec: 02-discovery#recognising-contacts
 func (t *turn) recognise(s *sighted) {
 	w := &t.n.watches
-	if !w.affords(t.now) {
+	if !t.n.workOn(s.Epoch).affords(t.now) {
 		s.waits = true
 		s.rank = w.rank(s)
 		t.n.wakeBy(t.now.Add(testPause))
@@ -174,7 +194,7 @@ func (t *turn) recognise(s *sighted) {
 func (t *turn) test(s *sighted) {
 	s.device, s.own = t.n.whose(&s.Announcement)
 	s.waits = false
-	t.n.watches.spent += len(t.n.meetings) * (testsPerKey + 1)
+	t.n.workOn(s.Epoch).spent += len(t.n.meetings) * (testsPerKey + 1)
 	t.lookForMeetings(s)
 }
 
@@ -183,7 +203,7 @@ func (n *Node) whose(a *peer.Announcement) (d *device, own bool) {
 	table := n.table(a.Epoch)
 	for from := 0; ; {
 		number, tried, found := table.Find(a, from)
-		n.watches.spent += tried
+		n.workOn(a.Epoch).spent += tried
 		if !found {
 			return nil, own
 		}
@@ -228,10 +248,12 @@ func (t *turn) testWaiting() {
 	slices.SortFunc(waiting, func(a, b *sighted) int {
 		return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Instance, b.Instance))
 	})
+	left := false
 	for _, s := range waiting {
-		if !n.watches.affords(t.now) {
+		if !n.workOn(s.Epoch).affords(t.now) {
 			n.wakeBy(t.now.Add(testPause))
-			return
+			left = true
+			continue
 		}
 		t.test(s)
 		if s.unmet {
@@ -244,7 +266,9 @@ func (t *turn) testWaiting() {
 			}
 		}
 	}
-	n.watches.ranks = nil
+	if !left {
+		n.watches.ranks = nil
+	}
 }
 
 // recogniseAnew looks at everybody nearby again, since somebody is known by other keys now.

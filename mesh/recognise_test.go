@@ -89,26 +89,26 @@ func TestRecogniseCountsHMACs(t *testing.T) {
 			if d, own := n.whose(&a); d != nil || own {
 				t.Error("a stranger is recognised")
 			}
-			if limit += keys; n.watches.spent > limit {
-				t.Fatalf("%d strangers cost %d HMACs, more than %d", i+1, n.watches.spent, limit)
+			if limit += keys; n.watches.near.spent > limit {
+				t.Fatalf("%d strangers cost %d HMACs, more than %d", i+1, n.watches.near.spent, limit)
 			}
 		}
-		if least := 50 * keys; n.watches.spent < least {
-			t.Errorf("counted are %d HMACs, and %d were made at least", n.watches.spent, least)
+		if least := 50 * keys; n.watches.near.spent < least {
+			t.Errorf("counted are %d HMACs, and %d were made at least", n.watches.near.spent, least)
 		}
 		for i := range shown {
 			if d, _ := n.whose(&shown[i]); d == nil || d.row != int64(1_000_000+i) {
 				t.Fatalf("contact %d is not recognised: %+v", i, d)
 			}
 		}
-		n.watches.spent = 0
+		n.watches.near.spent = 0
 		for range 2 {
 			if err := turn.saw(heardAt(shown[0], "10.0.0.1")); err != nil {
 				t.Error(err)
 			}
 		}
-		if n.watches.spent > keys {
-			t.Errorf("heard twice it costs %d HMACs", n.watches.spent)
+		if n.watches.near.spent > keys {
+			t.Errorf("heard twice it costs %d HMACs", n.watches.near.spent)
 		}
 	})
 }
@@ -127,8 +127,8 @@ func TestFloodOfNewcomers(t *testing.T) {
 			}
 		}
 		const step = 400*(many+1) + testsPerKey*2*(many+2) // what one more table may cost
-		if n.watches.spent > testsAtOnce+step {
-			t.Errorf("%d HMACs at once", n.watches.spent)
+		if near, far := n.watches.near.spent, n.watches.far.spent; near > testsAtOnce+step || far > testsAtOnce+step {
+			t.Errorf("%d and %d HMACs at once", near, far)
 		}
 		for i, from := range []string{"10.0.0.7", "10.0.0.66"} {
 			if err := turn.saw(heardAt(shown[i], from)); err != nil {
@@ -141,7 +141,7 @@ func TestFloodOfNewcomers(t *testing.T) {
 				t.Error("who was not tested is shown")
 			}
 		}
-		spent := n.watches.spent
+		spent := n.watches.near.spent
 		for !turn.now.After(start.Add(time.Hour)) && n.nearby[shown[0].Instance].device == nil {
 			turn.now = turn.now.Add(testPause)
 			turn.testWaiting()
@@ -161,6 +161,29 @@ func TestFloodOfNewcomers(t *testing.T) {
 		}
 		if tables := len(n.watches.tables); tables > 2*tablesMax {
 			t.Errorf("%d tables", tables)
+		}
+	})
+}
+
+// What days far away cost, with contacts whose keys are old, makes nobody wait who announces
+// today.
+func TestFloodOfFarDays(t *testing.T) {
+	withCrowd(t, 500, func(turn *turn, e uint32, shown []peer.Announcement) {
+		n := turn.n
+		for i, a := range strangers(20, e) {
+			a.Epoch += uint32(24 * (380 + i))
+			if err := turn.saw(heardAt(a, "10.0.0.66")); err != nil {
+				t.Error(err)
+			}
+		}
+		if n.watches.far.affords(turn.now) {
+			t.Fatal("the flood costs too little to show anything")
+		}
+		if err := turn.saw(heardAt(shown[0], "10.0.0.66")); err != nil {
+			t.Error(err)
+		}
+		if n.nearby[shown[0].Instance].device == nil {
+			t.Error("a contact waits for it")
 		}
 	})
 }

@@ -159,7 +159,7 @@ func (t *turn) hearPeers(v *live, f wire.Peers) {
 		if v.share(s.Instance); !ok || n.nearby[s.Instance] != nil || slices.Contains(n.labels, s.Instance) {
 			continue
 		}
-		if !n.watches.affords(t.now) {
+		if !n.workOn(s.Epoch).affords(t.now) {
 			continue
 		}
 		d, _ := n.whose(&s.Announcement)
