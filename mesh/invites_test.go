@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/contact"
+	"sottovoce/mesh/wire"
 )
 
 // invites makes a link for a day.
@@ -221,6 +222,45 @@ func TestLinksThatWillNotDo(t *testing.T) {
 	carla := newPersonAt(t, lan, "Carla", &off)
 	if _, err := carla.Add(t.Context(), i.Link); !errors.Is(err, ErrExpired) {
 		t.Errorf("a link of last week: %v", err)
+	}
+}
+
+// Who uses a link keeps trying until the day after its last one, and then forgets it.
+func TestInviteNeverAnswered(t *testing.T) {
+	var off atomic.Int64
+	anna, bruno := newPerson(t, newAir(), "Anna"), newPersonAt(t, newAir(), "Bruno", &off)
+	bruno.uses(anna.invites().Link)
+	for _, c := range []struct {
+		days time.Duration
+		want int
+	}{{1, 1}, {4, 0}} {
+		off.Store(int64(c.days * 24 * time.Hour))
+		bruno.inside(func(t *turn) error { return t.tickMeetings() })
+		if r := bruno.requests(); len(r) != c.want {
+			t.Errorf("after %d days: %+v", c.days, r)
+		}
+	}
+}
+
+// Two can be here with one link before either has asked.
+func TestInviteUsedAtOnce(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	anna.invites()
+	first, second := &openLink{profile: contact.Profile{1}, frames: make(chan wire.Frame, 1)}, &openLink{profile: contact.Profile{2}, frames: make(chan wire.Frame, 1)}
+	for _, ask := range []struct {
+		*openLink
+		name string
+		want bool
+	}{{first, "Bruno", true}, {second, "Carla", false}} {
+		anna.inside(func(turn *turn) error {
+			if ok, err := turn.admits(anna.meetings[0], ask.openLink, wire.Ask{Name: ask.name}); ok != ask.want || err != nil {
+				t.Errorf("%s asks: %v, %v", ask.name, ok, err)
+			}
+			return nil
+		})
+	}
+	if len(first.frames) != 0 || len(second.frames) != 1 || !anna.warned("Bruno came first")() {
+		t.Errorf("frames for the first %d, for the second %d", len(first.frames), len(second.frames))
 	}
 }
 

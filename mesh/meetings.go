@@ -87,14 +87,14 @@ func (m *meeting) beaconKey(role contact.Role, day uint32) identity.DiscoveryKey
 	return contact.BeaconKey(m.Beacons, role, day)
 }
 
-// over reports whether the meeting is of no more use: an exchange that has begun gets a
-// while longer, so that both sides end it.
-func (t *turn) over(m *meeting) bool {
+// end is when the meeting is of no more use: an exchange in which the other has answered gets
+// a while longer, so that both sides end it.
+func (n *Node) end(m *meeting) time.Time {
 	until := time.UnixMilli(m.Until)
-	if q := t.n.requests[m.Their]; q != nil && m.Their != (contact.Profile{}) && q.exchange.Due() {
+	if q := n.requests[m.Their]; q != nil && q.exchange.Our() == m.Our && q.exchange.Due() && q.exchange.Phase() != contact.PhaseAsked {
 		until = until.Add(meetingGrace)
 	}
-	return !t.date.Before(until)
+	return until
 }
 
 // meetingAt finds the meeting of a link's proof, nil if there is none.

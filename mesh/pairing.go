@@ -19,11 +19,11 @@ func (n *Node) sortedWays() []string { return slices.Sorted(maps.Keys(n.ways)) }
 // tickMeetings forgets what is over and dials whoever is in sight and wanted.
 func (t *turn) tickMeetings() error {
 	n := t.n
-	if err := t.dropMeetings(t.over); err != nil {
+	if err := t.dropMeetings(func(m *meeting) bool { return !t.date.Before(n.end(m)) }); err != nil {
 		return err
 	}
 	for _, m := range n.meetings {
-		n.wakeBy(t.now.Add(min(max(time.UnixMilli(m.Until).Sub(t.date), time.Second), housekeeping)))
+		n.wakeBy(t.now.Add(min(max(n.end(m).Sub(t.date), time.Second), housekeeping)))
 	}
 	for _, instance := range n.sortedWays() {
 		w := n.ways[instance]
@@ -102,9 +102,8 @@ func (t *turn) retryMeeting(id contact.MeetingID) {
 	}
 }
 
-// meetBySecret takes a proven link in mode pair. Who comes with a link of ours after somebody
-// else is told so, and our person too; nobody but the one who is meant answers a link
-// that we use.
+// meetBySecret takes a proven link in mode pair. Nobody but the one who is meant answers a
+// link that we use.
 //
 // spec: 05-contacts#contact-links
 func (t *turn) meetBySecret(l *link.Link) error {
@@ -130,13 +129,11 @@ func (t *turn) meetBySecret(l *link.Link) error {
 	if !t.join(o) {
 		return nil
 	}
-	if m.Kind == meetingGiven && m.Their != (contact.Profile{}) && m.Their != their {
-		return t.usedTwice(m, o)
-	}
 	return t.resume(o)
 }
 
-// usedTwice is about who comes with a link that somebody else has used.
+// usedTwice is about who asks by a link that somebody else has used: they are told so, and
+// our person too.
 func (t *turn) usedTwice(m *meeting, o *openLink) error {
 	t.then(func() {
 		select {
@@ -203,7 +200,7 @@ func (t *turn) admits(m *meeting, o *openLink, f wire.Frame) (bool, error) {
 	}
 	switch {
 	case m.Their != (contact.Profile{}) && m.Their != o.profile:
-		return false, nil // was declined
+		return false, t.usedTwice(m, o)
 	case m.Done:
 		_, again := f.(wire.CardFrame)
 		return again, nil // it has not heard that we have its card
