@@ -68,11 +68,15 @@ func (t *turn) introduced(by *contactState, i conversation.Introduction) error {
 	again := func(m *meeting) bool {
 		return m.Kind == meetingIntroduced && m.Account == i.Account && m.By == by.account.ID()
 	}
-	said, all, ofThem := false, 0, 0
+	secret, role := contact.Meeting{Secret: i.Secret}, contact.First
+	id := secret.ID()
+	said, known, all, ofThem := false, false, 0, 0
 	for _, m := range n.meetings {
 		switch {
 		case again(m):
 			said = said || n.requests[m.Their] != nil
+		case m.ID == id: // each secret is for one
+			known = true
 		case m.Kind == meetingIntroduced && !m.Done:
 			all++
 			if m.By == by.account.ID() {
@@ -80,14 +84,13 @@ func (t *turn) introduced(by *contactState, i conversation.Introduction) error {
 			}
 		}
 	}
-	if all >= introductionsMax || ofThem >= introductionsOfOneMax {
+	if known || all >= introductionsMax || ofThem >= introductionsOfOneMax {
 		t.drop("introduction")
 		return nil
 	}
 	if err := t.dropMeetings(again); err != nil {
 		return err
 	}
-	secret, role := contact.Meeting{Secret: i.Secret}, contact.First
 	if bytes.Compare(our[:], i.Account[:]) > 0 {
 		role = contact.Second
 	}

@@ -174,6 +174,35 @@ func TestIntroductionsThatWillNotDo(t *testing.T) {
 	}
 }
 
+// A contact who has read a link that is meant for us cannot spoil it by an introduction.
+func TestIntroductionByTheSecretOfALink(t *testing.T) {
+	lan := newAir()
+	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
+	bruno.befriends(carla)
+	invite, err := contact.ParseInvite(anna.invites().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bruno.inside(func(turn *turn) error {
+		by, err := bruno.contactCalled("Carla")
+		if err != nil {
+			return err
+		}
+		for b := range byte(2) {
+			who := conversation.Introduction{Secret: invite.Meeting.Secret, Name: "Eve", Account: identity.AccountID{6, b}}
+			if err := turn.introduced(by, who); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if r := bruno.requests(); len(r) != 1 {
+		t.Errorf("two by one secret: %+v", r)
+	}
+	bruno.uses(invite.Link())
+	bruno.within(20*time.Second, "contact", bruno.finds(bruno.Contacts, "Anna", linked))
+}
+
 // The account that a card shows must be the one that was named.
 func TestIntroducedAsSomebodyElse(t *testing.T) {
 	anna, bruno, _ := threesome(t)

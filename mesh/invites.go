@@ -241,6 +241,10 @@ func (t *turn) request(i contact.Invite) (*request, error) {
 	if latest := t.date.Add(contact.LinkLifeMax + 48*time.Hour); until.After(latest) {
 		until = latest
 	}
+	stolen := func(m *meeting) bool { return m.Kind == meetingIntroduced && m.ID == i.Meeting.ID() }
+	if err := t.dropMeetings(stolen); err != nil { // by a contact who has read the link
+		return nil, err
+	}
 	m := newMeeting(meetingUsed, i.Meeting, contact.Second, t.date, until)
 	m.Our, m.Their, m.Mark = i.Meeting.User(n.me.device), i.Meeting.Giver(), i.Account
 	q := &request{
