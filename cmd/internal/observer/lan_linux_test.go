@@ -65,6 +65,10 @@ func (v *visitor) start() { v.process = v.host.Start(os.Args[0], "-test.run=^Tes
 // that is carried about; the others start anew.
 func TestRealVisits(t *testing.T) {
 	t.Parallel()
+	twice(t, observeVisits)
+}
+
+func observeVisits(t *testing.T, seed uint64) disproved {
 	lan := netlab.New(t, netlab.IPv4|netlab.ULA)
 	capture := lan.Capture()
 	homes, secrets := Homes(t, t.TempDir(), names[:6])
@@ -76,7 +80,7 @@ func TestRealVisits(t *testing.T) {
 	}
 	mallory := newProbers(t, lan)
 	log := &Log{}
-	chance := rand.New(rand.NewPCG(1, 2))
+	chance := rand.New(rand.NewPCG(1, seed))
 	order := slices.Clone(visitors)
 	for round := range testRounds {
 		for _, i := range chance.Perm(len(visitors)) {
@@ -106,7 +110,7 @@ func TestRealVisits(t *testing.T) {
 	for _, f := range capture.Frames() {
 		packets = append(packets, FromFrame(f.Time, f.Bytes))
 	}
-	log.check(t, packets, secrets, shortly)
+	return log.check(t, packets, secrets, shortly)
 }
 
 // shortly are the features that link epochs of seconds and not of hours: those of one visit

@@ -50,8 +50,8 @@ type townsman struct {
 
 var weather = 300 * time.Microsecond
 
-func newTown(t *testing.T, homes []string) *town {
-	w := &town{t: t, chance: mathrand.New(mathrand.NewPCG(3, 4)), links: simlan.New(11), words: mdnstest.New(12), begun: make(map[netip.AddrPort][][]byte)}
+func newTown(t *testing.T, homes []string, seed uint64) *town {
+	w := &town{t: t, chance: mathrand.New(mathrand.NewPCG(seed, 4)), links: simlan.New(seed), words: mdnstest.New(seed), begun: make(map[netip.AddrPort][][]byte)}
 	w.cables = w.links.LAN(simlan.Weather{Delay: weather, Jitter: weather})
 	w.air = w.words.LAN(mdnstest.Weather{Delay: weather})
 	w.air.Tap(func(p mdnstest.Packet) { w.see(Packet{Time: p.Time, From: p.From, To: p.To, Payload: p.Payload}) })
