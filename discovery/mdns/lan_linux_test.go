@@ -178,8 +178,8 @@ func TestInterfaceRecreated(t *testing.T) {
 			t.Fatalf("interfaces without eth0: %v", two.finder.Interfaces())
 		}
 	}
+	back := time.Now() // before it is up, for it may be followed before plug returns
 	b.plug("10.9.0.22/24")
-	back := time.Now()
 	one.await(sample(2).Instance, followMax, "found again at its new address", after(back, offers("10.9.0.22", 40002)))
 	t.Logf("found again after %v", time.Since(back))
 	b.start(nil).await(sample(1).Instance, time.Second, "the re-created interface hears", present)
