@@ -219,6 +219,23 @@ func (p *person) befriends(o *person) {
 	}
 	p.within(5*time.Second, "linked contact", p.finds(p.Contacts, o.name, linked))
 	o.within(5*time.Second, "linked contact", o.finds(o.Contacts, p.name, linked))
+	p.within(10*time.Second, "one link", func() bool { // both may have dialled, and of two links one goes
+		ours, last := p.linkTo(o.name)
+		theirs, too := o.linkTo(p.name)
+		return last && too && ours == theirs
+	})
+}
+
+// linkTo names the link to a contact, the same at both ends, and reports whether it is there and no dial that may take its place.
+func (p *person) linkTo(name string) (binding [32]byte, last bool) {
+	p.inside(func(*turn) error {
+		r := p.device(name).route
+		if last = r.live != nil && !r.dialing; last {
+			binding = r.live.link.Proof().Binding
+		}
+		return nil
+	})
+	return binding, last
 }
 
 func (p *person) says(to, text string) Message {
