@@ -138,6 +138,7 @@ func TestSafetyWords(t *testing.T) {
 	}
 	hers := words(anna, "Bruno")
 	anna.stop()
+	bruno.within(5*time.Second, "not linked", bruno.finds(bruno.Contacts, "Anna", unlinked))
 	if his := words(bruno, "Anna"); len(hers) != verify.WordCount || !slices.Equal(hers, his) {
 		t.Errorf("%v and %v", hers, his)
 	}
@@ -264,7 +265,7 @@ func TestCompareUnlinked(t *testing.T) {
 	shown = anna.shown("Bruno")
 	bruno.shown("Anna")
 	bruno.stop()
-	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
+	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
 	if _, err := anna.Match(t.Context(), "Bruno", shown.ID); err != nil {
 		t.Errorf("what she sees still counts: %v", err)
 	}

@@ -51,7 +51,7 @@ func TestBlock(t *testing.T) {
 	if p, err := anna.Block(t.Context(), "Bruno"); err != nil || !blocked(p) {
 		t.Fatalf("blocked: %+v, %v", p, err)
 	}
-	bruno.within(5*time.Second, "has lost the link", bruno.finds(bruno.Contacts, "Anna", func(p Person) bool { return p.Via == ViaNone }))
+	bruno.within(5*time.Second, "has lost the link", bruno.finds(bruno.Contacts, "Anna", unlinked))
 	waits := bruno.says("Anna", "are you there?")
 	if r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: "no"}})[0]; !errors.Is(r.Err, ErrBlocked) {
 		t.Errorf("sending to who is blocked: %v", r.Err)

@@ -228,7 +228,7 @@ func TestAlarmHoldsBack(t *testing.T) {
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(20*time.Second, "away", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
+	anna.within(20*time.Second, "away", anna.finds(anna.Contacts, "Bruno", unlinked))
 	waits := anna.says("Bruno", "written before")
 	anna.inside(func(t *turn) error { // as if it had come just before he left
 		c := anna.device("Bruno").contact
@@ -328,7 +328,7 @@ func TestStruckOff(t *testing.T) {
 	})
 	bruno.claims("Anna", struck.Bytes())
 	heard("the line", said("does not use a device any more"))
-	anna.within(20*time.Second, "no link", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
+	anna.within(20*time.Second, "no link", anna.finds(anna.Contacts, "Bruno", unlinked))
 	if r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: "still there?"}}); !errors.Is(r[0].Err, ErrNoDevice) {
 		t.Errorf("sent: %v", r[0].Err)
 	}

@@ -203,8 +203,9 @@ func (p *person) finds(list func(context.Context) ([]Person, error), name string
 	}
 }
 
-func anyhow(Person) bool       { return true }
-func linked(found Person) bool { return found.Via == ViaLink }
+func anyhow(Person) bool         { return true }
+func linked(found Person) bool   { return found.Via == ViaLink }
+func unlinked(found Person) bool { return found.Via == ViaNone }
 
 // befriends makes two people who see each other contacts with a link.
 func (p *person) befriends(o *person) {

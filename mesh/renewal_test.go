@@ -215,7 +215,7 @@ func TestOnlyTheNewestIsTold(t *testing.T) {
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.Via == ViaNone }))
+	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
 	for range 3 {
 		anna.inside(func(turn *turn) error { return turn.renew() })
 	}
