@@ -22,21 +22,37 @@ func (p *person) compares(with string) Comparison {
 	return c
 }
 
-// shown waits for the emoji, and begins once more when a link took another's place.
-func (p *person) shown(with string) Comparison {
+// peeks at a comparison, and begins it once more when a link took another's place.
+func (p *person) peeks(with string) (c Comparison) {
 	p.t.Helper()
-	var c Comparison
+	p.inside(func(*turn) error {
+		c = p.comparison(p.device(with).contact)
+		return nil
+	})
+	if c.State == ComparisonNone || c.State == ComparisonInvited {
+		_, _ = p.Compare(p.t.Context(), with)
+	}
+	return c
+}
+
+// shown waits for the emoji.
+func (p *person) shown(with string) (c Comparison) {
+	p.t.Helper()
 	p.within(20*time.Second, "sees emoji", func() bool {
-		p.inside(func(t *turn) error {
-			c = p.comparison(p.device(with).contact)
-			return nil
-		})
-		if c.State == ComparisonNone || c.State == ComparisonInvited {
-			_, _ = p.Compare(p.t.Context(), with)
-		}
+		c = p.peeks(with)
 		return c.State == ComparisonShown
 	})
 	return c
+}
+
+// bothShown waits until both see the emoji of one comparison.
+func (p *person) bothShown(o *person) (ours, theirs Comparison) {
+	p.t.Helper()
+	p.within(20*time.Second, "both see emoji", func() bool {
+		ours, theirs = p.peeks(o.name), o.peeks(p.name)
+		return ours.State == ComparisonShown && theirs.State == ComparisonShown && ours.ID == theirs.ID
+	})
+	return ours, theirs
 }
 
 // hears collects events until ok, from now on.
@@ -98,8 +114,8 @@ func TestCompare(t *testing.T) {
 	}
 	heard("the invitation", said(`sottovoce verify "Anna"`))
 	bruno.compares("Anna")
-	a, b := anna.shown("Bruno"), bruno.shown("Anna")
-	if len(a.Emoji) != verify.EmojiCount || !slices.Equal(a.Emoji, b.Emoji) || a.ID != b.ID {
+	a, b := anna.bothShown(bruno)
+	if len(a.Emoji) != verify.EmojiCount || !slices.Equal(a.Emoji, b.Emoji) {
 		t.Fatalf("%v and %v", a, b)
 	}
 	if _, err := anna.Match(t.Context(), "Bruno", "00"); !errors.Is(err, verify.ErrOver) {
@@ -167,7 +183,7 @@ func TestEmojiDiffer(t *testing.T) {
 	}
 	anna.compares("Bruno")
 	bruno.compares("Anna")
-	a, b := anna.shown("Bruno"), bruno.shown("Anna")
+	a, b := anna.bothShown(bruno)
 	if _, err := anna.Match(t.Context(), "Bruno", a.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -215,8 +231,7 @@ func TestDifferUnsaved(t *testing.T) {
 		}
 		anna.compares("Bruno")
 		bruno.compares("Anna")
-		shown := anna.shown("Bruno")
-		bruno.shown("Anna")
+		shown, _ := anna.bothShown(bruno)
 		err := anna.do(t.Context(), func(t *turn) error { return errors.Join(says(t, anna.device("Bruno")), broken) })
 		if !errors.Is(err, broken) {
 			t.Fatal(err)
@@ -251,8 +266,7 @@ func TestCompareUnlinked(t *testing.T) {
 		return invited
 	})
 	bruno.compares("Anna")
-	shown := anna.shown("Bruno")
-	bruno.shown("Anna")
+	shown, _ := anna.bothShown(bruno)
 	if _, err := bruno.StopComparing(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
@@ -262,8 +276,7 @@ func TestCompareUnlinked(t *testing.T) {
 	}
 	anna.compares("Bruno")
 	bruno.compares("Anna")
-	shown = anna.shown("Bruno")
-	bruno.shown("Anna")
+	shown, _ = anna.bothShown(bruno)
 	bruno.stop()
 	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
 	if _, err := anna.Match(t.Context(), "Bruno", shown.ID); err != nil {
@@ -327,9 +340,9 @@ func TestCompareAfterLinkAndIntroduction(t *testing.T) {
 		one.compares(other.name)
 		other.within(20*time.Second, "linked", other.finds(other.Contacts, one.name, linked))
 		other.compares(one.name)
-		one.within(20*time.Second, "the same emoji", func() bool { // the link may change below them
-			return slices.Equal(one.shown(other.name).Emoji, other.shown(one.name).Emoji)
-		})
+		if ours, theirs := one.bothShown(other); !slices.Equal(ours.Emoji, theirs.Emoji) {
+			t.Errorf("%v and %v", ours.Emoji, theirs.Emoji)
+		}
 	}
 	same(anna, carla)
 	carla.introduces(anna, bruno)
