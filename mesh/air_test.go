@@ -49,7 +49,7 @@ func (a *air) loses(from, to *person) {
 func (a *air) finder() *airFinder { return &airFinder{air: a} }
 
 // Announce implements Finder.
-func (f *airFinder) Announce(a *peer.Announcement) {
+func (f *airFinder) Announce(a *peer.Announcement, _ []peer.Network) {
 	f.air.mu.Lock()
 	if f.hidden || f.ended {
 		a = nil
@@ -110,7 +110,7 @@ func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting), stands fu
 	mine := f.current
 	f.air.mu.Unlock()
 	if mine != nil {
-		f.Announce(mine)
+		f.Announce(mine, nil)
 	}
 	for _, a := range present {
 		seen(sightingOf(a))
@@ -121,7 +121,7 @@ func (f *airFinder) Run(ctx context.Context, seen func(peer.Sighting), stands fu
 	f.ended = true
 	f.air.mu.Unlock()
 	if !f.killed.Load() {
-		f.Announce(nil)
+		f.Announce(nil, nil)
 	}
 	return nil
 }

@@ -78,12 +78,12 @@ func (n *Node) rotate(now time.Time) {
 // announce shows the epoch as things stand now, once it is settled on which networks.
 // spec: 02-discovery#visibility
 func (n *Node) announce() {
-	if len(n.settled) == 0 || n.moving != nil {
+	n.announced = nil // what was is over, whether or not this can be said now
+	if len(n.settled) == 0 || n.moving != nil || len(n.ground) == 0 {
 		return
 	}
 	if n.visibility() == Nobody {
-		n.announced = nil
-		n.finder.Announce(nil)
+		n.finder.Announce(nil, nil)
 		return
 	}
 	a, err := n.announcement()
@@ -93,7 +93,16 @@ func (n *Node) announce() {
 	}
 	n.labels = append(n.labels[max(0, len(n.labels)+1-labelsKept):], a.Instance)
 	n.announced = a
-	n.finder.Announce(a)
+	n.finder.Announce(a, n.ground)
+}
+
+// announceAgain goes on as before, or with what became of it while nothing was announced.
+func (n *Node) announceAgain() {
+	if n.announced == nil {
+		n.announce()
+		return
+	}
+	n.finder.Announce(n.announced, n.ground)
 }
 
 // announcement is what this epoch shows: what contacts know us by, and the open profile.

@@ -11,8 +11,10 @@ import (
 // spec: 02-discovery#announcing
 type Finder interface {
 	// Announce replaces what is announced; nil says goodbye and stops announcing. Goodbye
-	// is said only where the old announcement was heard.
-	Announce(a *peer.Announcement)
+	// is said only where the old announcement was heard. What is meant for other networks
+	// than stands told last is not announced: the node has yet to hear of those. Networks
+	// that are nil are all.
+	Announce(a *peer.Announcement, on []peer.Network)
 	// Run browses until ctx ends. It calls seen for every new, changed and gone sighting,
 	// and stands with all networks that the node stands on, at the start and after each
 	// change: from then on it announces nothing until Announce is called again, so that

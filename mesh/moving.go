@@ -47,7 +47,7 @@ func (t *turn) standsOn(networks []peer.Network) error {
 	}
 	if slices.Equal(newFooting(n.networks.Key, networks), n.footing) {
 		n.moving = nil
-		t.then(func() { n.finder.Announce(n.announced) })
+		t.then(n.announceAgain)
 		t.seekAll()
 		return nil
 	}

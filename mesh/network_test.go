@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
@@ -235,4 +236,57 @@ func TestFoundSeen(t *testing.T) {
 	if a := p.air.announced(p); a != nil {
 		t.Errorf("announced %+v", a)
 	}
+}
+
+// What is to be announced in the moment of a move, before the node has heard of that, is
+// not heard where it has moved to.
+func TestAnnouncesWhileMoving(t *testing.T) {
+	onLANs(t, func(t *testing.T, l *lans) {
+		anna, elsewhere := l.person("Anna", nil), l.ear(l.other)
+		first := anna.announces()
+		anna.inside(func(turn *turn) error {
+			anna.host.Join(l.other)
+			anna.rotate(turn.now)
+			return nil
+		})
+		time.Sleep(30 * time.Second)
+		there := anna.announces()
+		unlike(t, "two networks", first, there, false)
+		elsewhere.mu.Lock()
+		defer elsewhere.mu.Unlock()
+		for instance := range elsewhere.heard {
+			if instance != there.Instance {
+				t.Errorf("%s is heard elsewhere", instance)
+			}
+		}
+		if len(elsewhere.heard) != 1 {
+			t.Errorf("%d are heard elsewhere", len(elsewhere.heard))
+		}
+	})
+}
+
+// An epoch that begins while a change of network is looked at is announced when it turns
+// out that there was none.
+func TestRotatesWhileMoving(t *testing.T) {
+	onLANs(t, func(t *testing.T, l *lans) {
+		anna, near := l.person("Anna", nil), l.ear(l.home)
+		first := anna.announces()
+		anna.inside(func(turn *turn) error {
+			here := anna.ground
+			if err := turn.standsOn([]peer.Network{networkAt(peer.MAC{2, 9}, "10.77.0.1/24")}); err != nil {
+				return err
+			}
+			anna.rotate(turn.now)
+			return turn.standsOn(here)
+		})
+		time.Sleep(10 * time.Second)
+		a := anna.announces()
+		if a == nil || a.Fingerprint != anna.transport.Fingerprint() {
+			t.Fatalf("announced is %+v, which nobody can dial", a)
+		}
+		unlike(t, "two epochs", first, a, true)
+		if s, _ := near.sighting(a.Instance); s.Fingerprint != a.Fingerprint {
+			t.Errorf("heard: %+v", s)
+		}
+	})
 }

@@ -31,6 +31,7 @@ type member struct {
 	finder *mdns.Finder
 	cancel context.CancelFunc
 	done   chan struct{}
+	next   int // of its announcements, on the next network
 
 	mu     sync.Mutex
 	known  map[string]time.Time // instances in sight, since when
@@ -76,7 +77,7 @@ func (c *crowd) join() *member {
 func (c *crowd) joinOn(host *mdnstest.Host) *member {
 	m := &member{crowd: c, n: len(c.nodes) + 1, host: host, done: make(chan struct{}), known: make(map[string]time.Time)}
 	m.finder = mdns.New(mdns.Config{System: m.host})
-	m.finder.Announce(announcement(m.n, 0))
+	m.finder.Announce(announcement(m.n, 0), nil)
 	ctx, cancel := context.WithCancel(c.t.Context())
 	m.cancel = cancel
 	c.nodes = append(c.nodes, m)
@@ -90,7 +91,7 @@ func (c *crowd) joinOn(host *mdnstest.Host) *member {
 }
 
 // stands goes on with what is announced, wherever that is.
-func (m *member) stands([]peer.Network) { m.finder.Announce(announcement(m.n, 0)) }
+func (m *member) stands(on []peer.Network) { m.finder.Announce(announcement(m.n, m.next), on) }
 
 func (m *member) saw(s peer.Sighting) {
 	m.mu.Lock()
@@ -166,7 +167,7 @@ func TestCrowdTraffic(t *testing.T) {
 			}
 		}
 		for i := range 9 {
-			c.nodes[i].finder.Announce(announcement(i+1, 1))
+			c.nodes[i].finder.Announce(announcement(i+1, 1), nil)
 			time.Sleep(18 * time.Second)
 		}
 		measure("at rest", 5*time.Minute+42*time.Second, 3*time.Minute)

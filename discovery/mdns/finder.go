@@ -43,7 +43,8 @@ type Finder struct {
 
 	mu      sync.Mutex
 	wanted  *peer.Announcement
-	held    bool            // until Announce: the network has changed
+	held    bool            // until Announce: the network has changed,
+	told    []peer.Network  // to these
 	lines   []*line         // in use; written by the loop
 	skipped []Skipped       // written by the loop
 	found   map[string]bool // instances that answered the scan that runs; nil: none does
@@ -72,10 +73,11 @@ func New(cfg Config) *Finder {
 // Announce replaces what is announced. What was announced before is said goodbye
 // to; nil only says goodbye. It returns at once and may be called before Run.
 // An announcement that does not follow the format is logged as our fault and
-// taken as nil. After each change of network it must be called again.
+// taken as nil. After each change of network it must be called again: what is meant for
+// other networks than stands told last is not announced. Networks that are nil are all.
 //
-// spec: 02-discovery#announcing
-func (f *Finder) Announce(a *peer.Announcement) {
+// spec: 02-discovery#silence
+func (f *Finder) Announce(a *peer.Announcement, on []peer.Network) {
 	if a != nil {
 		if _, err := newAnswer(a, nil, ttl); err != nil {
 			f.log.Error("not announcing", "err", err)
@@ -91,7 +93,9 @@ func (f *Finder) Announce(a *peer.Announcement) {
 		a = &copied
 	}
 	f.mu.Lock()
-	f.wanted, f.held = a, false
+	if a == nil || on == nil || slices.EqualFunc(on, f.told, peer.Network.Equal) {
+		f.wanted, f.held = a, false
+	}
 	f.mu.Unlock()
 	f.nudge()
 }
@@ -154,11 +158,11 @@ func (f *Finder) wish() (a *peer.Announcement, held bool) {
 	return f.wanted, f.held
 }
 
-// withhold announces and answers nothing until Announce is called.
-func (f *Finder) withhold() {
+// withhold announces and answers nothing until Announce is called for these networks.
+func (f *Finder) withhold(networks []peer.Network) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.held = true
+	f.held, f.told = true, networks
 	f.current.Store(nil)
 }
 

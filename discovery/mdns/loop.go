@@ -200,6 +200,7 @@ func (r *loop) scan(ctx context.Context, now time.Time) {
 	}
 	r.strict = r.f.strict.Load()
 	chosen := choose(r.permitted(all), r.f.named)
+	r.f.current.Store(nil) // what is opened answers at once, and may lead elsewhere
 	if r.follow(ctx, chosen, skipped(all, chosen, r.f.named), now) {
 		r.announces.restart(now)
 		r.browse(now)
@@ -303,14 +304,17 @@ func (r *loop) complain(now time.Time) {
 	r.badTold, r.told = bad, now
 }
 
-// close says goodbye twice, then closes all lines and waits for them.
+// close says goodbye twice where we were heard and still are, then closes all lines and waits
+// for them.
 //
 // spec: 02-discovery#goodbye
 func (r *loop) close() {
-	a := r.f.current.Swap(nil)
-	if _, held := r.f.wish(); a == nil && !held { // only just silent
-		a = r.adopted
+	a := r.adopted
+	if a != nil && len(r.lines) > 0 {
+		all, _ := r.f.system.Interfaces() // it fails: then nobody is told
+		r.stand(choose(r.permitted(all), r.f.named), time.Now())
 	}
+	r.f.current.Store(nil)
 	for round := range 2 {
 		if a == nil || len(r.lines) == 0 {
 			break

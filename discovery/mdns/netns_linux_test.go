@@ -179,7 +179,7 @@ func (h *host) start(a *peer.Announcement, interfaces ...string) *node {
 	n.heard = sync.NewCond(&n.mu)
 	log := slog.New(slog.NewTextHandler(n.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	n.finder = New(Config{Interfaces: interfaces, Log: log, System: inside{ns: h.name}})
-	n.finder.Announce(a)
+	n.finder.Announce(a, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel, n.started = cancel, time.Now()
 	go func() {
@@ -232,7 +232,7 @@ func (n *node) stands(networks []peer.Network) {
 		return
 	}
 	a, _ := n.finder.wish()
-	n.finder.Announce(a)
+	n.finder.Announce(a, nil)
 }
 
 // stop ends the Finder with its goodbye.

@@ -39,7 +39,7 @@ func (r *loop) stand(chosen []Interface, now time.Time) {
 		}
 	}
 	r.stood, r.networks, r.moved = true, networks, now
-	r.f.withhold()
+	r.f.withhold(networks)
 	r.stands(slices.Clone(networks))
 }
 

@@ -123,7 +123,7 @@ func TestSilentMove(t *testing.T) {
 	answered := make(chan struct{})
 	moving.mu.Lock()
 	moving.answer = func() { // as a node does that has moved
-		moving.finder.Announce(sample(2))
+		moving.finder.Announce(sample(2), nil)
 		close(answered)
 	}
 	moving.mu.Unlock()

@@ -80,7 +80,7 @@ func (r *loop) announce(turn int, now time.Time) {
 	if turn < 0 {
 		r.soon = time.Time{}
 	}
-	if r.announces.done > 1 {
+	if r.announces.done > 1 && r.stirred.IsZero() {
 		for _, a := range r.parting {
 			r.farewell(a)
 		}

@@ -158,15 +158,21 @@ func TestAnnounceRefusesOurMistakes(t *testing.T) {
 		f := New(Config{})
 		a := sample(1)
 		change(a)
-		f.Announce(a)
+		f.Announce(a, nil)
 		if w, _ := f.wish(); w != nil {
 			t.Errorf("%s is announced", name)
 		}
 	}
 	f, a := New(Config{}), sample(1)
-	f.Announce(a)
+	here, there := []peer.Network{{Interface: "here"}}, []peer.Network{{Interface: "there"}}
+	f.withhold(there)
+	f.Announce(a, here)
+	if w, held := f.wish(); w != nil || !held {
+		t.Error("what is meant for another network is announced")
+	}
+	f.Announce(a, there)
 	a.Open.Name = "Eve"
-	if w, _ := f.wish(); w == nil || w.Open.Name == "Eve" {
+	if w, held := f.wish(); w == nil || held || w.Open.Name == "Eve" {
 		t.Error("the announcement shares memory with the caller")
 	}
 }

@@ -1,6 +1,7 @@
 package mdns_test
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"testing"
@@ -183,4 +184,36 @@ func TestUnicastQuestion(t *testing.T) {
 			t.Errorf("answers %v, want %v to the neighbour alone", answers, want)
 		}
 	})
+}
+
+// Whoever moves to another LAN is not heard there by the labels of the one before: not if
+// it stops in the same moment, nor if it had just taken others.
+func TestMovesInSilence(t *testing.T) {
+	for name, then := range map[string]func(*member){
+		"stops": func(m *member) { m.cancel() },
+		"after another announcement": func(*member) {
+			time.Sleep(10 * time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, 0, func(t *testing.T, c *crowd) {
+				m := c.join()
+				elsewhere := c.net.LAN(mdnstest.Weather{})
+				elsewhere.Tap(func(p mdnstest.Packet) {
+					for i := range m.next {
+						if bytes.Contains(p.Payload, []byte(label(m.n, i))) {
+							t.Errorf("the other LAN hears label %d", i)
+						}
+					}
+				})
+				time.Sleep(time.Minute)
+				m.next = 2
+				m.finder.Announce(announcement(m.n, 1), nil)
+				time.Sleep(50 * time.Millisecond)
+				m.host.Plug("eth0", elsewhere, prefixes(77)...)
+				then(m)
+				time.Sleep(time.Second)
+			})
+		})
+	}
 }

@@ -64,10 +64,14 @@ func (h *Host) Finder() *Finder {
 	return f
 }
 
-// Announce replaces what is announced; nil says goodbye and stops announcing.
-func (f *Finder) Announce(a *peer.Announcement) {
+// Announce replaces what is announced; nil says goodbye and stops announcing. What is meant
+// for other networks than the host's is not announced.
+func (f *Finder) Announce(a *peer.Announcement, on []peer.Network) {
 	f.mu.Lock() // while it speaks too: what is gone must not be announced behind its goodbye
 	defer f.mu.Unlock()
+	if a != nil && on != nil && !slices.EqualFunc(on, f.host.networks(), peer.Network.Equal) {
+		return
+	}
 	old, shown := f.current, f.shown
 	f.current, f.held = a, false
 	left := old != nil && (a == nil || old.Instance != a.Instance)
@@ -129,7 +133,7 @@ func (f *Finder) Heard(instance string) (ip4, ip6 time.Duration) {
 
 // close says goodbye and takes the finder off its host.
 func (f *Finder) close() {
-	f.Announce(nil)
+	f.Announce(nil, nil)
 	h := f.host
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()

@@ -234,7 +234,7 @@ func (w *watcher) moves(networks []peer.Network) {
 	w.Finder.mu.Lock()
 	current := w.current
 	w.Finder.mu.Unlock()
-	w.Announce(current)
+	w.Announce(current, nil)
 }
 
 func (w *watcher) sees(instance string) bool {
@@ -256,12 +256,12 @@ func TestFinders(t *testing.T) {
 				t.Errorf("%s: seen %t, want %t", what, got, want)
 			}
 		}
-		a.Announce(called("a"))
-		b.Announce(called("b"))
+		a.Announce(called("a"), nil)
+		b.Announce(called("b"), nil)
 		time.Sleep(time.Second)
 		check("a newcomer", true, a, "b")
 		check("a newcomer", true, b, "a")
-		a.Announce(called("a2"))
+		a.Announce(called("a2"), nil)
 		time.Sleep(time.Second)
 		check("an old name", false, b, "a")
 		check("a new name", true, b, "a2")
@@ -294,7 +294,7 @@ func TestFinders(t *testing.T) {
 func TestFindersInLoss(t *testing.T) {
 	inPair(t, Weather{Loss: 0.5}, func(t *testing.T, p *pair) {
 		a, b := watch(p.a), watch(p.b)
-		a.Announce(called("a"))
+		a.Announce(called("a"), nil)
 		time.Sleep(3 * time.Minute)
 		if !b.sees("a") {
 			t.Error("not seen")

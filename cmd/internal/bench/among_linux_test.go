@@ -66,10 +66,10 @@ func crowd(b *testing.B, lan *netlab.LAN) {
 			host = lan.Host(fmt.Sprintf("crowd%d", i))
 		}
 		at, finder, announced := host, mdns.New(mdns.Config{}), somebody(b, i)
-		finder.Announce(announced)
+		finder.Announce(announced, nil)
 		running.Go(func() {
 			err := at.In(func() error { // the loop opens its sockets itself, on this thread
-				return finder.Run(ctx, func(peer.Sighting) {}, func([]peer.Network) { finder.Announce(announced) })
+				return finder.Run(ctx, func(peer.Sighting) {}, func([]peer.Network) { finder.Announce(announced, nil) })
 			})
 			if err != nil {
 				b.Error(err)

@@ -148,7 +148,7 @@ func (x *examination) callOut(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		stands := func([]peer.Network) { x.finder.Announce(throwaway()) }
+		stands := func(on []peer.Network) { x.finder.Announce(throwaway(), on) }
 		_ = x.finder.Run(ctx, x.saw, stands) // it fails only if it runs already
 	}()
 	return func() {

@@ -94,9 +94,9 @@ func (s *stage) leave(i int) {
 
 // dialled lets Mallory announce something for a while, and tells who comes to her.
 func (s *stage) dialled(a peer.Announcement) (who []string) {
-	s.ear.Announce(&a)
+	s.ear.Announce(&a, nil)
 	time.Sleep(2 * time.Minute)
-	s.ear.Announce(nil)
+	s.ear.Announce(nil, nil)
 	time.Sleep(time.Minute)
 	from := make(map[netip.Addr]int)
 	for _, trap := range s.traps {
