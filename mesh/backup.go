@@ -56,6 +56,18 @@ type backupSetting struct {
 	Value []byte `cbor:"2,keyasint"`
 }
 
+// visibility adds what was chosen for where nothing was chosen: who hides shall not be shown
+// after a restore. Of networks there is nothing in it.
+func (h *backupHead) visibility(tx *store.Tx) error {
+	kept, err := loadNetworks(tx)
+	if err != nil {
+		return err
+	}
+	b, err := wire.Marshal(networks{Default: kept.Default})
+	h.Settings = append(h.Settings, backupSetting{settingNetworks, b})
+	return err
+}
+
 // backupContact is a contact with its devices and the conversation with it, if there is
 // one still.
 type backupContact struct {
@@ -172,6 +184,9 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 			return err
 		}
 		head.Settings = append(head.Settings, backupSetting{key, value})
+	}
+	if err := head.visibility(tx); err != nil {
+		return err
 	}
 	if err := b.put(backupRecord{Head: &head}); err != nil {
 		return err

@@ -96,6 +96,9 @@ func TestBackupHoldsEverything(t *testing.T) {
 		log, err := anna.Log(t.Context(), "Bruno", LogQuery{})
 		return err == nil && log[0].State == conversation.StateRead
 	})
+	if _, err := anna.SetVisibilityElsewhere(t.Context(), Contacts); err != nil {
+		t.Fatal(err)
+	}
 	bruno.stop()
 	anna.says("Bruno", "waits")
 	standings := anna.standings()
@@ -106,6 +109,7 @@ func TestBackupHoldsEverything(t *testing.T) {
 	again := restored(t, a, "Anna", backup)
 	again.start()
 	t.Cleanup(func() { again.stop() })
+	again.within(5*time.Second, "hides where nothing is chosen", again.isSeenBy(Contacts))
 	if got := again.myself(); got != me {
 		t.Errorf("%+v came back as %+v", me, got)
 	}

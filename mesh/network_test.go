@@ -143,12 +143,17 @@ func TestVisits(t *testing.T) {
 	}
 	used := contact.Profile(k.profile(at(1)).Public().Agree)
 	k.choose(at(2), Nobody)
+	visit(at(3), 3)
+	k.choose(at(3), Contacts)
 	for n := range networksMax + 10 {
 		visit(newFooting(k.Key, []peer.Network{networkAt(peer.MAC{4, byte(n >> 8), byte(n)})}), uint16(10+n))
 		gone := k.forgetOldest(at(2), func(p contact.Profile) bool { return p == used })
 		if slices.Contains(gone, used) {
 			t.Fatal("a profile in use was forgotten before others")
 		}
+	}
+	if k.visibility(at(3).ids()) != Contacts {
+		t.Error("a flood of networks takes a choice back")
 	}
 	if len(k.Known) != networksMax || k.find(at(2).ids()[0]).Choice != Nobody || k.find(both.whole(k.Key)) != nil {
 		t.Errorf("%d are known", len(k.Known))

@@ -143,15 +143,16 @@ func (k *networks) elsewhere(profile, here contact.Profile) bool {
 	return profile != here && slices.ContainsFunc(k.Known, func(n knownNetwork) bool { return n.Seed != nil && n.Profile == profile })
 }
 
-// forgetOldest keeps no more networks than networksMax, of which g and those in use are
-// the last to go. It returns the profiles that are gone.
+// forgetOldest keeps no more networks than networksMax, of which g, then those in use and
+// those that something was chosen for are the last to go: a flood of networks, which a
+// neighbour can feign, takes no choice back. It returns the profiles that are gone.
 func (k *networks) forgetOldest(g footing, inUse func(contact.Profile) bool) (gone []contact.Profile) {
 	here := append(g.ids(), g.whole(k.Key))
 	weight := func(n knownNetwork) int {
 		switch {
 		case slices.Contains(here, n.ID):
 			return 2 << 16
-		case n.Seed != nil && inUse(n.Profile):
+		case n.Choice != 0, n.Seed != nil && inUse(n.Profile):
 			return 1<<16 | int(n.Day)
 		}
 		return int(n.Day)

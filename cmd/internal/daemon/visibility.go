@@ -18,7 +18,7 @@ func (a *adapter) SetVisibility(ctx context.Context, here, elsewhere control.Vis
 	for _, choice := range []struct {
 		who    control.Visible
 		choose func(context.Context, mesh.Visibility) (mesh.Seen, error)
-	}{{elsewhere, a.node.SetVisibilityElsewhere}, {here, a.node.SetVisibility}} {
+	}{{here, a.node.SetVisibility}, {elsewhere, a.node.SetVisibilityElsewhere}} { // so that nothing is shown here in between
 		if choice.who == "" {
 			continue
 		}
