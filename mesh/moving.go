@@ -167,7 +167,7 @@ func (t *turn) forgetProfiles(gone []contact.Profile) error {
 // newNetwork says in words who may see us on a network for which nothing was chosen.
 func newNetwork(v Visibility) string {
 	who := map[Visibility]string{
-		Everyone: "everyone here sees your name", Contacts: "only your contacts can see that you are here", Nobody: "nobody sees that you are here",
+		Everyone: "everyone here sees your name", Contacts: "only your contacts can see that you are here", Nobody: "nobody is told that you are here",
 	}
 	return "this network is new: " + who[v] + "; to change that: sottovoce visibility everyone|contacts|nobody"
 }

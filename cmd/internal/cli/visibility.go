@@ -14,7 +14,7 @@ type visibilityCommand struct {
 
 // Help explains the command to a person.
 func (visibilityCommand) Help() string {
-	return explain("Everyone on this network sees your name; or only your contacts see that you are here; or nobody does. You see the others in any case, and messages to and from your contacts go on. It is remembered for each network; which networks those are cannot be read from this machine.",
+	return explain("Everyone on this network sees your name; or only your contacts see that you are here; or nobody is told. You see the others in any case, and messages to and from contacts whom you reach go on. It is remembered for each network; which networks those are cannot be read from this machine.",
 		"sottovoce visibility contacts")
 }
 
@@ -60,7 +60,7 @@ func (ch *chat) visible(ctx context.Context, who string) {
 var visibleWords = map[control.Visible]string{
 	control.VisibleEveryone: "everyone sees your name",
 	control.VisibleContacts: "only your contacts see that you are here",
-	control.VisibleNobody:   "nobody sees that you are here; you see the others",
+	control.VisibleNobody:   "nobody is told that you are here; you see the others, and contacts whom you reach see you",
 }
 
 // visibilityWords say who may see us, in whole sentences.
@@ -93,7 +93,7 @@ func askVisibility(ctx context.Context, s screen, lines <-chan typed) (who contr
 	s.print("Who may see you on a network? You can change that at any time, for each network.")
 	s.print("  1  everyone: all people on the network see your name, and can ask you")
 	s.print("  2  contacts: only your contacts see that you are there; you ask the others")
-	s.print("  3  nobody: you see the others, and ask them; nobody sees you")
+	s.print("  3  nobody: you see the others, and ask them; only whom you reach sees you")
 	s.prompt("1, 2 or 3 (Enter is 1): ")
 	answers := map[string]control.Visible{
 		"": control.VisibleEveryone, "1": control.VisibleEveryone, "everyone": control.VisibleEveryone,

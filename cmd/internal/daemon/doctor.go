@@ -144,6 +144,7 @@ func (x *examination) callOut(ctx context.Context) (stop func()) {
 		return func() {}
 	}
 	x.finder = mdns.New(mdns.Config{Interfaces: x.named})
+	x.finder.Restrict(true) // the home, which is closed, may be local only
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
