@@ -2,8 +2,12 @@ package mesh
 
 import (
 	"crypto/rand"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
+
+	"sottovoce/mesh/peer"
 )
 
 func TestEpochIsOver(t *testing.T) {
@@ -107,4 +111,45 @@ func TestRotation(t *testing.T) {
 	carla.adds("Bruno")
 	bruno.accepts("Carla")
 	carla.within(10*time.Second, "linked", carla.finds(carla.Contacts, "Bruno", linked))
+}
+
+// Who says goodbye and is back at once has not left, under whatever label; who stays away
+// has, and who comes back under another name is told of.
+func TestGoodbyeAndBack(t *testing.T) {
+	anna := newPerson(t, newAir(), "Anna")
+	come := func(instance byte, name string, gone bool) {
+		anna.sighting(peer.Sighting{
+			Announcement: peer.Announcement{
+				Version: 1, Instance: strings.Repeat(string(instance), 16), Epoch: uint32(time.Now().Unix() / 3600), Port: 1,
+				Open: &peer.Open{Name: name, Handle: peer.Handle{1}},
+			},
+			Endpoints: []peer.Endpoint{netip.MustParseAddrPort("127.0.0.1:1")}, Gone: gone,
+		})
+	}
+	told := func() uint64 { // how many things were told
+		position, _ := anna.feed.now()
+		return position
+	}
+	settled := func() bool {
+		var waits bool
+		anna.inside(func(t *turn) error { waits = len(t.n.leaving) > 0; return nil })
+		return !waits
+	}
+	start := told()
+	come('a', "Carlo", false)
+	anna.within(5*time.Second, "is told of Carlo", func() bool { return told() == start+1 })
+	come('a', "Carlo", true)
+	come('b', "Carlo", false)
+	anna.within(5*time.Second, "knows that he is back", settled)
+	if told() != start+1 {
+		t.Error("Carlo came or went")
+	}
+	come('b', "Carlo", true)
+	come('c', "Carlotto", false)
+	anna.within(5*time.Second, "is told of the new name", func() bool { return told() == start+2 })
+	come('c', "Carlotto", true)
+	anna.within(time.Second, "is told that he left", func() bool { return told() == start+3 })
+	if people, err := anna.Nearby(t.Context()); err != nil || len(people) != 0 || !settled() {
+		t.Errorf("%v, %v are still here", people, err)
+	}
 }

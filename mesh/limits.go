@@ -9,6 +9,7 @@ const (
 	eventsKept      = 1024                   // recent events held in memory for live readers
 	dialDelaySecond = 200 * time.Millisecond // one of two that see each other lets the other dial first
 	simultaneousMax = 5 * time.Second        // two links proven within this were dialled at once
+	leavingHold     = 250 * time.Millisecond // until somebody who said goodbye has left: they may announce themselves anew
 	redialDelayMin  = 200 * time.Millisecond
 	redialDelayMax  = 30 * time.Second
 	burstPause      = 2 * time.Millisecond // after the begin of a turn with messages, in which others share the next commit

@@ -3,6 +3,7 @@ package mesh
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -83,15 +84,28 @@ func (t *turn) forgetStranger() bool {
 	return false
 }
 
+// departure is somebody who was seen last a moment ago.
+type departure struct {
+	person Person
+	due    time.Time // when the faces are told
+}
+
 // appeared tells the faces of somebody who was not there before, restarts and
 // rotations of the same person aside.
 func (t *turn) appeared(s *sighted) {
-	if p, ok := t.n.shown(s); ok && t.n.sightings(p.ID) == 1 {
+	p, ok := t.n.shown(s)
+	if !ok || t.n.sightings(p.ID) != 1 {
+		return
+	}
+	gone, back := t.n.leaving[p.ID]
+	delete(t.n.leaving, p.ID)
+	if !back || gone.person.Name != p.Name || gone.person.Contact != p.Contact {
 		t.then(func() { t.n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p}) })
 	}
 }
 
-// left tells the faces of somebody who is gone: no other sighting and no link.
+// left plans to tell the faces of somebody who is gone: no other sighting. Who announces
+// themselves anew says goodbye to the old labels first, and is back in a moment.
 func (t *turn) left(s *sighted) {
 	if s.device != nil && s.device.route.seen != nil && s.device.route.seen.instance == s.Instance {
 		s.device.route.seen = nil
@@ -100,8 +114,33 @@ func (t *turn) left(s *sighted) {
 	if !ok || t.n.sightings(p.ID) > 0 {
 		return
 	}
-	p.Online = p.Via == ViaLink
-	t.then(func() { t.n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p}) })
+	due := t.now.Add(leavingHold)
+	t.n.leaving[p.ID] = departure{p, due}
+	t.n.wakeBy(due)
+}
+
+// tickLeaving tells the faces of those who did not come back.
+func (t *turn) tickLeaving() {
+	n := t.n
+	for _, id := range slices.Sorted(maps.Keys(n.leaving)) {
+		gone := n.leaving[id]
+		if gone.due.After(t.now) {
+			n.wakeBy(gone.due)
+			continue
+		}
+		delete(n.leaving, id)
+		p := gone.person
+		for _, c := range n.contacts { // a link may have come or gone meanwhile
+			if now := n.person(c); now.ID == id {
+				p = now
+			}
+		}
+		if p.Blocked {
+			continue
+		}
+		p.Online = p.Via == ViaLink
+		t.then(func() { n.publish(Event{Kind: EventPerson, Time: t.now, Person: &p}) })
+	}
 }
 
 // sightings counts those that show the person with this id.

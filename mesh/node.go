@@ -116,6 +116,7 @@ type Node struct {
 	open      map[contact.Profile]*openLink
 	sames     map[identity.AccountID][][]byte // what we share with the profiles that contacts were asked by; see same.go
 	ways      map[string]*way                 // by instance
+	leaving   map[string]departure            // by id of the person
 	epoch     epoch
 	labels    []string      // the instances we announced last, the newest at the end
 	turns     int           // of our beacons: the first of the next announcement
@@ -153,7 +154,7 @@ func New(cfg Config) (*Node, error) {
 		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
 		listen: cfg.Listen, asked: cfg.Visibility, knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
-		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), sames: make(map[identity.AccountID][][]byte), noticed: make(map[string]time.Time),
+		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), leaving: make(map[string]departure), sames: make(map[identity.AccountID][][]byte), noticed: make(map[string]time.Time),
 		asks: newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
 
 		comparisons: make(map[identity.AccountID]*comparing),
@@ -253,6 +254,7 @@ func (t *turn) tick() error {
 		}
 	}
 	t.testWaiting()
+	t.tickLeaving()
 	t.dialDue()
 	t.tellPeers()
 	if err := t.tellKeys(); err != nil {
