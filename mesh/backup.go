@@ -212,7 +212,7 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 			return err
 		}
 		var known theirKey
-		if err := loadSetting(tx, settingOf(c.ID), &known); err != nil {
+		if err := loadSecret(tx, settingOf(c.ID), &known); err != nil {
 			return err
 		}
 		err = b.put(backupRecord{Contact: &backupContact{

@@ -36,7 +36,7 @@ type theirKey struct {
 // loadOurKey reads our key; a home of before has it in the key file.
 func loadOurKey(tx *store.Tx, s *store.Secrets) (identity.DiscoveryKey, uint64, error) {
 	kept := ourKey{Key: s.Discovery, Number: 1}
-	if err := loadSetting(tx, settingDiscovery, &kept); err != nil {
+	if err := loadSecret(tx, settingDiscovery, &kept); err != nil {
 		return identity.DiscoveryKey{}, 0, err
 	}
 	key, err := identity.ParseDiscoveryKey(kept.Key)
@@ -47,7 +47,7 @@ func loadOurKey(tx *store.Tx, s *store.Secrets) (identity.DiscoveryKey, uint64, 
 }
 
 func saveOurKey(tx *store.Tx, key identity.DiscoveryKey, number uint64) error {
-	return saveSetting(tx, settingDiscovery, ourKey{Key: key.Bytes(), Number: number})
+	return saveSecret(tx, settingDiscovery, ourKey{Key: key.Bytes(), Number: number})
 }
 
 // settingOf is the setting that keeps the key of the contact in a row.
@@ -57,7 +57,7 @@ func settingOf(row int64) string { return settingDiscovery + " " + strconv.Forma
 func (c *contactState) loadKey(tx *store.Tx, card identity.DiscoveryKey) error {
 	c.discovery = card
 	c.known = theirKey{}
-	if err := loadSetting(tx, settingOf(c.row.ID), &c.known); err != nil || c.known.Key == nil {
+	if err := loadSecret(tx, settingOf(c.row.ID), &c.known); err != nil || c.known.Key == nil {
 		return err
 	}
 	var err error
@@ -70,7 +70,7 @@ func (c *contactState) loadKey(tx *store.Tx, card identity.DiscoveryKey) error {
 // saveKey keeps the contact's key.
 func (t *turn) saveKey(c *contactState) error {
 	c.known.Key = c.discovery.Bytes()
-	return saveSetting(t.tx, settingOf(c.row.ID), c.known)
+	return saveSecret(t.tx, settingOf(c.row.ID), c.known)
 }
 
 // befriendKey begins with the keys of an exchange. One that took long may have given away

@@ -2,8 +2,6 @@ package mesh
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
-	"sottovoce/mesh/wire"
 )
 
 // meetingKind says how we came to a secret by which somebody is to be met.
@@ -119,27 +116,14 @@ func (n *Node) meetingOf(our contact.Profile) *meeting {
 
 // loadMeetings reads the meetings.
 func loadMeetings(tx *store.Tx) (kept []*meeting, err error) {
-	b, err := tx.Secret(settingMeetings)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil {
-		err = wire.Unmarshal(b, &kept)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("invites: %w", err)
-	}
-	return kept, nil
+	err = loadSecret(tx, settingMeetings, &kept)
+	return kept, err
 }
 
 // keepMeetings writes the meetings down; links are proven with them from the commit on.
 func (t *turn) keepMeetings() error {
-	b, err := wire.Marshal(t.n.meetings)
-	if err != nil {
-		return err
-	}
 	t.keysStale = true
-	return t.tx.SetSecret(settingMeetings, b)
+	return saveSecret(t.tx, settingMeetings, t.n.meetings)
 }
 
 // addMeeting keeps a new one, announces it, and looks for it among those in sight.

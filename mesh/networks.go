@@ -9,7 +9,6 @@ import (
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/store"
-	"sottovoce/mesh/wire"
 )
 
 // networks is what a home remembers of networks. Where they are is not in it: whoever
@@ -44,17 +43,9 @@ const settingNetworks = "networks"
 // before has it in clear until it is kept the next time.
 func loadNetworks(tx *store.Tx) (networks, error) {
 	k := networks{Default: Everyone}
-	b, err := tx.Secret(settingNetworks)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return k, nil
-	case err == nil:
-		err = wire.Unmarshal(b, &k)
-	case loadSetting(tx, settingNetworks, &k) == nil:
-		err = nil
-	}
-	if err != nil {
-		return networks{}, fmt.Errorf("the networks: %w", err)
+	err := loadSecret(tx, settingNetworks, &k)
+	if err != nil && loadSetting(tx, settingNetworks, &k) != nil {
+		return networks{}, err
 	}
 	if k.Default < Everyone || k.Default > Nobody {
 		return networks{}, errors.New("the networks: not a visibility")
@@ -63,11 +54,7 @@ func loadNetworks(tx *store.Tx) (networks, error) {
 }
 
 func (k *networks) save(tx *store.Tx) error {
-	b, err := wire.Marshal(k)
-	if err != nil {
-		return err
-	}
-	return tx.SetSecret(settingNetworks, b)
+	return saveSecret(tx, settingNetworks, k)
 }
 
 // find returns what is known of a network, nil if it is not.

@@ -2,12 +2,10 @@ package mesh
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"sottovoce/mesh/store"
-	"sottovoce/mesh/wire"
 )
 
 // Retention is how long messages are kept and how much room they may take; what is zero
@@ -48,29 +46,6 @@ func (n *Node) SetRetention(ctx context.Context, r Retention) error {
 		t.then(n.past.ring)
 		return saveSetting(t.tx, settingRetention, r)
 	})
-}
-
-// loadSetting reads a setting, which stays as it is when it was never set.
-func loadSetting(tx *store.Tx, key string, to any) error {
-	kept, err := tx.Setting(key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	}
-	if err := wire.Unmarshal(kept, to); err != nil {
-		return fmt.Errorf("the setting %s: %w", key, err)
-	}
-	return nil
-}
-
-func saveSetting(tx *store.Tx, key string, value any) error {
-	kept, err := wire.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return tx.SetSetting(key, kept)
 }
 
 // prune deletes what is past keeping, beside the loop and some at a time: when it is told

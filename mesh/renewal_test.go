@@ -316,7 +316,7 @@ func (p *person) kept() (all []byte) {
 	p.t.Helper()
 	p.inside(func(t *turn) error {
 		for _, name := range []string{settingDiscovery, settingOf(p.device("Bruno").contact.row.ID)} {
-			value, err := t.tx.Setting(name)
+			value, err := t.tx.Secret(name)
 			if err != nil {
 				return err
 			}

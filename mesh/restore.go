@@ -156,7 +156,7 @@ func (w *restoring) contact(tx *store.Tx, c *backupContact) error {
 		}
 	}
 	if c.Discovery != nil {
-		if err := saveSetting(tx, settingOf(row.ID), theirKey{Key: c.Discovery, Lamport: c.Told}); err != nil {
+		if err := saveSecret(tx, settingOf(row.ID), theirKey{Key: c.Discovery, Lamport: c.Told}); err != nil {
 			return err
 		}
 	}
