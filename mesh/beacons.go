@@ -14,21 +14,26 @@ type beacon struct {
 	device peer.ID
 }
 
-// beacons lists what announcements of a day may be known by, in order of precedence: our
-// account; those whom we are to meet; and each contact that lacks our newest key, by what
-// only the two know.
+// beaconGroups is how many kinds of beacons there are.
+const beaconGroups = 3
+
+// beacons lists what announcements of a day may be known by, in groups of which the former
+// goes first: our account; those whom we are to meet; and each contact that lacks our
+// newest key, by what only the two know.
 // spec: 01-identity#pairwise-beacons
-func (n *Node) beacons(day uint32) ([]beacon, error) {
+func (n *Node) beacons(day uint32) ([beaconGroups][]beacon, error) {
+	var all [beaconGroups][]beacon
 	account, err := n.me.discovery.Reach(day)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
 	us := n.me.device.ID()
-	all := append([]beacon{{key: account, device: us}}, n.meetingBeacons(day)...)
+	all[0] = []beacon{{key: account, device: us}}
+	all[1] = n.meetingBeacons(day)
 	for _, c := range n.lacking() {
 		for _, d := range c.devices {
 			if d.active {
-				all = append(all, beacon{key: identity.PairwiseKey(d.pair.ContactSecret(), n.me.account.ID(), day), device: us})
+				all[2] = append(all[2], beacon{key: identity.PairwiseKey(d.pair.ContactSecret(), n.me.account.ID(), day), device: us})
 			}
 		}
 	}
@@ -64,17 +69,19 @@ func (n *Node) fillSlots(a *peer.Announcement) error {
 	return nil
 }
 
-// takeTurns chooses what fits: the first always, and of the others those whose turn it is,
-// which begins at *next and moves on with each call.
-func takeTurns(known []beacon, slots int, next *int) []beacon {
-	if len(known) <= slots {
-		return known
-	}
-	others := known[1:]
-	shown := known[:1:1]
-	for range slots - 1 {
-		shown = append(shown, others[*next%len(others)])
-		*next = (*next + 1) % len(others)
+// takeTurns chooses what fits: each group all that it has, as far as one slot is left for each
+// group behind it. Of a group that does not fit those are chosen whose turn it is, which
+// begins at its next and moves on with each call.
+func takeTurns(groups [beaconGroups][]beacon, slots int, next *[beaconGroups]int) (shown []beacon) {
+	for i, g := range groups {
+		behind := 0
+		for _, other := range groups[i+1:] {
+			behind += min(len(other), 1)
+		}
+		for range min(len(g), slots-len(shown)-behind) {
+			shown = append(shown, g[next[i]%len(g)])
+			next[i] = (next[i] + 1) % len(g)
+		}
 	}
 	return shown
 }

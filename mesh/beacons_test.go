@@ -6,32 +6,39 @@ import (
 	"sottovoce/mesh/peer"
 )
 
-// What does not fit into the slots takes turns, and the first is never left out.
+// What does not fit into the slots takes turns within its group, no group is left out, and
+// those behind give way first.
 func TestTakeTurns(t *testing.T) {
-	for count := range 12 {
-		known := make([]beacon, count)
-		for i := range known {
-			known[i].device = peer.ID{byte(i)}
-		}
-		next, shown := 0, make([]int, count)
-		const rounds = 44 // every count but the first fits often enough
-		for range rounds {
-			seen := make(map[byte]bool)
-			for _, b := range takeTurns(known, 4, &next) {
-				if seen[b.device[0]] {
-					t.Fatalf("of %d, %d stands twice", count, b.device[0])
+	const rounds = 42 // every one of a group fits equally often
+	for met := range 8 {
+		for lacking := range 8 {
+			var groups [beaconGroups][]beacon
+			for group, count := range [beaconGroups]int{1, met, lacking} {
+				for i := range count {
+					groups[group] = append(groups[group], beacon{device: peer.ID{byte(group), byte(i)}})
 				}
-				seen[b.device[0]] = true
-				shown[b.device[0]]++
 			}
-			if want := min(count, 4); len(seen) != want {
-				t.Fatalf("of %d, %d are shown", count, len(seen))
+			shown := make(map[peer.ID]int)
+			var next [beaconGroups]int
+			for range rounds {
+				seen := make(map[peer.ID]bool)
+				for _, b := range takeTurns(groups, 4, &next) {
+					seen[b.device] = true
+					shown[b.device]++
+				}
+				if len(seen) != min(1+met+lacking, 4) {
+					t.Fatalf("of 1, %d and %d, %d are shown", met, lacking, len(seen))
+				}
 			}
-		}
-		for i, times := range shown {
-			switch want := rounds * 3 / max(count-1, 3); {
-			case i == 0 && times != rounds, i > 0 && (times < want || times > want+1):
-				t.Errorf("of %d, %d is shown %d times in %d", count, i, times, rounds)
+			room := [beaconGroups]int{1, min(met, 3-min(lacking, 1))}
+			room[2] = min(lacking, 3-room[1])
+			for group, all := range groups {
+				for _, b := range all {
+					least := rounds * room[group] / len(all)
+					if got := shown[b.device]; got < least || got > least+1 {
+						t.Errorf("of 1, %d and %d, one of group %d is shown %d times in %d", met, lacking, group, got, rounds)
+					}
+				}
 			}
 		}
 	}

@@ -118,17 +118,17 @@ type Node struct {
 	ways      map[string]*way                 // by instance
 	leaving   map[string]departure            // by id of the person
 	epoch     epoch
-	labels    []string      // the instances we announced last, the newest at the end
-	turns     int           // of our beacons: the first of the next announcement
-	agreed    bool          // somebody has announced an epoch that fits the clock
-	clockDay  uint16        // of the clock when it was looked at last,
-	clockSeen bool          // if it was
-	twin      string        // the instance of another node of this home
-	wake      time.Time     // when tick is due
-	pause     time.Duration // before the next try, after a turn that failed; else 0
-	kept      time.Time     // when housekeep last ran
-	busy      time.Time     // when the last turn with messages began
-	seeking   int           // dials under way in mode contact
+	labels    []string          // the instances we announced last, the newest at the end
+	turns     [beaconGroups]int // of our beacons: the first of the next announcement
+	agreed    bool              // somebody has announced an epoch that fits the clock
+	clockDay  uint16            // of the clock when it was looked at last,
+	clockSeen bool              // if it was
+	twin      string            // the instance of another node of this home
+	wake      time.Time         // when tick is due
+	pause     time.Duration     // before the next try, after a turn that failed; else 0
+	kept      time.Time         // when housekeep last ran
+	busy      time.Time         // when the last turn with messages began
+	seeking   int               // dials under way in mode contact
 	asks      *asks
 	tells     *rate.Limiter // announcements told
 	tellAt    time.Time     // when links are told next; zero: nothing is new
