@@ -104,8 +104,8 @@ func (x *examination) all(findings ...control.Finding) bool {
 	return !slices.ContainsFunc(findings, func(f control.Finding) bool { return !x.tell(f) })
 }
 
-// examine tells first what this machine knows by itself, then what the network shows, then
-// what contacts say.
+// examine tells first what this machine knows by itself, then, if it is on one, what the
+// network shows, then what contacts say.
 func (x *examination) examine(ctx context.Context) {
 	stop := x.callOut(ctx)
 	defer stop()
@@ -116,12 +116,13 @@ func (x *examination) examine(ctx context.Context) {
 		return
 	}
 	x.listenIn(ctx)
-	if !x.tell(doctor.CheckNetwork(x.interfaces, x.named)) || !x.all(doctor.CheckMulticast(x.legs, x.around)...) ||
-		!x.tell(doctor.CheckOthers(x.around)) {
+	network := doctor.CheckNetwork(x.interfaces, x.named)
+	here := !doctor.Nowhere(network)
+	if !x.tell(network) || here && (!x.all(doctor.CheckMulticast(x.legs, x.around)...) || !x.tell(doctor.CheckOthers(x.around))) {
 		return
 	}
 	clock := doctor.Clock{Now: x.clock.now(), Battery: hasBatteryClock(x.clock.batteries), Vouched: x.clock.vouched()}
-	if !x.tell(doctor.CheckClock(clock, x.around.Dates)) {
+	if !x.tell(doctor.CheckClock(clock, x.around.Dates)) || !here {
 		return
 	}
 	x.ask(ctx)

@@ -82,6 +82,15 @@ func CheckNetwork(all []Interface, named []string) control.Finding {
 	return found("network", "none", "", "NAMES", why)
 }
 
+// Nowhere reports whether CheckNetwork found that there is no network to say more about.
+func Nowhere(network control.Finding) bool {
+	switch network.Cause {
+	case "none", "no-address", "missing":
+		return true
+	}
+	return false
+}
+
 // leftOut says which interfaces are not used, and why; the loopback interface goes without saying.
 func leftOut(all []Interface) string {
 	words := map[string]string{

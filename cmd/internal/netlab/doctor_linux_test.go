@@ -188,6 +188,9 @@ func TestDoctorAlone(t *testing.T) {
 	anna.finds([]string{"network no-address bad"})
 	anna.IP("link", "set", "dev", "eth0", "down")
 	anna.finds([]string{"network none bad"})
+	if got := anna.call("doctor").Stdout; strings.Contains(got, "IPv6") || strings.Contains(got, "heard") {
+		t.Errorf("of a machine without a network the doctor says more:\n%s", got)
+	}
 
 	bert := visitor(t, lan.Host("bert"))
 	bert.Bridge("docker0", "172.17.0.1/16")
