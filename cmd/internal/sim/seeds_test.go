@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -11,11 +12,22 @@ import (
 	"time"
 
 	"sottovoce/mesh"
+	"sottovoce/mesh/wire"
 )
 
 func TestMain(m *testing.M) {
 	registerDisks()
+	warm()
 	os.Exit(m.Run())
+}
+
+// warm has the one compressor of the process made before any world begins: what is made in one
+// world cannot be used in the next.
+func warm() {
+	sample := bytes.Repeat([]byte("sotto voce "), 10)
+	if back, err := wire.Decompress(wire.Compress(nil, sample), len(sample)); err != nil || !bytes.Equal(back, sample) {
+		panic(fmt.Sprintf("compression: %v", err))
+	}
 }
 
 // The environment says what to play.
