@@ -149,10 +149,10 @@ func TestCrowdTraffic(t *testing.T) {
 		began := time.Now()
 		for range 200 {
 			c.join()
-			time.Sleep(5 * time.Millisecond)
+			pass(5 * time.Millisecond)
 		}
 		measure := func(what string, until time.Duration, from time.Duration) {
-			time.Sleep(time.Until(began.Add(until)))
+			pass(time.Until(began.Add(until)))
 			mean, most := c.load(until - from)
 			t.Logf("%s: %.2f kB/s a node on average, at most %.2f kB/s", what, mean/1000, most/1000)
 			if most > 2000 || mean < 200 {
@@ -168,7 +168,7 @@ func TestCrowdTraffic(t *testing.T) {
 		}
 		for i := range 9 {
 			c.nodes[i].finder.Announce(announcement(i+1, 1), nil)
-			time.Sleep(18 * time.Second)
+			pass(18 * time.Second)
 		}
 		measure("at rest", 5*time.Minute+42*time.Second, 3*time.Minute)
 		c.close()

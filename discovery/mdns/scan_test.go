@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,12 +43,15 @@ func TestScan(t *testing.T) {
 		one, two := c.join(), c.join()
 		one.small(c.lan)
 		two.small(c.lan)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if one.count()+two.count() != 0 {
 			t.Fatal("multicast got through")
 		}
+		var mu sync.Mutex
 		var asked []time.Time
 		c.lan.Tap(func(p mdnstest.Packet) {
+			mu.Lock()
+			defer mu.Unlock()
 			if p.To.Port() == 5353 && !p.To.Addr().IsMulticast() && p.Payload[2]&0x80 == 0 {
 				asked = append(asked, p.Time)
 			}
@@ -56,19 +60,21 @@ func TestScan(t *testing.T) {
 		if last != (mdns.Progress{Asked: 253, Addresses: 253, Found: 1}) || words < 8 {
 			t.Errorf("after %d words %+v", words, last)
 		}
+		mu.Lock()
 		if len(asked) != 253 || asked[252].Sub(asked[0]) < 252*10*time.Millisecond {
 			t.Errorf("%d questions in %v", len(asked), asked[len(asked)-1].Sub(asked[0]))
 		}
+		mu.Unlock()
 		for range 15 {
 			_, there := one.sees(two)
 			_, back := two.sees(one)
 			if !there || !back {
 				t.Fatalf("the one who scanned sees the other %v, the other sees it %v", there, back)
 			}
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		two.cancel()
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if one.count() != 0 {
 			t.Error("who is gone stays in sight")
 		}
@@ -78,20 +84,20 @@ func TestScan(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	inVirtualTime(t, 0, func(t *testing.T, c *crowd) {
 		m := c.join() // on a /16
-		time.Sleep(time.Second)
+		pass(time.Second)
 		var large *mdns.TooManyError
 		if _, err := m.finder.Scan(t.Context()); !errors.As(err, &large) || large.Interface != "eth0" || large.Subnet.String() != "10.0.0.0/16" {
 			t.Errorf("of a /16 %v", err)
 		}
 		m.host.Plug("eth0", c.lan, netip.MustParsePrefix("10.0.0.1/22"))
 		m.host.Plug("eth1", c.lan, netip.MustParsePrefix("10.7.0.1/28"))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if _, err := m.finder.Scan(t.Context()); !errors.As(err, &large) || large.Subnet.IsValid() {
 			t.Errorf("of more than 1,024 addresses together %v", err)
 		}
 		m.host.Unplug("eth0")
 		m.host.Plug("eth1", c.lan, netip.MustParsePrefix("fe80::1/64"), netip.MustParsePrefix("169.254.1.1/16"))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if _, err := m.finder.Scan(t.Context()); err == nil || !strings.Contains(err.Error(), "no IPv4 subnet") {
 			t.Errorf("without a subnet %v", err)
 		}
@@ -103,7 +109,7 @@ func TestScanCancelled(t *testing.T) {
 	inVirtualTime(t, 0, func(t *testing.T, c *crowd) {
 		m := c.join()
 		m.small(c.lan)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		progress, err := m.finder.Scan(ctx)

@@ -22,21 +22,27 @@ func inVirtualTime(t *testing.T, loss float64, f func(*testing.T, *crowd)) {
 	})
 }
 
+// pass lets virtual time pass, and everybody do what is due by then.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // TestStartToSeen starts nodes one after the other among 48 that run, on a LAN that
 // loses every fiftieth packet: how long until another one sees the new one?
 func TestStartToSeen(t *testing.T) {
 	inVirtualTime(t, 0.02, func(t *testing.T, c *crowd) {
 		for range 49 {
 			c.join()
-			time.Sleep(20 * time.Millisecond)
+			pass(20 * time.Millisecond)
 		}
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		watching := c.nodes[0]
 		var took []time.Duration
 		for range 20 {
 			began := time.Now()
 			m := c.join()
-			time.Sleep(3 * time.Second)
+			pass(3 * time.Second)
 			first, ok := watching.sees(m)
 			if back, too := m.sees(watching); too && (!ok || back.Before(first)) {
 				first, ok = back, true // who sees a contact dials it, whichever of the two that is
@@ -47,7 +53,7 @@ func TestStartToSeen(t *testing.T) {
 			took = append(took, first.Sub(began))
 			m.cancel()
 			<-m.done
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		}
 		slices.Sort(took)
 		t.Logf("p50 %v, max %v of %d", took[len(took)/2], took[len(took)-1], len(took))
@@ -63,7 +69,7 @@ func TestCrowdInLoss(t *testing.T) {
 		for range 60 {
 			c.join()
 		}
-		time.Sleep(3 * time.Minute)
+		pass(3 * time.Minute)
 		for _, m := range c.nodes {
 			if n := m.count(); n < 58 {
 				t.Errorf("a node sees %d of 59 others", n)
@@ -76,7 +82,7 @@ func TestCrowdInLoss(t *testing.T) {
 func TestSleep(t *testing.T) {
 	inVirtualTime(t, 0, func(t *testing.T, c *crowd) {
 		one, two := c.join(), c.join()
-		time.Sleep(5*time.Minute + 7*time.Second)
+		pass(5*time.Minute + 7*time.Second)
 		var said, asked []time.Duration
 		woken := time.Now()
 		c.lan.Tap(func(p mdnstest.Packet) {
@@ -91,7 +97,7 @@ func TestSleep(t *testing.T) {
 		two.cancel() // it leaves, and comes elsewhere, while the other one sleeps
 		<-two.done
 		one.host.Sleep(time.Hour)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if len(said) < 2 || said[0] > 100*time.Millisecond || len(asked) == 0 || asked[0] > 200*time.Millisecond {
 			t.Errorf("after waking it announced at %v, asked at %v", said, asked)
 		}
@@ -102,14 +108,14 @@ func TestSleep(t *testing.T) {
 func TestSleepForgets(t *testing.T) {
 	inVirtualTime(t, 0, func(t *testing.T, c *crowd) {
 		one, two := c.join(), c.join()
-		time.Sleep(70 * time.Second) // nothing is under way
+		pass(70 * time.Second) // nothing is under way
 		elsewhere := c.net.LAN(mdnstest.Weather{})
 		if _, ok := one.sees(two); !ok {
 			t.Fatal("they do not see each other")
 		}
 		two.host.Plug("eth0", elsewhere, prefixes(2)...)
 		one.host.Sleep(time.Hour)
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		if _, ok := one.sees(two); ok {
 			t.Error("who was left behind is still in sight")
 		}
@@ -127,7 +133,7 @@ func TestMoves(t *testing.T) {
 		there := other.join()
 		expect := func(step string, near, far bool) {
 			t.Helper()
-			time.Sleep(15 * time.Second)
+			pass(15 * time.Second)
 			_, ok := moves.sees(here)
 			_, back := here.sees(moves)
 			_, elsewhere := moves.sees(there)
@@ -137,12 +143,12 @@ func TestMoves(t *testing.T) {
 		}
 		expect("at first", true, false)
 		moves.host.Unplug("eth0")
-		time.Sleep(5 * time.Minute) // without a goodbye only time tells
+		pass(5 * time.Minute) // without a goodbye only time tells
 		expect("unplugged", false, false)
 		moves.host.Plug("eth0", c.lan, prefixes(77)...)
 		expect("another one", true, false)
 		moves.host.Plug("eth0", other.lan, prefixes(77)...)
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		expect("moved, the address kept", false, true)
 		other.nodes = []*member{there}
 		other.close()
@@ -155,7 +161,7 @@ func TestUnicastQuestion(t *testing.T) {
 	inVirtualTime(t, 0, func(t *testing.T, c *crowd) {
 		one := c.join()
 		two := c.joinOn(one.host)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		answers := make(map[netip.AddrPort][]string)
 		c.lan.Tap(func(p mdnstest.Packet) {
 			var m dns.Msg
@@ -178,7 +184,7 @@ func TestUnicastQuestion(t *testing.T) {
 		c.lan.Say(neighbour, netip.MustParseAddrPort("10.0.0.1:5353"), b)
 		c.lan.Say(stranger, netip.MustParseAddrPort("10.0.0.1:5353"), b)
 		c.lan.Say(stranger, netip.MustParseAddrPort("224.0.0.251:5353"), b)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		slices.Sort(answers[neighbour])
 		if want := []string{label(one.n, 0), label(two.n, 0)}; len(answers) != 1 || !slices.Equal(answers[neighbour], want) {
 			t.Errorf("answers %v, want %v to the neighbour alone", answers, want)
@@ -192,7 +198,7 @@ func TestMovesInSilence(t *testing.T) {
 	for name, then := range map[string]func(*member){
 		"stops": func(m *member) { m.cancel() },
 		"after another announcement": func(*member) {
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,13 +212,13 @@ func TestMovesInSilence(t *testing.T) {
 						}
 					}
 				})
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				m.next = 2
 				m.finder.Announce(announcement(m.n, 1), nil)
-				time.Sleep(50 * time.Millisecond)
+				pass(50 * time.Millisecond)
 				m.host.Plug("eth0", elsewhere, prefixes(77)...)
 				then(m)
-				time.Sleep(time.Second)
+				pass(time.Second)
 			})
 		})
 	}
