@@ -132,6 +132,12 @@ func (t *turn) dialDue() {
 	if n.moving != nil { // from the next network, over the socket for that
 		return
 	}
+	dialing := 0
+	for _, d := range n.devices {
+		if d.route.dialing {
+			dialing++
+		}
+	}
 	for _, d := range n.devices {
 		r := d.route
 		if r.due.IsZero() {
@@ -141,7 +147,7 @@ func (t *turn) dialDue() {
 			n.wakeBy(r.due)
 			continue
 		}
-		if r.seen == nil && n.seeking >= seekingMax { // those that are in sight go first
+		if r.seen == nil && dialing >= seekingMax { // those that are in sight go first
 			r.due = t.now.Add(seekPause)
 			n.wakeBy(r.due)
 			continue
@@ -149,6 +155,7 @@ func (t *turn) dialDue() {
 		r.due = time.Time{}
 		if (r.live == nil || r.doubted) && !r.dialing && !d.contact.row.Blocked && d.active {
 			t.dial(d)
+			dialing++
 		}
 	}
 }
@@ -163,7 +170,6 @@ func (t *turn) dial(d *device) {
 	}
 	d.route.dialing = true
 	d.route.round = max(0, d.route.round-1)
-	n.seeking++
 	target := link.Target{
 		Endpoints:   places[0].Endpoints,
 		Fingerprint: places[0].Fingerprint,
@@ -181,7 +187,6 @@ func (t *turn) dial(d *device) {
 	n.beside(func(ctx context.Context) {
 		l, err := n.transport.Dial(ctx, target)
 		n.post(func(t *turn) error {
-			t.n.seeking--
 			if d := t.n.devices[row]; d != nil {
 				d.route.dialing = false
 				if errors.Is(err, link.ErrRefused) {

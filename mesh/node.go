@@ -128,7 +128,6 @@ type Node struct {
 	pause     time.Duration     // before the next try, after a turn that failed; else 0
 	kept      time.Time         // when housekeep last ran
 	busy      time.Time         // when the last turn with messages began
-	seeking   int               // dials under way in mode contact
 	asks      *asks
 	tells     *rate.Limiter // announcements told
 	tellAt    time.Time     // when links are told next; zero: nothing is new
