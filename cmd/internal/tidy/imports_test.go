@@ -45,6 +45,8 @@ var mayImport = map[string][]string{
 	"discovery/mdns":   driverImports,
 	"discovery/manual": driverImports,
 
+	"relay/mailbox": {"mesh/peer", "mesh/wire", "mesh/clock"},
+
 	"cmd/internal/config":   {},
 	"cmd/internal/backup":   {},
 	"cmd/internal/control":  {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
