@@ -28,13 +28,15 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields but Listen, Visibility, Now, Knock and Epoch are required.
+// Config is what a node is made of. All fields but Listen, Custodian, Visibility, Now, Knock and Epoch are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
 	Conn   net.PacketConn // the first socket for links; the node closes it, unless New fails
 	Rand   io.Reader      // safe for concurrent use
 	Log    *slog.Logger
+	// Custodian leaves blobs with supernodes and brings what they keep; nil: there are none.
+	Custodian Custodian
 	// Listen opens another socket for links, on another port, after a change of network.
 	// It is nil if the port was chosen by a person: then it is kept.
 	Listen func() (net.PacketConn, error)

@@ -161,6 +161,12 @@ func (op *Op) parseBody(body []byte) (err error) {
 		if err = wire.Unmarshal(body, &op.introduction); err == nil {
 			err = op.introduction.check()
 		}
+	case KindMailbox:
+		var b mailboxBody
+		if err = wire.Unmarshal(body, &b); err == nil {
+			op.mailbox = b.Card
+			err = op.mailbox.check()
+		}
 	case KindDiscovery:
 		if err = wire.Unmarshal(body, &op.discovery); err == nil {
 			err = op.discovery.check()

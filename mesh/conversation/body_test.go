@@ -33,8 +33,10 @@ func TestBodyVector(t *testing.T) {
 	introduction := utter(t, l, anna, whom)
 	key := Discovery{Day: 20833, Key: identity.DaySecret(goldentest.Counted(0x60, 32))}
 	discovery := utter(t, l, anna, key)
-	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\nintroduction = %x\ndiscovery = %x\n",
-		profile.Raw(), read.Raw(), account.Raw(), introduction.Raw(), discovery.Raw())
+	card := Mailbox(goldentest.Counted(0x70, 40))
+	mailbox := utter(t, l, anna, card)
+	got := fmt.Sprintf("profile = %x\nread = %x\naccount = %x\nintroduction = %x\ndiscovery = %x\nmailbox = %x\n",
+		profile.Raw(), read.Raw(), account.Raw(), introduction.Raw(), discovery.Raw(), mailbox.Raw())
 	goldentest.File(t, "bodies.txt", got)
 	parsed, err := ParseOp(profile.Raw())
 	fatal(t, err)
@@ -73,7 +75,15 @@ func TestBodyVector(t *testing.T) {
 	if d, ok := parsed.Discovery(); !ok || d != key {
 		t.Errorf("discovery key %v, %t", d, ok)
 	}
-	for _, op := range []*Op{profile, read, account, introduction, discovery} {
+	parsed, err = ParseOp(mailbox.Raw())
+	fatal(t, err)
+	if m, ok := parsed.Mailbox(); !ok || !bytes.Equal(m, card) {
+		t.Errorf("mailbox card %x, %t", m, ok)
+	}
+	if _, ok := parsed.Discovery(); ok {
+		t.Error("a mailbox card is a discovery key")
+	}
+	for _, op := range []*Op{profile, read, account, introduction, discovery, mailbox} {
 		for i := range op.Raw() {
 			if _, err := ParseOp(op.Raw()[:i]); err == nil {
 				t.Errorf("cut at %d parses", i)

@@ -15,6 +15,7 @@ const (
 	leapMin          = 1 << 20         // places left out, at the least, when the newest part of a log is lost
 	nameMax          = 256             // bytes of a name in a profile
 	AccountMax       = 61_440          // bytes of an account in an op
+	MailboxMax       = 16 << 10        // bytes of a mailbox card: a few supernodes, and what pays for deposits there
 	marksMax         = 32              // authors in a read mark
 	timeMax          = 253402300799999 // the year 9999, Unix milliseconds
 )

@@ -47,6 +47,7 @@ const (
 	KindDiscovery     Kind = 16 // in use
 	KindAccount       Kind = 17 // in use
 	KindIntroduction  Kind = 18 // in use
+	KindMailbox       Kind = 19 // in use
 )
 
 // Op is one entry of a conversation. It is made by Log.Next or ParseOp and not
@@ -70,6 +71,7 @@ type Op struct {
 
 	introduction Introduction // of KindIntroduction
 	discovery    Discovery    // of KindDiscovery
+	mailbox      Mailbox      // of KindMailbox
 
 	raw []byte
 	id  OpID

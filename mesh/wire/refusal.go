@@ -10,6 +10,9 @@ const (
 	ReasonDiskFull Reason = 1
 	ReasonWrongDay Reason = 2 // expired, or further ahead than ExpiryDaysMax
 	ReasonTooLarge Reason = 3
+	ReasonToken    Reason = 4 // a deposit's token is missing, spent, or not valid
+	ReasonQuota    Reason = 5 // what one member, or the community, may leave is there
+	ReasonNotNow   Reason = 6 // try again later
 )
 
 // Refusal tells the peer that a blob of its was not taken: map {1: blob, 2:
