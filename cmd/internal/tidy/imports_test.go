@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"mesh/conversation": {"mesh/wire", "mesh/peer", "mesh/identity"},
 	"mesh/outbox":       {"mesh/peer", "mesh/wire"},
 	"mesh/clock":        {"mesh/wire"},
+	"mesh/reconcile":    {"mesh/wire"},
 	// L2
 	"mesh/store":  {"mesh/peer", "mesh/wire", "mesh/identity", "mesh/words"},
 	"mesh/link":   {"mesh/peer", "mesh/wire", "mesh/handshake"},
@@ -65,7 +66,7 @@ var mayImport = map[string][]string{
 // pure are the layers L0 and L1: events, now and randomness come in, actions go out.
 var pure = []string{
 	"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
-	"mesh/verify", "mesh/conversation", "mesh/outbox", "mesh/words",
+	"mesh/verify", "mesh/conversation", "mesh/outbox", "mesh/words", "mesh/reconcile",
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
