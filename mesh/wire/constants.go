@@ -48,6 +48,38 @@ const (
 	CardSizeMax = 48 << 10
 )
 
+// spec: 08-custody#limits
+const (
+	// BatchBlobsMax is the number of blobs, results, ids or tombstones of one request or page.
+	BatchBlobsMax = 256
+	// BatchSizeMax bounds the blobs of one deposit or page in bytes, together.
+	BatchSizeMax = 1 << 20
+	// AbsentMax is the number of entries that one page names without bringing them.
+	AbsentMax = 1024
+	// EntriesMax is the number of entries in one answer to a scan.
+	EntriesMax = 2048
+	// CursorStep divides every cursor that a client asks with: 64 clients that stand in
+	// different places ask the same.
+	CursorStep = 64
+	// TokensSizeMax bounds the tokens of one request in bytes: 256 of at most 160.
+	TokensSizeMax = 40 << 10
+	// DescriptorSizeMax bounds a community's descriptor in bytes, with room beside it in a frame.
+	DescriptorSizeMax = 48 << 10
+	// JoinProofMax and DrawProofMax bound the proofs of a join and a draw in bytes.
+	JoinProofMax = 2 << 10
+	DrawProofMax = 128
+	// ElementSize is the size of a group element of a draw in bytes.
+	ElementSize = 32
+	// DrawMax is the number of tokens that one draw asks for.
+	DrawMax = 256
+	// WordMax bounds what a supernode says to a person, in bytes.
+	WordMax = 256
+	// listFrameMax: 256 results of 9 bytes or a proof of 2 KiB, and room for later keys.
+	listFrameMax = 4 << 10
+	// drawFrameMax: 256 elements, a proof, and room for later keys.
+	drawFrameMax = 10 << 10
+)
+
 // spec: 07-blobs#header
 const (
 	// HeaderSize is the size of a blob's header in bytes.

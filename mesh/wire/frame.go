@@ -12,12 +12,12 @@ import (
 // spec: 00-encoding#streams
 type StreamKind uint8
 
-// The kinds of streams. 4 transfer, 5 circuit, 6 mailbox and 7 nearby are
-// reserved.
+// The kinds of streams. 5 transfer, 6 circuit and 7 nearby are reserved.
 const (
 	StreamControl StreamKind = 1 // frames, for the life of the link
 	StreamBlobs   StreamKind = 2 // one batch of blobs
 	StreamContact StreamKind = 3 // frames of one contact exchange
+	StreamCustody StreamKind = 4 // one request to a supernode, and its answer
 )
 
 // FrameType is the first byte of a frame. Unknown types from 0x80 on must be
@@ -49,11 +49,31 @@ const (
 	FrameDone     FrameType = 0x23
 	FrameDeclined FrameType = 0x24
 
+	FrameDeposit    FrameType = 0x30
+	FrameKept       FrameType = 0x31
+	FrameRange      FrameType = 0x32
+	FramePage       FrameType = 0x33
+	FrameScan       FrameType = 0x34
+	FrameEntries    FrameType = 0x35
+	FrameGet        FrameType = 0x36
+	FrameDelete     FrameType = 0x37
+	FrameLogin      FrameType = 0x38
+	FrameGrant      FrameType = 0x39
+	FrameJoin       FrameType = 0x3a
+	FrameDraw       FrameType = 0x3b
+	FrameDrawn      FrameType = 0x3c
+	FrameAttest     FrameType = 0x3d
+	FrameRefused    FrameType = 0x3e
+	FrameCheckpoint FrameType = 0x3f
+
+	lastCustodyFrame FrameType = 0x4f
+
 	criticalFrame FrameType = 0x80
 )
 
-// Frame is one unit on a control or contact stream: Receipt, Refusal, Typing, Peers, Look, View,
-// SASCommit, SASNonce, SASReveal, SASStop, Ask, Offer, CardFrame, Done, Declined or Unknown, by value.
+// Frame is one unit on a control, contact or custody stream, by value: Receipt, Refusal, Typing, Peers, Look, View,
+// SASCommit, SASNonce, SASReveal, SASStop; Ask, Offer, CardFrame, Done, Declined; those for which FrameType.Custody
+// holds; or Unknown.
 type Frame interface {
 	FrameType() FrameType
 	// Check returns an error when a field breaks its limits.
@@ -104,6 +124,9 @@ func AppendPadding(b []byte, block int) []byte {
 
 // sizeMax bounds the body of a frame in bytes.
 func (t FrameType) sizeMax() int {
+	if t.Custody() {
+		return t.custodySizeMax()
+	}
 	switch t {
 	case FrameReceipt:
 		return receiptFrameMax
@@ -169,6 +192,9 @@ func ReadFrame(r *bufio.Reader) (Frame, error) {
 }
 
 func parseFrame(t FrameType, body []byte) (Frame, error) {
+	if t.Custody() {
+		return parseCustodyFrame(t, body)
+	}
 	switch t {
 	case FrameReceipt:
 		return parseInto[Receipt](body)
