@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"discovery/manual": driverImports,
 
 	"relay/mailbox": {"mesh/peer", "mesh/wire", "mesh/clock"},
+	"relay/token":   ground,
 
 	"cmd/internal/config":   {},
 	"cmd/internal/backup":   {},
@@ -67,6 +68,7 @@ var mayImport = map[string][]string{
 var pure = []string{
 	"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
 	"mesh/verify", "mesh/conversation", "mesh/outbox", "mesh/words", "mesh/reconcile",
+	"relay/token",
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
