@@ -29,6 +29,10 @@ type cast struct {
 	brunoSees    Pair
 	annaInvites  Pair // one secret, as each of the two knows it
 	brunoHolds   Pair
+	annaVisits   Pair // a supernode, as anyone knows it
+	annaBelongs  Pair // and its members' secret, as each of the two knows it
+	superKnows   Pair
+	super        Statics
 	annaRand     *rand.ChaCha8
 	brunoRand    *rand.ChaCha8
 	scans        int
@@ -50,12 +54,27 @@ func newCast() *cast {
 	invite := NewLinkKey([]byte("an invite's link secret, 32 bytes"))
 	c.annaInvites = Pair{ID: 55, Label: [LabelSize]byte{5, 5, LabelSize - 1: labelBit}, Key: invite}
 	c.brunoHolds = Pair{ID: 66, Label: [LabelSize]byte{6, 6, LabelSize - 1: labelBit}, Key: invite}
+	c.super = Statics{Supernode: static(7)}
+	c.annaVisits = Pair{ID: 77, Their: c.super.Supernode.Public()}
+	psk := NewLinkKey([]byte("what members share in this week.."))
+	c.annaBelongs = Pair{ID: 77, Their: c.super.Supernode.Public(), Member: true, Key: psk}
+	c.superKnows = Pair{ID: 88, Member: true, Key: psk}
 	return c
 }
 
+// find looks for who dials bruno.
 func (c *cast) find(e Exporter, hint [HintSize]byte) (Pair, bool) {
+	return c.among(e, hint, c.brunoSees, c.brunoHolds)
+}
+
+// findMember looks for who dials the supernode.
+func (c *cast) findMember(e Exporter, hint [HintSize]byte) (Pair, bool) {
+	return c.among(e, hint, c.superKnows)
+}
+
+func (c *cast) among(e Exporter, hint [HintSize]byte, all ...Pair) (Pair, bool) {
 	c.scans++
-	for _, p := range []Pair{c.brunoSees, c.brunoHolds} {
+	for _, p := range all {
 		if !c.unknownHints && p.Key.Hint(e) == hint {
 			return p, true
 		}
@@ -75,12 +94,20 @@ func (c *cast) dial(t *testing.T, mode Mode) (*Initiator, Flight) {
 
 // pair is what anna dials with in a mode.
 func (c *cast) pair(mode Mode) *Pair {
-	return map[Mode]*Pair{Contact: &c.annaSees, PairUp: &c.annaInvites}[mode]
+	return map[Mode]*Pair{Contact: &c.annaSees, PairUp: &c.annaInvites, Member: &c.annaBelongs, Supernode: &c.annaVisits}[mode]
 }
 
 // responder is bruno's side over the connection with exporter e.
 func (c *cast) responder(e Exporter) *Responder {
 	return NewResponder(e, c.bruno, c.find, c.brunoRand)
+}
+
+// answerer is who answers in a mode: bruno, or the supernode.
+func (c *cast) answerer(mode Mode, e Exporter) *Responder {
+	if mode == Member || mode == Supernode {
+		return NewResponder(e, c.super, c.findMember, c.brunoRand)
+	}
+	return c.responder(e)
 }
 
 // decoyed fails the test unless r answers flight with a decoy and then does nothing.

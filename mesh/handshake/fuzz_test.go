@@ -15,14 +15,16 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, flight []byte) {
-		c := newCast()
-		r := c.responder(c.e)
-		second, _, err := r.Answer(flight)
-		if err != nil || second == (Flight{}) {
-			t.Fatalf("no answer at all: %v", err)
-		}
-		if _, err := r.Finish(flight); err == nil {
-			t.Fatal("rubbish proved something")
+		for _, mode := range []Mode{Contact, Supernode} {
+			c := newCast()
+			r := c.answerer(mode, c.e)
+			second, _, err := r.Answer(flight)
+			if err != nil || second == (Flight{}) {
+				t.Fatalf("no answer at all: %v", err)
+			}
+			if _, err := r.Finish(flight); err == nil {
+				t.Fatal("rubbish proved something")
+			}
 		}
 	})
 }

@@ -9,14 +9,14 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-var builtModes = []Mode{Contact, Open, PairUp}
+var builtModes = []Mode{Contact, Open, Member, Supernode, PairUp}
 
 func TestBothEndsProve(t *testing.T) {
 	for _, mode := range builtModes {
 		t.Run(mode.String(), func(t *testing.T) {
 			c := newCast()
 			initiator, first := c.dial(t, mode)
-			responder := c.responder(c.e)
+			responder := c.answerer(mode, c.e)
 			second, decoy, err := responder.Answer(first[:])
 			if err != nil || decoy {
 				t.Fatalf("answer: decoy %v, error %v", decoy, err)
@@ -44,14 +44,25 @@ func TestBothEndsProve(t *testing.T) {
 					{Mode: Open, Their: c.bruno.Open.Public(), Sign: c.bruno.OpenSign, Our: c.anna.Open.Public(), Binding: theirs.Binding},
 					{Mode: Open, Their: c.anna.Open.Public(), Sign: c.anna.OpenSign, Our: c.bruno.Open.Public(), Binding: ours.Binding},
 				}
+			case Member:
+				want = [2]Proof{
+					{Mode: Member, Pair: 77, Their: c.super.Supernode.Public(), Binding: theirs.Binding},
+					{Mode: Member, Pair: 88, Binding: ours.Binding},
+				}
+			case Supernode:
+				want = [2]Proof{
+					{Mode: Supernode, Pair: 77, Their: c.super.Supernode.Public(), Binding: theirs.Binding},
+					{Mode: Supernode, Binding: ours.Binding},
+				}
 			}
+			want[0].Exporter, want[1].Exporter = c.e, c.e
 			if got := [2]Proof{ours, theirs}; got != want {
 				t.Errorf("proofs:\n got %+v\nwant %+v", got, want)
 			}
 			if ours.Binding == [32]byte{} {
 				t.Error("no binding")
 			}
-			wantScans := map[Mode]int{Contact: 1, Open: 0, PairUp: 1}[mode]
+			wantScans := map[Mode]int{Contact: 1, PairUp: 1, Member: 1}[mode]
 			if c.scans != wantScans {
 				t.Errorf("%d scans, want %d", c.scans, wantScans)
 			}
@@ -62,10 +73,10 @@ func TestBothEndsProve(t *testing.T) {
 // The time of an answer is made of X25519 operations: an honest answer to who was found by
 // hint must cost exactly what decoys are topped up to.
 func TestHonestAnswerCost(t *testing.T) {
-	for _, mode := range []Mode{Contact, PairUp} {
+	for _, mode := range []Mode{Contact, Member, PairUp} {
 		c := newCast()
 		_, first := c.dial(t, mode)
-		r := c.responder(c.e)
+		r := c.answerer(mode, c.e)
 		if _, decoy, _ := r.Answer(first[:]); decoy || r.dh.n != responderWork {
 			t.Errorf("%s: decoy %v after %d operations, want an answer after %d", mode, decoy, r.dh.n, responderWork)
 		}
@@ -91,7 +102,7 @@ func TestStepsOutOfOrder(t *testing.T) {
 	for _, mode := range builtModes {
 		c := newCast()
 		initiator, first := c.dial(t, mode)
-		responder := c.responder(c.e)
+		responder := c.answerer(mode, c.e)
 		if _, err := responder.Finish(first[:]); err != ErrState {
 			t.Errorf("%s: Finish before Answer: %v", mode, err)
 		}
@@ -157,7 +168,12 @@ func TestRefusedBeforeTheFirstFlight(t *testing.T) {
 		pair *Pair
 		want error
 	}{
-		"reserved mode":        {Member, c.anna.Device, &c.annaSees, ErrMode},
+		"reserved mode":        {Carry, c.anna.Device, &c.annaSees, ErrMode},
+		"member as a contact":  {Member, c.anna.Device, &c.annaSees, nil},
+		"contact as a member":  {Contact, c.anna.Device, &c.annaBelongs, nil},
+		"member of nothing":    {Member, Static{}, nil, nil},
+		"no supernode's key":   {Supernode, Static{}, &Pair{}, nil},
+		"a secret for nobody":  {Supernode, Static{}, &c.annaBelongs, nil},
 		"no such mode":         {0, c.anna.Device, &c.annaSees, ErrMode},
 		"contact without pair": {Contact, c.anna.Device, nil, nil},
 		"contact by an invite": {Contact, c.anna.Device, &c.annaInvites, nil},
@@ -181,7 +197,8 @@ func TestRandomnessFails(t *testing.T) {
 			t.Errorf("%s: dialled without randomness", mode)
 		}
 		_, first := c.dial(t, mode)
-		r := NewResponder(c.e, c.bruno, c.find, strings.NewReader("short"))
+		r := c.answerer(mode, c.e)
+		r.rand = strings.NewReader("short")
 		if second, _, err := r.Answer(first[:]); err == nil || second != (Flight{}) {
 			t.Errorf("%s: answered without randomness, error %v", mode, err)
 		}

@@ -14,6 +14,7 @@ import (
 // Initiator is the dialling end of one handshake. It is used once, by one goroutine.
 type Initiator struct {
 	mode  Mode
+	e     Exporter
 	our   [KeySize]byte // public half of what we prove
 	says  payloadMap    // in flight 3
 	pair  Pair
@@ -24,26 +25,26 @@ type Initiator struct {
 
 // NewInitiator begins a handshake over the connection whose exporter is e and returns
 // flight 1. Of ours the device key is proven in contact mode and the open profile's in
-// open mode. Contact and pair mode need pair; in open mode pair may be nil, or name in Their
+// open mode. All modes but open need pair; in open mode it may be nil, or name in Their
 // the one key that is acceptable. It fails with ErrMode, ErrSelf, or when rand does.
 // spec: 03-links#flight-1
 func NewInitiator(mode Mode, e Exporter, ours Statics, pair *Pair, rand io.Reader) (*Initiator, Flight, error) {
 	var flight Flight
-	if mode != Contact && mode != Open && mode != PairUp {
+	if mode != Open && !mode.shares() && !mode.knows() {
 		return nil, flight, ErrMode
 	}
 	defer ours.Erase()
-	our := ours.of(mode)
-	if our.IsZero() && mode != PairUp {
+	our := ours.of(mode, true)
+	if our.IsZero() && mode.names() {
 		return nil, flight, errors.New("our static key is missing")
 	}
-	if mode != Open && (pair == nil || pair.mode() != mode) {
+	if mode != Open && (pair == nil || !pair.fits(mode)) {
 		return nil, flight, fmt.Errorf("a %s link needs its pair", mode)
 	}
-	i := &Initiator{mode: mode, our: our.Public(), step: stepWaiting}
+	i := &Initiator{mode: mode, e: e, our: our.Public(), step: stepWaiting}
 	if pair != nil {
 		i.pair, i.named = *pair, true
-		if pair.Their == i.our && mode != PairUp {
+		if mode != PairUp && (pair.Their == i.our || pair.Their == ours.Supernode.Public()) {
 			return nil, flight, ErrSelf
 		}
 	}
@@ -66,10 +67,10 @@ func (i *Initiator) writeFirst(flight *Flight, e Exporter, rand io.Reader) error
 	switch i.mode {
 	case Contact:
 		size -= KeySize + 2*tagSize
-	case PairUp:
+	case Member, Supernode, PairUp:
 		size -= tagSize
 	}
-	if i.mode == Open {
+	if !i.mode.shares() {
 		if _, err := io.ReadFull(rand, flight[1:messageOffset]); err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (i *Initiator) Finish(flight2 []byte) (Flight, Proof, error) {
 	if errors.Is(err, wire.ErrNewer) {
 		return flight, Proof{}, err
 	}
-	proof := Proof{Mode: i.mode, Pair: i.pair.ID, Their: i.noise.their()}
+	proof := Proof{Mode: i.mode, Pair: i.pair.ID, Their: i.noise.their(), Exporter: i.e}
 	if i.mode == Open {
 		proof.Our = i.our
 	}

@@ -45,24 +45,28 @@ func (Static) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // redacted is what every secret of this package prints as.
 const redacted = "(secret)"
 
-// Statics are the private keys that a node proves itself with. Open is zero while the
-// node has no open profile, and Hidden says that it does not show the one it has: open-mode
+// Statics are the private keys that a node proves itself with. A supernode has Supernode and no
+// others, a node has none of that. Open is zero while the node has no open profile, and Hidden says that it does not show the one it has: open-mode
 // dials to it get a decoy, and it may dial still. OpenSign is the open profile's Ed25519
 // public key, which goes with Open.
 type Statics struct {
-	Device   Static
-	Open     Static
-	OpenSign [KeySize]byte
-	Hidden   bool
+	Device    Static
+	Open      Static
+	OpenSign  [KeySize]byte
+	Hidden    bool
+	Supernode Static
 }
 
-// of returns the key that is proven in a mode; in mode pair there is none.
-func (s *Statics) of(mode Mode) *Static {
-	switch mode {
-	case Open:
+// of returns the key that one end proves in a mode; in mode pair there is none, nor has who
+// dials a supernode one.
+func (s *Statics) of(mode Mode, initiator bool) *Static {
+	switch {
+	case mode == Open:
 		return &s.Open
-	case Contact:
+	case mode == Contact:
 		return &s.Device
+	case (mode == Member || mode == Supernode) && !initiator:
+		return &s.Supernode
 	}
 	return new(Static)
 }
@@ -81,10 +85,11 @@ func (s *Statics) says(mode Mode, pair *Pair) payloadMap {
 	return payloadMap{}
 }
 
-// Erase overwrites both keys.
+// Erase overwrites the keys.
 func (s *Statics) Erase() {
 	s.Device.Erase()
 	s.Open.Erase()
+	s.Supernode.Erase()
 }
 
 // LinkKey is what two devices share to find and prove each other on a link: a Noise
@@ -97,7 +102,7 @@ type LinkKey struct {
 
 // NewLinkKey derives the link key of a secret: the contact secret before there is a
 // session, afterwards the session's link secret of a generation; in mode pair the link
-// secret of an invite.
+// secret of an invite, in mode member what 08-custody#links makes of the week's psk.
 func NewLinkKey(secret []byte) LinkKey {
 	var k LinkKey
 	expand(k.psk[:], secret, labelPSK)

@@ -56,11 +56,14 @@ func config(mode Mode, initiator bool, dh noise.DHFunc) noise.Config {
 		c.Pattern = noise.HandshakeIK
 	case PairUp:
 		c.Pattern = noise.HandshakeNN
+	case Member, Supernode:
+		c.Pattern = noise.HandshakeNK
 	}
 	return c
 }
 
-// newState begins the Noise handshake of mode. pair is nil in open mode.
+// newState begins the Noise handshake of mode. pair may be nil in open mode, and for who answers in
+// mode supernode.
 // spec: 03-links#noise
 func newState(mode Mode, initiator bool, e Exporter, our *Static, pair *Pair, dh noise.DHFunc, rand io.Reader) (*state, error) {
 	s := &state{private: bytes.Clone(our[:])}
@@ -68,14 +71,14 @@ func newState(mode Mode, initiator bool, e Exporter, our *Static, pair *Pair, dh
 	c := config(mode, initiator, dh)
 	c.Random = rand
 	c.Prologue = append(append([]byte(labelPrologue), byte(mode)), e[:]...)
-	if mode != PairUp {
+	if !our.IsZero() {
 		c.StaticKeypair = noise.DHKey{Private: s.private, Public: public[:]}
 	}
-	if mode != Open {
+	if mode.shares() {
 		s.psk = bytes.Clone(pair.Key.psk[:])
 		c.PresharedKey = s.psk
 	}
-	if mode == Contact && initiator {
+	if mode.knows() && initiator {
 		c.PeerStatic = bytes.Clone(pair.Their[:])
 	}
 	hs, err := noise.NewHandshakeState(c)
@@ -99,7 +102,7 @@ func (s *state) erase() {
 
 func (s *state) binding() [32]byte { return [32]byte(s.ChannelBinding()) }
 
-// their is the static key that the far end has proven; zero in mode pair, which has none.
+// their is the static key that the far end has proven; zero where it has none.
 func (s *state) their() (key [KeySize]byte) {
 	copy(key[:], s.PeerStatic())
 	return key

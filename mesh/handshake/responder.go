@@ -25,13 +25,13 @@ type Responder struct {
 	our   [KeySize]byte // public half of what we prove
 	proof Proof
 	noise *state
-	recv  *noise.CipherState // contact and pair: what opens flight 3
+	recv  *noise.CipherState // all but open: what opens flight 3
 	label [LabelSize]byte    // pair: what we call ourselves
 	step  step
 }
 
 // NewResponder prepares to answer on the connection whose exporter is e. find is called
-// exactly once for every flight 1 that does not get an honest open-mode answer.
+// exactly once for every flight 1 that does not get an honest answer in mode open or supernode.
 func NewResponder(e Exporter, statics Statics, find Find, rand io.Reader) *Responder {
 	return &Responder{e: e, statics: statics, find: find, rand: rand, dh: countedDH{DHFunc: noise.DH25519}}
 }
@@ -61,7 +61,7 @@ func (r *Responder) honest(flight1 []byte, flight2 *Flight) bool {
 	padded := make([]byte, FlightSize)
 	copy(padded, flight1)
 	mode, hint := Mode(padded[0]), [HintSize]byte(padded[1:messageOffset])
-	if len(flight1) == FlightSize && mode == Open && !r.statics.Open.IsZero() && !r.statics.Hidden {
+	if len(flight1) == FlightSize && (mode == Open && !r.statics.Hidden || mode == Supernode) {
 		if r.answer(mode, nil, padded[messageOffset:], flight2) {
 			return true
 		}
@@ -76,19 +76,19 @@ func (r *Responder) honest(flight1 []byte, flight2 *Flight) bool {
 		}
 		pair.Key = NewLinkKey(nobody[:])
 	}
-	if len(flight1) != FlightSize || mode != Contact && mode != PairUp || found && pair.mode() != mode {
+	if len(flight1) != FlightSize || !mode.shares() || found && pair.mode() != mode {
 		return false
 	}
 	if !r.answer(mode, &pair, padded[messageOffset:], flight2) || !found {
 		return false
 	}
-	r.dh.topUp(responderWork) // mode pair has less to do
+	r.dh.topUp(responderWork) // modes member and pair have less to do
 	return true
 }
 
 // answer runs Noise messages 1 and 2 of mode.
 func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Flight) bool {
-	our := r.statics.of(mode)
+	our := r.statics.of(mode, false)
 	if mode != PairUp {
 		if our.IsZero() {
 			return false
@@ -108,7 +108,7 @@ func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Fligh
 	if _, err := parsePayload(payload); err != nil {
 		return false
 	}
-	r.proof = Proof{Mode: mode}
+	r.proof = Proof{Mode: mode, Exporter: r.e}
 	size := FlightSize - KeySize - tagSize
 	switch mode {
 	case Contact:
@@ -118,7 +118,9 @@ func (r *Responder) answer(mode Mode, pair *Pair, message []byte, flight2 *Fligh
 		}
 	case PairUp:
 		r.proof.Pair, r.label = pair.ID, pair.Label
-	default:
+	case Member:
+		r.proof.Pair = pair.ID
+	case Open:
 		r.proof.Our = r.our
 		size -= KeySize + tagSize
 	}

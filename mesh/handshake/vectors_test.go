@@ -20,7 +20,7 @@ import (
 // TestVectors holds whole handshakes against testdata/flights.txt, for other
 // implementations of docs/protocol/03-links.md.
 func TestVectors(t *testing.T) {
-	got := "# Handshakes of mode contact, open and pair, hex. Written by `go test -update`; the diff is for review.\n"
+	got := "# Handshakes of every mode, hex. Written by `go test -update`; the diff is for review.\n"
 	for _, mode := range builtModes {
 		got += vector(t, mode)
 	}
@@ -42,6 +42,12 @@ func vector(t *testing.T, mode Mode) string {
 		line("hint_key", c.key.hint[:])
 		line("initiator_static", c.anna.Device[:])
 		line("responder_static", c.bruno.Device[:])
+	case Member:
+		line("psk", c.superKnows.Key.psk[:])
+		line("hint_key", c.superKnows.Key.hint[:])
+		line("responder_static", c.super.Supernode[:])
+	case Supernode:
+		line("responder_static", c.super.Supernode[:])
 	case PairUp:
 		line("psk", c.annaInvites.Key.psk[:])
 		line("hint_key", c.annaInvites.Key.hint[:])
@@ -52,7 +58,7 @@ func vector(t *testing.T, mode Mode) string {
 		line("responder_static", c.bruno.Open[:])
 	}
 	line("initiator_ephemeral", initiator.noise.LocalEphemeral().Private)
-	responder := c.responder(c.e)
+	responder := c.answerer(mode, c.e)
 	second, decoy, err := responder.Answer(first[:])
 	if err != nil || decoy {
 		t.Fatalf("decoy %v, error %v", decoy, err)
@@ -91,6 +97,8 @@ func TestPublishedVectors(t *testing.T) {
 		"Noise_IKpsk0_25519_ChaChaPoly_SHA256": Contact,
 		"Noise_XX_25519_ChaChaPoly_SHA256":     Open,
 		"Noise_NNpsk0_25519_ChaChaPoly_SHA256": PairUp,
+		"Noise_NKpsk0_25519_ChaChaPoly_SHA256": Member,
+		"Noise_NK_25519_ChaChaPoly_SHA256":     Supernode,
 	}
 	ran := map[Mode]int{}
 	for _, v := range parseVectors(t, f) {
@@ -99,8 +107,10 @@ func TestPublishedVectors(t *testing.T) {
 			t.Run(fmt.Sprint(mode, ran[mode]), func(t *testing.T) { runVector(t, mode, v) })
 		}
 	}
-	if ran[Contact] == 0 || ran[Open] == 0 || ran[PairUp] == 0 {
-		t.Errorf("ran %v: all patterns should be among the vectors", ran)
+	for _, mode := range builtModes {
+		if ran[mode] == 0 {
+			t.Errorf("ran %v: all patterns should be among the vectors", ran)
+		}
 	}
 }
 
@@ -184,10 +194,8 @@ func runVector(t *testing.T, mode Mode, v map[string]string) {
 		c := config(mode, initiator, noise.DH25519)
 		c.Prologue, c.PresharedKey = unhex("prologue"), unhex("preshared_key")
 		c.Random = bytes.NewReader(unhex(ephemeral))
-		if mode != PairUp {
-			c.StaticKeypair = our
-		}
-		if initiator && mode == Contact {
+		c.StaticKeypair = our
+		if initiator && mode.knows() {
 			c.PeerStatic = respStatic.Public
 		}
 		hs, err := noise.NewHandshakeState(c)
