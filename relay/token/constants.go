@@ -1,6 +1,10 @@
 package token
 
-import "sottovoce/mesh/wire"
+import (
+	"time"
+
+	"sottovoce/mesh/wire"
+)
 
 // Labels. The text says what each is for.
 //
@@ -46,6 +50,59 @@ const (
 	DaysBack = 13
 	// DaysAhead allows for a supernode's clock that was set back over midnight.
 	DaysAhead = 1
+)
+
+// Limits of what a client holds and passes on.
+//
+// spec: 11-tokens#wallet
+const (
+	// StockMax is how many tokens a wallet holds: 64 a day for nearly all the days that they
+	// are good. The oldest give way.
+	StockMax = 768
+	// GiveMax is how many tokens of a day one contact is given, and how many are taken of one.
+	GiveMax = 20
+	// GivenMax is how many tokens of one contact are held: three days of them. The oldest
+	// give way.
+	GivenMax = 3 * GiveMax
+	// seenDaysMax is of how many days it is remembered which tokens of a contact were accepted:
+	// more than are good at a time, for a supernode's clock may jump.
+	seenDaysMax = 64
+	// reserve is what is not given away: a few messages of our own come first.
+	reserve = 32
+	// receiversMax is how many contacts are given tokens on one day.
+	receiversMax = 256
+	// pocketSize is how many tokens are written off at once: one write for so many deposits,
+	// and as many tokens lost by a crash.
+	pocketSize = 32
+	// savedMax bounds a saved wallet in bytes.
+	savedMax = 64 << 10
+)
+
+// When a client draws.
+//
+// spec: 11-tokens#when-to-draw
+const (
+	// DrawStep divides the number of tokens of every draw: it says little of what was spent.
+	DrawStep = 64
+	// DelayMin and DelayMax are between what lets a client draw and the draw.
+	DelayMin = 30 * time.Second
+	DelayMax = 10 * time.Minute
+	// low is how many tokens are few.
+	low = 16
+)
+
+// Limits of what a supernode gives.
+//
+// spec: 11-tokens#allowance
+const (
+	// AllowanceDefault is how many tokens a persona may draw on one day where its community
+	// says nothing: 4 MiB of messages.
+	AllowanceDefault = 1024
+	// IssuedMax is how many tokens of one day a community may draw in all: it bounds the
+	// memory of those that are spent.
+	IssuedMax = 1 << 20
+	// personasMax is how many personas draw on one day, and how many have a cap of their own.
+	personasMax = 8192
 )
 
 // Cost returns how many tokens a blob of a class costs; 0 for a class that does not exist.

@@ -312,6 +312,10 @@ func TestGoodDays(t *testing.T) {
 		if got := Good(c.day, c.today); got != c.want {
 			t.Errorf("a token of day %d on day %d is good: %t", c.day, c.today, got)
 		}
+		token := tokenOf(c.day, counted(0, nonceSize), counted(0, markSize))
+		if last := token.Last(); !Good(c.day, last) || last < 65_535 && Good(c.day, last+1) {
+			t.Errorf("%d is not the last day of a token of day %d", last, c.day)
+		}
 	}
 }
 

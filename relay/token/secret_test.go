@@ -19,6 +19,11 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w, g := NewWallet(), NewGiven()
+	w.Add([]Token{Token(secret), Token(secret)}, Token(secret).Day())
+	if _, save := w.Take(1, Token(secret).Day()); !save || g.Accept([]Token{Token(secret)}, Token(secret).Day()) != 1 {
+		t.Fatal("the wallet has no token, or the gift")
+	}
 	verbs := []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%t", "%e", "%T", "%!"}
 	scalar, err := k.keys.get().scalar.MarshalBinary()
 	if err != nil {
@@ -28,11 +33,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	type holder struct{ Exported any }
 	for what, v := range map[string]any{
 		"seed": KeySeed(secret[:32]), "key": k, "issuer": s, "draw": d, "token": Token(secret), "tokens": []Token{Token(secret)},
+		"wallet": w, "gift": g,
 		"hidden": struct {
 			k *Key
 			s *Issuer
 			d *Draw
-		}{k, s, d},
+			w *Wallet
+			g *Given
+		}{k, s, d, w, g},
 	} {
 		var printed []string
 		for _, v := range []any{v, []any{v}, map[string]any{"k": v}, holder{Exported: v}, &holder{Exported: v}} {
@@ -56,7 +64,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 	}
 	// Values with hidden pointers print no secret even where no method is called.
-	for _, v := range []any{struct{ k hidden[keyPair] }{k.keys}, struct{ s hidden[tweaked] }{s.secrets}, struct{ d hidden[drawing] }{d.state}} {
+	for _, v := range []any{struct{ k hidden[keyPair] }{k.keys}, struct{ s hidden[tweaked] }{s.secrets}, struct{ d hidden[drawing] }{d.state}, struct{ w Wallet }{*w}, struct{ g Given }{*g}} {
 		for _, verb := range append(verbs, "%p") {
 			p := fmt.Sprintf(verb, v)
 			for _, trace := range traces {

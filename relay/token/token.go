@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -39,6 +40,11 @@ type ID [32]byte
 
 // Day returns the day on which the token was drawn.
 func (t Token) Day() uint16 { return binary.BigEndian.Uint16(t[:]) }
+
+// Last returns the last day on which the token is good.
+//
+// spec: 11-tokens#days
+func (t Token) Last() uint16 { return uint16(min(int(t.Day())+DaysBack, math.MaxUint16)) }
 
 // ID returns what the token is remembered by once it is spent.
 func (t Token) ID() ID { return ID(wire.HashOf(labelID, t[:2+nonceSize])) }
