@@ -27,6 +27,9 @@ type ContactStream struct {
 // end opens one, for which Run must be running. One is open at a time.
 // spec: 03-links#streams
 func (l *Link) Contact(ctx context.Context) (*ContactStream, error) {
+	if l.control == nil {
+		return nil, errNoFrames
+	}
 	if !l.dialed {
 		select {
 		case c := <-l.contacts:

@@ -133,7 +133,7 @@ func TestWhoGivesWay(t *testing.T) {
 		"an equal that had its time":      {[]*slot{held(1, giveWayAfter, silent), held(2, giveWayAfter, silent)}, 3, 0},
 		"none for one with as many":       {[]*slot{held(2, 800, silent), held(2, 700, silent), held(3, 1, silent)}, 3, -1},
 	} {
-		g := newGate()
+		g := newGate(false)
 		g.slots = c.slots
 		for _, s := range c.slots {
 			g.byAddress[s.address]++
@@ -148,7 +148,7 @@ func TestWhoGivesWay(t *testing.T) {
 // With many keys to try a look-up counts as several.
 func TestManyKeysCostMore(t *testing.T) {
 	t.Parallel()
-	g, ring := newGate(), &ring{more: 3 * keysPerScan}
+	g, ring := newGate(false), &ring{more: 3 * keysPerScan}
 	find := g.find(within(t, 10*time.Second), ring)
 	begin := time.Now()
 	for range 4 {

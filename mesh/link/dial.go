@@ -26,8 +26,8 @@ type Target struct {
 	Endpoints   []peer.Endpoint   // the first EndpointsMax usable ones are raced, each a little after the one before
 	Fingerprint *peer.Fingerprint // as announced; nil for an address that was typed
 	Others      []Place           // tried besides, each half a second after the one before: by then the first has mostly won
-	Mode        handshake.Mode    // Contact, Open or PairUp
-	Pair        *handshake.Pair   // Contact and PairUp: whom
+	Mode        handshake.Mode    // any but Carry
+	Pair        *handshake.Pair   // all but Open: whom
 	OpenKey     *[32]byte         // Open: the one X25519 key that will do; nil for any
 }
 
@@ -145,9 +145,13 @@ func (t *Transport) try(ctx context.Context, to *Target, r runner) (*attempt, er
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	conn, err := t.socket.Load().dial(ctx, r.endpoint, r.fingerprint)
+	cfg := quicConfig(-1)
+	if custody(to.Mode) {
+		cfg = custodyConfig(true)
+	}
+	conn, err := t.socket.Load().dial(ctx, r.endpoint, r.fingerprint, cfg)
 	for errors.Is(err, errLeft) {
-		conn, err = t.socket.Load().dial(ctx, r.endpoint, r.fingerprint)
+		conn, err = t.socket.Load().dial(ctx, r.endpoint, r.fingerprint, cfg)
 	}
 	if err != nil {
 		return nil, err

@@ -101,13 +101,21 @@ func newEnd(t testing.TB) *end {
 
 func newEndOn(t testing.TB, pc net.PacketConn) *end {
 	t.Helper()
+	return openEnd(t, pc, handshake.Statics{Device: newStatic(t), Open: newStatic(t), OpenSign: [32]byte{1}})
+}
+
+// openEnd is a supernode if it has a supernode's key.
+func openEnd(t testing.TB, pc net.PacketConn, statics handshake.Statics) *end {
+	t.Helper()
 	n := &end{
-		ring: &ring{statics: handshake.Statics{Device: newStatic(t), Open: newStatic(t), OpenSign: [32]byte{1}}},
+		ring: &ring{statics: statics},
 		at:   endpointOf(pc.LocalAddr()),
 		log:  &bytes.Buffer{},
 	}
 	var err error
-	n.Transport, err = Open(pc, Config{Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(n.log, nil)), Keyring: n.ring})
+	n.Transport, err = Open(pc, Config{
+		Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(n.log, nil)), Keyring: n.ring, Supernode: !statics.Supernode.IsZero(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,15 @@ type gate struct {
 	byAddress map[netip.Addr]int
 }
 
-func newGate() *gate {
-	return &gate{
+func newGate(supernode bool) *gate {
+	g := &gate{
 		scans:     rate.NewLimiter(scansPerSecond, scanBurst),
 		byAddress: make(map[netip.Addr]int),
 	}
+	if supernode {
+		g.scans = rate.NewLimiter(supernodeScansPerSecond, supernodeScanBurst)
+	}
+	return g
 }
 
 // slot is the place of one unproven connection. It is given back once.

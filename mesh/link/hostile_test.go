@@ -291,7 +291,7 @@ func TestHarmlessInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	never.CancelWrite(0)
-	for _, kind := range []byte{0, 4, 99} { // streams of kinds to come
+	for _, kind := range []byte{0, 5, 99} { // streams of kinds to come
 		one, err := conn.OpenUniStream()
 		if err != nil {
 			t.Fatal(err)

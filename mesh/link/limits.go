@@ -48,6 +48,15 @@ const (
 	// placesMax is the number of places one Dial tries.
 	placesMax = 4
 
+	// custodyStreamsMax is the number of requests under way on one link to a supernode.
+	custodyStreamsMax = 8
+	// requestTimeout is how long a request may take to arrive; Await gives more to large ones.
+	requestTimeout = 30 * time.Second
+	// custodyIdleTimeout and custodyKeepAlive: members' links idle for days, so only one end
+	// keeps them alive, as often as a home router's memory of UDP needs it.
+	custodyIdleTimeout = 45 * time.Second
+	custodyKeepAlive   = 15 * time.Second
+
 	alpn          = "sottovoce/1"
 	exporterLabel = "EXPORTER-sottovoce-link-1"
 )
@@ -65,10 +74,25 @@ const (
 	linkWindowMax   = 4 << 20
 	// connectionsMax bounds the connections that have not proven anything and those that
 	// gave way but have not ended: QUIC drops who does not even finish TLS after 2.5 s.
-	connectionsMax    = 256
-	silenceBytesMax   = 64 << 10 // read and thrown away after a decoy
-	controlBufferSize = 1 << 10  // read buffer of a link's frames, bytes: small, as most links idle
-	blobBufferSize    = 4 << 10
+	connectionsMax = 256
+	// The windows of links at a supernode, in bytes: 1,000 that all send at once are 48 MiB, and
+	// 1 GiB only if all of them are read as fast as they send.
+	custodyStreamWindow    = 32 << 10
+	custodyLinkWindow      = 48 << 10
+	custodyStreamWindowMax = 512 << 10
+	custodyLinkWindowMax   = 1 << 20
+	// custodyBufferSize and custodyBulkSize are the read buffers of a request and of blobs, in bytes.
+	custodyBufferSize = 512
+	custodyBulkSize   = 32 << 10
+	// custodyWriteMax is how many bytes of a page leave in one write, about.
+	custodyWriteMax = 128 << 10
+	// supernodeScansPerSecond and supernodeScanBurst: a supernode has few keys to try, and after
+	// a restart hundreds of members come back within a minute.
+	supernodeScansPerSecond = 100
+	supernodeScanBurst      = 20
+	silenceBytesMax         = 64 << 10 // read and thrown away after a decoy
+	controlBufferSize       = 1 << 10  // read buffer of a link's frames, bytes: small, as most links idle
+	blobBufferSize          = 4 << 10
 	// sendQueueMax is the number of frames waiting on one link before Send blocks.
 	sendQueueMax = 64
 	// writeBatchMax is how many bytes of frames leave in one write, about.

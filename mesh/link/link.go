@@ -18,7 +18,7 @@ import (
 type Link struct {
 	transport *Transport
 	conn      *quic.Conn
-	control   *quic.Stream // carried the flights, carries the frames
+	control   *quic.Stream // carried the flights, carries the frames; nil on links of custody
 	proof     handshake.Proof
 	dialed    bool
 	remote    peer.Endpoint // as it was when the far end proved itself
@@ -30,10 +30,17 @@ type Link struct {
 
 func newLink(t *Transport, conn *quic.Conn, control *quic.Stream, proof handshake.Proof, dialed bool) *Link {
 	l := &Link{
-		transport: t, conn: conn, control: control, proof: proof, dialed: dialed,
-		remote:   endpointOf(conn.RemoteAddr()),
-		queue:    make(chan []byte, sendQueueMax),
-		contacts: make(chan *ContactStream, 1),
+		transport: t, conn: conn, proof: proof, dialed: dialed,
+		remote: endpointOf(conn.RemoteAddr()),
+	}
+	if custody(proof.Mode) {
+		// The flights were all that this stream is for.
+		control.CancelRead(quic.StreamErrorCode(ReasonBye))
+		_ = control.Close()
+	} else {
+		l.control = control
+		l.queue = make(chan []byte, sendQueueMax)
+		l.contacts = make(chan *ContactStream, 1)
 	}
 	t.links.add(l)
 	if t.ctx.Err() != nil {
@@ -72,6 +79,9 @@ func (l *Link) Close(reason Reason) { closeConn(l.conn, reason) }
 // it, and needs Run to be running. That it returns says nothing about arrival.
 // spec: 03-links#streams
 func (l *Link) Send(ctx context.Context, f wire.Frame) error {
+	if l.control == nil {
+		return errNoFrames
+	}
 	b, err := wire.AppendFrame(nil, f)
 	if err != nil {
 		return err

@@ -192,7 +192,7 @@ func TestDialRefusals(t *testing.T) {
 		"another certificate":  {func(to *Target) { to.Fingerprint = &wrong }, ErrFingerprint},
 		"another psk":          {func(to *Target) { to.Pair = &otherPair }, ErrRefused},
 		"another open key":     {func(to *Target) { to.Mode, to.OpenKey = handshake.Open, &otherKey }, ErrRefused},
-		"a reserved mode":      {func(to *Target) { to.Mode = handshake.Member }, handshake.ErrMode},
+		"a reserved mode":      {func(to *Target) { to.Mode = handshake.Carry }, handshake.ErrMode},
 		"nowhere":              {func(to *Target) { to.Endpoints = nil }, nil},
 		"nowhere valid":        {func(to *Target) { to.Endpoints = []peer.Endpoint{{}, endpoint("127.0.0.1:0")} }, nil},
 		"our own certificate":  {func(to *Target) { f := a.Fingerprint(); to.Fingerprint = &f }, ErrSelf},

@@ -28,8 +28,12 @@ type Receiver interface {
 
 // Run serves the link until it ends and returns why, as Err does. When ctx ends it
 // closes the link with ReasonBye. Every goroutine of the link has ended when it returns.
-// It fails with ErrRunning if called twice.
+// It fails with ErrRunning if called twice, and on links in mode Member and Supernode, which have
+// nothing to run.
 func (l *Link) Run(ctx context.Context, r Receiver) error {
+	if l.control == nil {
+		return errNoFrames
+	}
 	if !l.running.CompareAndSwap(false, true) {
 		return ErrRunning
 	}
@@ -163,7 +167,7 @@ func (l *Link) readBlobStreams(r Receiver) {
 // laterKind says whether a stream is of a kind that only later versions know: it is
 // reset, and the link stays. spec: 00-encoding#streams
 func laterKind(kind byte) bool {
-	return wire.StreamKind(kind) > wire.StreamContact || kind == 0
+	return wire.StreamKind(kind) > wire.StreamCustody || kind == 0
 }
 
 // readBlobs reads one batch. If the stream is cut short, what arrived whole is kept:

@@ -44,7 +44,11 @@ func (t *Transport) open(pc net.PacketConn) (*socket, error) {
 		ConnContext:                      s.admit,
 	}
 	var err error
-	s.listener, err = s.quic.Listen(serverTLS(t.current.Load), quicConfig(streamsMax))
+	accepts := quicConfig(streamsMax)
+	if t.super {
+		accepts = custodyConfig(false)
+	}
+	s.listener, err = s.quic.Listen(serverTLS(t.current.Load), accepts)
 	if err != nil {
 		s.replaced()
 		return nil, fmt.Errorf("listening on %s: %w", pc.LocalAddr(), err)
@@ -117,13 +121,13 @@ func (s *socket) listen() {
 var errLeft = errors.New("the socket is not used for new links any more")
 
 // dial opens a connection over the socket.
-func (s *socket) dial(ctx context.Context, to peer.Endpoint, want *peer.Fingerprint) (*quic.Conn, error) {
+func (s *socket) dial(ctx context.Context, to peer.Endpoint, want *peer.Fingerprint, cfg *quic.Config) (*quic.Conn, error) {
 	until, release := context.WithCancel(context.Background())
 	if !s.hold(until) {
 		release()
 		return nil, errLeft
 	}
-	conn, err := s.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), clientTLS(want), quicConfig(-1))
+	conn, err := s.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), clientTLS(want), cfg)
 	if err != nil {
 		release()
 		return nil, err

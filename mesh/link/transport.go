@@ -32,16 +32,20 @@ type Keyring interface {
 	Keys() int
 }
 
-// Config is what a Transport needs besides its socket. All fields are required.
+// Config is what a Transport needs besides its socket. All fields but Supernode are required.
 type Config struct {
 	Rand    io.Reader // for certificates and handshakes; QUIC and TLS draw their own
 	Log     *slog.Logger
 	Keyring Keyring
+	// Supernode says that links in mode Member and Supernode are accepted, and no others. The
+	// Keyring has the key.
+	Supernode bool
 }
 
 // Transport dials and accepts links over a packet socket, which Rebind replaces.
 type Transport struct {
 	keyring Keyring
+	super   bool // a supernode's
 	rand    *lockedReader
 	log     *slog.Logger
 	gate    *gate
@@ -69,9 +73,10 @@ func Open(pc net.PacketConn, cfg Config) (*Transport, error) {
 	}
 	t := &Transport{
 		keyring: cfg.Keyring,
+		super:   cfg.Supernode,
 		rand:    &lockedReader{r: cfg.Rand},
 		log:     cfg.Log,
-		gate:    newGate(),
+		gate:    newGate(cfg.Supernode),
 		quiet:   rate.NewLimiter(rate.Every(complaintPeriod), complaintBurst),
 		proven:  make(chan *Link, provenQueueMax),
 		sockets: make(map[*socket]struct{}),

@@ -29,6 +29,15 @@ func (c *cable) SendPacket(p simnet.Packet) error {
 
 // inVirtualTime runs f with two ends that are a pair on a simulated network.
 func inVirtualTime(t *testing.T, f func(t *testing.T, c *cable, a, b *end)) {
+	onCable(t, func(t *testing.T, c *cable, pa, pb net.PacketConn) {
+		a, b := newEndOn(t, pa), newEndOn(t, pb)
+		befriend(a, b)
+		f(t, c, a, b)
+	})
+}
+
+// onCable runs f with the two sockets of a simulated network.
+func onCable(t *testing.T, f func(t *testing.T, c *cable, pa, pb net.PacketConn)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cable{}
 		network := &simnet.Simnet{Router: c}
@@ -41,9 +50,7 @@ func inVirtualTime(t *testing.T, f func(t *testing.T, c *cable, a, b *end)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { network.Close() })
-		a, b := newEndOn(t, pa), newEndOn(t, pb)
-		befriend(a, b)
-		f(t, c, a, b)
+		f(t, c, pa, pb)
 	})
 }
 
