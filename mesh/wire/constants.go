@@ -80,6 +80,17 @@ const (
 	drawFrameMax = 10 << 10
 )
 
+// spec: 12-replication#limits
+const (
+	// StockDaysMax is the number of days of which a supernode may hold something: as many as a blob may
+	// live, and some for clocks.
+	StockDaysMax = 64
+	// ReconcileMax bounds a message of a reconciliation in bytes, with room beside it in a frame.
+	ReconcileMax = 60 << 10
+	// PapersSizeMax bounds the papers of a community in bytes, with room beside them in a frame.
+	PapersSizeMax = 60 << 10
+)
+
 // spec: 07-blobs#header
 const (
 	// HeaderSize is the size of a blob's header in bytes.

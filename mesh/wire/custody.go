@@ -14,7 +14,7 @@ func (t FrameType) Custody() bool { return t >= FrameDeposit && t <= lastCustody
 // custodySizeMax bounds the body of a custody frame in bytes.
 func (t FrameType) custodySizeMax() int {
 	switch t {
-	case FrameRange, FrameScan, FrameLogin, FrameAttest, FrameCheckpoint, FrameRefused:
+	case FrameRange, FrameScan, FrameLogin, FrameAttest, FrameCheckpoint, FrameRefused, FrameAlly, FrameStock:
 		return smallFrameMax
 	case FrameKept, FrameGet, FrameJoin:
 		return listFrameMax
@@ -56,6 +56,14 @@ func parseCustodyFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Attest](body)
 	case FrameCheckpoint:
 		return parseInto[Checkpoint](body)
+	case FrameAlly:
+		return parseInto[Ally](body)
+	case FrameStock:
+		return parseInto[Stock](body)
+	case FrameReconcile:
+		return parseInto[Reconcile](body)
+	case FramePapers:
+		return parseInto[Papers](body)
 	case FrameRefused:
 		return parseInto[Refused](body)
 	}

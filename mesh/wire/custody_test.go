@@ -62,8 +62,26 @@ func custodySpecimens() map[string]Frame {
 		"checkpoint":             Checkpoint{Cursor: 70, Chain: community, Day: 20000, Signature: signature},
 		"refused":                Refused{Reason: ReasonNotNow},
 		"refused, with a word":   Refused{Reason: ReasonWrongDay, Word: "il disco è pieno", Day: 20000},
+		"ally":                   Ally{Community: community, Key: persona, Day: 20000, Signature: signature},
+		"stock":                  Stock{Finished: 20000, Days: StockDays{}.Add(StockDay{20001, 70000, 0}).Add(StockDay{20058, 1, 300}), Papers: [8]byte(counted(1, 8))},
+		"stock of nothing":       Stock{},
+		"stock, most":            mostStock(),
+		"reconcile":              Reconcile{Day: 20001, Shelf: ShelfBlobs, Nonce: [16]byte(counted(1, 16)), Message: counted(0x20, 9)},
+		"reconcile, end":         Reconcile{Day: 20001, Shelf: ShelfTombstones, Nonce: [16]byte(counted(1, 16))},
+		"reconcile, most":        Reconcile{Day: 1<<16 - 1, Shelf: 255, Message: make([]byte, ReconcileMax)},
+		"papers":                 Papers{Papers: counted(1, 9)},
+		"papers, none":           Papers{},
+		"papers, most":           Papers{Papers: make([]byte, PapersSizeMax)},
 		"refused, most":          Refused{Reason: 255, Word: strings.Repeat("è", WordMax/2), Day: 1<<32 - 1},
 	}
+}
+
+// mostStock holds something of as many days as there may be.
+func mostStock() (f Stock) {
+	for i := range uint16(StockDaysMax) {
+		f.Days = f.Days.Add(StockDay{Day: 60000 + i, Blobs: 1<<32 - 1, Tombstones: 1<<32 - 1})
+	}
+	return f
 }
 
 func TestCustodyFrameVectors(t *testing.T) {
@@ -71,6 +89,7 @@ func TestCustodyFrameVectors(t *testing.T) {
 	names := []string{
 		"deposit", "deposit by a guest", "kept", "kept nothing", "range", "range, follow", "page", "page of nothing", "page of what was asked",
 		"scan", "entries", "get", "delete", "login", "grant", "join", "draw", "drawn", "attest", "checkpoint", "refused", "refused, with a word",
+		"ally", "stock", "stock of nothing", "reconcile", "reconcile, end", "papers", "papers, none",
 	}
 	var vectors []vector
 	for _, name := range names {
@@ -125,6 +144,13 @@ func TestCustodyFramesRefused(t *testing.T) {
 		"drawn nothing":                 Drawn{Proof: []byte{1}},
 		"drawn without a proof":         Drawn{Evaluated: make([]byte, 32)},
 		"drawn with a long proof":       Drawn{Evaluated: make([]byte, 32), Proof: make([]byte, DrawProofMax+1)},
+		"stock of a day that is over":   Stock{Finished: 20000, Days: StockDays{}.Add(StockDay{Day: 20000, Blobs: 1})},
+		"stock out of order":            Stock{Days: StockDays{}.Add(StockDay{Day: 9}).Add(StockDay{Day: 8})},
+		"stock with half a day":         Stock{Days: make(StockDays, 11)},
+		"stock of 65 days":              Stock{Days: append(mostStock().Days, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0)},
+		"reconcile without a shelf":     Reconcile{Day: 1},
+		"reconcile at length":           Reconcile{Shelf: 1, Message: make([]byte, ReconcileMax+1)},
+		"papers at length":              Papers{Papers: make([]byte, PapersSizeMax+1)},
 		"refused for no reason":         Refused{Word: "no"},
 		"refused at length":             Refused{Reason: 1, Word: strings.Repeat("x", WordMax+1)},
 	} {
@@ -140,7 +166,7 @@ func TestCustodyFramesRefused(t *testing.T) {
 			t.Errorf("%s is read as %v, %v", name, got, err)
 		}
 	}
-	for frame, most := range map[FrameType]int{FrameRange: smallFrameMax, FrameKept: listFrameMax, FrameDraw: drawFrameMax, FramePage: FrameSizeMax, 0x40: FrameSizeMax} {
+	for frame, most := range map[FrameType]int{FrameRange: smallFrameMax, FrameKept: listFrameMax, FrameDraw: drawFrameMax, FramePage: FrameSizeMax, 0x4e: FrameSizeMax} {
 		if _, err := read(framed(frame, make([]byte, most+1))); !errors.Is(err, ErrMalformed) {
 			t.Errorf("frame %#x of more than %d bytes: %v", frame, most, err)
 		}

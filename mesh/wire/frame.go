@@ -65,6 +65,10 @@ const (
 	FrameAttest     FrameType = 0x3d
 	FrameRefused    FrameType = 0x3e
 	FrameCheckpoint FrameType = 0x3f
+	FrameAlly       FrameType = 0x40
+	FrameStock      FrameType = 0x41
+	FrameReconcile  FrameType = 0x42
+	FramePapers     FrameType = 0x43
 
 	lastCustodyFrame FrameType = 0x4f
 
