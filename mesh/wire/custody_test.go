@@ -76,14 +76,6 @@ func custodySpecimens() map[string]Frame {
 	}
 }
 
-// mostStock holds something of as many days as there may be.
-func mostStock() (f Stock) {
-	for i := range uint16(StockDaysMax) {
-		f.Days = f.Days.Add(StockDay{Day: 60000 + i, Blobs: 1<<32 - 1, Tombstones: 1<<32 - 1})
-	}
-	return f
-}
-
 func TestCustodyFrameVectors(t *testing.T) {
 	all := custodySpecimens()
 	names := []string{
@@ -144,13 +136,6 @@ func TestCustodyFramesRefused(t *testing.T) {
 		"drawn nothing":                 Drawn{Proof: []byte{1}},
 		"drawn without a proof":         Drawn{Evaluated: make([]byte, 32)},
 		"drawn with a long proof":       Drawn{Evaluated: make([]byte, 32), Proof: make([]byte, DrawProofMax+1)},
-		"stock of a day that is over":   Stock{Finished: 20000, Days: StockDays{}.Add(StockDay{Day: 20000, Blobs: 1})},
-		"stock out of order":            Stock{Days: StockDays{}.Add(StockDay{Day: 9}).Add(StockDay{Day: 8})},
-		"stock with half a day":         Stock{Days: make(StockDays, 11)},
-		"stock of 65 days":              Stock{Days: append(mostStock().Days, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0)},
-		"reconcile without a shelf":     Reconcile{Day: 1},
-		"reconcile at length":           Reconcile{Shelf: 1, Message: make([]byte, ReconcileMax+1)},
-		"papers at length":              Papers{Papers: make([]byte, PapersSizeMax+1)},
 		"refused for no reason":         Refused{Word: "no"},
 		"refused at length":             Refused{Reason: 1, Word: strings.Repeat("x", WordMax+1)},
 	} {

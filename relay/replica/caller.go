@@ -53,7 +53,7 @@ func (c *caller) run(ctx context.Context, login wire.Ally) error {
 		return err
 	}
 	defer watch.Close()
-	if err := send(ctx, watch, login, nil); err != nil {
+	if err := watch.Send(ctx, login); err != nil {
 		return err
 	}
 	first, err := receive[wire.Stock](ctx, watch)
@@ -75,8 +75,9 @@ func (c *caller) run(ctx context.Context, login wire.Ally) error {
 // watch takes the stocks that the far end tells, until the stream ends.
 func (c *caller) watch(ctx context.Context, s Stream, news chan<- struct{}) error {
 	defer close(news)
+	s.Await(time.Time{}) // it is silent for as long as nothing changes
 	for {
-		f, err := s.Receive(ctx) // may be silent for as long as nothing changes
+		f, err := s.Receive(ctx)
 		if err != nil {
 			return err
 		}
@@ -159,7 +160,7 @@ func (c *caller) papers(ctx context.Context) error {
 	defer s.Close()
 	ours := c.stock.Offer()
 	for range turnsMax {
-		if err := send(ctx, s, wire.Papers{Papers: ours}, nil); err != nil {
+		if err := s.Send(ctx, wire.Papers{Papers: ours}); err != nil {
 			return err
 		}
 		f, err := receive[wire.Papers](ctx, s)
@@ -218,7 +219,7 @@ func (c *caller) session(ctx context.Context, day uint16, shelf wire.Shelf) (the
 	session := reconcile.New(set, saltOf(c.conn.Exporter(), c.community, f), reconcile.MessageMax)
 	f.Message = session.Begin()
 	for {
-		if err := send(ctx, s, f, nil); err != nil {
+		if err := s.Send(ctx, f); err != nil {
 			return nil, nil, false, err
 		}
 		if len(f.Message) == 0 {
@@ -283,7 +284,7 @@ func (c *caller) deposit(ctx context.Context, ids reconcile.Sorted, blobs [][]by
 		return nil, err
 	}
 	defer s.Close()
-	if err := send(ctx, s, wire.Deposit{Blobs: uint16(len(blobs)), Community: &c.community}, blobs); err != nil {
+	if err := s.Send(ctx, wire.Deposit{Blobs: uint16(len(blobs)), Community: &c.community}, blobs...); err != nil {
 		return nil, err
 	}
 	kept, err := receive[wire.Kept](ctx, s)
@@ -357,7 +358,7 @@ func (c *caller) get(ctx context.Context, ids []wire.ShortID) ([][]byte, error) 
 	for _, id := range ids {
 		f.IDs = f.IDs.Add(id)
 	}
-	if err := send(ctx, s, f, nil); err != nil {
+	if err := s.Send(ctx, f); err != nil {
 		return nil, err
 	}
 	page, err := receive[wire.Page](ctx, s)

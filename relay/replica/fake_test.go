@@ -236,7 +236,7 @@ func (s *pipeStream) until(ctx context.Context) func() bool {
 	return context.AfterFunc(ctx, func() { s.SetDeadline(time.Unix(1, 0)) })
 }
 
-func (s *pipeStream) Send(ctx context.Context, f wire.Frame, blobs [][]byte) error {
+func (s *pipeStream) Send(ctx context.Context, f wire.Frame, blobs ...[]byte) error {
 	defer s.until(ctx)()
 	if s.count != nil {
 		s.count(f)
@@ -257,7 +257,9 @@ func (s *pipeStream) Receive(ctx context.Context) (wire.Frame, error) {
 	return wire.ReadFrame(s.r)
 }
 
-func (s *pipeStream) ReceiveBlob(ctx context.Context, most int) ([]byte, error) {
+func (s *pipeStream) Await(by time.Time) { _ = s.SetReadDeadline(by) }
+
+func (s *pipeStream) Blob(ctx context.Context, most int) ([]byte, error) {
 	defer s.until(ctx)()
 	return wire.ReadBlob(s.r, most)
 }

@@ -33,7 +33,7 @@ func (g *Guest) Watch(ctx context.Context, s Stream) error {
 	for {
 		moved := g.stock.Moved() // before the look, so that nothing is missed
 		if now := stockOf(g.stock); told == nil || !same(*told, now) {
-			if err := send(ctx, s, now, nil); err != nil {
+			if err := s.Send(ctx, now); err != nil {
 				return err
 			}
 			told = &now
@@ -95,7 +95,7 @@ func (g *Guest) papers(ctx context.Context, s Stream, f wire.Papers) error {
 		if err != nil {
 			return err
 		}
-		if err := send(ctx, s, wire.Papers{Papers: answer}, nil); err != nil || len(answer) == 0 && len(f.Papers) == 0 {
+		if err := s.Send(ctx, wire.Papers{Papers: answer}); err != nil || len(answer) == 0 && len(f.Papers) == 0 {
 			return err
 		}
 		if f, err = receive[wire.Papers](ctx, s); err != nil {
@@ -111,11 +111,11 @@ func (g *Guest) papers(ctx context.Context, s Stream, f wire.Papers) error {
 // spec: 12-replication#sets
 func (g *Guest) reconcile(ctx context.Context, s Stream, f wire.Reconcile) error {
 	if f.Day <= g.stock.Shelves().Finished {
-		return send(ctx, s, wire.Refused{Reason: wire.ReasonWrongDay, Day: g.today()}, nil)
+		return s.Send(ctx, wire.Refused{Reason: wire.ReasonWrongDay, Day: g.today()})
 	}
 	set, err := setOf(ctx, g.stock, f.Day, f.Shelf)
 	if errors.Is(err, errShelf) {
-		return send(ctx, s, wire.Refused{Reason: wire.ReasonWeOld, Day: g.today()}, nil)
+		return s.Send(ctx, wire.Refused{Reason: wire.ReasonWeOld, Day: g.today()})
 	}
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (g *Guest) reconcile(ctx context.Context, s Stream, f wire.Reconcile) error
 			return nil
 		}
 		first.Message = reply
-		if err := send(ctx, s, first, nil); err != nil || len(reply) == 0 {
+		if err := s.Send(ctx, first); err != nil || len(reply) == 0 {
 			return err
 		}
 		if f, err = receive[wire.Reconcile](ctx, s); err != nil {
@@ -166,7 +166,7 @@ func (g *Guest) deposit(ctx context.Context, s Stream, f wire.Deposit) error {
 	for _, r := range reasons {
 		answer.Results = answer.Results.Add(r, 0)
 	}
-	return send(ctx, s, answer, nil)
+	return s.Send(ctx, answer)
 }
 
 func (g *Guest) get(ctx context.Context, s Stream, f wire.Get) error {
@@ -182,14 +182,7 @@ func (g *Guest) get(ctx context.Context, s Stream, f wire.Get) error {
 	for range blobs {
 		page.Cursors = page.Cursors.Add(0)
 	}
-	return send(ctx, s, page, blobs)
-}
-
-// send writes a frame, with a deadline of its own.
-func send(ctx context.Context, s Stream, f wire.Frame, blobs [][]byte) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	return s.Send(ctx, f, blobs)
+	return s.Send(ctx, page, blobs...)
 }
 
 // refusedError says that the far end did not carry out what was asked.
@@ -201,8 +194,7 @@ func (e refusedError) Error() string {
 
 // receive reads a frame of one kind, with a deadline of its own.
 func receive[F wire.Frame](ctx context.Context, s Stream) (f F, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
+	s.Await(time.Now().Add(answerTimeout))
 	got, err := s.Receive(ctx)
 	if err != nil {
 		return f, err
@@ -219,11 +211,10 @@ func receive[F wire.Frame](ctx context.Context, s Stream) (f F, err error) {
 
 // receiveBlobs reads n blobs of at most BatchSizeMax together.
 func receiveBlobs(ctx context.Context, s Stream, n int) (blobs [][]byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
+	s.Await(time.Now().Add(answerTimeout))
 	left := wire.BatchSizeMax
 	for range n {
-		blob, err := s.ReceiveBlob(ctx, left)
+		blob, err := s.Blob(ctx, left)
 		if err != nil {
 			return nil, err
 		}

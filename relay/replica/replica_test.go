@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"strings"
@@ -85,82 +86,82 @@ func TestTwoMeet(t *testing.T) {
 	}
 }
 
+// history is three supernodes and what became of a few blobs.
+type history struct {
+	stocks     [3]*memoryStock
+	all, shown map[int]bool // blobs that were left anywhere, and those whose D was shown to anybody
+}
+
+const historyBlobs, historyDays = 12, 3
+
+func historyDay(n int) uint16 { return testDay + uint16(n%historyDays) }
+
+// step does one thing at one supernode.
+func (h *history) step(t *rapid.T) {
+	i, n := rapid.IntRange(0, 2).Draw(t, "at"), rapid.IntRange(0, historyBlobs-1).Draw(t, "blob")
+	switch s := h.stocks[i]; rapid.IntRange(0, 5).Draw(t, "what") {
+	case 0, 1:
+		keep(t, s, historyDay(n), n)
+		h.all[n] = true
+	case 2:
+		bury1(s, n, historyDay(n))
+		h.shown[n] = true
+	case 3:
+		s.expire(testDay + uint16(rapid.IntRange(0, 1).Draw(t, "day")))
+	case 4:
+		if err := meet(s, h.stocks[(i+1)%3]); err != nil {
+			t.Fatal(err)
+		}
+	case 5: // its disk dies
+		h.stocks[i] = newMemoryStock()
+	}
+}
+
+// check wants nothing dead or over anywhere.
+func (h *history) check(t *rapid.T) {
+	for i, s := range h.stocks {
+		for n := range historyBlobs {
+			if s.has(n, historyDay(n)) && (historyDay(n) <= s.finished || s.tombs[tombOf(n, historyDay(n))]) {
+				t.Fatalf("supernode %d holds blob %d, which is over or deleted", i, n)
+			}
+		}
+	}
+}
+
 // TestAnyHistory plays what custody.pml models with three supernodes: whatever happens in whatever order, what was deleted never
 // comes back, nothing is deleted but by its own D, what is over stays over; and when all have met, all hold the same.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const blobs, days = 12, 3
-		stocks := []*memoryStock{newMemoryStock(), newMemoryStock(), newMemoryStock()}
-		all, shown := make(map[int]bool), make(map[int]bool) // that were left anywhere, whose D was shown to anybody
-		day := func(n int) uint16 { return testDay + uint16(n%days) }
-		check := func() {
-			for i, s := range stocks {
-				for n := range blobs {
-					if s.has(n, day(n)) && day(n) <= s.finished {
-						t.Fatalf("supernode %d holds blob %d, whose day is over", i, n)
-					}
-				}
-				for tomb := range s.tombs {
-					for n := range blobs {
-						if secretOf(n) == [16]byte(tomb[:]) && s.has(n, day(n)) {
-							t.Fatalf("supernode %d holds blob %d again", i, n)
-						}
-					}
-				}
-			}
+		h := history{
+			stocks: [3]*memoryStock{newMemoryStock(), newMemoryStock(), newMemoryStock()},
+			all:    make(map[int]bool), shown: make(map[int]bool),
 		}
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
-			i, n := rapid.IntRange(0, 2).Draw(t, "at"), rapid.IntRange(0, blobs-1).Draw(t, "blob")
-			switch s := stocks[i]; rapid.IntRange(0, 5).Draw(t, "what") {
-			case 0, 1:
-				keep(t, s, day(n), n)
-				all[n] = true
-			case 2:
-				bury1(s, n, day(n))
-				shown[n] = true
-			case 3:
-				s.expire(testDay + uint16(rapid.IntRange(0, 1).Draw(t, "day")))
-			case 4:
-				if err := meet(s, stocks[(i+1)%3]); err != nil {
-					t.Fatal(err)
-				}
-			case 5: // its disk dies
-				stocks[i] = newMemoryStock()
-			}
-			check()
+			h.step(t)
+			h.check(t)
 		}
 		held := make(map[int]bool) // before all meet
-		for _, s := range stocks {
-			for n := range all {
-				held[n] = held[n] || s.has(n, day(n))
+		for _, s := range h.stocks {
+			for n := range h.all {
+				held[n] = held[n] || s.has(n, historyDay(n))
 			}
 		}
 		for range 2 {
-			for i := range stocks {
-				if err := meet(stocks[i], stocks[(i+1)%3]); err != nil {
+			for i := range h.stocks {
+				if err := meet(h.stocks[i], h.stocks[(i+1)%3]); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		check()
-		var last uint16
-		for _, s := range stocks {
-			last = max(last, s.finished)
-		}
-		for i, s := range stocks {
-			for n := range all {
-				want := held[n] && !shown[n] && day(n) > last
-				if got := s.has(n, day(n)); want && !got {
+		h.check(t)
+		last := max(h.stocks[0].finished, h.stocks[1].finished, h.stocks[2].finished)
+		for n := range h.all {
+			day := historyDay(n)
+			for i, s := range h.stocks {
+				if held[n] && !h.shown[n] && day > last && !s.has(n, day) {
 					t.Fatalf("supernode %d does not hold blob %d", i, n)
-				} else if got && shown[n] && s.tombs[[18]byte(append(append([]byte{}, tombOf(n)...), byte(day(n)>>8), byte(day(n))))] {
-					t.Fatalf("supernode %d holds blob %d, which was deleted", i, n)
 				}
-			}
-		}
-		for i := 1; i < len(stocks); i++ {
-			a, b := stocks[0], stocks[i]
-			for n := range all {
-				if day(n) > last && a.has(n, day(n)) != b.has(n, day(n)) {
+				if day > last && s.has(n, day) != h.stocks[0].has(n, day) {
 					t.Fatalf("supernodes 0 and %d differ in blob %d", i, n)
 				}
 			}
@@ -168,7 +169,10 @@ func TestAnyHistory(t *testing.T) {
 	})
 }
 
-func tombOf(n int) []byte { d := secretOf(n); return d[:] }
+func tombOf(n int, day uint16) (t [18]byte) {
+	d := secretOf(n)
+	return [18]byte(binary.BigEndian.AppendUint16(d[:], day))
+}
 
 // TestBacklogIsResumed: a new supernode whose link breaks again and again gets everything, each blob once.
 func TestBacklogIsResumed(t *testing.T) {
@@ -435,15 +439,16 @@ func TestGuestRefuses(t *testing.T) {
 // silent is a stream whose far end has nothing more to say.
 type silent struct{ Stream }
 
-func (silent) Send(context.Context, wire.Frame, [][]byte) error { return nil }
-func (silent) Receive(context.Context) (wire.Frame, error)      { return nil, errors.New("nothing more") }
+func (silent) Await(time.Time)                                   {}
+func (silent) Send(context.Context, wire.Frame, ...[]byte) error { return nil }
+func (silent) Receive(context.Context) (wire.Frame, error)       { return nil, errors.New("nothing more") }
 
 type wantRefusal struct {
 	silent
 	t *testing.T
 }
 
-func (s wantRefusal) Send(_ context.Context, f wire.Frame, _ [][]byte) error {
+func (s wantRefusal) Send(_ context.Context, f wire.Frame, _ ...[]byte) error {
 	if _, is := f.(wire.Refused); !is {
 		s.t.Errorf("answered by %T", f)
 	}

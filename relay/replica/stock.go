@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"time"
 
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -38,12 +39,12 @@ type Shelves struct {
 	Days     []wire.StockDay // later ones, ascending
 }
 
-// Stream is a custody stream. An error of a send or a receive ends it.
+// Stream is a custody stream (link.CustodyStream). An error of a send or a receive ends it.
 type Stream interface {
-	Send(ctx context.Context, f wire.Frame, blobs [][]byte) error
+	Send(ctx context.Context, f wire.Frame, blobs ...[]byte) error
+	Await(by time.Time)
 	Receive(ctx context.Context) (wire.Frame, error)
-	ReceiveBlob(ctx context.Context, sizeMax int) ([]byte, error)
-	// Close ends our side, and what still comes from the other.
+	Blob(ctx context.Context, room int) ([]byte, error)
 	Close() error
 }
 

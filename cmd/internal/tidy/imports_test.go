@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"discovery/mdns":   driverImports,
 	"discovery/manual": driverImports,
 
+	"relay/replica": {"mesh/peer", "mesh/wire", "mesh/reconcile"},
 	"relay/mailbox": {"mesh/peer", "mesh/wire", "mesh/clock"},
 	"relay/token":   ground,
 
