@@ -26,14 +26,14 @@ var (
 
 // Domain separation of the suite in mode 2, POPRF (RFC 9497 §3.1).
 const (
-	context    = "OPRFV1-\x02-ristretto255-SHA512"
-	dstElement = "HashToGroup-" + context
-	dstScalar  = "HashToScalar-" + context
+	contextString = "OPRFV1-\x02-ristretto255-SHA512"
+	dstElement    = "HashToGroup-" + contextString
+	dstScalar     = "HashToScalar-" + contextString
 )
 
 // dleqParams are those of the proof that a batch was evaluated with one key.
 func dleqParams() dleq.Params {
-	return dleq.Params{G: curve, H: crypto.SHA512, DST: []byte(context)}
+	return dleq.Params{G: curve, H: crypto.SHA512, DST: []byte(contextString)}
 }
 
 // infoScalar is the m of info.
