@@ -1,0 +1,127 @@
+package mailbox
+
+import "context"
+
+// Since is Store's.
+func (d *Disk) Since(ctx context.Context, c Community, cursor uint64, limit int) (Page, error) {
+	done, err := d.reading(ctx)
+	if err != nil {
+		return Page{}, err
+	}
+	defer done()
+	l := d.seen(c)
+	if l == nil {
+		return Page{From: cursor, Until: cursor, End: true}, nil
+	}
+	l.mu.RLock()
+	head := l.head
+	spots, more := l.spots(cursor, limit)
+	last, found := l.before(cursor)
+	l.mu.RUnlock()
+	if cursor >= head.Cursor {
+		return Page{From: cursor, Base: head.Chain, Until: cursor, Chain: head.Chain, End: true}, nil
+	}
+	b := pageBuilder{page: Page{From: cursor}, known: cursor == 0}
+	if found {
+		if f, err := last.head(); err == nil {
+			b.page.Base, b.known = f.after(), true
+		}
+	}
+	return b.build(spots, more, head), nil
+}
+
+// spots are the records behind a cursor that make up one page; more says that others follow. With mu held.
+func (l *log) spots(cursor uint64, limit int) (spots []spot, more bool) {
+	size, blobs, others := 0, 0, 0
+	l.walk(cursor, func(s *segment, position int, deletion bool) bool {
+		next := spot{}
+		if deletion {
+			next = s.tombSpot(position)
+		} else {
+			next = s.blobSpot(position)
+		}
+		shown := !next.deletion && !next.absent
+		switch {
+		case shown && blobs > 0 && size+next.size-frameHeader > limit, blobs == pageBlobsMax, others == pageOthersMax:
+			more = true
+			return false
+		case shown:
+			blobs++
+			size += next.size - frameHeader
+		default:
+			others++
+		}
+		spots = append(spots, next)
+		return true
+	})
+	return spots, more
+}
+
+// pageBuilder reads the records of one page, as far as the chain goes through all of them.
+type pageBuilder struct {
+	page  Page
+	chain Chain // behind the last record
+	known bool  // Base is the chain at From
+	any   bool  // there is a record
+}
+
+func (b *pageBuilder) build(spots []spot, more bool, head Head) Page {
+	b.chain = b.page.Base
+	for _, s := range spots {
+		f, body, err := s.read()
+		switch {
+		case err != nil && !b.any: // as if it had expired
+			b.known = false
+			b.page.From, b.page.Until = s.cursor, s.cursor
+			continue
+		case err != nil, b.any && f.before != b.chain:
+			return b.end(false, head)
+		case !b.any && (!b.known || f.before != b.chain):
+			b.page.From, b.page.Base = s.cursor-1, f.before
+		}
+		b.take(s, f, body)
+	}
+	return b.end(!more, head)
+}
+
+// read reads a record, without a body where that is not shown or damaged: then only the chain, which goes through it, tells that the rest is right.
+func (s spot) read() (frame, []byte, error) {
+	if !s.absent {
+		f, body, err := s.frame()
+		if err == nil {
+			return f, body, nil
+		}
+	}
+	f, err := s.head()
+	return f, nil, err
+}
+
+func (b *pageBuilder) take(s spot, f frame, body []byte) {
+	b.any, b.chain, b.page.Until = true, f.after(), s.cursor
+	switch {
+	case s.deletion:
+		t, of, err := parseTombstone(body)
+		if err == nil {
+			b.page.Deleted = append(b.page.Deleted, Removed{Cursor: s.cursor, Tombstone: t, Blob: Absence{of, f.id}})
+		}
+	case body == nil:
+		b.page.Absent = append(b.page.Absent, Absence{s.cursor, f.id})
+	default:
+		b.page.Blobs = append(b.page.Blobs, Record{s.cursor, body})
+	}
+}
+
+// end closes the page behind its last record; at the head if it reaches so far.
+func (b *pageBuilder) end(all bool, head Head) Page {
+	switch {
+	case all && !b.any: // nothing is left of what was there
+		if !b.known || b.page.Base != head.Chain {
+			b.page.From, b.page.Base = head.Cursor, head.Chain
+		}
+		b.page.Until, b.page.End, b.chain = head.Cursor, true, head.Chain
+	case all && b.chain == head.Chain:
+		b.page.Until, b.page.End = head.Cursor, true
+	}
+	b.page.Chain = b.chain
+	return b.page
+}
