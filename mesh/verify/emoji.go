@@ -13,6 +13,9 @@ type Emoji [EmojiCount]uint8
 // Symbols returns the emoji with their names.
 func (e Emoji) Symbols() []Symbol { return symbols(e[:]) }
 
+// SymbolAt returns what stands at a place of the table, below SymbolCount.
+func SymbolAt(place uint8) Symbol { return table[place] }
+
 // symbols looks places of the table up.
 func symbols(places []uint8) []Symbol {
 	found := make([]Symbol, len(places))
@@ -37,7 +40,7 @@ func sixes(b []byte, places []uint8) {
 // chosen so that none is taken for another, seen small or heard over a bad line.
 //
 // spec: 05-contacts#the-emoji
-var table = [64]Symbol{
+var table = [SymbolCount]Symbol{
 	{"🐕", "dog", "cane"},
 	{"🐈", "cat", "gatto"},
 	{"🐎", "horse", "cavallo"},

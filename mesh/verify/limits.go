@@ -4,6 +4,11 @@ import "time"
 
 // The protocol's.
 const (
+	// SymbolCount is the length of the table of emoji and their names.
+	//
+	// spec: 05-contacts#the-emoji
+	SymbolCount = 64
+
 	// EmojiCount emoji are compared, of 6 bits each.
 	//
 	// spec: 05-contacts#the-emoji

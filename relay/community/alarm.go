@@ -1,0 +1,60 @@
+package community
+
+import (
+	"fmt"
+
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// AlarmKind says what is wrong.
+//
+// spec: 10-communities#alarms
+type AlarmKind uint8
+
+// The kinds.
+const (
+	// AlarmDescriptor: the root has signed two descriptors of one sequence. Who has the root words?
+	AlarmDescriptor AlarmKind = 1
+	// AlarmFork: an operator key has put two entries in one place of the roster.
+	AlarmFork AlarmKind = 2
+	// AlarmForgot: a supernode does not know entries any more that it has shown before.
+	AlarmForgot AlarmKind = 3
+	// AlarmOlder: a supernode shows an older descriptor than before.
+	AlarmOlder AlarmKind = 4
+	// AlarmSeat: two supernodes have the secret of one seat; the first that was seen stays.
+	AlarmSeat AlarmKind = 5
+	// AlarmCard: a supernode has signed two cards of one sequence.
+	AlarmCard AlarmKind = 6
+	// AlarmNewer: something was signed that this version does not understand: it needs an update.
+	AlarmNewer AlarmKind = 7
+)
+
+var alarmWords = [...]string{
+	AlarmDescriptor: "the root has signed two descriptors in one place: its words may be in other hands",
+	AlarmFork:       "an operator key has signed two entries in one place: it was copied, or its supernode went on from an old copy of its disk",
+	AlarmForgot:     "a supernode has forgotten entries of the roster that it has shown before",
+	AlarmOlder:      "a supernode shows an older descriptor than it has shown before",
+	AlarmSeat:       "the link for a further supernode was used by two",
+	AlarmCard:       "a supernode has signed two cards in one place: its keys may be in other hands",
+	AlarmNewer:      "the community uses something newer: this program needs an update",
+}
+
+// String says what is wrong, for logs.
+func (k AlarmKind) String() string {
+	if int(k) < len(alarmWords) && alarmWords[k] != "" {
+		return alarmWords[k]
+	}
+	return fmt.Sprintf("alarm %d", k)
+}
+
+// Alarm is something that must not be. The same alarm is equal however often it is raised.
+//
+// spec: 10-communities#alarms
+type Alarm struct {
+	Kind      AlarmKind `cbor:"1,keyasint"`
+	Supernode peer.ID   `cbor:"2,keyasint"` // who has shown it or has signed it, where it is a supernode
+	Key       [32]byte  `cbor:"3,keyasint"` // fork: the operator key; seat: the seat's
+	Known     wire.Hash `cbor:"4,keyasint"` // what we had
+	Shown     wire.Hash `cbor:"5,keyasint"` // what is beside it
+}

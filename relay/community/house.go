@@ -1,0 +1,409 @@
+package community
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// Own is what a supernode brings to a community.
+type Own struct {
+	Device    *identity.Device
+	Token     [32]byte // public key of its tokens for this community
+	Addresses []string // host:port where members elsewhere reach it; none: on its own network only
+}
+
+// House is one community at one of its supernodes. Whatever changes it is kept by its caller (Save)
+// before the answer is given. It is not safe for concurrent use.
+//
+// spec: 10-communities#at-the-supernode
+type House struct {
+	file     *file
+	device   *identity.Device
+	token    [32]byte
+	operator OperatorKey
+	weeks    weeks
+	card     *Card
+	names    map[Persona]string
+	alarms   []Alarm
+}
+
+// Grant is what a persona is told when it is let in; so is a supernode, which has no use for the
+// keys.
+//
+// spec: 10-communities#grant
+type Grant struct {
+	Papers []byte // descriptor, cards and heads
+	Week   uint32 // that Key is of
+	Key    Secret
+	Next   Secret // of the week after
+	Day    uint32 // by the supernode's clock
+	Tokens uint16 // that the policy allows for a day
+}
+
+// Format prints the week only.
+func (g Grant) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "grant of week %d", g.Week) }
+
+// MarshalText returns the week only.
+func (g Grant) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", g), nil }
+
+// Found makes a community with its first supernode. The caller shows the words of root once, and
+// erases it.
+//
+// spec: 10-communities#founding
+func Found(root Root, name string, policy Policy, own Own, now time.Time, rand io.Reader) (*House, error) {
+	name, err := peer.CleanName(name)
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHouse(root.ID(), own, now, rand)
+	if err != nil {
+		return nil, err
+	}
+	h.file.descriptor, err = root.Sign(Descriptor{
+		Sequence: max(seconds(now), 1), Name: name, Until: today(now) + descriptorDays, Policy: policy,
+		Supernodes: []Supernode{h.supernode()}, Operators: []Operator{{Key: h.operator.pub}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h, h.show(own.Addresses, nil, now)
+}
+
+// Enter makes the keys of a further supernode, which are nothing until a supernode of the community
+// has taken ClaimProof and Merge the papers that it has answered with.
+//
+// spec: 10-communities#further-supernodes
+func Enter(link *Link, own Own, now time.Time, rand io.Reader) (*House, error) {
+	if !link.Seat {
+		return nil, errors.New("this join link is for members: that for a supernode is made by 'supernode invite --supernode'")
+	}
+	h, err := newHouse(link.Community(), own, now, rand)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.show(own.Addresses, link.claim(h.supernode(), h.operator.pub), now)
+}
+
+func newHouse(id ID, own Own, now time.Time, rand io.Reader) (*House, error) {
+	h := &House{file: newFile(id), device: own.Device, token: own.Token, names: make(map[Persona]string)}
+	var err error
+	if h.operator, err = NewOperatorKey(rand); err != nil {
+		return nil, err
+	}
+	if err := h.drawBeacon(now, rand); err != nil {
+		return nil, err
+	}
+	_, err = h.weeks.turn(WeekOf(today(now)), rand)
+	return h, err
+}
+
+// today is the day of a time that was agreed on.
+func today(now time.Time) uint32 { return uint32(wire.DayAt(now)) }
+
+// supernode is what the root names of us.
+func (h *House) supernode() Supernode {
+	keys := h.device.Public()
+	return Supernode{Sign: keys.Sign, Agree: keys.Agree, Token: h.token}
+}
+
+// drawBeacon draws the key that members recognise us by. The card that has it is to be shown next.
+func (h *House) drawBeacon(now time.Time, rand io.Reader) error {
+	key, err := identity.NewDiscoveryKey(rand, today(now))
+	if err != nil {
+		return err
+	}
+	card := Card{Beacon: key}
+	if h.card != nil {
+		card.Addresses, card.Seat, card.Sequence = h.card.Addresses, h.card.Seat, h.card.Sequence
+	}
+	h.card = &card
+	return nil
+}
+
+// show signs a card of ours anew.
+func (h *House) show(addresses []string, claim *Claim, now time.Time) error {
+	card, err := signCard(Card{
+		Supernode: h.supernode(), Operator: h.operator.pub, Sequence: max(h.card.Sequence+1, seconds(now)),
+		Addresses: addresses, Beacon: h.card.Beacon, Seat: claim,
+	}, h.file.id, h.device)
+	if err != nil {
+		return err
+	}
+	h.card = card
+	if h.file.descriptor != nil && (h.file.named(card) || card.Seat != nil && h.file.seats[card.Seat.Seat] == h.device.ID()) {
+		h.file.cards[h.device.ID()] = card
+	}
+	return nil
+}
+
+// Community returns the community's id.
+func (h *House) Community() ID { return h.file.id }
+
+// Descriptor returns the newest that was seen; nil before there is one.
+func (h *House) Descriptor() *Descriptor { return h.file.descriptor }
+
+// Supernodes lists the community's, this one included.
+func (h *House) Supernodes() []Known { return h.file.supernodes() }
+
+// Alarms lists what was found wrong since the last Dismiss.
+func (h *House) Alarms() []Alarm { return slices.Clone(h.alarms) }
+
+// Dismiss forgets the alarms: the operator has seen them.
+func (h *House) Dismiss() { h.alarms = nil }
+
+// Beacon returns the discovery key of a day by which members recognise this supernode on a network.
+//
+// spec: 10-communities#beacons
+func (h *House) Beacon(day uint32) (identity.DiscoveryKey, error) { return h.card.Beacon.At(day) }
+
+// Keys returns the secrets of the weeks for which links of members are answered.
+//
+// spec: 10-communities#keys-of-the-week
+func (h *House) Keys() []WeekKey { return h.weeks.all() }
+
+// Turn moves on to the week of now, if it is a later one, and says whether anything changed.
+//
+// spec: 10-communities#keys-of-the-week
+func (h *House) Turn(now time.Time, rand io.Reader) (changed bool, err error) {
+	return h.weeks.turn(WeekOf(today(now)), rand)
+}
+
+// Advertise says where members elsewhere reach this supernode, and whether that changed.
+//
+// spec: 10-communities#addresses
+func (h *House) Advertise(addresses []string, now time.Time) (changed bool, err error) {
+	if slices.Equal(addresses, h.card.Addresses) {
+		return false, nil
+	}
+	return true, h.show(addresses, h.card.Seat, now)
+}
+
+// stands reports whether the root has made us a supernode of the community.
+func (h *House) stands() bool { return h.file.isSupernode(h.device.Public().Sign) }
+
+// Login lets a persona in, or another supernode, by what it has signed at a place.
+//
+// spec: 10-communities#log-in
+func (h *House) Login(at Place, key [32]byte, sig [64]byte, now time.Time) (g Grant, supernode bool, err error) {
+	switch {
+	case !VerifyLogin(key, at, sig):
+		return Grant{}, false, ErrSignature
+	case !h.stands():
+		return Grant{}, false, ErrNotYet
+	case h.file.isSupernode(key):
+		return h.grant(now), true, nil
+	}
+	switch one := h.file.view().members[key]; {
+	case one == nil:
+		return Grant{}, false, ErrNoMember
+	case one.Revoked:
+		return Grant{}, false, ErrRevoked
+	}
+	return h.grant(now), false, nil
+}
+
+// Join makes a persona a member by the proof of a link, or gives a further supernode its seat by its
+// card. To join again is no error and costs no use.
+//
+// spec: 10-communities#joining
+func (h *House) Join(at Place, key [32]byte, sig [64]byte, proof []byte, now time.Time) (g Grant, supernode bool, err error) {
+	g, supernode, err = h.Login(at, key, sig, now)
+	if !errors.Is(err, ErrNoMember) {
+		return g, supernode, err
+	}
+	if len(proof) != proofSize {
+		err := h.seat(key, proof, now)
+		return h.grantUnless(err, now), err == nil, err
+	}
+	invite, signed := verifyProof(proof, at, key)
+	if !signed {
+		return Grant{}, false, ErrSignature
+	}
+	switch link := h.file.view().invites[invite]; {
+	case link == nil:
+		return Grant{}, false, ErrLinkUnknown
+	case link.Closed || seconds(now) > link.Until:
+		return Grant{}, false, ErrLinkExpired
+	case link.Used >= link.Uses:
+		return Grant{}, false, ErrLinkUsed
+	}
+	err = h.write(Entry{Kind: EntryJoin, Subject: key, By: invite}, now)
+	return h.grantUnless(err, now), false, err
+}
+
+// seat takes the card of a further supernode, which is to be that of who has logged in.
+func (h *House) seat(key [32]byte, card []byte, now time.Time) error {
+	c, err := parseCard(card, h.file.id)
+	if err != nil || c.Supernode.Sign != key {
+		return ErrSignature
+	}
+	m, err := h.file.merge(Papers{Cards: [][]byte{card}}, func(s Seat) bool { return seconds(now) <= s.Until })
+	h.raise(m.alarms)
+	if err == nil && !m.changed {
+		err = ErrLinkUsed
+	}
+	if errors.Is(err, identity.ErrSignature) {
+		err = ErrLinkUsed
+	}
+	return err
+}
+
+func (h *House) grant(now time.Time) Grant {
+	return Grant{
+		Papers: h.file.papers().Bytes(), Week: h.weeks.week, Key: h.weeks.keys[1], Next: h.weeks.keys[2],
+		Day: today(now), Tokens: h.file.descriptor.Policy.Tokens,
+	}
+}
+
+func (h *House) grantUnless(err error, now time.Time) Grant {
+	if err != nil {
+		return Grant{}
+	}
+	return h.grant(now)
+}
+
+// write adds an entry of ours to the roster.
+func (h *House) write(e Entry, now time.Time) error {
+	o, found := h.file.operator(h.operator.pub)
+	if !found || o.Closed {
+		return ErrClosed
+	}
+	return h.file.write(e, h.operator.signer, now)
+}
+
+// write signs an entry and adds it.
+func (f *file) write(e Entry, author signer, now time.Time) error {
+	e.Prev, e.Day = f.roster.last(author.pub), today(now)
+	signed, err := signEntry(e, f.id, author)
+	if err != nil {
+		return err
+	}
+	f.resolved = nil
+	_, _, err = f.roster.add(signed)
+	return err
+}
+
+// Exchange takes papers of somebody who is logged in, and answers with those that they lack by the
+// heads in them. bySupernode says that it is another supernode, which may vouch for a seat that was
+// taken in time. changed says that there is something to keep.
+//
+// spec: 10-communities#exchange-of-papers
+func (h *House) Exchange(theirs Papers, bySupernode bool, now time.Time, rand io.Reader) (answer Papers, changed bool, err error) {
+	changed, wrong, err := h.take(theirs, func(s Seat) bool { return bySupernode || seconds(now) <= s.Until }, now, rand)
+	if err != nil {
+		return Papers{}, changed, err
+	}
+	if h.file.descriptor == nil {
+		return Papers{}, changed, errors.Join(ErrNotYet, wrong)
+	}
+	// What was wrong in their papers is left out, and the rest is answered: it may be theirs that are old.
+	return h.file.papersSince(theirs.Heads), changed, nil
+}
+
+// Merge takes papers that another supernode has answered with. The error says what was wrong in
+// them; the rest was taken.
+//
+// spec: 10-communities#exchange-of-papers
+func (h *House) Merge(theirs Papers, now time.Time, rand io.Reader) (changed bool, err error) {
+	changed, wrong, err := h.take(theirs, func(Seat) bool { return true }, now, rand)
+	return changed, errors.Join(wrong, err)
+}
+
+// take merges papers. wrong is what was wrong in them; err, that there was no randomness.
+func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, rand io.Reader) (changed bool, wrong, err error) {
+	m, wrong := h.file.merge(theirs, seatOpen)
+	us := h.device.ID()
+	ours := func(a Alarm) bool { return a.Kind == AlarmCard && a.Supernode == us }
+	setBack := slices.ContainsFunc(m.alarms, ours) // we have signed another card, and forgotten that
+	h.raise(slices.DeleteFunc(m.alarms, ours))
+	changed = m.changed || len(m.alarms) > 0
+	if m.revoked {
+		if err := h.renew(now, rand); err != nil {
+			return changed, wrong, err
+		}
+	}
+	if h.file.descriptor == nil {
+		return changed, wrong, nil
+	}
+	switch shown := h.file.cards[us]; {
+	case shown == nil:
+		if _, err := h.file.merge(Papers{Cards: [][]byte{h.card.raw}}, seatOpen); err != nil {
+			wrong = errors.Join(wrong, err)
+		}
+	case setBack || shown.id != h.card.id:
+		h.card.Sequence = max(h.card.Sequence, shown.Sequence)
+		return true, wrong, h.show(h.card.Addresses, h.card.Seat, now)
+	}
+	return changed, wrong, nil
+}
+
+// Papers returns those to offer to somebody who has shown their heads.
+//
+// spec: 10-communities#exchange-of-papers
+func (h *House) Papers(heads []wire.Hash) Papers { return h.file.papersSince(heads) }
+
+// ClaimProof is the proof by which Enter's supernode joins: its card.
+//
+// spec: 10-communities#further-supernodes
+func (h *House) ClaimProof() []byte { return slices.Clone(h.card.raw) }
+
+// Revoke shuts a persona out, or takes a join link back, for ever. All keys of members are drawn
+// anew: who was shut out recognises no supernode from then on, and gets no link of a member.
+//
+// spec: 10-communities#revocation
+func (h *House) Revoke(subject [32]byte, now time.Time, rand io.Reader) error {
+	view := h.file.view()
+	_, member := view.members[subject]
+	_, invite := view.invites[subject]
+	switch {
+	case !member && !invite:
+		return ErrNoMember
+	case view.revoked[subject]:
+		return nil
+	}
+	if err := h.write(Entry{Kind: EntryRevoke, Subject: subject}, now); err != nil {
+		return err
+	}
+	if !member {
+		return nil
+	}
+	return h.renew(now, rand)
+}
+
+// renew draws anew what a revoked persona knows: the secrets of the weeks, and the beacon key.
+//
+// spec: 10-communities#revocation
+func (h *House) renew(now time.Time, rand io.Reader) error {
+	if err := h.weeks.renew(rand); err != nil {
+		return err
+	}
+	if err := h.drawBeacon(now, rand); err != nil {
+		return err
+	}
+	return h.show(h.card.Addresses, h.card.Seat, now)
+}
+
+// raise keeps alarms for the operator.
+func (h *House) raise(alarms []Alarm) { h.alarms = addAlarms(h.alarms, alarms) }
+
+// addAlarms adds those that are not there, as far as there is room.
+func addAlarms(all, more []Alarm) []Alarm {
+	for _, a := range more {
+		if len(all) < alarmsMax && !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// isSupernode reports whether a key is that by which a supernode of the community signs.
+func (f *file) isSupernode(sign [32]byte) bool {
+	return slices.ContainsFunc(f.supernodes(), func(k Known) bool { return k.Sign == sign })
+}

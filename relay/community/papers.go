@@ -1,0 +1,342 @@
+package community
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+)
+
+// Papers are what supernodes and members show each other of a community. Everything in them is
+// signed, so it matters little from whom they come.
+//
+// spec: 10-communities#papers
+type Papers struct {
+	Descriptor []byte      `cbor:"1,keyasint,omitempty"`
+	Cards      [][]byte    `cbor:"2,keyasint,omitempty"`
+	Entries    [][]byte    `cbor:"3,keyasint,omitempty"` // of the roster, each after the one that it goes behind
+	Heads      []wire.Hash `cbor:"4,keyasint,omitempty"` // of the whole roster that the sender knows
+}
+
+// Bytes returns the encoding that ParsePapers takes, at most 48 KiB.
+func (p Papers) Bytes() []byte {
+	b, err := wire.Marshal(p)
+	if err != nil || len(b) > PapersSizeMax {
+		panic(fmt.Sprintf("community: papers of %d bytes: %v", len(b), err))
+	}
+	return b
+}
+
+// ParsePapers parses papers of at most 48 KiB. Nothing in them is verified yet.
+//
+// spec: 10-communities#papers
+func ParsePapers(b []byte) (p Papers, err error) {
+	if len(b) > PapersSizeMax {
+		return Papers{}, fmt.Errorf("%w: papers of %d bytes", wire.ErrMalformed, len(b))
+	}
+	if err := wire.Unmarshal(b, &p); err != nil {
+		return Papers{}, fmt.Errorf("papers: %w", err)
+	}
+	if len(p.Cards) > SupernodesMax+SeatsMax || len(p.Heads) > headsMax {
+		return Papers{}, fmt.Errorf("%w: papers with %d cards and %d heads", wire.ErrMalformed, len(p.Cards), len(p.Heads))
+	}
+	return p, nil
+}
+
+// Format prints how much there is: cards hold secrets.
+func (p Papers) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "papers with %d cards and %d entries", len(p.Cards), len(p.Entries))
+}
+
+// MarshalText returns how much there is.
+func (p Papers) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", p), nil }
+
+// file is what one side knows of a community. It only grows: see merge.
+type file struct {
+	id         ID
+	descriptor *Descriptor // nil: none was seen yet
+	cards      map[peer.ID]*Card
+	seats      map[Invite]peer.ID // who has taken them
+	roster     *roster
+	resolved   *membership // of the roster under the descriptor; nil: to be made anew
+}
+
+func newFile(id ID) *file {
+	return &file{id: id, cards: make(map[peer.ID]*Card), seats: make(map[Invite]peer.ID), roster: newRoster()}
+}
+
+// merged is what came of papers.
+type merged struct {
+	changed  bool
+	revoked  bool // a revocation counts that did not before
+	alarms   []Alarm
+	sequence uint64 // of the descriptor in them; 0: there was none that could be read
+}
+
+// merge takes from papers what is signed by whom it must be and was not known. What is wrong in
+// them is left out, and the first of it is the error: the rest counts all the same. seats says
+// until when seats are taken; at a member they are, whenever.
+//
+// spec: 10-communities#merging
+func (f *file) merge(p Papers, seatOpen func(Seat) bool) (m merged, err error) {
+	wrong := func(e error) {
+		if errors.Is(e, wire.ErrNewer) {
+			m.alarms = append(m.alarms, Alarm{Kind: AlarmNewer})
+		}
+		if err == nil {
+			err = e
+		}
+	}
+	revoked := f.revocations()
+	if len(p.Descriptor) > 0 {
+		if e := f.mergeDescriptor(p.Descriptor, &m); e != nil {
+			wrong(e)
+		}
+	}
+	if f.descriptor == nil {
+		return m, err
+	}
+	for _, raw := range p.Cards {
+		if e := f.mergeCard(raw, seatOpen, &m); e != nil {
+			wrong(e)
+		}
+	}
+	for _, raw := range p.Entries {
+		if e := f.mergeEntry(raw, &m); e != nil {
+			wrong(e)
+		}
+	}
+	if m.changed {
+		f.resolved = nil
+	}
+	m.revoked = f.revocations() > revoked
+	return m, err
+}
+
+// mergeDescriptor replaces a descriptor by one with a higher sequence.
+//
+// spec: 10-communities#descriptor
+func (f *file) mergeDescriptor(raw []byte, m *merged) error {
+	if f.descriptor != nil && bytes.Equal(raw, f.descriptor.raw) {
+		m.sequence = f.descriptor.Sequence
+		return nil
+	}
+	d, err := ParseDescriptor(raw, f.id)
+	if err != nil {
+		return err
+	}
+	m.sequence = d.Sequence
+	switch ours := f.descriptor; {
+	case ours != nil && d.Sequence < ours.Sequence:
+		return nil
+	case ours != nil && d.Sequence == ours.Sequence:
+		if d.id != ours.id {
+			m.alarms = append(m.alarms, Alarm{Kind: AlarmDescriptor, Known: ours.id, Shown: d.id})
+		}
+		return nil
+	}
+	f.descriptor = d
+	m.changed = true
+	f.prune()
+	return nil
+}
+
+// prune drops what the descriptor has made void: cards of supernodes that it does not name, and
+// entries that do not count, so that nobody can fill the roster with them for ever.
+func (f *file) prune() {
+	maps.DeleteFunc(f.seats, func(seat Invite, _ peer.ID) bool { return !f.hasSeat(seat) })
+	for id, c := range f.cards {
+		if !f.named(c) && (c.Seat == nil || f.seats[c.Seat.Seat] != id) {
+			delete(f.cards, id)
+		}
+	}
+	kept := newRoster()
+	for _, e := range f.roster.counting(f.descriptor.Root, f.operator) {
+		_, _, _ = kept.add(e) // what leads to an entry that counts does, too
+	}
+	f.roster, f.resolved = kept, nil
+}
+
+func (f *file) hasSeat(seat Invite) bool {
+	return slices.ContainsFunc(f.descriptor.Seats, func(s Seat) bool { return s.Key == seat })
+}
+
+// named reports whether the root has named a card's supernode, with the keys that it has.
+func (f *file) named(c *Card) bool { return slices.Contains(f.descriptor.Supernodes, c.Supernode) }
+
+// operator finds an operator key: of the descriptor, or of who has taken a seat.
+func (f *file) operator(key [32]byte) (Operator, bool) {
+	if o, found := f.descriptor.operator(key); found {
+		return o, true
+	}
+	for _, id := range f.seats {
+		if c := f.cards[id]; c != nil && c.Operator == key {
+			return Operator{Key: key}, true
+		}
+	}
+	return Operator{}, false
+}
+
+// mergeCard takes a supernode's card, if the root has named it or kept it a seat.
+//
+// spec: 10-communities#supernode-cards
+func (f *file) mergeCard(raw []byte, seatOpen func(Seat) bool, m *merged) error {
+	c, err := parseCard(raw, f.id)
+	if err != nil {
+		return err
+	}
+	id := c.ID()
+	if ours := f.cards[id]; ours != nil {
+		switch {
+		case c.Sequence < ours.Sequence || c.id == ours.id:
+			return nil
+		case c.Sequence == ours.Sequence:
+			m.alarms = append(m.alarms, Alarm{Kind: AlarmCard, Supernode: id, Known: ours.id, Shown: c.id})
+			return nil
+		}
+	}
+	if !f.named(c) {
+		if err := f.takeSeat(c, seatOpen, m); err != nil {
+			return err
+		}
+	}
+	f.cards[id] = c
+	m.changed = true
+	return nil
+}
+
+// errNoSupernode says that a card is of nobody whom the root has named.
+var errNoSupernode = fmt.Errorf("%w: card of a supernode that is not of this community", identity.ErrSignature)
+
+// takeSeat lets a card's supernode have the seat that it claims, if nobody else has it.
+//
+// spec: 10-communities#further-supernodes
+func (f *file) takeSeat(c *Card, seatOpen func(Seat) bool, m *merged) error {
+	if c.Seat == nil {
+		return errNoSupernode
+	}
+	at := slices.IndexFunc(f.descriptor.Seats, func(s Seat) bool { return s.Key == c.Seat.Seat })
+	if at < 0 {
+		return errNoSupernode
+	}
+	id := c.ID()
+	switch holder, taken := f.seats[c.Seat.Seat]; {
+	case taken && holder == id:
+		if ours := f.cards[id]; ours != nil && (ours.Supernode != c.Supernode || ours.Operator != c.Operator) {
+			return errNoSupernode
+		}
+		return nil
+	case taken:
+		m.alarms = append(m.alarms, Alarm{Kind: AlarmSeat, Supernode: id, Key: c.Seat.Seat, Known: f.cards[holder].id, Shown: c.id})
+		return errNoSupernode
+	case !seatOpen(f.descriptor.Seats[at]):
+		return ErrLinkExpired
+	}
+	f.seats[c.Seat.Seat] = id
+	return nil
+}
+
+// mergeEntry takes an entry of the roster, if its author's entries may count.
+//
+// spec: 10-communities#merging
+func (f *file) mergeEntry(raw []byte, m *merged) error {
+	if f.roster.holds(raw) {
+		return nil
+	}
+	e, err := parseEntry(raw, f.id)
+	if err != nil {
+		return err
+	}
+	if _, found := f.operator(e.Author); !found && e.Author != f.descriptor.Root {
+		return fmt.Errorf("roster entry: %w: by nobody whom the root has named", identity.ErrSignature)
+	}
+	added, fork, err := f.roster.add(e)
+	if err != nil {
+		return err
+	}
+	if fork != nil {
+		m.alarms = append(m.alarms, Alarm{Kind: AlarmFork, Key: fork.Author, Known: fork.One, Shown: fork.Other})
+	}
+	if added && e.Kind > EntryRevoke {
+		m.alarms = append(m.alarms, Alarm{Kind: AlarmNewer})
+	}
+	m.changed = m.changed || added
+	f.resolved = nil
+	return nil
+}
+
+// view is what the roster amounts to.
+func (f *file) view() *membership {
+	if f.resolved == nil {
+		var entries []*Entry
+		if f.descriptor != nil {
+			entries = f.roster.counting(f.descriptor.Root, f.operator)
+		}
+		f.resolved = resolve(entries)
+	}
+	return f.resolved
+}
+
+func (f *file) revocations() int { return len(f.view().revoked) }
+
+// papers are descriptor, cards and heads.
+func (f *file) papers() Papers {
+	var p Papers
+	if f.descriptor != nil {
+		p.Descriptor = f.descriptor.raw
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(f.cards), peer.ID.Compare) {
+		p.Cards = append(p.Cards, f.cards[id].raw)
+	}
+	all := f.roster.heads()
+	p.Heads = all[:min(len(all), headsMax)]
+	return p
+}
+
+// papersSince are papers for somebody who knows what led to heads, with as many of the entries that
+// they lack as there is room for.
+func (f *file) papersSince(heads []wire.Hash) Papers {
+	p := f.papers()
+	for _, e := range f.roster.since(heads, PapersSizeMax-len(p.Bytes())-entryOverhead-1) {
+		p.Entries = append(p.Entries, e.raw)
+	}
+	return p
+}
+
+// supernodes lists those that the root has named and those that have taken seats, in that order,
+// with their cards where those are known.
+func (f *file) supernodes() (all []Known) {
+	if f.descriptor == nil {
+		return nil
+	}
+	for _, s := range f.descriptor.Supernodes {
+		all = append(all, known(s, f.cards[s.ID()]))
+	}
+	for _, seat := range f.descriptor.Seats {
+		id, taken := f.seats[seat.Key]
+		if c := f.cards[id]; taken && c != nil && !f.named(c) {
+			all = append(all, known(c.Supernode, c))
+		}
+	}
+	return all
+}
+
+// Known is a supernode of a community as somebody knows it.
+type Known struct {
+	Supernode
+	Addresses []string // host:port; empty where its card was not seen, or it has none
+	card      *Card
+}
+
+func known(s Supernode, c *Card) Known {
+	k := Known{Supernode: s}
+	if c != nil && c.Supernode == s {
+		k.Addresses, k.card = slices.Clone(c.Addresses), c
+	}
+	return k
+}
