@@ -286,7 +286,7 @@ func (b *backup) ops(ctx context.Context, db *store.Store, told func(int64)) (co
 				if rows[i].Seq > b.last {
 					return nil
 				}
-				if rows[i].Kind == uint8(conversation.KindDiscovery) {
+				if kind := conversation.Kind(rows[i].Kind); kind == conversation.KindDiscovery || kind == conversation.KindMailbox {
 					continue // over, or of a key that a restored home does not go on with
 				}
 				if err := b.op(tx, &rows[i]); err != nil {

@@ -172,7 +172,7 @@ func TestBackupOfRemovedAndBlocked(t *testing.T) {
 // holds it, in backup.go and restore.go, and counts it here.
 func TestBackupKnowsTheRecords(t *testing.T) {
 	for record, want := range map[reflect.Type]int{
-		reflect.TypeFor[store.Contact](): 9, reflect.TypeFor[store.Pair](): 6, reflect.TypeFor[store.Conversation](): 5,
+		reflect.TypeFor[store.Contact](): 9, reflect.TypeFor[store.Pair](): 7, reflect.TypeFor[store.Conversation](): 5,
 		reflect.TypeFor[store.Op](): 12, reflect.TypeFor[store.Delivery](): 9,
 	} {
 		if got := record.NumField(); got != want {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -175,7 +176,7 @@ func (n *Node) loadContacts(tx *store.Tx, routes map[int64]*route) error {
 			return fmt.Errorf("a contact: %w", err)
 		}
 		c.account = c.trust.Account()
-		err = c.loadKey(tx, o.Their.Discovery())
+		err = cmp.Or(c.loadKey(tx, o.Their.Discovery()), c.loadMailbox(tx))
 		o.Erase()
 		if err != nil {
 			return err
@@ -215,7 +216,7 @@ func (n *Node) loadDevices(tx *store.Tx, contacts map[int64]*contactState, route
 			return fmt.Errorf("a session: %w", err)
 		}
 		c := contacts[row.Contact]
-		d := &device{row: row.ID, id: row.Peer, contact: c, pair: pair, queue: outbox.New(), route: routes[row.ID], seen: row.Seen, stale: true}
+		d := &device{row: row.ID, id: row.Peer, contact: c, pair: pair, queue: outbox.New(), route: routes[row.ID], seen: row.Seen, owes: row.Owes, stale: true}
 		if d.route == nil {
 			d.route = &route{}
 		}

@@ -51,6 +51,18 @@ func (o *openedBlobs) differs(row int64, tag [16]byte, blob []byte) bool {
 	return found && was.row == row && was.sum != maphash.Bytes(o.seed, blob)
 }
 
+// same reports whether this very blob was opened lately.
+func (o *openedBlobs) same(tag [16]byte, blob []byte) bool {
+	was, found := o.by[tag]
+	return found && was.sum == maphash.Bytes(o.seed, blob)
+}
+
+// knows reports whether a blob was opened under the tag lately.
+func (o *openedBlobs) knows(tag [16]byte) bool {
+	_, found := o.by[tag]
+	return found
+}
+
 // copied tells the person that a contact's device runs twice or has gone back.
 func (t *turn) copied(d *device) error {
 	name := d.contact.shownName()

@@ -23,8 +23,6 @@ type Custodian interface {
 	// What is said to be kept was signed for, and the signature verified. An error says
 	// that nothing is known of any of them.
 	Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]Custody, error)
-	// Withdraw shows a supernode the secrets of blobs that it is to delete.
-	Withdraw(ctx context.Context, at peer.ID, parcels []Tombstone) error
 	// Reread brings blobs that were on pages before, as far as the supernode has them
 	// still, in any order and with others among them. Who asks for blobs by id shows
 	// which are its own: they are hidden among others, or whole pages are read again.
@@ -94,15 +92,6 @@ type Custody struct {
 	Log      Log         // in which it is kept,
 	Cursor   uint64      // and where
 	Evidence []byte      // the signed statement that it is, with what it takes to verify it; blobs may share one
-}
-
-// Tombstone deletes a blob: whoever shows Secret may.
-//
-// spec: 07-blobs#deletion-commitment
-type Tombstone struct {
-	Card      []byte // of whom the blob was for
-	Secret    [16]byte
-	ExpiryDay uint16
 }
 
 // Page is a stretch of a log. Since is the cursor that was read from, Until that after it;

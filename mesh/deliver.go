@@ -22,6 +22,9 @@ func (t *turn) step(d *device, event outbox.Event) error {
 		if v := d.route.live; v != nil && v.held.IsZero() && d.open() {
 			events = append(events, outbox.RouteUp{Link: v.id})
 		}
+		if len(d.depots) > 0 {
+			events = append(events, outbox.Reached{Depots: d.depots})
+		}
 	}
 	for events = append(events, event); len(events) > 0; events = events[1:] {
 		d.tick = time.Time{}
@@ -49,6 +52,8 @@ func (t *turn) act(d *device, action outbox.Action) (outbox.Event, error) {
 		return t.seal(d, a.Max)
 	case outbox.Transmit:
 		return nil, t.transmit(d, a)
+	case outbox.Deposit:
+		t.deposit(d, a)
 	case outbox.Wait:
 		d.tick = a.Until
 		t.n.wakeBy(a.Until)
@@ -69,7 +74,9 @@ func loadPage(tx *store.Tx, pair, after int64, limit int, now time.Time, mark cl
 	rows, err := tx.OutBlobHeads(pair, after, limit+1)
 	loaded := outbox.Loaded{More: len(rows) > limit}
 	for _, row := range rows[:min(len(rows), limit)] {
-		loaded.Blobs = append(loaded.Blobs, queued(row, now, mark))
+		blob := queued(row, now, mark)
+		blob.Old = true
+		loaded.Blobs = append(loaded.Blobs, blob)
 	}
 	return loaded, err
 }
@@ -77,7 +84,7 @@ func loadPage(tx *store.Tx, pair, after int64, limit int, now time.Time, mark cl
 // queued is what the outbox keeps of a blob. What is left of its life goes by the mark: a
 // clock that is set ahead does not make it expire.
 func queued(b store.OutBlob, now time.Time, mark clock.Mark) outbox.Blob {
-	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: now.Add(mark.Left(b.ExpiryDay)), Session: b.Session}
+	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: now.Add(mark.Left(b.ExpiryDay)), Session: b.Session, Day: b.ExpiryDay}
 }
 
 // seal puts resting ops into at most limit blobs, full ones as long as there is enough,
@@ -132,17 +139,7 @@ func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, 
 	if err != nil {
 		return outbox.Blob{}, 0, err
 	}
-	content := session.Content{Payload: payload, Receipts: receipts}
-	if d.pair.BundleDue(t.date) {
-		if content.Bundle, err = d.pair.Offer(t.date, t.n.rand); err != nil {
-			return outbox.Blob{}, 0, err
-		}
-	}
-	sealed, err := d.pair.Seal(t.date, content, t.n.rand)
-	if err != nil {
-		return outbox.Blob{}, 0, err
-	}
-	blob, err := t.keep(d, sealed)
+	blob, err := t.sealContent(d, session.Content{Payload: payload, Receipts: receipts})
 	if err != nil {
 		return outbox.Blob{}, 0, err
 	}
@@ -153,6 +150,27 @@ func (t *turn) sealSome(d *device, resting []store.Delivery) (outbox.Blob, int, 
 	return blob, count, t.tx.SealDeliveries(ids, blob.ID)
 }
 
+// sealContent seals what goes to a device, with a bundle if one is due, and keeps it to be
+// sent. It carries our receipts, so none are owed any more.
+func (t *turn) sealContent(d *device, content session.Content) (outbox.Blob, error) {
+	if d.pair.BundleDue(t.date) {
+		var err error
+		if content.Bundle, err = d.pair.Offer(t.date, t.n.rand); err != nil {
+			return outbox.Blob{}, err
+		}
+	}
+	d.pair.EndBy(t.endBy(d))
+	sealed, err := d.pair.Seal(t.date, content, t.n.rand)
+	if err != nil {
+		return outbox.Blob{}, err
+	}
+	blob, err := t.keep(d, sealed)
+	if err != nil {
+		return outbox.Blob{}, err
+	}
+	return blob, t.paid(d)
+}
+
 // start makes a session, if one is needed, and keeps its start blob to be sent. When it
 // cannot be made the device is left to start one.
 func (t *turn) start(d *device) ([]outbox.Blob, error) {
@@ -160,6 +178,7 @@ func (t *turn) start(d *device) ([]outbox.Blob, error) {
 		return nil, nil
 	}
 	before, sending := d.pair.Sending()
+	d.pair.EndBy(t.endBy(d))
 	sealed, err := d.pair.Start(t.date, t.n.rand)
 	if err != nil {
 		t.n.log.Warn("no session could be started", "error", err)
@@ -261,6 +280,9 @@ func (t *turn) settleBlob(d *device, blob int64, state conversation.State, reaso
 func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
 	count := 0
 	for _, id := range blobs {
+		if err := t.resealStart(d, id); err != nil {
+			return nil, err
+		}
 		deliveries, err := t.tx.DeliveriesIn(id)
 		if err != nil {
 			return nil, err
@@ -280,6 +302,32 @@ func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
 		count += len(ids)
 	}
 	return outbox.OpsQueued{Ops: count}, nil
+}
+
+// resealStart seals a start anew that no supernode takes as it is.
+func (t *turn) resealStart(d *device, blob int64) error {
+	row, err := t.tx.OutBlob(blob)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || !row.Start {
+		return err
+	}
+	if sending, ok := d.pair.Sending(); !ok || sending != row.Session {
+		return nil // overtaken
+	}
+	d.pair.EndBy(t.endBy(d))
+	sealed, err := d.pair.StartAgain(t.date, t.n.rand)
+	if err != nil {
+		t.n.log.Debug("a start was not sealed again", "error", err)
+		return nil
+	}
+	again, err := t.keep(d, sealed)
+	if err != nil {
+		return err
+	}
+	d.overtaken = append(d.overtaken, outbox.Sealed{Blobs: []outbox.Blob{again}})
+	return nil
 }
 
 // frame takes a frame of a link's control stream. Refusals are about custody, which

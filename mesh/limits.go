@@ -111,6 +111,23 @@ const (
 	lookEvery   = time.Second // until one more is answered
 )
 
+// Of supernodes.
+const (
+	depositBlobs   = 256              // blobs after which no more deposits go into one request
+	depositMax     = time.Minute      // for a deposit to be answered
+	logsMax        = 256              // logs of supernodes that are known
+	unmatchedKept  = 1 << 20          // blobs that wait for their key; the oldest go
+	startTagsMax   = 1 << 17          // tags of starts in memory, as long as there are no more
+	startDaysAhead = 60               // a blob's life, and what clocks may disagree
+	farPause       = time.Hour        // between two far looks, but after a catch-up
+	farDevices     = 4                // devices looked at in one turn: some milliseconds
+	matchPause     = time.Second      // so that many new tags are compared with what waits at once
+	rereadMax      = 10 * time.Minute // for blobs to be read again
+	rereadPage     = 256              // of those, opened in one turn
+	receiptSlot    = 5 * time.Minute  // see owed.go
+	mailboxBatch   = 32               // contacts told of our mailbox in one turn
+)
+
 // Of where contacts may be besides where they are heard.
 //
 // spec: 03-links#remembered-endpoints

@@ -224,6 +224,8 @@ func (n *Node) try(batch []command) ([]error, error) {
 	}
 	if t.keysStale {
 		n.refreshKeyring()
+		n.custody.due = true
+		n.wakeBy(t.now)
 	}
 	for _, f := range append(t.first, t.after...) {
 		f()

@@ -134,7 +134,9 @@ func (t *turn) settle() error {
 		if err := t.tx.SavePair(d.row, d.pair.Save()); err != nil {
 			return err
 		}
-		t.sendReceipts(d)
+		if err := t.sendReceipts(d); err != nil {
+			return err
+		}
 		if d.rekey() {
 			t.keysStale = true
 		}
@@ -173,6 +175,8 @@ func (t *turn) moveState(seq int64) error {
 	case conversation.KindText:
 	case conversation.KindDiscovery:
 		return t.told(row, sum)
+	case conversation.KindMailbox:
+		return t.mailboxTold(row, sum)
 	default:
 		return nil
 	}
@@ -183,7 +187,8 @@ func (t *turn) moveState(seq int64) error {
 // standing is how far an op of ours has come; it is zero for others' ops.
 type standing struct {
 	conversation.Summary
-	reason string // why it expired or failed
+	reason  string // why it expired or failed
+	keepers []store.Keeper
 }
 
 // standingOf sums up the deliveries of an op.
@@ -205,7 +210,10 @@ func standingOf(tx *store.Tx, row *store.Op) (standing, error) {
 	}
 	s.Summary = conversation.Summarise(states)
 	s.State = conversation.State(row.State).Advance(s.State)
-	return s, nil
+	if s.State == conversation.StateHeld {
+		s.keepers, err = tx.KeepersOf(row.Seq)
+	}
+	return s, err
 }
 
 // LogQuery chooses messages of a conversation; the zero value is all of it.

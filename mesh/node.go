@@ -65,6 +65,7 @@ type Config struct {
 type Node struct {
 	store     *store.Store
 	finder    Finder
+	custodian Custodian // nil: none
 	transport *link.Transport
 	rand      io.Reader
 	log       *slog.Logger
@@ -105,6 +106,8 @@ type Node struct {
 	notices  []keptNotice
 	meetings []*meeting // oldest first
 	recent   recent
+	custody  custody
+	starts   starts
 
 	fence     Fence
 	localOnly bool               // the fence is closed
@@ -152,11 +155,12 @@ func New(cfg Config) (*Node, error) {
 		return nil, errors.New("links need a UDP socket")
 	}
 	n := &Node{
-		store: cfg.Store, finder: cfg.Finder, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
+		store: cfg.Store, finder: cfg.Finder, custodian: cfg.Custodian, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
 		listen: cfg.Listen, asked: cfg.Visibility, knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), leaving: make(map[string]departure), sames: make(map[identity.AccountID][][]byte), noticed: make(map[string]time.Time),
-		asks: newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
+		custody: custody{numbers: make(map[peer.ID]int64), depots: make(map[int64]*depot)},
+		asks:    newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
 
 		comparisons: make(map[identity.AccountID]*comparing),
 		complain:    rate.Sometimes{Interval: complaintPause}, unsaved: rate.Sometimes{Interval: unsavedPause},
@@ -207,6 +211,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.beside(n.accept)
 	n.beside(n.index)
 	n.beside(n.prune)
+	n.runCustodian()
 	n.said.ring() // for what was said before
 	n.beside(func(ctx context.Context) {
 		if err := n.finder.Run(ctx, n.sighting, n.stands); err != nil && ctx.Err() == nil {
@@ -264,6 +269,9 @@ func (t *turn) tick() error {
 	if err := t.tickComparisons(); err != nil {
 		return err
 	}
+	if err := t.tickCustody(); err != nil {
+		return err
+	}
 	for _, d := range n.devices {
 		if err := t.tickDevice(d); err != nil {
 			return err
@@ -300,6 +308,9 @@ func (t *turn) probeDisk() error {
 // the keys of blobs that wait.
 func (t *turn) tickDevice(d *device) error {
 	t.tickPetition(d)
+	if err := t.payDue(d); err != nil {
+		return err
+	}
 	if v := d.route.live; v != nil && !v.held.IsZero() {
 		if v.held.After(t.now) {
 			t.n.wakeBy(v.held)
@@ -343,7 +354,7 @@ func (t *turn) housekeep() error {
 				return err
 			}
 		}
-		if err := t.step(d, outbox.WindowOpen{}); err != nil {
+		if err := cmp.Or(t.startAnew(d), t.step(d, outbox.WindowOpen{})); err != nil {
 			return err
 		}
 		before := d.pair.Save()
@@ -368,6 +379,9 @@ func (t *turn) housekeep() error {
 		return err
 	}
 	if _, err := t.tx.ExpireOutBlobs(n.mark.Day); err != nil {
+		return err
+	}
+	if err := t.expireCustody(); err != nil {
 		return err
 	}
 	t.then(func() { n.kept = t.now })
@@ -425,7 +439,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 		s = Status{
 			Me: n.myself(), Started: n.started, Listen: []string{n.local.String()}, Seen: n.seen(), Contacts: len(n.contacts),
 			Requests: n.waitingRequests(), Nearby: len(n.people()), Dropped: n.dropped,
-			LocalOnly: n.localOnly, Networks: n.ground, Port: n.local.Port(),
+			LocalOnly: n.localOnly, Networks: n.ground, Port: n.local.Port(), Supernodes: n.supernodes(),
 		}
 		for _, c := range n.contacts {
 			if n.person(c).Via == ViaLink {

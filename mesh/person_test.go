@@ -32,6 +32,7 @@ type person struct {
 	doubtful bool          // nobody vouches for the clock
 	port     bool          // is chosen by the person
 	host     *simlan.Host  // in the place of the air and of real sockets
+	sky      *sky          // supernodes, if not nil
 	off      *atomic.Int64 // by which the clock is wrong, in nanoseconds; nil: it is right
 }
 
@@ -77,7 +78,11 @@ func (p *person) start() {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: level})).With("node", p.name)
-	n, err := New(Config{Store: db, Finder: finder, Conn: conn, Listen: listen, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
+	var custodian Custodian
+	if p.sky != nil {
+		custodian = &fakeCustodian{sky: p.sky, wake: make(chan struct{}, 1)}
+	}
+	n, err := New(Config{Custodian: custodian, Store: db, Finder: finder, Conn: conn, Listen: listen, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}

@@ -104,7 +104,8 @@ func (t *turn) lookFar(d *device, v *live) error {
 }
 
 // open opens one blob and takes in what it says. known is false when no key for it is
-// known; junk under a known tag is dropped.
+// known; junk under a known tag is dropped. from is nil for what came by supernode: of such
+// nobody says whose it is, and anybody may have put it under a tag that was seen.
 func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 	header, err := wire.ParseHeader(blob)
 	if err != nil || header.Class == wire.Class3 {
@@ -115,7 +116,7 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if t.n.opened.differs(from.row, header.Tag, blob) && !(ref.Start && d.pair.SaysLost(blob, ref)) {
+	if from != nil && t.n.opened.differs(from.row, header.Tag, blob) && !(ref.Start && d.pair.SaysLost(blob, ref)) {
 		return true, t.copied(from)
 	}
 	if d == nil || d.contact.row.Blocked || !d.active {
@@ -149,6 +150,8 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		return true, err
 	}
 	d.receipts = append(d.receipts, opened.Ref)
+	d.away = d.away || from == nil && (ref.Start || len(opened.Payload) > 0)
+	t.movedOn()
 	for _, r := range opened.Receipts {
 		if err := t.receipted(d, r); err != nil {
 			return true, err
@@ -172,7 +175,8 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 }
 
 // find looks for the key of a blob: in the tag table, among the skipped keys, and
-// among the starts that the device at the other end of the link may send.
+// among the starts that the device at the other end of the link may send, or any that is
+// a contact's where there is no link.
 func (t *turn) find(from *device, h wire.Header) (*device, session.Ref, *session.SkippedKey, error) {
 	n := t.n
 	if n.tags[h.Tag].row == 0 {
@@ -188,6 +192,10 @@ func (t *turn) find(from *device, h wire.Header) (*device, session.Ref, *session
 	if row != nil {
 		key := skippedKey(row)
 		return n.devices[row.Pair], key.Ref, &key, nil
+	}
+	if from == nil {
+		d, ref := t.findStart(h)
+		return d, ref, nil, nil
 	}
 	for tag, ref := range from.pair.StartTags(h.ExpiryDay) {
 		if tag == h.Tag {
@@ -208,16 +216,23 @@ func (n *Node) retag() {
 
 // tagAll replaces the tags of one device.
 func (n *Node) tagAll(d *device) {
+	tags := make([]farTag, 0, len(d.tags)+len(d.far))
+	for tag, ref := range d.pair.Tags() {
+		tags = append(tags, farTag{tag, ref})
+	}
+	tags = append(tags, d.far...)
+	n.custody.waiting.note(n, d, tags)
 	for _, tag := range d.tags {
 		if n.tags[tag].row == d.row {
 			delete(n.tags, tag)
 		}
 	}
 	d.tags = d.tags[:0]
-	for tag, ref := range d.pair.Tags() {
-		n.tags[tag] = tagged{row: d.row, ref: ref}
-		d.tags = append(d.tags, tag)
+	for _, f := range tags {
+		n.tags[f.tag] = tagged{row: d.row, ref: f.ref}
+		d.tags = append(d.tags, f.tag)
 	}
+	n.starts.stale = append(n.starts.stale, d.row)
 	d.stale = false
 }
 
@@ -282,8 +297,8 @@ func (t *turn) admit(d *device, payload []byte) (forked bool, err error) {
 func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission) error {
 	c := d.contact.talk
 	row := opRow(c, op, a, t.date)
-	if op.Kind == conversation.KindDiscovery {
-		row.Body = nil // it would tell the key of that day for ever
+	if op.Kind == conversation.KindDiscovery || op.Kind == conversation.KindMailbox {
+		row.Body = nil // it would tell the key of that day, or hold what pays for deposits, for ever
 	}
 	duplicate, err := t.tx.AppendOp(&row)
 	if err != nil || duplicate {
@@ -308,6 +323,8 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 		return t.theirAccount(d, op, a)
 	case conversation.KindDiscovery:
 		return t.theyRenewed(d.contact, op, a)
+	case conversation.KindMailbox:
+		return t.theyMoved(d.contact, op, a)
 	}
 	return nil
 }
@@ -367,11 +384,17 @@ func (t *turn) greet(d *device, v *live) {
 
 // sendReceipts tells every device of this turn which of its blobs are stored now.
 // spec: 04-sessions#receipts
-func (t *turn) sendReceipts(d *device) {
+func (t *turn) sendReceipts(d *device) error {
 	frames := receipts(d.receipts)
-	d.receipts = nil
+	away := d.away
+	d.receipts, d.away = nil, false
 	if v := d.route.live; v != nil && len(frames) > 0 {
 		t.greet(d, v)
 		t.then(func() { v.post.put(parcel{frames: frames}) })
+		return nil
 	}
+	if away {
+		return t.owe(d)
+	}
+	return nil
 }

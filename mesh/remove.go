@@ -92,7 +92,7 @@ func (t *turn) letGo(c *contactState) error {
 	if err = cmp.Or(err, t.tx.DeleteSetting(settingOf(c.row.ID))); err != nil {
 		return err
 	}
-	if err := t.tx.DeleteSetting(trustOf(c.row.ID)); err != nil {
+	if err := cmp.Or(t.tx.DeleteSetting(trustOf(c.row.ID)), t.tx.DeleteSetting(mailboxOf(c.row.ID))); err != nil {
 		return err
 	}
 	return t.tx.RemoveContact(c.row.ID, whoWas(c.account.ID()))
@@ -138,7 +138,8 @@ func (t *turn) beginAnew(again *contactState) error {
 	old := n.contacts[again.account.ID()]
 	again.talk, old.again, again.trust = old.talk, nil, old.trust
 	again.row.Alias, again.row.Named, again.known.Lamport = old.row.Alias, old.row.Named, old.known.Lamport
-	if err := cmp.Or(t.tx.PutContact(&again.row), t.saveKey(again)); err != nil {
+	again.mailbox = theirMailbox{Card: old.mailbox.Card, Lamport: old.mailbox.Lamport}
+	if err := cmp.Or(t.tx.PutContact(&again.row), t.saveKey(again), t.saveMailbox(again)); err != nil {
 		return err
 	}
 	again.talk.row.Contact = again.row.ID

@@ -99,7 +99,7 @@ func (t *turn) tellKeys() error {
 func (t *turn) tellAgain(c *contactState) error {
 	c.known.Has = 0
 	t.n.wakeBy(t.now)
-	return t.saveKey(c)
+	return cmp.Or(t.saveKey(c), t.tellMailboxAgain(c))
 }
 
 // told is about an op of ours that tells our key, when its deliveries moved: it is over

@@ -26,6 +26,7 @@ type contactState struct {
 	profile    contact.Profile       // they were met by
 	introduced *contact.Introducer   // by whom; nil: by nobody
 	transcript [32]byte              // of the exchange
+	mailbox    theirMailbox          // where it collects, and what it knows of ours
 	devices    []*device
 	talk       *talk         // nil in who began anew and has not shown that it is the same
 	again      *contactState // who says that it is the same and begins anew
@@ -53,7 +54,11 @@ type device struct {
 	known     []remembered     // where it was linked, the latest first
 	receipts  []session.Ref    // what this turn opened
 	tags      [][16]byte       // in the node's table
-	overtaken []outbox.Event   // by a start of ours, until the queue knows
+	overtaken []outbox.Event   // what a start of ours made of the queue, until it knows
+	depots    []outbox.Depot   // supernodes that are reached and where it collects
+	far       []farTag         // that blobs wait under
+	away      bool             // this turn opened something that came by supernode
+	owes      int64            // since when we owe it receipts for that, Unix ms; 0: we do not
 	stale     bool             // the table is behind the session
 }
 
@@ -92,6 +97,7 @@ func (n *Node) load() error {
 	n.removed = make(map[identity.AccountID]bool)
 	n.requests = make(map[contact.Profile]*request)
 	n.tags = make(map[[16]byte]tagged)
+	n.starts = starts{}
 	err := n.store.View(func(tx *store.Tx) error {
 		var err error
 		if n.me, err = loadSelf(tx, n.store.Secrets()); err != nil {
@@ -117,6 +123,9 @@ func (n *Node) load() error {
 		}
 		n.mark.Day = max(n.mark.Day, uint16(min(n.me.discovery.Day(), math.MaxUint16))) // the days before are gone
 		if err := n.loadContacts(tx, routes); err != nil {
+			return err
+		}
+		if err := n.loadCustody(tx); err != nil {
 			return err
 		}
 		return n.loadRequests(tx)

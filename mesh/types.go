@@ -77,6 +77,15 @@ type Message struct {
 	Reason       string // why it expired or failed
 	Delivered    int
 	Devices      int
+	HeldBy       []Keeper // while it is held
+}
+
+// Keeper is a supernode that signed that it holds a message, and until the end of which
+// Unix day.
+type Keeper struct {
+	ID    peer.ID
+	Name  string // for people
+	Until uint16
 }
 
 // EventKind says which field of an Event is set.
@@ -120,8 +129,10 @@ type Status struct {
 	Requests int
 	Queued   int
 	Held     int
-	Cursor   int64
-	Dropped  uint64 // blobs, frames and ops of this run that were not taken
+	// Supernodes are those of our communities, reached or not.
+	Supernodes []Supernode
+	Cursor     int64
+	Dropped    uint64 // blobs, frames and ops of this run that were not taken
 	// LocalOnly says that nothing is sent beyond Networks, on which the node stands.
 	LocalOnly bool
 	Networks  []peer.Network

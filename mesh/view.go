@@ -1,10 +1,12 @@
 package mesh
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
 )
 
@@ -13,6 +15,8 @@ import (
 type view struct {
 	me    Person
 	talks map[int64]talkView // by the conversation's row
+
+	supernodes map[peer.ID]string // what they are called
 }
 
 // talkView names a conversation and the other person in it.
@@ -23,9 +27,12 @@ type talkView struct {
 
 // refreshView makes what changed about people visible.
 func (n *Node) refreshView() {
-	v := &view{me: n.myself(), talks: make(map[int64]talkView, len(n.contacts))}
+	v := &view{me: n.myself(), talks: make(map[int64]talkView, len(n.contacts)), supernodes: make(map[peer.ID]string)}
 	for _, c := range n.contacts {
 		v.talks[c.talk.row.ID] = talkView{id: c.talk.log.ID(), with: n.person(c)}
+	}
+	for _, s := range n.supernodes() {
+		v.supernodes[s.ID] = s.shownName()
 	}
 	n.view.Store(v)
 }
@@ -40,6 +47,9 @@ func (v *view) shows(row *store.Op, text string, s standing) *Message {
 	}
 	if row.Mine {
 		m.From = v.me
+	}
+	for _, k := range s.keepers {
+		m.HeldBy = append(m.HeldBy, Keeper{ID: k.Supernode, Name: cmp.Or(v.supernodes[k.Supernode], k.Supernode.String()), Until: k.Until})
 	}
 	return m
 }

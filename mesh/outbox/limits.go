@@ -16,6 +16,17 @@ const (
 	//
 	// spec: 06-conversations#outbox
 	LifeMax = 58 * 24 * time.Hour
+
+	// DepositDelay is how long a receipt may take on a link before a blob is left at
+	// supernodes, too.
+	//
+	// spec: 06-conversations#custody
+	DepositDelay = 2 * time.Second
+
+	// AimMax is at how many supernodes at once a blob is left.
+	//
+	// spec: 06-conversations#custody
+	AimMax = 2
 )
 
 // resendAfter are the pauses after each transmission of a blob on one link; the last
@@ -25,9 +36,27 @@ const (
 // spec: 06-conversations#outbox
 var resendAfter = [...]time.Duration{5 * time.Second, 15 * time.Second, time.Minute}
 
+// depositAgain are the pauses after deposits in a row that a supernode refused, or did not
+// answer; the last one repeats. Quotas and tokens are of a day.
+//
+// spec: 06-conversations#custody
+var depositAgain = [...]time.Duration{5 * time.Second, 30 * time.Second, 5 * time.Minute, 30 * time.Minute}
+
+// sealPaces are the pauses between two seals for supernodes alone, by how many blobs nobody
+// has receipted, the most first.
+var sealPaces = [...]struct {
+	from  int
+	pause time.Duration
+}{{512, time.Hour}, {128, time.Minute}}
+
 // Ours.
 const (
 	PageMax = 1024 // blobs held in memory; the session's window is 1,000
 	SealMax = 64   // blobs asked for by one Seal: one turn of the caller
-	deadMax = 8    // overtaken sessions remembered
+
+	DepositBlobsMax = 64        // blobs of one Deposit; their bytes are at most FlightBytesMax
+	depotsMax       = 16        // supernodes considered
+	resealPause     = time.Hour // before blobs are sealed again for a supernode's day once more
+
+	deadMax = 8 // overtaken sessions remembered
 )

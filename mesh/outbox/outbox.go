@@ -12,6 +12,21 @@ type Blob struct {
 	Size    int       // bytes
 	Expires time.Time // from then on it counts as expired
 	Session [8]byte   // the session it was sealed under
+	Day     uint16    // its expiry day
+	Old     bool      // sealed before this run
+}
+
+// Depot is a supernode at which the peer collects and we can deposit now.
+type Depot struct {
+	At   int64  // the caller's number for it
+	Link uint64 // another one says that it was reached anew
+}
+
+// Answer is what a supernode says to one blob.
+type Answer struct {
+	Blob   int64
+	Reason wire.Reason // why it is not kept; 0: it is
+	Day    uint16      // the supernode's, with a reason; 0: it was not said
 }
 
 // Event is something that happened to the queue's peer.
@@ -63,6 +78,15 @@ type (
 		Blob   int64
 		Reason wire.Reason
 	}
+	// Reached says where can be deposited, the nearest first; it replaces what was said
+	// last.
+	Reached struct{ Depots []Depot }
+	// Deposited answers Deposit: what the supernode said to each blob. Where it said
+	// nothing that is wire.ReasonNotNow.
+	Deposited struct {
+		At      int64
+		Answers []Answer
+	}
 	// Overtaken says that nothing more is to be sent under a session.
 	Overtaken struct{ Session [8]byte }
 	// Tick says that the time of a Wait has come, or nothing at all.
@@ -88,6 +112,12 @@ type (
 		Link  uint64
 		Blobs []int64
 	}
+	// Deposit asks that these blobs be left at a supernode, in this order; the answer is
+	// Deposited, whatever comes of it.
+	Deposit struct {
+		At    int64
+		Blobs []int64
+	}
 	// Expire asks that the ops in these blobs be marked expired and the bytes go.
 	Expire struct{ Blobs []int64 }
 	// Reseal asks that the ops in these blobs rest unsealed again, in their old
@@ -109,12 +139,15 @@ func (WindowOpen) event() {}
 func (Sent) event()       {}
 func (Receipted) event()  {}
 func (Refused) event()    {}
+func (Reached) event()    {}
+func (Deposited) event()  {}
 func (Overtaken) event()  {}
 func (Tick) event()       {}
 
 func (Load) action()     {}
 func (Seal) action()     {}
 func (Transmit) action() {}
+func (Deposit) action()  {}
 func (Expire) action()   {}
 func (Reseal) action()   {}
 func (Wait) action()     {}

@@ -19,7 +19,8 @@ import (
 //	                                     ▲  Transmit           │    │
 //	                                     └──── new link ───────┘    └── LifeMax ─▶ expired
 //
-// Nothing is sealed without a link: a resting op is cheap and can wait for ever.
+// Beside that each blob is left at supernodes, see depots. Nothing is sealed without a way,
+// a link or a supernode: a resting op is cheap and can wait for ever.
 //
 // spec: 06-conversations#outbox
 type Queue struct {
@@ -36,6 +37,10 @@ type Queue struct {
 	full    bool // the session's window
 
 	dead [][8]byte // sessions that were overtaken, the latest last
+
+	depots   []depot   // where can be deposited, the nearest first
+	sealAt   time.Time // before which nothing more is sealed for supernodes alone
+	resealed time.Time // when blobs were last sealed again for a supernode's day
 }
 
 // entry is a blob and where it stands on the present link.
@@ -43,7 +48,10 @@ type entry struct {
 	Blob
 	handed bool      // between Transmit and Sent
 	tries  int       // completed transmissions
+	sent   time.Time // the first of them
 	due    time.Time // of the next one, when tries > 0
+	left   []left    // at which supernodes
+	since  time.Time // it was first left at one, or was to be
 }
 
 // inFlight reports whether e takes room of the flight limit. A blob that was sent as
@@ -101,6 +109,10 @@ func (q *Queue) Step(now time.Time, ev Event) []Action {
 		q.remove(func(e *entry) bool { return slices.Contains(ev.Blobs, e.ID) })
 	case Refused:
 		todo = q.refused(now, ev, todo)
+	case Reached:
+		q.reached(now, ev)
+	case Deposited:
+		todo = q.deposited(now, ev, todo)
 	case Overtaken:
 		q.full = false
 		q.dead = append(q.dead, ev.Session)
@@ -125,10 +137,11 @@ func (q *Queue) proceed(now time.Time, todo []Action) []Action {
 		if ids := q.transmit(now); ids != nil {
 			todo = append(todo, Transmit{Link: q.link, Blobs: ids})
 		}
-		if n := q.sealable(); n > 0 {
-			q.sealing = true
-			todo = append(todo, Seal{Max: n})
-		}
+	}
+	todo = q.deposit(now, todo)
+	if n := q.sealable(now); n > 0 {
+		q.sealing = true
+		todo = append(todo, Seal{Max: n})
 	}
 	if until, ok := q.next(now); ok {
 		todo = append(todo, Wait{Until: until})
@@ -173,10 +186,13 @@ func (q *Queue) transmit(now time.Time) []int64 {
 }
 
 // sealable returns how many blobs may be sealed now: none before everything that is
-// sealed already has been sent on this link.
-func (q *Queue) sealable() int {
+// sealed already has been sent on this link, or left where there is none.
+func (q *Queue) sealable(now time.Time) int {
 	if q.ops <= 0 || q.sealing || q.full || q.loading || q.more {
 		return 0
+	}
+	if !q.up {
+		return q.sealableAway(now)
 	}
 	var flight room
 	for i := range q.page {
@@ -207,6 +223,15 @@ func (q *Queue) next(now time.Time) (earliest time.Time, ok bool) {
 		if q.up && e.tries > 0 && !e.handed {
 			consider(e.due)
 		}
+		if q.up && e.tries > 0 && len(q.depots) > 0 {
+			consider(e.sent.Add(DepositDelay))
+		}
+	}
+	for i := range q.depots {
+		consider(q.depots[i].due)
+	}
+	if q.ops > 0 && len(q.depots) > 0 && !q.up {
+		consider(q.sealAt)
 	}
 	return earliest, ok
 }
@@ -226,7 +251,8 @@ func (q *Queue) routeUp(link uint64) {
 // forgetLink makes every blob one that was never sent on this link.
 func (q *Queue) forgetLink() {
 	for i := range q.page {
-		q.page[i] = entry{Blob: q.page[i].Blob}
+		e := &q.page[i]
+		*e = entry{Blob: e.Blob, left: e.left, since: e.since}
 	}
 }
 
@@ -243,6 +269,9 @@ func (q *Queue) sent(now time.Time, ev Sent) {
 	for i := range q.page {
 		if e := &q.page[i]; e.handed && slices.Contains(ev.Blobs, e.ID) {
 			e.handed = false
+			if e.tries == 0 {
+				e.sent = now
+			}
 			e.due = now.Add(resendAfter[min(e.tries, len(resendAfter)-1)])
 			e.tries++
 		}

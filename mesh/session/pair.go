@@ -34,7 +34,8 @@ type Pair struct {
 	our         *identity.Device
 	encapsulate ratchet.Encapsulate
 	s           pairState
-	unsaved     bool // the fixed part changed
+	unsaved     bool   // the fixed part changed
+	endBy       uint16 // as EndBy was told
 }
 
 // PairConfig is what a finished contact exchange knows about a peer device.
@@ -146,7 +147,7 @@ func (p *Pair) Seal(now time.Time, c Content, rand io.Reader) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, err
 	}
-	seal := sealing{tag: m.Tag, message: m.Key, headerKey: m.HeaderKey, ratchetHead: m.Header, expiryDay: lastDay(today)}
+	seal := sealing{tag: m.Tag, message: m.Key, headerKey: m.HeaderKey, ratchetHead: m.Header, expiryDay: p.lastDay(today)}
 	blob, secret, err := seal.seal(class, plain, rand)
 	clear(plain)
 	if err != nil {
@@ -162,7 +163,20 @@ func (p *Pair) Seal(now time.Time, c Content, rand io.Reader) (Sealed, error) {
 }
 
 // lastDay is the expiry day of what is sealed today.
-func lastDay(today uint16) uint16 { return addDays(today, wire.ExpiryDaysMax) }
+func (p *Pair) lastDay(today uint16) uint16 {
+	last := addDays(today, wire.ExpiryDaysMax)
+	if p.endBy >= today && p.endBy < last {
+		return p.endBy
+	}
+	return last
+}
+
+// EndBy makes what is sealed from now on expire on a day at the latest: a supernode whose
+// day is behind ours keeps nothing that seems to live longer than blobs do. A day that is
+// past, 0 too, bounds nothing.
+//
+// spec: 06-conversations#custody
+func (p *Pair) EndBy(day uint16) { p.endBy = day }
 
 // addDays does not run over the end of days.
 func addDays(day, days uint16) uint16 { return day + min(days, 1<<16-1-day) }

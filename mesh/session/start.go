@@ -97,6 +97,23 @@ func (p *Pair) Start(now time.Time, rand io.Reader) (Sealed, error) {
 	return p.start(now, keying, number, p.s.Lost, rand)
 }
 
+// StartAgain seals the start of the sending session into another blob, because nobody takes
+// the one before. It fails with ErrNoSession when the peer is known to have it.
+//
+// spec: 06-conversations#custody
+func (p *Pair) StartAgain(now time.Time, rand io.Reader) (Sealed, error) {
+	s := p.waiting()
+	if s == nil || p.s.Behind {
+		return Sealed{}, ErrNoSession
+	}
+	again := *s.Start
+	sealed, err := p.sealStart(now, s, &again, rand)
+	if err == nil {
+		s.Start = &again
+	}
+	return sealed, err
+}
+
 // start makes a new session with the given reset number.
 func (p *Pair) start(now time.Time, keying Secret, number uint32, lostKeys bool, rand io.Reader) (Sealed, error) {
 	b, err := ParseBundle(p.s.TheirBundle, p.their())
@@ -165,7 +182,7 @@ func (p *Pair) unusedPair(b *Bundle) uint8 {
 // sealStart seals a start into a blob that expires as late as may be, and
 // notes the day in own.
 func (p *Pair) sealStart(now time.Time, s *session, own *ourStart, rand io.Reader) (Sealed, error) {
-	day := lastDay(wire.DayAt(now))
+	day := p.lastDay(wire.DayAt(now))
 	counts := slices.Clone(p.s.Starts)
 	last := startCount{Day: day}
 	if k := slices.IndexFunc(counts, func(c startCount) bool { return c.Day == day }); k >= 0 {

@@ -80,6 +80,15 @@ func (p *Pair) StartTags(expiryDay uint16) iter.Seq2[[16]byte, Ref] {
 	}
 }
 
+// StartRefs returns what may key a start of the peer: while it is the same, StartTags is.
+func (p *Pair) StartRefs() []Ref {
+	var refs []Ref
+	for ref := range p.keyings() {
+		refs = append(refs, ref)
+	}
+	return refs
+}
+
 // keyings yields the secrets that may key a start of the peer: the contact
 // secret, and the reset secrets of every session, because a start may have been
 // under way since before the session that we send on.

@@ -299,7 +299,7 @@ func TestClassOfAStart(t *testing.T) {
 	now := epochStart
 	a, b := newSides(t, "class", 0, now)
 	b.mustOpen(now, a.start(now))
-	own, last := a.pair.s.Sessions[0].Start, lastDay(wire.DayAt(now))
+	own, last := a.pair.s.Sessions[0].Start, a.pair.lastDay(wire.DayAt(now))
 	key := startKey(own.Keying)
 	for class, want := range map[wire.Class]error{wire.Class0: ErrSeen, wire.Class1: ErrNotForUs, wire.Class2: ErrNotForUs} {
 		seal := sealing{tag: startTag(key, last, a.pair.s.OurID, a.pair.theirID(), 1), ratchetHead: own.Head, expiryDay: last}

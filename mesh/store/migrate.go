@@ -40,7 +40,45 @@ CREATE TABLE read_marks (
 	conversation INTEGER NOT NULL
 );
 CREATE INDEX deleted_conversation ON deleted (conversation);`,
+	schema7,
 }
+
+// schema7 adds what there is to know of supernodes: their logs and how far we collected them,
+// who holds what of ours and signed for it, what we had no key for, and to whom receipts are
+// owed.
+const schema7 = `
+CREATE TABLE logs (
+	id        INTEGER PRIMARY KEY,
+	supernode BLOB NOT NULL,
+	community BLOB NOT NULL,
+	cursor    INTEGER NOT NULL,
+	UNIQUE (supernode, community)
+);
+
+CREATE TABLE evidence (
+	id        INTEGER PRIMARY KEY,
+	statement BLOB NOT NULL
+);
+
+CREATE TABLE custody (
+	blob     INTEGER NOT NULL,
+	log      INTEGER NOT NULL REFERENCES logs,
+	cursor   INTEGER NOT NULL,
+	evidence INTEGER NOT NULL REFERENCES evidence,
+	time     INTEGER NOT NULL,
+	PRIMARY KEY (blob, log)
+) WITHOUT ROWID;
+
+CREATE TABLE unmatched (
+	id      INTEGER PRIMARY KEY,
+	log     INTEGER NOT NULL REFERENCES logs,
+	since   INTEGER NOT NULL,
+	until   INTEGER NOT NULL,
+	entries BLOB NOT NULL
+);
+
+ALTER TABLE pairs ADD COLUMN owes INTEGER NOT NULL DEFAULT 0;
+`
 
 // schema4 adds the index of words.
 const schema4 = `

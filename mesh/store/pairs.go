@@ -10,6 +10,7 @@ type Pair struct {
 	Contact int64
 	Peer    peer.ID
 	Seen    int64  // when it was last linked, Unix ms; 0: never
+	Owes    int64  // since when receipts are owed to it, as SetPairOwes was told
 	Fixed   []byte // of session.Pair as it saved itself, what rarely changes; sealed at rest
 	State   []byte // the rest of it; sealed at rest
 }
@@ -21,7 +22,7 @@ const (
 	sqlSetFixed  = `INSERT INTO pair_fixed (pair, fixed) VALUES (?,?) ON CONFLICT (pair) DO UPDATE SET fixed=excluded.fixed`
 	sqlSaveFixed = `UPDATE pair_fixed SET fixed=? WHERE pair=?`
 	sqlPairSeen  = `UPDATE pairs SET seen=? WHERE id=?`
-	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed, p.seen FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id WHERE p.state <> x'' ORDER BY p.id`
+	sqlPairs     = `SELECT p.id, p.contact, p.peer, p.state, f.fixed, p.seen, p.owes FROM pairs p LEFT JOIN pair_fixed f ON f.pair = p.id WHERE p.state <> x'' ORDER BY p.id`
 )
 
 // PutPair inserts the pair and sets its ID when that is 0, and changes the pair
@@ -55,7 +56,7 @@ func (tx *Tx) SetPairSeen(id, at int64) error {
 func (tx *Tx) Pairs() ([]Pair, error) {
 	var all []Pair
 	err := tx.query(sqlPairs).each(func(r *row) {
-		p := Pair{ID: r.int(0), Contact: r.int(1), Seen: r.int(5)}
+		p := Pair{ID: r.int(0), Contact: r.int(1), Seen: r.int(5), Owes: r.int(6)}
 		r.array(2, p.Peer[:])
 		p.State = r.sealed(3, rowAD(adPair, p.ID))
 		p.Fixed = r.sealed(4, rowAD(adPairFixed, p.ID))

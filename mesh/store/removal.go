@@ -7,7 +7,7 @@ const (
 	sqlDropFixed    = `DELETE FROM pair_fixed WHERE pair=?`
 	sqlDropKeysOf   = `DELETE FROM skipped WHERE pair=?`
 	sqlDropAllBlobs = `UPDATE out_blobs SET bytes=NULL, stage=0 WHERE stage > 0 AND pair=?`
-	sqlEmptyPair    = `UPDATE pairs SET peer=?, state=x'', seen=0 WHERE id=?`
+	sqlEmptyPair    = `UPDATE pairs SET peer=?, state=x'', seen=0, owes=0 WHERE id=?`
 	sqlMovePending  = `UPDATE deliveries SET pair=?, blob=0 WHERE state < 3 AND pair=?`
 )
 

@@ -1,0 +1,111 @@
+package mesh
+
+import (
+	"crypto/rand"
+	"slices"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/wire"
+)
+
+var cryptoRand = rand.Reader
+
+const waitLong = 10 * time.Second
+
+// reaches reports whether a message has come to a state.
+func (p *person) reaches(m Message, s conversation.State) func() bool {
+	return func() bool {
+		now, err := p.Message(p.t.Context(), m.ID)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return now.State == s
+	}
+}
+
+// What Anna writes while Bruno is away is held by two supernodes, and he has it once and in
+// order when she is away; that he has it, she hears with what he writes.
+func TestHeld(t *testing.T) {
+	s := newSky(3)
+	anna, bruno := meetUnder(t, s)
+	first := anna.says("Bruno", "ciao")
+	anna.within(waitLong, "delivered", anna.delivered(first))
+	bruno.stop()
+	words := numbered("while away", 20)
+	var last Message
+	for _, w := range words {
+		last = anna.says("Bruno", w)
+	}
+	anna.within(waitLong, "held", anna.reaches(last, conversation.StateHeld))
+	anna.within(waitLong, "two hold it", func() bool {
+		m, _ := anna.Message(t.Context(), last.ID)
+		return len(m.HeldBy) == 2 && m.HeldBy[0].Name == "cupboard a (Villa)" && m.HeldBy[0].Until == wire.DayAt(time.Now())+58
+	})
+	if s.held(2) != 0 {
+		t.Errorf("the third supernode holds %d blobs", s.held(2))
+	}
+	status, err := anna.Status(t.Context())
+	if err != nil || status.Held != 20 || len(status.Supernodes) != 3 || !status.Supernodes[0].Reached {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	anna.kill()
+	bruno.start()
+	bruno.within(waitLong, "has it all", func() bool { return len(bruno.texts("Anna")) == 21 })
+	if got := bruno.texts("Anna"); !slices.Equal(got, append([]string{"ciao"}, words...)) {
+		t.Errorf("bruno has %q", got)
+	}
+	answer := bruno.says("Anna", "eccomi")
+	bruno.within(waitLong, "held", bruno.reaches(answer, conversation.StateHeld))
+	bruno.kill()
+	anna.start()
+	anna.within(waitLong, "delivered", anna.delivered(last))
+	if got := anna.texts("Bruno"); len(got) != 22 || got[21] != "eccomi" {
+		t.Errorf("anna has %q", got)
+	}
+}
+
+// Receipts for what came by supernode leave in slots of five minutes.
+func TestReceiptSlot(t *testing.T) {
+	s := newSky(2)
+	anna, bruno := meetUnder(t, s)
+	bruno.stop()
+	m := anna.says("Bruno", "ciao")
+	anna.within(waitLong, "held", anna.reaches(m, conversation.StateHeld))
+	anna.kill()
+	before := s.held(0)
+	bruno.start()
+	bruno.within(waitLong, "has it", func() bool { return len(bruno.texts("Anna")) == 1 })
+	var owes int64
+	bruno.inside(func(turn *turn) error {
+		d := bruno.device("Anna")
+		owes = d.owes
+		if at := turn.slotOf(d); at.Sub(time.UnixMilli(owes)) > receiptSlot || at.Unix()%300 != 0 {
+			t.Errorf("the slot of %v is %v", time.UnixMilli(owes), at)
+		}
+		return nil
+	})
+	if owes == 0 || s.held(0) != before {
+		t.Errorf("receipts are owed since %d, %d blobs were left", owes, s.held(0)-before)
+	}
+	bruno.stop() // and they are still owed after that
+	bruno.start()
+	bruno.inside(func(turn *turn) error { // five minutes pass
+		d := bruno.device("Anna")
+		d.owes -= receiptSlot.Milliseconds()
+		turn.n.custody.since = turn.n.custody.since.Add(-receiptSlot)
+		turn.n.wakeBy(turn.now)
+		return nil
+	})
+	bruno.within(waitLong, "the receipt is left", func() bool { return s.held(0) == before+1 })
+	bruno.kill()
+	anna.start()
+	anna.within(waitLong, "delivered", anna.delivered(m))
+	anna.inside(func(*turn) error {
+		if owes := anna.device("Bruno").owes; owes != 0 {
+			t.Errorf("a receipt for a receipt is owed")
+		}
+		return nil
+	})
+}

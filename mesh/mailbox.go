@@ -1,0 +1,175 @@
+package mesh
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
+)
+
+// settingMailbox keeps, with a contact's row behind it, where the contact collects.
+//
+// spec: 09-storage#mailboxes
+const settingMailbox = "mailbox"
+
+// theirMailbox is where a contact collects, and which card of ours it has.
+type theirMailbox struct {
+	Card    []byte `cbor:"1,keyasint,omitempty"` // nil: nowhere
+	Lamport uint64 `cbor:"2,keyasint,omitempty"` // of the op that told it
+	Has     []byte `cbor:"3,keyasint,omitempty"` // hash of the card of ours that it receipted; nil: none
+	Telling []byte `cbor:"4,keyasint,omitempty"` // hash of that which is under way
+	Op      int64  `cbor:"5,keyasint,omitempty"` // row of the op that tells it; 0: none is
+}
+
+func mailboxOf(row int64) string { return settingMailbox + " " + strconv.FormatInt(row, 10) }
+
+// loadMailbox reads where the contact collects.
+func (c *contactState) loadMailbox(tx *store.Tx) error {
+	c.mailbox = theirMailbox{}
+	return loadSecret(tx, mailboxOf(c.row.ID), &c.mailbox)
+}
+
+func (t *turn) saveMailbox(c *contactState) error {
+	return saveSecret(t.tx, mailboxOf(c.row.ID), c.mailbox)
+}
+
+// hashOfCard names a card of ours; that of no card is nil.
+func hashOfCard(card []byte) []byte {
+	if len(card) == 0 {
+		return nil
+	}
+	sum := wire.HashOf("sv1 mailbox", card)
+	return sum[:]
+}
+
+// tellMailboxes tells contacts where we collect who have not heard of it and to whom there
+// is a way, each once at a time: who is away hears of the newest only.
+//
+// spec: 06-conversations#mailbox
+func (t *turn) tellMailboxes() error {
+	n := t.n
+	if n.custodian == nil {
+		return nil
+	}
+	told := 0
+	byRow := func(a, b *contactState) int { return cmp.Compare(a.row.ID, b.row.ID) }
+	for _, c := range slices.SortedFunc(maps.Values(n.contacts), byRow) {
+		if c.mailbox.Op != 0 || c.row.Blocked || c.talk == nil || !slices.ContainsFunc(c.devices, (*device).reachable) {
+			continue
+		}
+		card := n.custodian.Mailbox(c.account.ID())
+		if len(card) > MailboxMax || bytes.Equal(hashOfCard(card), c.mailbox.Has) {
+			continue
+		}
+		if told++; told > mailboxBatch {
+			n.wakeBy(t.now)
+			return nil
+		}
+		row, err := t.say(c, conversation.Mailbox(card))
+		if err != nil {
+			return err
+		}
+		c.mailbox.Op, c.mailbox.Telling = row.Seq, hashOfCard(card)
+		if err := t.saveMailbox(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reachable reports whether there is a way to the device now.
+func (d *device) reachable() bool {
+	return d.open() && (d.route.live != nil && d.route.live.held.IsZero() || len(d.depots) > 0)
+}
+
+// mailboxTold is about an op of ours that tells our mailbox, when its deliveries moved: it
+// is over when every device has it, or none will.
+func (t *turn) mailboxTold(op *store.Op, s standing) error {
+	n := t.n
+	everywhere := s.Delivered == s.Devices
+	if !everywhere && s.State != conversation.StateExpired && s.State != conversation.StateFailed {
+		return nil
+	}
+	for _, c := range n.contacts {
+		if c.mailbox.Op != op.Seq {
+			continue
+		}
+		c.mailbox.Op = 0
+		if everywhere {
+			c.mailbox.Has = c.mailbox.Telling
+		}
+		if err := t.saveMailbox(c); err != nil {
+			return err
+		}
+	}
+	n.wakeBy(t.now)         // for a newer one
+	n.recent.forget(op.Seq) // its body
+	return t.tx.EmptyOp(op)
+}
+
+// tellMailboxAgain has a contact told once more: one of the two homes was put back to an
+// older state.
+func (t *turn) tellMailboxAgain(c *contactState) error {
+	if c.mailbox.Has == nil {
+		return nil
+	}
+	c.mailbox.Has = nil
+	t.n.wakeBy(t.now)
+	return t.saveMailbox(c)
+}
+
+// theyMoved takes where a contact collects now. Of several the latest in the conversation's
+// order counts, whichever arrives first.
+//
+// spec: 06-conversations#mailbox
+func (t *turn) theyMoved(c *contactState, op *conversation.Op, a conversation.Admission) error {
+	card, ok := op.Mailbox()
+	if !ok || a.Lamport <= c.mailbox.Lamport {
+		return nil
+	}
+	c.mailbox.Card, c.mailbox.Lamport = bytes.Clone(card), a.Lamport
+	t.n.custody.due = true
+	t.n.wakeBy(t.now)
+	return t.saveMailbox(c)
+}
+
+// tickCustody does what is due about supernodes.
+func (t *turn) tickCustody() error {
+	n := t.n
+	if n.custodian == nil {
+		return nil
+	}
+	if err := errors.Join(t.lookForDepots(), t.tellMailboxes(), t.lookFarAhead()); err != nil {
+		return err
+	}
+	w := &n.custody.waiting
+	if w.again.IsZero() {
+		return nil
+	}
+	if w.again.After(t.now) {
+		n.wakeBy(w.again)
+		return nil
+	}
+	return t.matchAgain()
+}
+
+// expireCustody forgets what has expired of what supernodes hold, and looks for the rest far
+// ahead.
+func (t *turn) expireCustody() error {
+	n := t.n
+	if err := errors.Join(t.tx.ExpireCustody(), t.tx.ExpireUnmatched(n.mark.Day)); err != nil {
+		return err
+	}
+	looked := n.custody.waiting.looked
+	n.custody.waiting = unmatched{looked: looked} // read again without what is gone
+	if n.custodian != nil {
+		t.lookFarSoon()
+	}
+	return nil
+}

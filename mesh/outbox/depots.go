@@ -1,0 +1,210 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+
+	"sottovoce/mesh/wire"
+)
+
+// depot is a supernode that is reached. Blobs are left there in one Deposit at a time.
+//
+//	free ──Deposit──▶ busy ──kept──▶ free
+//	  ▲                 │
+//	  └──── due ◀───────┴── refused, or no answer
+type depot struct {
+	Depot
+	since time.Time // it was reached
+	busy  bool
+	tries int       // deposits in a row that it refused, or did not answer
+	due   time.Time // before which nothing more is tried there
+}
+
+// left is that a blob was left at a supernode, or is being.
+type left struct {
+	at       int64
+	link     uint64 // of then
+	hopeless bool   // it will not be taken there on this link
+}
+
+// reached takes over where can be deposited. What was left at a supernode that is reached
+// anew is offered there again: a signature does not survive a lost disk.
+//
+// spec: 06-conversations#custody
+func (q *Queue) reached(now time.Time, ev Reached) {
+	before := q.depots
+	q.depots = nil
+	for _, d := range ev.Depots[:min(len(ev.Depots), depotsMax)] {
+		i := slices.IndexFunc(before, func(b depot) bool { return b.Depot == d })
+		if i >= 0 {
+			q.depots = append(q.depots, before[i])
+			continue
+		}
+		q.depots = append(q.depots, depot{Depot: d, since: now})
+	}
+	for i := range q.page {
+		e := &q.page[i]
+		e.left = slices.DeleteFunc(e.left, func(l left) bool {
+			return !slices.ContainsFunc(q.depots, func(d depot) bool { return d.At == l.at && d.Link == l.link })
+		})
+	}
+}
+
+// deposit adds what is to be left where: a blob at two supernodes at once, and at each that
+// is reached later.
+//
+// spec: 06-conversations#custody
+func (q *Queue) deposit(now time.Time, todo []Action) []Action {
+	for i := range q.depots {
+		d := &q.depots[i]
+		if d.busy || now.Before(d.due) {
+			continue
+		}
+		var ids []int64
+		var taken room
+		for k := range q.page {
+			e := &q.page[k]
+			if !q.wanted(now, e, i) {
+				continue
+			}
+			if len(ids) == DepositBlobsMax || !taken.fits(e.Size) {
+				break
+			}
+			taken.take(e.Size)
+			if e.since.IsZero() {
+				e.since = now
+			}
+			e.left = append(e.left, left{at: d.At, link: d.Link})
+			ids = append(ids, e.ID)
+		}
+		if ids != nil {
+			d.busy = true
+			todo = append(todo, Deposit{At: d.At, Blobs: ids})
+		}
+	}
+	return todo
+}
+
+// wanted reports whether a blob is to be left at the i-th supernode now.
+func (q *Queue) wanted(now time.Time, e *entry, i int) bool {
+	d := &q.depots[i]
+	if q.up && (e.tries == 0 || now.Before(e.sent.Add(DepositDelay))) {
+		return false // the link may do
+	}
+	if _, there := e.at(d.At); there {
+		return false
+	}
+	if e.Old || !e.since.IsZero() && d.since.After(e.since) {
+		return true
+	}
+	others := 0 // that have it, or that it waits for
+	for k := range q.depots {
+		o := &q.depots[k]
+		if l, there := e.at(o.At); there && !l.hopeless || !there && k < i && !now.Before(o.due) {
+			others++
+		}
+	}
+	return others < AimMax
+}
+
+// at is what is known of a blob at a supernode.
+func (e *entry) at(at int64) (l left, there bool) {
+	i := slices.IndexFunc(e.left, func(l left) bool { return l.at == at })
+	if i < 0 {
+		return left{}, false
+	}
+	return e.left[i], true
+}
+
+// deposited takes in what a supernode answered. A refusal delays everything that goes
+// there; a blob that it will never take is left elsewhere.
+func (q *Queue) deposited(now time.Time, ev Deposited, todo []Action) []Action {
+	i := slices.IndexFunc(q.depots, func(d depot) bool { return d.At == ev.At })
+	if i < 0 {
+		return todo
+	}
+	d := &q.depots[i]
+	d.busy = false
+	kept, refused := false, false
+	var again []int64
+	for _, a := range ev.Answers {
+		switch {
+		case a.Reason == 0:
+			kept = true
+		case a.Reason == wire.ReasonTooLarge:
+			q.mark(a.Blob, d.At)
+		case a.Reason == wire.ReasonWrongDay && q.tooFar(now, a):
+			again = append(again, a.Blob)
+		default:
+			refused = true
+			q.unleave(a.Blob, d.At)
+		}
+	}
+	switch {
+	case refused:
+		d.due = now.Add(depositAgain[min(d.tries, len(depositAgain)-1)])
+		d.tries++
+	case kept:
+		d.tries = 0
+	}
+	if again != nil {
+		q.resealed = now
+		if ids := q.remove(func(e *entry) bool { return slices.Contains(again, e.ID) }); ids != nil {
+			todo = append(todo, Reseal{Blobs: ids})
+		}
+	}
+	return todo
+}
+
+// tooFar reports whether a blob expires later than a supernode allows whose day is behind
+// ours, so that sealing it again for that day helps. That is done once in a while only: a
+// supernode could name a day as it likes.
+func (q *Queue) tooFar(now time.Time, a Answer) bool {
+	i := slices.IndexFunc(q.page, func(e entry) bool { return e.ID == a.Blob })
+	if i < 0 || a.Day == 0 || !q.resealed.IsZero() && now.Sub(q.resealed) < resealPause {
+		return false
+	}
+	day := int(q.page[i].Day)
+	return day > int(a.Day)+wire.ExpiryDaysMax && day-int(a.Day) <= 2*wire.ExpiryDaysMax
+}
+
+// mark notes that a supernode will not take a blob.
+func (q *Queue) mark(blob, at int64) {
+	for k := range q.page {
+		for j := range q.page[k].left {
+			if l := &q.page[k].left[j]; q.page[k].ID == blob && l.at == at {
+				l.hopeless = true
+			}
+		}
+	}
+}
+
+// unleave forgets that a blob was left at a supernode.
+func (q *Queue) unleave(blob, at int64) {
+	for k := range q.page {
+		if e := &q.page[k]; e.ID == blob {
+			e.left = slices.DeleteFunc(e.left, func(l left) bool { return l.at == at })
+		}
+	}
+}
+
+// sealableAway returns how many blobs may be sealed for supernodes alone: none before what
+// is sealed is left at one. The more there is that nobody has receipted, the rarer, so that
+// more ops share a blob: the session allows 1,000 of them.
+//
+// spec: 06-conversations#custody
+func (q *Queue) sealableAway(now time.Time) int {
+	if now.Before(q.sealAt) || !slices.ContainsFunc(q.depots, func(d depot) bool { return !now.Before(d.due) }) {
+		return 0
+	}
+	if slices.ContainsFunc(q.page, func(e entry) bool { return len(e.left) == 0 }) {
+		return 0
+	}
+	for _, pace := range sealPaces {
+		if len(q.page) >= pace.from {
+			q.sealAt = now.Add(pace.pause)
+			break
+		}
+	}
+	return min(SealMax, PageMax-len(q.page))
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"errors"
+
+	"sottovoce/mesh/peer"
+)
+
+// Log is what one supernode keeps for one community, and how far we have collected it.
+//
+// spec: 09-storage#logs
+type Log struct {
+	ID        int64 // row; 0 until PutLog
+	Supernode peer.ID
+	Community [32]byte
+	Cursor    uint64
+}
+
+// Custody is a supernode's word that it holds one of our blobs.
+//
+// spec: 09-storage#custody
+type Custody struct {
+	Blob     int64 // of the out blobs
+	Log      int64
+	Cursor   uint64
+	Evidence int64 // row of the signed statement
+	Time     int64 // Unix ms
+}
+
+// Keeper is who holds an op for a device of its recipient, and until the end of which day.
+type Keeper struct {
+	Supernode peer.ID
+	Until     uint16
+}
+
+const (
+	sqlAddLog      = `INSERT INTO logs (supernode, community, cursor, id) VALUES (?,?,?,?)`
+	sqlSetLog      = `UPDATE logs SET supernode=?, community=?, cursor=? WHERE id=?`
+	sqlLogs        = `SELECT id, supernode, community, cursor FROM logs ORDER BY id`
+	sqlAddEvidence = `INSERT INTO evidence (statement, id) VALUES (?,?)`
+	sqlSetCustody  = `INSERT INTO custody (blob, log, cursor, evidence, time) VALUES (?,?,?,?,?)
+		ON CONFLICT (blob, log) DO UPDATE SET cursor=excluded.cursor, evidence=excluded.evidence, time=excluded.time`
+	sqlCustodyOf = `SELECT c.log, c.cursor, c.evidence, c.time FROM custody c WHERE c.blob=? ORDER BY c.log`
+	sqlEvidence  = `SELECT statement FROM evidence WHERE id=?`
+	sqlKeepers   = `SELECT l.supernode, max(b.expiry_day) FROM deliveries d JOIN custody c ON c.blob = d.blob JOIN logs l ON l.id = c.log
+		JOIN out_blobs b ON b.id = d.blob WHERE d.id BETWEEN ? AND ? AND d.state=2 GROUP BY l.supernode ORDER BY l.supernode LIMIT ?`
+	sqlExpireCustody  = `DELETE FROM custody WHERE blob NOT IN (SELECT id FROM out_blobs)`
+	sqlExpireEvidence = `DELETE FROM evidence WHERE id NOT IN (SELECT evidence FROM custody)`
+	sqlSetOwes        = `UPDATE pairs SET owes=? WHERE id=?`
+)
+
+// PutLog inserts the log and sets its ID when that is 0, and changes the log of that ID
+// otherwise, ErrNotFound if there is none.
+func (tx *Tx) PutLog(l *Log) error {
+	return tx.put(&l.ID, sqlAddLog, sqlSetLog, func(q *query, _ int64) {
+		q.blob(l.Supernode[:]).blob(l.Community[:]).int(int64(l.Cursor))
+	})
+}
+
+// Logs returns all logs in the order they came.
+func (tx *Tx) Logs() ([]Log, error) {
+	var all []Log
+	err := tx.query(sqlLogs).each(func(r *row) {
+		l := Log{ID: r.int(0), Cursor: uint64(r.int(3))}
+		r.array(1, l.Supernode[:])
+		r.array(2, l.Community[:])
+		all = append(all, l)
+	})
+	return all, err
+}
+
+// AddEvidence keeps a signed statement and returns its row.
+func (tx *Tx) AddEvidence(statement []byte) (id int64, err error) {
+	if id, err = tx.newID(); err != nil {
+		return 0, err
+	}
+	return id, tx.change(sqlAddEvidence).blob(statement).int(id).exec()
+}
+
+// Evidence returns a signed statement, ErrNotFound if there is none.
+func (tx *Tx) Evidence(id int64) (statement []byte, err error) {
+	err = tx.query(sqlEvidence).int(id).one(func(r *row) { statement = r.blob(0) })
+	return statement, err
+}
+
+// PutCustody notes who holds a blob; a later word of the same log takes the place of the
+// one before.
+func (tx *Tx) PutCustody(c Custody) error {
+	return tx.change(sqlSetCustody).int(c.Blob).int(c.Log).int(int64(c.Cursor)).int(c.Evidence).int(c.Time).exec()
+}
+
+// CustodyOf returns who holds a blob.
+func (tx *Tx) CustodyOf(blob int64) ([]Custody, error) {
+	var all []Custody
+	err := tx.query(sqlCustodyOf).int(blob).each(func(r *row) {
+		all = append(all, Custody{Blob: blob, Log: r.int(0), Cursor: uint64(r.int(1)), Evidence: r.int(2), Time: r.int(3)})
+	})
+	return all, err
+}
+
+// KeepersOf returns who holds an op that is held, for whichever device, in the order of
+// their ids.
+func (tx *Tx) KeepersOf(op int64) ([]Keeper, error) {
+	first, last := deliveryIDs(op)
+	var all []Keeper
+	err := tx.query(sqlKeepers).int(first).int(last).limit(rowsMax).each(func(r *row) {
+		k := Keeper{Until: r.uint16(1)}
+		r.array(0, k.Supernode[:])
+		all = append(all, k)
+	})
+	return all, err
+}
+
+// ExpireCustody forgets who held what is forgotten itself. It is for after
+// ExpireOutBlobs.
+func (tx *Tx) ExpireCustody() error {
+	return errors.Join(tx.change(sqlExpireCustody).exec(), tx.change(sqlExpireEvidence).exec())
+}
+
+// SetPairOwes notes since when, in Unix ms, receipts are owed to a pair for what came by
+// supernode; 0: none are. ErrNotFound if there is no such pair.
+func (tx *Tx) SetPairOwes(id, since int64) error {
+	return tx.change(sqlSetOwes).int(since).int(id).execOne()
+}
