@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"discovery/manual": driverImports,
 
 	"relay/community": append([]string{"mesh/verify"}, ground...), // root words are names of its table
+	"relay/witness":   ground,
 	"relay/replica":   {"mesh/peer", "mesh/wire", "mesh/reconcile"},
 	"relay/mailbox":   {"mesh/peer", "mesh/wire", "mesh/clock"},
 	"relay/token":     ground,
@@ -70,7 +71,7 @@ var mayImport = map[string][]string{
 var pure = []string{
 	"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/ratchet", "mesh/session", "mesh/contact",
 	"mesh/verify", "mesh/conversation", "mesh/outbox", "mesh/words", "mesh/reconcile",
-	"relay/community", "relay/token",
+	"relay/community", "relay/token", "relay/witness",
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".

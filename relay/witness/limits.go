@@ -1,0 +1,23 @@
+package witness
+
+// spec: 12-replication#checkpoints
+const (
+	labelCheckpoint = "sv1 checkpoint"
+	labelCustody    = "sv1 custody"
+	labelChain      = "sv1 chain"
+)
+
+// Constants of ours.
+const (
+	// pointStep is how many cursors lie between two places of a log whose chain is remembered: a request may begin there.
+	pointStep = 64
+	// pointsMax is how many are: 80 KB, the last 130,000 blobs.
+	pointsMax = 2048
+	// toldMax is how many checkpoints of others wait until the log was followed up to them: one a contact and day.
+	toldMax = 64
+	// dueMax is how many receipts wait for their place in the log, and how many blobs are known to stand where they should; the
+	// oldest give way.
+	dueMax = 4096
+	// savedMax bounds what a Watch is kept as, in bytes; receipts give way where it would be more.
+	savedMax = 1 << 20
+)

@@ -1,0 +1,340 @@
+package witness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"sottovoce/mesh/wire"
+)
+
+// Page is what a page of a log tells.
+type Page struct {
+	From    uint64
+	Base    [32]byte
+	Until   uint64
+	Chain   [32]byte
+	Entries []Entry // ascending, with cursors above From and not above Until
+	End     bool    // the log had no more
+}
+
+// Entry is one blob at its place in the log.
+type Entry struct {
+	Cursor uint64
+	ID     wire.BlobID
+	Absent bool // it is named and not brought
+	Bulky  bool // of class 3, as far as we know: pages never bring it
+}
+
+// Watch is what one member knows of one log. Its state is for Save and LoadWatch.
+type Watch struct {
+	log Log
+	s   state
+}
+
+type state struct {
+	At     Point        `cbor:"1,keyasint"`           // how far the log was followed
+	Points []Point      `cbor:"2,keyasint,omitempty"` // before that, ascending, at multiples of pointStep
+	Ours   *Checkpoint  `cbor:"3,keyasint,omitempty"` // the last that we were given
+	Told   []Checkpoint `cbor:"4,keyasint,omitempty"` // by others, not held against the log yet
+	Due    []due        `cbor:"5,keyasint,omitempty"` // receipts whose places were not read yet
+	Sure   []Kept       `cbor:"6,keyasint,omitempty"` // what stands where receipts said, until it expires
+}
+
+// due are blobs of a receipt. The receipt is kept whole, since its signature is over all of it.
+type due struct {
+	_       struct{} `cbor:",toarray"`
+	Receipt Receipt
+	Left    []uint16 // indices of its blobs
+}
+
+// NewWatch begins to follow a log.
+func NewWatch(l Log) *Watch { return &Watch{log: l} }
+
+// LoadWatch reads what Save returned.
+func LoadWatch(l Log, saved []byte) (*Watch, error) {
+	w := NewWatch(l)
+	if len(saved) > savedMax {
+		return nil, fmt.Errorf("%w: %d bytes about a log", wire.ErrMalformed, len(saved))
+	}
+	if err := wire.Unmarshal(saved, &w.s); err != nil {
+		return nil, err
+	}
+	for _, d := range w.s.Due {
+		if len(d.Left) > 0 && int(slices.Max(d.Left)) >= len(d.Receipt.Kept) {
+			return nil, fmt.Errorf("%w: a receipt of fewer blobs", wire.ErrMalformed)
+		}
+	}
+	return w, nil
+}
+
+// Save returns the state in bytes.
+func (w *Watch) Save() []byte {
+	b, err := wire.Marshal(w.s)
+	if err != nil {
+		panic(fmt.Sprintf("witness: saving: %v", err))
+	}
+	return b
+}
+
+// Checkpoint is the last that we were given, to be told to other members; false: none.
+func (w *Watch) Checkpoint() (Checkpoint, bool) {
+	if w.s.Ours == nil {
+		return Checkpoint{}, false
+	}
+	return *w.s.Ours, true
+}
+
+// Ask says where to read the log again, so that what others were told, and what was signed for at a place that we have passed, can
+// be held against it; false: nowhere.
+func (w *Watch) Ask() (since uint64, wanted bool) {
+	for _, c := range w.s.Told {
+		if c.Cursor < w.s.At.Cursor {
+			return w.before(c.Cursor), true
+		}
+	}
+	for _, d := range w.s.Due {
+		for _, i := range d.Left {
+			if cursor := d.Receipt.Kept[i].Cursor; cursor <= w.s.At.Cursor {
+				return w.before(cursor), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// before is the last place before a cursor where a request may begin and the chain is known.
+func (w *Watch) before(cursor uint64) uint64 {
+	for _, p := range slices.Backward(w.s.Points) {
+		if p.Cursor < cursor {
+			return p.Cursor
+		}
+	}
+	return 0
+}
+
+// Page follows the log by one page, in the order in which pages come; pages that were read before may come again. today is the day
+// by our clock.
+//
+// spec: 12-replication#following
+func (w *Watch) Page(p Page, today uint16) (found []Breach) {
+	rewritten := false
+	compare := func(at Point) {
+		if known, is := w.chainAt(at.Cursor); is && known != at.Chain && !rewritten {
+			rewritten = true
+			found = append(found, Breach{Kind: Rewrite, Log: w.log, Seen: at})
+		}
+	}
+	at := Point{Cursor: p.From, Chain: p.Base}
+	compare(at)
+	for _, e := range p.Entries {
+		found = append(found, w.pass(at, e.Cursor)...) // the chain holds until the next blob
+		at = Point{Cursor: e.Cursor, Chain: next(at.Chain, e.ID)}
+		compare(at)
+		found = append(found, w.collect(e, today)...)
+	}
+	found = append(found, w.pass(at, p.Until+1)...)
+	at.Cursor = p.Until
+	if at.Chain != p.Chain {
+		found = append(found, Breach{Kind: Broken, Log: w.log, Seen: Point{Cursor: p.Until, Chain: p.Chain}})
+	}
+	found = append(found, w.overdue(p, today)...)
+	if rewritten {
+		w.s.Points = nil
+	}
+	if p.End {
+		if b := w.shrunk(at); b != nil {
+			found = append(found, *b)
+			w.s.At, w.s.Points, w.s.Ours = at, nil, nil // follow what there is
+		}
+	}
+	if p.Until >= w.s.At.Cursor {
+		w.s.At = at
+	}
+	return found
+}
+
+// shrunk tells whether a log that ends here was longer before, by what we read or by what was signed.
+func (w *Watch) shrunk(end Point) *Breach {
+	longer := append(slices.Clone(w.s.Told), pointee(w.s.Ours)...)
+	longer = slices.DeleteFunc(longer, func(c Checkpoint) bool { return c.Cursor <= end.Cursor })
+	if w.s.At.Cursor <= end.Cursor && len(longer) == 0 {
+		return nil
+	}
+	w.s.Told = slices.DeleteFunc(w.s.Told, func(c Checkpoint) bool { return c.Cursor > end.Cursor })
+	return &Breach{Kind: Rollback, Log: w.log, Checkpoints: longer[:min(1, len(longer))], Seen: end}
+}
+
+// chainAt is the chain at a cursor, if it is known.
+func (w *Watch) chainAt(cursor uint64) ([32]byte, bool) {
+	if cursor == 0 {
+		return [32]byte{}, true
+	}
+	if cursor == w.s.At.Cursor {
+		return w.s.At.Chain, true
+	}
+	i, found := slices.BinarySearchFunc(w.s.Points, cursor, func(p Point, c uint64) int { return cmp.Compare(p.Cursor, c) })
+	if !found {
+		return [32]byte{}, false
+	}
+	return w.s.Points[i].Chain, true
+}
+
+// pass goes on from a point to before another cursor; the chain is the same at all cursors between. What others were told is
+// held against it, and the chain at the last multiple of pointStep is remembered.
+func (w *Watch) pass(from Point, high uint64) (found []Breach) {
+	differs := func(c Checkpoint) bool {
+		if c.Cursor < from.Cursor || c.Cursor >= high {
+			return false
+		}
+		if c.Chain != from.Chain {
+			seen := Point{Cursor: c.Cursor, Chain: from.Chain}
+			found = append(found, Breach{Kind: Split, Log: w.log, Checkpoints: []Checkpoint{c}, Seen: seen})
+		}
+		return true
+	}
+	if w.s.Ours != nil && differs(*w.s.Ours) && len(found) > 0 {
+		w.s.Ours = nil // it is told once
+	}
+	w.s.Told = slices.DeleteFunc(w.s.Told, differs)
+	step := (high - 1) / pointStep * pointStep
+	if step < from.Cursor || step == 0 || len(w.s.Points) > 0 && w.s.Points[len(w.s.Points)-1].Cursor >= step {
+		return found
+	}
+	if len(w.s.Points) >= pointsMax {
+		w.s.Points = slices.Delete(w.s.Points, 0, pointsMax/4)
+	}
+	w.s.Points = append(w.s.Points, Point{Cursor: step, Chain: from.Chain})
+	return found
+}
+
+// settle goes through the blobs that receipts are about, and strikes those off of which is returns true.
+func (w *Watch) settle(is func(r *Receipt, k Kept) bool) {
+	for i := range w.s.Due {
+		d := &w.s.Due[i]
+		d.Left = slices.DeleteFunc(d.Left, func(at uint16) bool { return is(&d.Receipt, d.Receipt.Kept[at]) })
+	}
+	w.s.Due = slices.DeleteFunc(w.s.Due, func(d due) bool { return len(d.Left) == 0 })
+}
+
+// collect holds receipts against one entry of the log.
+func (w *Watch) collect(e Entry, today uint16) (found []Breach) {
+	w.settle(func(r *Receipt, k Kept) bool {
+		receipt := *r // apart from the list that is being changed
+		switch {
+		case k.Cursor != e.Cursor:
+			return false
+		case k.ID != e.ID:
+			found = append(found, Breach{Kind: Lost, Log: w.log, Receipt: &receipt, Item: k})
+		case e.Absent && !e.Bulky && k.ExpiryDay > today:
+			found = append(found, Breach{Kind: Dropped, Log: w.log, Receipt: &receipt, Item: k})
+		default:
+			w.sure(k)
+		}
+		return true
+	})
+	return found
+}
+
+// sure keeps in mind that a blob stands where a receipt said.
+func (w *Watch) sure(k Kept) {
+	if len(w.s.Sure) >= dueMax {
+		w.s.Sure = slices.Delete(w.s.Sure, 0, 1)
+	}
+	w.s.Sure = append(w.s.Sure, k)
+}
+
+// overdue finds receipts whose place the page has passed without them. Where the supernode does not know ids any more since
+// everything has expired there, only what has not expired counts; a day is left to clocks.
+func (w *Watch) overdue(p Page, today uint16) (found []Breach) {
+	w.settle(func(r *Receipt, k Kept) bool {
+		receipt := *r
+		switch {
+		case k.Cursor > p.From && k.Cursor <= p.Until: // read, and not there
+		case k.Cursor > w.s.At.Cursor && k.Cursor <= p.From && k.ExpiryDay > today: // skipped as expired
+		default:
+			return k.ExpiryDay < today
+		}
+		found = append(found, Breach{Kind: Lost, Log: w.log, Receipt: &receipt, Item: k})
+		return true
+	})
+	w.s.Sure = slices.DeleteFunc(w.s.Sure, func(k Kept) bool { return k.ExpiryDay < today })
+	return found
+}
+
+// Given takes a checkpoint that the supernode has signed for us. One with another signature is dropped.
+//
+// spec: 12-replication#checkpoints
+func (w *Watch) Given(c Checkpoint) (found []Breach) {
+	if !w.log.Verify(c) {
+		return nil
+	}
+	found = w.judge(c)
+	if w.s.Ours == nil || c.Day >= w.s.Ours.Day {
+		w.s.Ours = &c
+	}
+	return found
+}
+
+// Told takes a checkpoint that another member was given, and told us. One with another signature is dropped.
+//
+// spec: 12-replication#exchange
+func (w *Watch) Told(c Checkpoint) (found []Breach) {
+	if !w.log.Verify(c) {
+		return nil
+	}
+	found = w.judge(c)
+	if _, known := w.chainAt(c.Cursor); known || len(found) > 0 || slices.Contains(w.s.Told, c) {
+		return found
+	}
+	if len(w.s.Told) >= toldMax {
+		w.s.Told = slices.Delete(w.s.Told, 0, 1)
+	}
+	w.s.Told = append(w.s.Told, c)
+	return found
+}
+
+// judge holds a verified checkpoint against what is known.
+func (w *Watch) judge(c Checkpoint) (found []Breach) {
+	for _, other := range append(slices.Clone(w.s.Told), pointee(w.s.Ours)...) {
+		if b := Compare(w.log, other, c); b != nil {
+			found = append(found, *b)
+		}
+	}
+	if known, is := w.chainAt(c.Cursor); is && known != c.Chain && len(found) == 0 {
+		found = append(found, Breach{Kind: Split, Log: w.log, Checkpoints: []Checkpoint{c}, Seen: Point{Cursor: c.Cursor, Chain: known}})
+	}
+	return found
+}
+
+func pointee(c *Checkpoint) []Checkpoint {
+	if c == nil {
+		return nil
+	}
+	return []Checkpoint{*c}
+}
+
+// Receipt takes a receipt that was verified: its blobs have to show up in the log, each at its cursor.
+//
+// spec: 12-replication#following
+func (w *Watch) Receipt(r Receipt) {
+	d := due{Receipt: r}
+	for i, k := range r.Kept {
+		if !slices.Contains(w.s.Sure, k) && !w.waitsFor(k) {
+			d.Left = append(d.Left, uint16(i))
+		}
+	}
+	if len(d.Left) == 0 {
+		return
+	}
+	if len(w.s.Due) >= dueMax {
+		w.s.Due = slices.Delete(w.s.Due, 0, 1)
+	}
+	w.s.Due = append(w.s.Due, d)
+}
+
+func (w *Watch) waitsFor(k Kept) bool {
+	return slices.ContainsFunc(w.s.Due, func(d due) bool {
+		return slices.ContainsFunc(d.Left, func(i uint16) bool { return d.Receipt.Kept[i] == k })
+	})
+}

@@ -1,0 +1,396 @@
+package witness
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sottovoce/mesh/goldentest"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/wire"
+)
+
+// supernode signs, and has a log.
+type supernode struct {
+	device *identity.Device
+	log    Log
+	ids    []wire.BlobID // at cursors 1, 2, 3 …; zero for a deletion
+	absent map[uint64]bool
+}
+
+func newSupernode() *supernode {
+	device, err := identity.NewDevice(bytes.NewReader(goldentest.Counted(1, 64)))
+	if err != nil {
+		panic(err)
+	}
+	return &supernode{device: device, log: Log{Supernode: device.Public(), Community: [32]byte{'c'}}, absent: make(map[uint64]bool)}
+}
+
+func idOf(n int) wire.BlobID { return wire.BlobID(sha256.Sum256(fmt.Append(nil, n))) }
+
+func (s *supernode) add(ns ...int) *supernode {
+	for _, n := range ns {
+		s.ids = append(s.ids, idOf(n))
+	}
+	return s
+}
+
+// fork returns a supernode with the same keys and a log of its own from here on.
+func (s *supernode) fork() *supernode {
+	return &supernode{device: s.device, log: s.log, ids: slices.Clone(s.ids), absent: make(map[uint64]bool)}
+}
+
+func (s *supernode) chain(cursor uint64) (c [32]byte) {
+	for _, id := range s.ids[:cursor] {
+		if id != (wire.BlobID{}) {
+			c = next(c, id)
+		}
+	}
+	return c
+}
+
+// page is the log from one cursor to another.
+func (s *supernode) page(from, until uint64) Page {
+	p := Page{From: from, Base: s.chain(from), Until: until, Chain: s.chain(until), End: int(until) == len(s.ids)}
+	for c := from + 1; c <= until; c++ {
+		if id := s.ids[c-1]; id != (wire.BlobID{}) {
+			p.Entries = append(p.Entries, Entry{Cursor: c, ID: id, Absent: s.absent[c]})
+		}
+	}
+	return p
+}
+
+func (s *supernode) all() Page { return s.page(0, uint64(len(s.ids))) }
+
+func (s *supernode) attest(cursor uint64, day uint32) Checkpoint {
+	c := Checkpoint{Cursor: cursor, Chain: s.chain(cursor), Day: day}
+	c.Signature = [64]byte(ed25519.Sign(s.device.SignKey(), s.log.checkpoint(c)))
+	return c
+}
+
+func (s *supernode) receipt(kept ...Kept) Receipt {
+	r := Receipt{Kept: kept}
+	r.Signature = [64]byte(ed25519.Sign(s.device.SignKey(), s.log.receipt(r)))
+	return r
+}
+
+const today = 20_000
+
+// wantKinds compares kinds, and that all evidence can be read again and means the same.
+func wantKinds(t *testing.T, found []Breach, want ...Kind) {
+	t.Helper()
+	var got []Kind
+	for _, b := range found {
+		got = append(got, b.Kind)
+		again, err := ParseEvidence(b.Evidence())
+		if err != nil {
+			t.Fatalf("evidence of %d: %v", b.Kind, err)
+		}
+		if again.Words("P") != b.Words("P") || again.Proven() != b.Proven() || !bytes.Equal(again.Evidence(), b.Evidence()) {
+			t.Errorf("evidence of %d is read as another", b.Kind)
+		}
+		if !strings.HasPrefix(b.Words("P"), "P ") || strings.Contains(b.Words("P"), "contradicts itself") && b.Kind != Broken {
+			t.Errorf("no words for %d: %q", b.Kind, b.Words("P"))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("breaches %v, want %v", got, want)
+	}
+}
+
+func TestSplitView(t *testing.T) {
+	s := newSupernode().add(1, 2, 3)
+	other := s.fork().add(50) // somebody is shown another fourth blob
+	s.add(4, 5)
+	t.Run("both were given one", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Page(s.all(), today))
+		wantKinds(t, w.Given(s.attest(4, today)))
+		found := w.Told(other.attest(4, today))
+		wantKinds(t, found, Split)
+		if !found[0].Proven() {
+			t.Error("two signatures prove nothing")
+		}
+	})
+	t.Run("what was told is ahead of us", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Page(s.page(0, 3), today))
+		wantKinds(t, w.Told(other.attest(4, today)))
+		wantKinds(t, w.Page(s.page(3, 5), today), Split)
+		wantKinds(t, w.Page(s.page(3, 5), today)) // told once
+	})
+	t.Run("what was told is behind us", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Page(s.all(), today))
+		wantKinds(t, w.Told(other.attest(4, today)))
+		since, wanted := w.Ask()
+		if !wanted || since != 0 {
+			t.Fatalf("asks for %d, %t", since, wanted)
+		}
+		wantKinds(t, w.Page(s.page(since, 5), today), Split)
+		if _, wanted := w.Ask(); wanted {
+			t.Error("asks again")
+		}
+	})
+	t.Run("what was signed for us is not what we are shown", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Given(other.attest(4, today)))
+		wantKinds(t, w.Page(s.all(), today), Split)
+	})
+	t.Run("the same log", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Told(s.attest(4, today)))
+		wantKinds(t, w.Page(s.all(), today))
+		wantKinds(t, w.Told(s.attest(2, today-1)))
+		wantKinds(t, w.Page(s.all(), today))
+		wantKinds(t, w.Given(s.attest(5, today)))
+	})
+	t.Run("forged", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Page(s.all(), today))
+		c := other.attest(4, today)
+		c.Signature[7] ^= 1
+		wantKinds(t, append(w.Told(c), w.Given(c)...))
+		if _, had := w.Checkpoint(); had {
+			t.Error("a forged checkpoint is told to others")
+		}
+	})
+}
+
+func TestRollback(t *testing.T) {
+	s := newSupernode().add(1, 2, 3, 4, 5)
+	old := s.fork()
+	old.ids = old.ids[:3]
+	t.Run("signed", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Given(s.attest(5, today)))
+		found := w.Given(old.attest(3, today+1))
+		wantKinds(t, found, Rollback)
+		if !found[0].Proven() {
+			t.Error("two signatures prove nothing")
+		}
+	})
+	t.Run("read", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Page(s.all(), today))
+		wantKinds(t, w.Page(Page{From: 3, Base: old.chain(3), Until: 3, Chain: old.chain(3), End: true}, today), Rollback)
+		wantKinds(t, w.Page(old.fork().add(9).page(3, 4), today)) // and goes on from there
+	})
+	t.Run("shorter than was signed for another", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Told(s.attest(5, today)))
+		wantKinds(t, w.Page(old.page(0, 3), today), Rollback)
+	})
+	t.Run("a slower member", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Told(s.attest(5, today)))
+		p := s.page(0, 3) // not the end
+		wantKinds(t, w.Page(p, today))
+		wantKinds(t, w.Told(s.attest(3, today)))
+	})
+}
+
+func TestPagesThatContradict(t *testing.T) {
+	s := newSupernode().add(1, 2, 3, 4, 5, 6)
+	w := NewWatch(s.log)
+	wantKinds(t, w.Page(s.page(0, 3), today))
+	p := s.page(3, 5)
+	p.Entries = p.Entries[1:]
+	wantKinds(t, w.Page(p, today), Broken)
+
+	w = NewWatch(s.log)
+	wantKinds(t, w.Page(s.page(0, 3), today))
+	changed := s.fork()
+	changed.ids[1] = idOf(77)
+	wantKinds(t, w.Page(changed.page(3, 6), today), Rewrite)
+	wantKinds(t, w.Page(changed.add(7).page(6, 7), today)) // told once
+}
+
+func TestReceipts(t *testing.T) {
+	kept := func(n int, cursor uint64) Kept { return Kept{ID: idOf(n), ExpiryDay: today + 20, Cursor: cursor} }
+	s := newSupernode().add(1, 2)
+	s.ids = append(s.ids, wire.BlobID{}) // a deletion
+	s.add(4)
+	s.absent[4] = true
+	for name, c := range map[string]struct {
+		kept  Kept
+		today uint16
+		want  []Kind
+	}{
+		"stands where it should":      {kept(2, 2), today, nil},
+		"another stands there":        {kept(9, 2), today, []Kind{Lost}},
+		"nothing stands there":        {kept(9, 3), today, []Kind{Lost}},
+		"is named and not brought":    {kept(4, 4), today, []Kind{Dropped}},
+		"has expired":                 {kept(4, 4), today + 20, nil},
+		"is beyond what was read":     {kept(9, 5), today, nil},
+		"is where it is not, expired": {kept(9, 9), today + 30, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := NewWatch(s.log)
+			r := s.receipt(c.kept)
+			if !s.log.VerifyReceipt(r) {
+				t.Fatal("not signed")
+			}
+			w.Receipt(r)
+			w.Receipt(r)
+			wantKinds(t, w.Page(s.all(), c.today), c.want...)
+			wantKinds(t, w.Page(s.all(), c.today)) // told once
+		})
+	}
+	t.Run("for a place that was passed", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Page(s.all(), today))
+		w.Receipt(s.receipt(kept(2, 2), kept(9, 1)))
+		since, wanted := w.Ask()
+		if !wanted {
+			t.Fatal("does not look")
+		}
+		wantKinds(t, w.Page(s.page(since, 4), today), Lost)
+		w.Receipt(s.receipt(kept(2, 2)))
+		if _, wanted := w.Ask(); wanted {
+			t.Error("looks again for what was right")
+		}
+	})
+	t.Run("for what was left out as expired", func(t *testing.T) {
+		w := NewWatch(s.log)
+		w.Receipt(s.receipt(kept(2, 2)))
+		wantKinds(t, w.Page(s.page(2, 4), today), Lost)
+	})
+}
+
+// TestHonestIsNeverAccused: whatever an honest supernode and its members do in whatever order, there is no breach; and a second log
+// under the same keys is found by members who tell each other.
+func TestHonestIsNeverAccused(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSupernode()
+		watches := [2]*Watch{NewWatch(s.log), NewWatch(s.log)}
+		day := uint32(today)
+		accuse := func(found []Breach) {
+			for _, b := range found {
+				t.Fatalf("accused of %d: %s", b.Kind, b.Words("it"))
+			}
+		}
+		n := 0
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			w := watches[rapid.IntRange(0, 1).Draw(t, "who")]
+			last := uint64(len(s.ids))
+			switch rapid.IntRange(0, 6).Draw(t, "what") {
+			case 0:
+				for range rapid.IntRange(1, 80).Draw(t, "blobs") {
+					s.add(n)
+					n++
+				}
+			case 1:
+				s.ids = append(s.ids, wire.BlobID{})
+			case 2:
+				from := w.s.At.Cursor / pointStep * pointStep
+				until := min(last, from+uint64(rapid.IntRange(0, 200).Draw(t, "pages")))
+				accuse(w.Page(s.page(from, until), today))
+			case 3:
+				c := s.attest(last, day)
+				accuse(w.Given(c))
+				accuse(watches[rapid.IntRange(0, 1).Draw(t, "whom")].Told(c))
+			case 4:
+				if last > 0 {
+					at := rapid.Uint64Range(1, last).Draw(t, "cursor")
+					if id := s.ids[at-1]; id != (wire.BlobID{}) {
+						w.Receipt(s.receipt(Kept{ID: id, ExpiryDay: today + 5, Cursor: at}))
+					}
+				}
+			case 5:
+				if since, wanted := w.Ask(); wanted {
+					accuse(w.Page(s.page(since, last), today))
+					if again, still := w.Ask(); still && again == since {
+						t.Fatalf("asks for %d for ever", since)
+					}
+				}
+			case 6:
+				day++
+				if saved, err := LoadWatch(s.log, w.Save()); err != nil {
+					t.Fatal(err)
+				} else {
+					*w = *saved
+				}
+			}
+		}
+	})
+}
+
+func TestEvidenceIsVerified(t *testing.T) {
+	s := newSupernode().add(1, 2, 3)
+	other := s.fork()
+	other.ids[2] = idOf(9)
+	b := Compare(s.log, s.attest(3, today), other.attest(3, today))
+	for name, change := range map[string]func(*Breach){
+		"a checkpoint that is not signed": func(b *Breach) { b.Checkpoints[0].Cursor++ },
+		"of another supernode":            func(b *Breach) { b.Log.Community[0]++ },
+		"checkpoints that agree":          func(b *Breach) { b.Checkpoints[1] = b.Checkpoints[0] },
+		"another kind":                    func(b *Breach) { b.Kind = Rollback },
+	} {
+		forged := *b
+		forged.Checkpoints = slices.Clone(b.Checkpoints)
+		change(&forged)
+		if _, err := ParseEvidence(forged.Evidence()); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	lost := Breach{Kind: Lost, Log: s.log, Receipt: &Receipt{Kept: []Kept{{Cursor: 1}}}}
+	if _, err := ParseEvidence(lost.Evidence()); !errors.Is(err, identity.ErrSignature) {
+		t.Errorf("a receipt that is not signed: %v", err)
+	}
+	goldentest.File(t, "evidence.txt", fmt.Sprintf("split = %x\n", b.Evidence()))
+}
+
+// TestWatchIsBounded: floods of checkpoints and receipts cost what the limits say.
+func TestWatchIsBounded(t *testing.T) {
+	s := newSupernode().add(make([]int, 3000)...)
+	w := NewWatch(s.log)
+	for i := range uint64(100) {
+		w.Told(s.attest(i+100, today))
+	}
+	if len(w.s.Told) != toldMax {
+		t.Errorf("%d checkpoints wait", len(w.s.Told))
+	}
+	var most []Kept
+	for i := range uint64(256) {
+		most = append(most, Kept{ID: idOf(int(i)), ExpiryDay: today + 9, Cursor: 1 << 40})
+	}
+	for i := range uint64(40) {
+		most[0].Cursor++
+		w.Receipt(Receipt{Kept: slices.Clone(most)})
+		_ = i
+	}
+	if saved := w.Save(); len(saved) > savedMax {
+		t.Errorf("%d bytes", len(saved))
+	}
+}
+
+func FuzzEvidence(f *testing.F) {
+	s := newSupernode().add(1, 2, 3)
+	other := s.fork()
+	other.ids[2] = idOf(9)
+	f.Add(Compare(s.log, s.attest(3, today), other.attest(3, today)).Evidence())
+	r := s.receipt(Kept{ID: idOf(1), ExpiryDay: 9, Cursor: 1})
+	f.Add((&Breach{Kind: Lost, Log: s.log, Receipt: &r, Item: r.Kept[0], Seen: Point{Cursor: 4}}).Evidence())
+	f.Add(NewWatch(s.log).Save())
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if w, err := LoadWatch(s.log, in); err == nil {
+			w.Page(s.all(), today)
+			w.Ask()
+		}
+		b, err := ParseEvidence(in)
+		if err != nil {
+			return
+		}
+		if _, err := ParseEvidence(b.Evidence()); err != nil {
+			t.Errorf("ours again: %v", err)
+		}
+	})
+}
