@@ -70,7 +70,7 @@ func FuzzParsePapers(f *testing.F) {
 	w.now = w.now.Add(time.Hour)
 	w.further(h, "two.example:1")
 	w.must(w.visit(h, w.member(w.invite(h, 1))))
-	f.Add(h.Papers(nil).Bytes())
+	f.Add(h.file.papersSince(nil).Bytes())
 	f.Add(before.Offer(h.device.ID()).Bytes())
 	f.Add(h.Descriptor().Bytes())
 	f.Add(h.ClaimProof())

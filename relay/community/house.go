@@ -290,13 +290,13 @@ func (f *file) write(e Entry, author signer, now time.Time) error {
 	return err
 }
 
-// Exchange takes papers of somebody who is logged in, and answers with those that they lack by the
-// heads in them. bySupernode says that it is another supernode, which may vouch for a seat that was
+// Exchange takes papers of somebody who is logged in, and answers with what they lack by what they
+// have shown: no papers, if that is nothing. bySupernode says that it is another supernode, which may vouch for a seat that was
 // taken in time. changed says that there is something to keep.
 //
 // spec: 10-communities#exchange-of-papers
 func (h *House) Exchange(theirs Papers, bySupernode bool, now time.Time, rand io.Reader) (answer Papers, changed bool, err error) {
-	changed, wrong, err := h.take(theirs, func(s Seat) bool { return bySupernode || seconds(now) <= s.Until }, now, rand)
+	sequence, changed, wrong, err := h.take(theirs, func(s Seat) bool { return bySupernode || seconds(now) <= s.Until }, now, rand)
 	if err != nil {
 		return Papers{}, changed, err
 	}
@@ -304,6 +304,9 @@ func (h *House) Exchange(theirs Papers, bySupernode bool, now time.Time, rand io
 		return Papers{}, changed, errors.Join(ErrNotYet, wrong)
 	}
 	// What was wrong in their papers is left out, and the rest is answered: it may be theirs that are old.
+	if h.file.level(theirs, sequence) {
+		return Papers{}, changed, nil
+	}
 	return h.file.papersSince(theirs.Heads), changed, nil
 }
 
@@ -312,12 +315,13 @@ func (h *House) Exchange(theirs Papers, bySupernode bool, now time.Time, rand io
 //
 // spec: 10-communities#exchange-of-papers
 func (h *House) Merge(theirs Papers, now time.Time, rand io.Reader) (changed bool, err error) {
-	changed, wrong, err := h.take(theirs, func(Seat) bool { return true }, now, rand)
+	_, changed, wrong, err := h.take(theirs, func(Seat) bool { return true }, now, rand)
 	return changed, errors.Join(wrong, err)
 }
 
-// take merges papers. wrong is what was wrong in them; err, that there was no randomness.
-func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, rand io.Reader) (changed bool, wrong, err error) {
+// take merges papers. sequence is that of their descriptor; wrong is what was wrong in them; err, that
+// there was no randomness.
+func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, rand io.Reader) (sequence uint64, changed bool, wrong, err error) {
 	m, wrong := h.file.merge(theirs, seatOpen)
 	us := h.device.ID()
 	ours := func(a Alarm) bool { return a.Kind == AlarmCard && a.Supernode == us }
@@ -326,11 +330,11 @@ func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, ran
 	changed = m.changed || len(m.alarms) > 0
 	if m.revoked {
 		if err := h.renew(now, rand); err != nil {
-			return changed, wrong, err
+			return m.sequence, changed, wrong, err
 		}
 	}
 	if h.file.descriptor == nil {
-		return changed, wrong, nil
+		return m.sequence, changed, wrong, nil
 	}
 	switch shown := h.file.cards[us]; {
 	case shown == nil:
@@ -339,15 +343,18 @@ func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, ran
 		}
 	case setBack || shown.id != h.card.id:
 		h.card.Sequence = max(h.card.Sequence, shown.Sequence)
-		return true, wrong, h.show(h.card.Addresses, h.card.Seat, now)
+		return m.sequence, true, wrong, h.show(h.card.Addresses, h.card.Seat, now)
 	}
-	return changed, wrong, nil
+	return m.sequence, changed, wrong, nil
 }
 
-// Papers returns those to offer to somebody who has shown their heads.
+// Offer returns the papers to begin an exchange with, where nothing is known of the other.
 //
 // spec: 10-communities#exchange-of-papers
-func (h *House) Papers(heads []wire.Hash) Papers { return h.file.papersSince(heads) }
+func (h *House) Offer() Papers { return h.file.papers() }
+
+// Mark changes with what is known, and is the same for two supernodes that know the same.
+func (h *House) Mark() wire.Hash { return h.file.mark() }
 
 // ClaimProof is the proof by which Enter's supernode joins: its card.
 //

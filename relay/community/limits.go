@@ -9,6 +9,8 @@ const (
 	labelCard       = "sv1 supernode card"
 	labelSeat       = "sv1 supernode seat"
 	labelEntry      = "sv1 roster entry"
+	labelRoster     = "sv1 roster"
+	labelPapers     = "sv1 papers"
 	labelLink       = "sv1 join link"
 	labelInvite     = "sv1 join invite"
 	labelJoin       = "sv1 community join"
@@ -47,8 +49,6 @@ const (
 	entrySizeMax      = 512      // bytes of the signed object
 	dayMax            = (1<<32 - 1) / 24
 	daysPerWeek       = 7
-	// forksMax is how many entries of one author behind the same one are kept: two are the proof.
-	forksMax = 2
 )
 
 // The protocol's. spec: 10-communities#join-links

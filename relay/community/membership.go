@@ -1,7 +1,6 @@
 package community
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -229,11 +228,14 @@ func (m *Membership) Merge(at peer.ID, theirs Papers) (more bool, err error) {
 }
 
 // take merges papers that a supernode has shown, and compares what it shows with what it has shown
-// before. differs says that one of the two does not know all that the other does, moved that one has
-// learnt something since the last papers.
+// before. differs says that it does not know all that we do, or we not all that it does; moved, that
+// one of the two has learnt something since its last papers.
 //
 // spec: 10-communities#alarms
 func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err error) {
+	if theirs.IsZero() {
+		return false, false, nil
+	}
 	before := len(m.file.roster.entries)
 	mine, err := m.file.merge(theirs, func(Seat) bool { return true })
 	m.raise(mine.alarms)
@@ -246,8 +248,7 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 	}
 	known.sequence = max(known.sequence, mine.sequence)
 	moved = len(m.file.roster.entries) > before || !slices.Equal(known.heads, theirs.Heads)
-	past, whole := m.file.roster.past(theirs.Heads)
-	if whole {
+	if past, whole := m.file.roster.past(theirs.Heads); whole {
 		for _, h := range known.heads {
 			if m.file.roster.known[h] != nil && !past[h] {
 				m.raise([]Alarm{{Kind: AlarmForgot, Supernode: at, Known: h}})
@@ -256,20 +257,7 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 		}
 	}
 	known.heads = slices.Clone(theirs.Heads)
-	return !whole || len(past) < len(m.file.roster.entries) || m.file.ahead(theirs), moved, err
-}
-
-// ahead reports whether we have a descriptor or a card that papers do not have.
-func (f *file) ahead(theirs Papers) bool {
-	if !bytes.Equal(theirs.Descriptor, f.descriptor.raw) {
-		return true
-	}
-	for _, c := range f.cards {
-		if !slices.ContainsFunc(theirs.Cards, func(raw []byte) bool { return bytes.Equal(raw, c.raw) }) {
-			return true
-		}
-	}
-	return false
+	return !m.file.level(theirs, mine.sequence), moved, err
 }
 
 // Refused takes a refusal of a log-in or a join by a supernode: ErrNoMember, or one of a link.

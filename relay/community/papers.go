@@ -21,10 +21,17 @@ type Papers struct {
 	Cards      [][]byte    `cbor:"2,keyasint,omitempty"`
 	Entries    [][]byte    `cbor:"3,keyasint,omitempty"` // of the roster, each after the one that it goes behind
 	Heads      []wire.Hash `cbor:"4,keyasint,omitempty"` // of the whole roster that the sender knows
+	Roster     wire.Hash   `cbor:"5,keyasint"`           // the same for two who know the same roster; zero: these are no papers
 }
 
-// Bytes returns the encoding that ParsePapers takes, at most 48 KiB.
+// IsZero reports whether these are no papers: there is nothing to say.
+func (p Papers) IsZero() bool { return p.Roster == (wire.Hash{}) }
+
+// Bytes returns the encoding that ParsePapers takes, at most 48 KiB; nothing for no papers.
 func (p Papers) Bytes() []byte {
+	if p.IsZero() {
+		return nil
+	}
 	b, err := wire.Marshal(p)
 	if err != nil || len(b) > PapersSizeMax {
 		panic(fmt.Sprintf("community: papers of %d bytes: %v", len(b), err))
@@ -32,17 +39,21 @@ func (p Papers) Bytes() []byte {
 	return b
 }
 
-// ParsePapers parses papers of at most 48 KiB. Nothing in them is verified yet.
+// ParsePapers parses papers of at most 48 KiB; of nothing it makes no papers. Nothing in them is
+// verified yet.
 //
 // spec: 10-communities#papers
 func ParsePapers(b []byte) (p Papers, err error) {
+	if len(b) == 0 {
+		return Papers{}, nil
+	}
 	if len(b) > PapersSizeMax {
 		return Papers{}, fmt.Errorf("%w: papers of %d bytes", wire.ErrMalformed, len(b))
 	}
 	if err := wire.Unmarshal(b, &p); err != nil {
 		return Papers{}, fmt.Errorf("papers: %w", err)
 	}
-	if len(p.Cards) > SupernodesMax+SeatsMax || len(p.Heads) > headsMax {
+	if p.IsZero() || len(p.Cards) > SupernodesMax+SeatsMax || len(p.Heads) > headsMax {
 		return Papers{}, fmt.Errorf("%w: papers with %d cards and %d heads", wire.ErrMalformed, len(p.Cards), len(p.Heads))
 	}
 	return p, nil
@@ -294,8 +305,51 @@ func (f *file) papers() Papers {
 		p.Cards = append(p.Cards, f.cards[id].raw)
 	}
 	all := f.roster.heads()
-	p.Heads = all[:min(len(all), headsMax)]
+	p.Heads, p.Roster = all[:min(len(all), headsMax)], f.roster.digest()
 	return p
+}
+
+// mark is the same for two who know the same papers.
+func (f *file) mark() wire.Hash {
+	var all []byte
+	if f.descriptor != nil {
+		all = append(all, f.descriptor.id[:]...)
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(f.cards), peer.ID.Compare) {
+		all = append(all, f.cards[id].id[:]...)
+	}
+	sum := f.roster.digest()
+	return wire.HashOf(labelPapers, append(all, sum[:]...))
+}
+
+// level reports whether somebody who has shown papers, which are merged, knows all that we do and
+// can take. sequence is that of their descriptor.
+//
+// spec: 10-communities#exchange-of-papers
+func (f *file) level(theirs Papers, sequence uint64) bool {
+	if theirs.IsZero() {
+		return true
+	}
+	if f.descriptor == nil || sequence < f.descriptor.Sequence || theirs.Roster != f.roster.digest() {
+		return false
+	}
+	for id, ours := range f.cards {
+		if !slices.ContainsFunc(theirs.Cards, func(raw []byte) bool { return hasCard(raw, id, ours) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasCard reports whether a card makes another of no use to who holds it: it is as new, or of who
+// was first in the seat.
+func hasCard(raw []byte, id peer.ID, ours *Card) bool {
+	theirs, err := peek[cardBody](raw, cardSizeMax)
+	if err != nil {
+		return false
+	}
+	sameSeat := ours.Seat != nil && theirs.Seat != nil && ours.Seat.Seat == theirs.Seat.Seat
+	return theirs.Supernode.ID() == id && theirs.Sequence >= ours.Sequence || theirs.Supernode.ID() != id && sameSeat
 }
 
 // papersSince are papers for somebody who knows what led to heads, with as many of the entries that

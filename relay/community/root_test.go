@@ -76,7 +76,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	copy(mine[:], link.Secret[:])
 	secrets = append(secrets, mine)
 	card := h.file.cards[h.device.ID()]
-	for _, v := range []any{w.root, h.operator, m.persona, g, &g, g.Key, *link, link, link.Secret, h.Papers(nil), *card, h.Keys(), struct{ S Secret }{g.Key}} {
+	for _, v := range []any{w.root, h.operator, m.persona, g, &g, g.Key, *link, link, link.Secret, h.file.papersSince(nil), *card, h.Keys(), struct{ S Secret }{g.Key}} {
 		said := fmt.Sprintf("%v %+v %#v %s %x", v, v, v, v, v)
 		text, _ := json.Marshal(v)
 		for _, s := range secrets {

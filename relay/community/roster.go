@@ -3,6 +3,7 @@ package community
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sottovoce/mesh/wire"
@@ -39,6 +40,7 @@ type roster struct {
 	entries []*Entry // in the order in which they came
 	known   map[wire.Hash]*Entry
 	behind  map[place][]*Entry
+	sum     wire.Hash // of all entries; zero: to be made anew
 }
 
 func newRoster() *roster {
@@ -61,19 +63,32 @@ func (r *roster) add(e *Entry) (added bool, fork *Fork, err error) {
 		}
 	}
 	beside := r.behind[e.place()]
-	if len(beside) >= forksMax {
-		return false, nil, nil // what there is proves as much
-	}
 	if len(r.entries) >= RosterMax {
 		return false, nil, ErrFull
 	}
 	if len(beside) > 0 {
 		fork = &Fork{Author: e.Author, One: beside[0].id, Other: e.id}
 	}
+	r.sum = wire.Hash{}
 	r.entries = append(r.entries, e)
 	r.known[e.id] = e
 	r.behind[e.place()] = append(beside, e)
 	return true, fork, nil
+}
+
+// digest is the same for two rosters with the same entries.
+//
+// spec: 10-communities#papers
+func (r *roster) digest() wire.Hash {
+	if r.sum == (wire.Hash{}) {
+		ids := slices.SortedFunc(maps.Keys(r.known), compareHashes)
+		all := make([]byte, 0, len(ids)*len(wire.Hash{}))
+		for _, id := range ids {
+			all = append(all, id[:]...)
+		}
+		r.sum = wire.HashOf(labelRoster, all)
+	}
+	return r.sum
 }
 
 // holds reports whether an entry is known in just these bytes, which costs no signature.

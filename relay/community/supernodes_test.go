@@ -248,7 +248,7 @@ func TestLostSupernode(t *testing.T) {
 	if err := w.meet(stolen, one); err == nil {
 		t.Error("the closed supernode was let in")
 	}
-	answer, _, err := one.Exchange(stolen.Papers(nil), false, w.now, w.rand)
+	answer, _, err := one.Exchange(stolen.file.papersSince(nil), false, w.now, w.rand)
 	w.must(err)
 	if len(one.Members()) != 1 {
 		t.Errorf("%d members by entries of a closed key", len(one.Members()))
@@ -302,7 +302,7 @@ func TestStolenOperatorKey(t *testing.T) {
 	w.must(w.visit(one, w.member(w.invite(one, 1))))
 	w.must(w.visit(thief, w.member(w.invite(thief, 1))))
 	w.must(w.visit(one, m))
-	_, err := m.Merge(one.device.ID(), thief.Papers(nil))
+	_, err := m.Merge(one.device.ID(), thief.file.papersSince(nil))
 	w.must(err)
 	if !hasKind(m.Alarms(), AlarmFork) {
 		t.Fatalf("alarms %v", kinds(m.Alarms()))

@@ -128,18 +128,25 @@ func (w *world) meet(a, b *House) error {
 	if _, err := a.Merge(theirs, w.now, w.rand); err != nil {
 		return err
 	}
-	for range 64 {
-		answer, changed, err := b.Exchange(w.sent(a.Papers(theirs.Heads)), true, w.now, w.rand)
+	_, err = w.talk(a, b)
+	return err
+}
+
+// talk exchanges papers between two supernodes until neither has anything new, and says in how many
+// turns.
+func (w *world) talk(a, b *House) (turns int, err error) {
+	w.t.Helper()
+	for ours := a.Offer(); turns < 64; turns++ {
+		theirs, _, err := b.Exchange(w.sent(ours), true, w.now, w.rand)
 		if err != nil {
-			return err
+			return turns, err
 		}
-		taken, err := a.Merge(w.sent(answer), w.now, w.rand)
-		if err != nil || !taken && !changed {
-			return err
+		empty := ours.IsZero() && theirs.IsZero()
+		if ours, _, err = a.Exchange(w.sent(theirs), true, w.now, w.rand); err != nil || empty {
+			return turns, err
 		}
-		theirs = answer
 	}
-	return errors.New("the exchange of papers does not end")
+	return turns, errors.New("the exchange of papers does not end")
 }
 
 // further makes another supernode of h's community.
