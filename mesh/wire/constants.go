@@ -63,8 +63,8 @@ const (
 	CursorStep = 64
 	// TokensSizeMax bounds the tokens of one request in bytes: 256 of at most 160.
 	TokensSizeMax = 40 << 10
-	// DescriptorSizeMax bounds a community's descriptor in bytes, with room beside it in a frame.
-	DescriptorSizeMax = 48 << 10
+	// GrantPapersMax bounds the papers of a grant in bytes, with room beside them in a frame.
+	GrantPapersMax = 48 << 10
 	// JoinProofMax and DrawProofMax bound the proofs of a join and a draw in bytes.
 	JoinProofMax = 2 << 10
 	DrawProofMax = 128

@@ -50,8 +50,8 @@ func custodySpecimens() map[string]Frame {
 		"delete":                 Delete{Tombstones: Tombstones{}.Add([16]byte(counted(1, 16)), 20001), Tokens: counted(1, 9)},
 		"delete, most":           Delete{Tombstones: bytes.Repeat(Tombstones{}.Add([16]byte{1}, 65535), BatchBlobsMax), Tokens: make([]byte, TokensSizeMax), Community: &community},
 		"login":                  Login{Community: community, Persona: persona, Signature: signature, Day: 20000},
-		"grant":                  Grant{Descriptor: []byte("descriptor"), Week: 2857, PSK: community, Next: persona, Beacon: community, Day: 20000, Allowance: 500},
-		"grant, most":            Grant{Descriptor: make([]byte, DescriptorSizeMax), Week: 1<<32 - 1, Day: 1<<32 - 1, Allowance: 1<<16 - 1},
+		"grant":                  Grant{Papers: []byte("papers"), Week: 2857, PSK: community, Next: persona, Day: 20000, Allowance: 500},
+		"grant, most":            Grant{Papers: make([]byte, GrantPapersMax), Week: 1<<32 - 1, Day: 1<<32 - 1, Allowance: 1<<16 - 1},
 		"join":                   Join{Community: community, Persona: persona, Signature: signature, Day: 20000, Proof: counted(1, 16)},
 		"join, most":             Join{Signature: signature, Day: 1<<32 - 1, Proof: make([]byte, JoinProofMax)},
 		"draw":                   Draw{Day: 20000, Blinded: counted(1, 64)},
@@ -71,6 +71,7 @@ func custodySpecimens() map[string]Frame {
 		"reconcile, most":        Reconcile{Day: 1<<16 - 1, Shelf: 255, Message: make([]byte, ReconcileMax)},
 		"papers":                 Papers{Papers: counted(1, 9)},
 		"papers, none":           Papers{},
+		"papers of a visitor":    Papers{Papers: counted(1, 9), Community: &community},
 		"papers, most":           Papers{Papers: make([]byte, PapersSizeMax)},
 		"refused, most":          Refused{Reason: 255, Word: strings.Repeat("è", WordMax/2), Day: 1<<32 - 1},
 	}
@@ -81,7 +82,7 @@ func TestCustodyFrameVectors(t *testing.T) {
 	names := []string{
 		"deposit", "deposit by a guest", "kept", "kept nothing", "range", "range, follow", "page", "page of nothing", "page of what was asked",
 		"scan", "entries", "get", "delete", "login", "grant", "join", "draw", "drawn", "attest", "checkpoint", "refused", "refused, with a word",
-		"ally", "stock", "stock of nothing", "reconcile", "reconcile, end", "papers", "papers, none",
+		"ally", "stock", "stock of nothing", "reconcile", "reconcile, end", "papers", "papers, none", "papers of a visitor",
 	}
 	var vectors []vector
 	for _, name := range names {
@@ -126,8 +127,8 @@ func TestCustodyFramesRefused(t *testing.T) {
 		"delete of nothing":             Delete{Tokens: []byte{1}},
 		"delete with half a secret":     Delete{Tombstones: make(Tombstones, 17)},
 		"delete of too many tokens":     Delete{Tombstones: make(Tombstones, 18), Tokens: make([]byte, TokensSizeMax+1)},
-		"grant without a descriptor":    Grant{},
-		"grant of too much":             Grant{Descriptor: make([]byte, DescriptorSizeMax+1)},
+		"grant without papers":          Grant{},
+		"grant of too much":             Grant{Papers: make([]byte, GrantPapersMax+1)},
 		"join without a proof":          Join{Community: community},
 		"join with too long a proof":    Join{Proof: make([]byte, JoinProofMax+1)},
 		"draw of nothing":               Draw{},

@@ -260,7 +260,7 @@ func TestFramesWithSecretsDoNotPrint(t *testing.T) {
 		CardFrame{Card: secret, Share: [32]byte(secret)},
 		Deposit{Blobs: 1, Tokens: secret},
 		Delete{Tombstones: Tombstones{}.Add([16]byte(secret), 3), Tokens: secret},
-		Grant{Descriptor: []byte{1}, PSK: [32]byte(secret), Next: [32]byte(secret), Beacon: [32]byte(secret)},
+		Grant{Papers: secret, PSK: [32]byte(secret), Next: [32]byte(secret)},
 		Join{Proof: secret},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

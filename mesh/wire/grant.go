@@ -2,27 +2,26 @@ package wire
 
 import "fmt"
 
-// Grant tells a persona what members know: map {1: descriptor, 2: week, 3: psk, 4: next psk, 5: beacon
-// key, 6: day, 7: allowance}.
+// Grant tells a persona what members know: map {1: papers, 2: week, 3: psk, 4: next psk, 5: day,
+// 6: allowance}.
 //
 // spec: 08-custody#grant
 type Grant struct {
-	Descriptor []byte   `cbor:"1,keyasint"` // the community's, at most DescriptorSizeMax
-	Week       uint32   `cbor:"2,keyasint"` // weeks since the Unix epoch that PSK is for
-	PSK        [32]byte `cbor:"3,keyasint"` // of that week; new after a revocation
-	Next       [32]byte `cbor:"4,keyasint"` // of the week after it
-	Beacon     [32]byte `cbor:"5,keyasint"` // by which members recognise the supernodes
-	Day        uint32   `cbor:"6,keyasint"` // the supernode's, since the Unix epoch
-	Allowance  uint16   `cbor:"7,keyasint"` // tokens that may still be drawn on that day
+	Papers    []byte   `cbor:"1,keyasint"` // descriptor and supernode cards, at most GrantPapersMax
+	Week      uint32   `cbor:"2,keyasint"` // weeks since the Unix epoch that PSK is for
+	PSK       [32]byte `cbor:"3,keyasint"` // of that week; new after a revocation
+	Next      [32]byte `cbor:"4,keyasint"` // of the week after it
+	Day       uint32   `cbor:"5,keyasint"` // the supernode's, since the Unix epoch
+	Allowance uint16   `cbor:"6,keyasint"` // tokens that may still be drawn on that day
 }
 
 // FrameType returns FrameGrant.
 func (Grant) FrameType() FrameType { return FrameGrant }
 
-// Check fails when the descriptor is missing or too large.
+// Check fails when the papers are missing or too large.
 func (f Grant) Check() error {
-	if len(f.Descriptor) == 0 || len(f.Descriptor) > DescriptorSizeMax {
-		return fmt.Errorf("descriptor of %d bytes, 1 to %d are allowed", len(f.Descriptor), DescriptorSizeMax)
+	if len(f.Papers) == 0 || len(f.Papers) > GrantPapersMax {
+		return fmt.Errorf("papers of %d bytes, 1 to %d are allowed", len(f.Papers), GrantPapersMax)
 	}
 	return nil
 }

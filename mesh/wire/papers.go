@@ -2,12 +2,13 @@ package wire
 
 import "fmt"
 
-// Papers brings what a supernode knows of a community beside its blobs, in turns on one stream:
-// map {? 1: papers}. What they are, the community says.
+// Papers brings what a supernode or a member knows of a community beside its blobs, in turns on one
+// stream: map {? 1: papers, ? 2: community}. What they are, the community says.
 //
-// spec: 12-replication#papers
+// spec: 10-communities#exchange-of-papers
 type Papers struct {
-	Papers []byte `cbor:"1,keyasint,omitempty"` // at most PapersSizeMax bytes; none: nothing that is new to the far end
+	Papers    []byte    `cbor:"1,keyasint,omitempty"` // at most PapersSizeMax bytes; none: nothing that is new to the far end
+	Community *[32]byte `cbor:"2,keyasint,omitempty"` // where nobody has logged in: whose
 }
 
 // FrameType returns FramePapers.
@@ -21,7 +22,7 @@ func (f Papers) Check() error {
 	return nil
 }
 
-// Format prints nothing of them: they hold the keys of the week.
+// Format prints nothing of them: they hold the keys by which supernodes are recognised.
 func (f Papers) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "wire.Papers[%d bytes]", len(f.Papers)) }
 
 // MarshalText returns what Format prints, for JSON and structured logs.
