@@ -65,10 +65,11 @@ func (t *turn) caughtUp(log int64, end bool) {
 		w.behind[log] = true
 		return
 	}
-	if !w.behind[log] && t.now.Sub(w.looked) < farPause {
+	behind, known := w.behind[log]
+	w.behind[log] = false
+	if known && !behind && t.now.Sub(w.looked) < farPause {
 		return
 	}
-	delete(w.behind, log)
 	t.lookFarSoon()
 }
 

@@ -99,7 +99,7 @@ func (c collector) Reached(at []Reached) {
 // Changed says that the custodian may answer otherwise now.
 func (c collector) Changed() {
 	c.n.post(func(t *turn) error {
-		t.n.watches.drop()
+		t.recogniseAnew()
 		t.n.custody.due, t.viewStale = true, true
 		t.n.wakeBy(t.now)
 		return nil
@@ -112,6 +112,7 @@ func (t *turn) reach(at []Reached) {
 	if len(c.reached) == 0 {
 		c.since = t.now
 	}
+	clear(c.waiting.behind) // what comes now is a catch-up
 	c.reached, c.due, t.viewStale = at, true, true
 	for _, r := range at {
 		t.n.depotOf(r.At)

@@ -109,3 +109,48 @@ func TestReceiptSlot(t *testing.T) {
 		return nil
 	})
 }
+
+// One supernode after another is of no use, or lies: as long as one is honest everything
+// comes, once, and nobody is told of a copy.
+func TestDishonestSupernodes(t *testing.T) {
+	for name, make := range map[string]func(k *keeper){
+		"drops":    func(k *keeper) { k.drops = true },
+		"replays":  func(k *keeper) { k.replays = true },
+		"reorders": func(k *keeper) { k.reorders = true },
+		"invents":  func(k *keeper) { k.invents = true },
+		"leaps":    func(k *keeper) { k.leaps = true },
+		"starves":  func(k *keeper) { k.reorders, k.starves = true, true },
+		"refuses":  func(k *keeper) { k.refuse = wire.ReasonDiskFull },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSky(2)
+			s.change(func() { make(s.nodes[0]) })
+			anna, bruno := meetUnder(t, s)
+			var want []string
+			for round := range 3 {
+				bruno.stop()
+				words := numbered(string(rune('a'+round)), 30)
+				want = append(want, words...)
+				last := anna.saysAll("Bruno", words)
+				anna.within(waitLong, "held", anna.reaches(last, conversation.StateHeld))
+				anna.stop()
+				bruno.start()
+				bruno.within(waitLong, "has it all", func() bool { return len(bruno.texts("Anna")) >= len(want) })
+				if got := bruno.texts("Anna"); !slices.Equal(got, want) {
+					t.Errorf("bruno has %d: %q", len(got), got)
+				}
+				bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "grazie"), conversation.StateHeld))
+				want = append(want, "grazie")
+				status, err := bruno.Status(t.Context())
+				if err != nil || len(status.Notices) > 0 {
+					t.Errorf("notices %q, %v", status.Notices, err)
+				}
+				bruno.stop()
+				anna.start()
+				anna.within(waitLong, "delivered", anna.delivered(last))
+			}
+			bruno.start()
+		})
+	}
+}

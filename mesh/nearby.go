@@ -20,6 +20,8 @@ type sighted struct {
 	rank   int       // among those that wait
 	unmet  bool      // nobody was told of it: it was not tested yet
 	at     time.Time // of the latest word
+
+	supernode *peer.ID // one of ours
 }
 
 // saw takes a sighting from discovery.
@@ -38,7 +40,8 @@ func (t *turn) saw(s peer.Sighting) error {
 	n.agrees(s.Epoch, t.now)
 	fresh := &sighted{Sighting: s, at: t.now, unmet: !known || old.unmet}
 	if known && sameClaim(old.Announcement, s.Announcement) {
-		fresh.device, fresh.own, fresh.waits, fresh.rank = old.device, old.own, old.waits, old.rank
+		fresh.device, fresh.own, fresh.waits, fresh.rank, fresh.supernode = old.device, old.own, old.waits, old.rank, old.supernode
+		t.supernodeSeen(fresh)
 		if w := n.ways[s.Instance]; w != nil {
 			w.place = fresh.place()
 		}

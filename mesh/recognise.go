@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -36,7 +37,9 @@ type watch struct {
 	epoch   uint32
 	foreign bool    // of a day that is not today, by our clock
 	known   bool    // somebody was recognised in it
-	whose   []int64 // row of the device behind each key; 0: ourselves
+	whose   []int64 // row of the device behind each key; 0: ourselves; below 0: a supernode
+
+	supernodes []peer.ID // the n-th is behind the key with −1−n
 }
 
 // drop forgets all tables: somebody is known by other keys now.
@@ -101,6 +104,12 @@ func (n *Node) table(epoch uint32) *watch {
 			if day <= today+foreignDaysMax {
 				fresh.add(identity.PairwiseKey(d.pair.ContactSecret(), c.account.ID(), day), d.id, d.row)
 			}
+		}
+	}
+	if n.custodian != nil {
+		for i, b := range n.custodian.Beacons(day) {
+			fresh.supernodes = append(fresh.supernodes, b.At)
+			fresh.add(b.Key, b.At, -1-int64(i))
 		}
 	}
 	*spent += len(fresh.whose) * testsPerKey
@@ -192,28 +201,42 @@ func (t *turn) recognise(s *sighted) {
 
 // test tests a sighting against everybody we know, and those whom we are to meet.
 func (t *turn) test(s *sighted) {
-	s.device, s.own = t.n.whose(&s.Announcement)
+	s.device, s.supernode, s.own = t.n.whose(&s.Announcement)
 	s.waits = false
+	t.supernodeSeen(s)
 	t.n.workOn(s.Epoch).spent += len(t.n.meetings) * (testsPerKey + 1)
 	t.lookForMeetings(s)
 }
 
-// whose finds the device of a contact, or else our own, whose slot is in an announcement.
-func (n *Node) whose(a *peer.Announcement) (d *device, own bool) {
+// supernodeSeen says where a supernode of ours is.
+func (t *turn) supernodeSeen(s *sighted) {
+	if at := s.supernode; at != nil && t.n.custodian != nil {
+		place := link.Place{Endpoints: s.Endpoints, Fingerprint: &s.Fingerprint}
+		t.then(func() { t.n.custodian.Sighted(*at, place) })
+	}
+}
+
+// whose finds the device of a contact, or else a supernode or our own, whose slot is in an
+// announcement.
+func (n *Node) whose(a *peer.Announcement) (d *device, supernode *peer.ID, own bool) {
 	table := n.table(a.Epoch)
 	for from := 0; ; {
 		number, tried, found := table.Find(a, from)
 		n.workOn(a.Epoch).spent += tried
 		if !found {
-			return nil, own
+			return nil, supernode, own
 		}
 		from = number + 1
-		if row := table.whose[number]; row == 0 {
-			own = true
-		} else if d = n.devices[row]; d != nil && d.active {
+		row := table.whose[number]
+		if d = n.devices[row]; d != nil && d.active {
 			table.known = true
-			return d, false
+			return d, nil, false
 		}
+		if row < 0 {
+			table.known = true
+			supernode = &table.supernodes[-1-row]
+		}
+		own = own || row == 0
 	}
 }
 

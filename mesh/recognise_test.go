@@ -86,7 +86,7 @@ func TestRecogniseCountsHMACs(t *testing.T) {
 		const keys = 1 + 2*(many+1) // our own, and two for each contact: its own, and what only we share
 		limit := testsPerKey*keys + 1
 		for i, a := range strangers(50, e) {
-			if d, own := n.whose(&a); d != nil || own {
+			if d, _, own := n.whose(&a); d != nil || own {
 				t.Error("a stranger is recognised")
 			}
 			if limit += keys; n.watches.near.spent > limit {
@@ -97,7 +97,7 @@ func TestRecogniseCountsHMACs(t *testing.T) {
 			t.Errorf("counted are %d HMACs, and %d were made at least", n.watches.near.spent, least)
 		}
 		for i := range shown {
-			if d, _ := n.whose(&shown[i]); d == nil || d.row != int64(1_000_000+i) {
+			if d, _, _ := n.whose(&shown[i]); d == nil || d.row != int64(1_000_000+i) {
 				t.Fatalf("contact %d is not recognised: %+v", i, d)
 			}
 		}
@@ -193,7 +193,7 @@ func TestFloodOfFarDays(t *testing.T) {
 func TestTablesAreFew(t *testing.T) {
 	withCrowd(t, 3, func(turn *turn, e uint32, shown []peer.Announcement) {
 		n := turn.n
-		if d, _ := n.whose(&shown[0]); d == nil {
+		if d, _, _ := n.whose(&shown[0]); d == nil {
 			t.Fatal("not recognised")
 		}
 		for i := range uint32(50) {
@@ -216,7 +216,7 @@ func TestTablesAreFew(t *testing.T) {
 			}
 		}
 		n.watches.drop()
-		if d, _ := n.whose(&shown[1]); d == nil {
+		if d, _, _ := n.whose(&shown[1]); d == nil {
 			t.Error("not recognised with new tables")
 		}
 	})
@@ -249,7 +249,7 @@ func BenchmarkRecognise(b *testing.B) {
 						c.stepped = identity.DiscoveryKey{}
 					}
 					for i := range all {
-						if d, _ := n.whose(&all[i]); d != nil {
+						if d, _, _ := n.whose(&all[i]); d != nil {
 							b.Error("a stranger is recognised")
 						}
 					}

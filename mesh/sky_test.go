@@ -21,6 +21,8 @@ type sky struct {
 	members map[*fakeCustodian]struct{}
 	links   uint64
 	rereads int
+	sighted []peer.ID
+	places  []link.Place
 }
 
 // keeper is a supernode. It is honest unless one of the last fields says otherwise.
@@ -279,11 +281,26 @@ func (f *fakeCustodian) Supernodes() (all []Supernode) {
 	return all
 }
 
+// beaconKey is what the supernodes of the sky are recognised by.
+func beaconKey(day uint32) identity.DiscoveryKey {
+	return identity.PairwiseKey([32]byte{7}, identity.AccountID{}, day)
+}
+
 // Beacons implements Custodian.
-func (f *fakeCustodian) Beacons(uint32) []Beacon { return nil }
+func (f *fakeCustodian) Beacons(day uint32) (all []Beacon) {
+	for _, k := range f.sky.nodes {
+		all = append(all, Beacon{At: k.id, Key: beaconKey(day)})
+	}
+	return all
+}
 
 // Sighted implements Custodian.
-func (f *fakeCustodian) Sighted(peer.ID, link.Place) {}
+func (f *fakeCustodian) Sighted(at peer.ID, p link.Place) {
+	f.sky.mu.Lock()
+	defer f.sky.mu.Unlock()
+	f.sky.sighted = append(f.sky.sighted, at)
+	f.sky.places = append(f.sky.places, p)
+}
 
 // newPersonUnder starts somebody who uses the supernodes of a sky.
 func newPersonUnder(t *testing.T, a *air, name string, s *sky) *person {

@@ -162,7 +162,7 @@ func (t *turn) hearPeers(v *live, f wire.Peers) {
 		if !n.workOn(s.Epoch).affords(t.now) {
 			continue
 		}
-		d, _ := n.whose(&s.Announcement)
+		d, _, _ := n.whose(&s.Announcement)
 		if d == nil || d.route.live == v {
 			continue
 		}

@@ -16,6 +16,8 @@ type Via string
 const (
 	ViaNone Via = "none"
 	ViaLink Via = "link"
+	// ViaSupernode is that of a message only: it can be left for them.
+	ViaSupernode Via = "supernode"
 )
 
 // Way says how it came to a link to a contact.

@@ -26,7 +26,7 @@ type unmatched struct {
 	oldest []int64                 // stretches, the oldest first
 
 	fresh  [][16]byte     // tags that are in the table since it was last compared
-	behind map[int64]bool // logs that are in the midst of a catch-up
+	behind map[int64]bool // whether a log is in the midst of a catch-up; one that is not there begins one
 	looked time.Time      // when it was last looked far ahead
 	far    []int64        // devices for which that is still to be done
 	again  time.Time      // when fresh tags are compared; zero: not
@@ -48,7 +48,7 @@ func (t *turn) unmatched() (*unmatched, error) {
 	}
 	*w = unmatched{
 		loaded: true, in: make(map[waitingTag]int64), last: make(map[int64]store.Stretch), days: make(map[uint16]int),
-		behind: make(map[int64]bool), looked: w.looked,
+		behind: make(map[int64]bool), looked: w.looked, far: w.far,
 	}
 	for tag := range t.n.tags {
 		w.fresh = append(w.fresh, tag)

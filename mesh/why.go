@@ -1,14 +1,18 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
 )
 
 // Copy is one message on its way to one device of its recipient. Times that are zero have
@@ -22,6 +26,7 @@ type Copy struct {
 	Seen   time.Time
 	Tries  int    // times that it was sent on the present link
 	Waits  string // what for, in plain words; empty when nothing more is to come
+	HeldBy []Keeper
 
 	Queued, Sealed, Delivered, Read time.Time
 }
@@ -93,9 +98,16 @@ func (t *turn) copy(dl store.Delivery) (Copy, error) {
 	c.To, c.Device, c.Seen = t.n.person(d.contact), d.id.String(), moment(d.seen)
 	if d.route.live != nil {
 		c.Via, c.Seen = ViaLink, t.now
+	} else if len(d.depots) > 0 {
+		c.Via = ViaSupernode
 	}
 	c.Tries, _ = d.queue.Sent(dl.Blob)
 	if !c.State.Final() {
+		if blob != nil {
+			if c.HeldBy, err = t.holders(blob); err != nil {
+				return c, err
+			}
+		}
 		c.Waits = t.waits(d, &c, blob)
 	}
 	return c, nil
@@ -118,6 +130,10 @@ func (t *turn) waits(d *device, c *Copy, blob *store.OutBlob) string {
 		return "for you to decide about their keys, which have changed: sottovoce status tells how"
 	case !d.active:
 		return "for nothing more: they do not use that device any more"
+	case d.route.live == nil && len(c.HeldBy) > 0:
+		return "for them to collect it, or to be on this network: " + keptBy(c.HeldBy)
+	case d.route.live == nil && len(d.depots) > 0 && blob != nil:
+		return "for a supernode to take it: " + t.refusals(d)
 	case d.route.live == nil:
 		return "for a way to them: " + t.absence(d, c.Seen) + until(blob)
 	case blob == nil && d.queue.Full():
@@ -129,6 +145,72 @@ func (t *turn) waits(d *device, c *Copy, blob *store.OutBlob) string {
 		return "for its turn on the link"
 	}
 	return "for them to confirm it: it was sent " + times(c.Tries) + " on this link"
+}
+
+// holders lists who signed for a blob.
+func (t *turn) holders(blob *store.OutBlob) ([]Keeper, error) {
+	known, err := t.tx.CustodyOf(blob.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []Keeper
+	names := t.n.view.Load().supernodes
+	for at, log := range t.n.custody.logs {
+		if slices.ContainsFunc(known, func(c store.Custody) bool { return c.Log == log.ID }) {
+			all = append(all, Keeper{ID: at.At, Name: cmp.Or(names[at.At], at.At.String()), Until: blob.ExpiryDay})
+		}
+	}
+	slices.SortFunc(all, func(a, b Keeper) int { return a.ID.Compare(b.ID) })
+	return all, nil
+}
+
+// keptBy says who holds a copy, and until when.
+func keptBy(all []Keeper) string {
+	names := make([]string, len(all))
+	for i, k := range all {
+		names[i] = k.Name
+	}
+	verb := " keeps it until "
+	if len(all) > 1 {
+		verb = " keep it until "
+	}
+	return strings.Join(names, " and ") + verb + dateOf(all[0].Until)
+}
+
+// dateOf is a Unix day for people.
+func dateOf(day uint16) string { return time.Unix(int64(day)*24*60*60, 0).UTC().Format("2006-01-02") }
+
+// refusals says why the supernodes of a device did not take what waits.
+func (t *turn) refusals(d *device) string {
+	names := t.n.view.Load().supernodes
+	var all []string
+	for _, r := range d.depots {
+		s := t.n.custody.depots[r.At]
+		if why := refusalWord(s.reason); why != "" {
+			all = append(all, cmp.Or(names[s.at], s.at.String())+" "+why)
+		}
+	}
+	if len(all) == 0 {
+		return "it is being left there"
+	}
+	return strings.Join(all, "; ") + "; it is tried again"
+}
+
+// refusalWord is why a supernode takes nothing.
+func refusalWord(r wire.Reason) string {
+	switch r {
+	case 0:
+		return ""
+	case wire.ReasonDiskFull:
+		return "is full"
+	case wire.ReasonWrongDay:
+		return "has another day on its calendar"
+	case wire.ReasonToken:
+		return "takes no more from us today"
+	case wire.ReasonQuota:
+		return "has as much from us, or from this community, as it keeps"
+	}
+	return "did not take it"
 }
 
 // absence says why there is no link to a device.
@@ -149,7 +231,7 @@ func until(blob *store.OutBlob) string {
 	if blob == nil {
 		return "; it is kept as long as that takes"
 	}
-	return "; it is sealed, and kept until " + time.Unix(int64(blob.ExpiryDay)*24*60*60, 0).UTC().Format("2006-01-02")
+	return "; it is sealed, and kept until " + dateOf(blob.ExpiryDay)
 }
 
 func times(n int) string {

@@ -148,7 +148,6 @@ func (q *Queue) deposited(now time.Time, ev Deposited, todo []Action) []Action {
 		d.tries = 0
 	}
 	if again != nil {
-		q.resealed = now
 		if ids := q.remove(func(e *entry) bool { return slices.Contains(again, e.ID) }); ids != nil {
 			todo = append(todo, Reseal{Blobs: ids})
 		}
@@ -157,15 +156,24 @@ func (q *Queue) deposited(now time.Time, ev Deposited, todo []Action) []Action {
 }
 
 // tooFar reports whether a blob expires later than a supernode allows whose day is behind
-// ours, so that sealing it again for that day helps. That is done once in a while only: a
-// supernode could name a day as it likes.
+// ours, so that sealing it again for that day helps. Another day is taken over once in a
+// while only: a supernode could name them as it likes.
 func (q *Queue) tooFar(now time.Time, a Answer) bool {
 	i := slices.IndexFunc(q.page, func(e entry) bool { return e.ID == a.Blob })
-	if i < 0 || a.Day == 0 || !q.resealed.IsZero() && now.Sub(q.resealed) < resealPause {
+	if i < 0 || a.Day == 0 {
 		return false
 	}
-	day := int(q.page[i].Day)
-	return day > int(a.Day)+wire.ExpiryDaysMax && day-int(a.Day) <= 2*wire.ExpiryDaysMax
+	ahead := int(q.page[i].Day) - int(a.Day)
+	if ahead <= wire.ExpiryDaysMax || ahead > 2*wire.ExpiryDaysMax {
+		return false
+	}
+	if a.Day != q.sealDay && !q.resealed.IsZero() && now.Sub(q.resealed) < resealPause {
+		return false
+	}
+	if a.Day != q.sealDay {
+		q.resealed, q.sealDay = now, a.Day
+	}
+	return true
 }
 
 // mark notes that a supernode will not take a blob.

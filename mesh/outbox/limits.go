@@ -56,7 +56,7 @@ const (
 
 	DepositBlobsMax = 64        // blobs of one Deposit; their bytes are at most FlightBytesMax
 	depotsMax       = 16        // supernodes considered
-	resealPause     = time.Hour // before blobs are sealed again for a supernode's day once more
+	resealPause     = time.Hour // before another day of a supernode is taken over
 
 	deadMax = 8 // overtaken sessions remembered
 )

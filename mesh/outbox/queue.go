@@ -40,7 +40,8 @@ type Queue struct {
 
 	depots   []depot   // where can be deposited, the nearest first
 	sealAt   time.Time // before which nothing more is sealed for supernodes alone
-	resealed time.Time // when blobs were last sealed again for a supernode's day
+	resealed time.Time // when a supernode's day was last taken over, for which blobs are sealed again,
+	sealDay  uint16    // and that day
 }
 
 // entry is a blob and where it stands on the present link.

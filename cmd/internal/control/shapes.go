@@ -232,7 +232,7 @@ type Status struct {
 	Nearby   int `json:"nearby"`
 	Contacts int `json:"contacts"`
 	Requests int `json:"requests"`
-	// Supernodes counts those that keep messages for us.
+	// Supernodes counts those that are reached and keep messages for us.
 	Supernodes int `json:"supernodes"`
 	// Queued and Held count our messages that have come this far and no further.
 	Queued int `json:"queued"`

@@ -69,10 +69,20 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	}
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
-		Visibility: control.Visible(s.Seen.Here.String()), PortKept: s.Seen.KeptPort, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests,
+		Visibility: control.Visible(s.Seen.Here.String()), PortKept: s.Seen.KeptPort, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests, Supernodes: reachedOf(s.Supernodes),
 		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: append(s.Notices, missing(a.named)...),
 		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(), LocalOnly: s.LocalOnly, Interfaces: used(s),
 	}, nil
+}
+
+// reachedOf counts the supernodes that can be left something now.
+func reachedOf(all []mesh.Supernode) (reached int) {
+	for _, s := range all {
+		if s.Reached {
+			reached++
+		}
+	}
+	return reached
 }
 
 // used are the interfaces in use, with where others reach us by them.
@@ -310,8 +320,13 @@ func person(p mesh.Person) control.Person {
 }
 
 func message(m mesh.Message) control.Message {
+	held := make(control.Strings, len(m.HeldBy))
+	for i, k := range m.HeldBy {
+		held[i] = k.Name
+	}
 	return control.Message{
 		ID:           m.ID,
+		HeldBy:       held,
 		Conversation: control.Conversation{Kind: control.KindDirect, ID: m.Conversation, Name: m.Peer.Name, With: m.Peer.ID},
 		From:         person(m.From),
 		Time:         m.Time.UTC().Truncate(time.Millisecond),
