@@ -101,7 +101,7 @@ func (c *caller) bring(ctx context.Context, news <-chan struct{}) error {
 	defer again.Stop()
 	c.memory.forget()
 	for {
-		moved := c.stock.Moved() // before the look, so that nothing is missed
+		moved, papers := c.stock.Moved() // before the look, so that nothing is missed
 		c.mu.Lock()
 		theirs := *c.theirs
 		c.mu.Unlock()
@@ -114,6 +114,7 @@ func (c *caller) bring(ctx context.Context, news <-chan struct{}) error {
 				return context.Canceled
 			}
 		case <-moved:
+		case <-papers:
 		case <-again.C:
 			c.memory.forget()
 		case <-ctx.Done():

@@ -57,10 +57,10 @@ func (s *memoryStock) changedLocked() {
 	s.moved = make(chan struct{})
 }
 
-func (s *memoryStock) Moved() <-chan struct{} {
+func (s *memoryStock) Moved() (shelves, papers <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.moved
+	return s.moved, s.moved
 }
 
 func (s *memoryStock) Shelves() Shelves {

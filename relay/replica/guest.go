@@ -31,7 +31,7 @@ func NewGuest(stock Stock, community, exporter [32]byte, today func() uint32) *G
 func (g *Guest) Watch(ctx context.Context, s Stream) error {
 	var told *wire.Stock
 	for {
-		moved := g.stock.Moved() // before the look, so that nothing is missed
+		moved, papers := g.stock.Moved() // before the look, so that nothing is missed
 		if now := stockOf(g.stock); told == nil || !same(*told, now) {
 			if err := s.Send(ctx, now); err != nil {
 				return err
@@ -40,6 +40,7 @@ func (g *Guest) Watch(ctx context.Context, s Stream) error {
 		}
 		select {
 		case <-moved:
+		case <-papers:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

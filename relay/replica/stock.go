@@ -12,8 +12,8 @@ import (
 type Stock interface {
 	// Shelves says how much is held of which day.
 	Shelves() Shelves
-	// Moved returns a channel that is closed when Shelves or Papers may say something else than before the call.
-	Moved() <-chan struct{}
+	// Moved returns channels that are closed when Shelves, and Mark, may say something else than before the call.
+	Moved() (shelves, papers <-chan struct{})
 	// IDs and Secrets return what stands on the shelves of a day: the ids of blobs, the D of tombstones.
 	IDs(ctx context.Context, day uint16) ([]wire.BlobID, error)
 	Secrets(ctx context.Context, day uint16) ([][16]byte, error)
