@@ -128,6 +128,20 @@ func (s *CustodyStream) Send(ctx context.Context, f wire.Frame, blobs ...[]byte)
 	return err
 }
 
+// SendEncoded sends a frame and, behind it, blobs that stand in their form on a stream already: as
+// they are, with nothing kept of them, since what is the same for many is encoded once.
+func (s *CustodyStream) SendEncoded(ctx context.Context, f wire.Frame, blobs []byte) error {
+	err := s.Send(ctx, f)
+	s.out = nil
+	if err != nil || len(blobs) == 0 {
+		return err
+	}
+	return s.write(ctx, blobs)
+}
+
+// Done is closed when the far end has given the stream up, or the link has ended.
+func (s *CustodyStream) Done() <-chan struct{} { return s.stream.Context().Done() }
+
 func (s *CustodyStream) write(ctx context.Context, b []byte) error {
 	stop := context.AfterFunc(ctx, s.Reset)
 	defer stop()

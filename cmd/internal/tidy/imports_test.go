@@ -50,7 +50,11 @@ var mayImport = map[string][]string{
 	"relay/witness":   ground,
 	"relay/replica":   {"mesh/peer", "mesh/wire", "mesh/reconcile"},
 	"relay/mailbox":   {"mesh/peer", "mesh/wire", "mesh/clock"},
-	"relay/token":     ground,
+	"relay/supernode": {
+		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "mesh/clock",
+		"relay/community", "relay/token", "relay/mailbox", "relay/replica",
+	},
+	"relay/token": ground,
 
 	"cmd/internal/config":   {},
 	"cmd/internal/backup":   {},

@@ -1,0 +1,142 @@
+package supernode
+
+import (
+	"context"
+	"time"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/mailbox"
+)
+
+// collect sends the pages of a log behind a cursor, and with follow whatever comes behind them. All
+// who collect get the same; where somebody stands is known for as long as their stream is open.
+//
+// spec: 08-custody#range
+func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.RangeFrame) error {
+	if f.Follow {
+		v.at.followers.Add(1)
+		defer v.at.followers.Add(-1)
+	}
+	c := v.home
+	cursor := min(f.Since-f.Since%wire.CursorStep, c.store.Head(c.id).Cursor) // a log that lost its end begins there
+	for {
+		until, end, err := v.sendPage(ctx, s, cursor)
+		switch {
+		case err != nil:
+			return err
+		case end && !f.Follow:
+			return nil
+		case until == cursor || end:
+			select {
+			case <-c.store.Moved(c.id, until):
+			case <-s.Done():
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		cursor = until
+	}
+}
+
+// sendPage sends the page behind a cursor, and says where it ends and whether the log does there.
+func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64) (until uint64, end bool, err error) {
+	c := v.home
+	page, err := c.pages.page(ctx, from)
+	if err != nil {
+		return 0, false, err
+	}
+	frame := page.frame
+	frame.End = frame.Until >= c.store.Head(c.id).Cursor
+	return frame.Until, frame.End, v.send(ctx, s, frame, page.blobs)
+}
+
+// send sends a frame and what follows it, within the memory that answers may take and at the rate
+// that the operator allows.
+func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, then []byte) error {
+	if err := v.at.pace.wait(ctx, len(then)); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := v.at.out.take(waiting, v.block, len(then)); err != nil {
+		return err
+	}
+	defer v.at.out.give(v.block, len(then))
+	v.at.sent.Add(uint64(len(then)))
+	return s.SendEncoded(ctx, f, then)
+}
+
+// scan sends the tags of a log behind a cursor.
+//
+// spec: 08-custody#scan-and-get
+func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) error {
+	c, cursor := v.home, f.Since-f.Since%wire.CursorStep
+	for {
+		listing, err := c.store.Scan(ctx, c.id, cursor, wire.EntriesMax)
+		if err != nil {
+			return err
+		}
+		answer := wire.Entries{Until: listing.Until, End: listing.End}
+		for _, e := range listing.Entries {
+			answer.List = answer.List.Add(wire.Entry{Tag: e.Tag, Class: e.Class, ID: wire.ShortID(e.ID)})
+		}
+		if err := v.at.pace.wait(ctx, len(answer.List)); err != nil {
+			return err
+		}
+		if err := s.Send(ctx, answer); err != nil || listing.End {
+			return err
+		}
+		cursor = listing.Until
+	}
+}
+
+// get sends the blobs that are held of those that were asked for.
+//
+// spec: 08-custody#scan-and-get
+func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) error {
+	c := v.home
+	var ids []mailbox.ShortID
+	for id := range f.IDs.All() {
+		ids = append(ids, mailbox.ShortID(id))
+	}
+	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := v.at.out.take(waiting, v.block, wire.BatchSizeMax); err != nil {
+		return refusal{wire.ReasonNotNow, "too much is being sent at once"}
+	}
+	defer v.at.out.give(v.block, wire.BatchSizeMax)
+	records, err := c.store.Get(ctx, c.id, ids, wire.BatchSizeMax)
+	if err != nil {
+		return err
+	}
+	var answer wire.Page
+	var blobs []byte
+	for _, r := range records {
+		answer.Cursors = answer.Cursors.Add(r.Cursor)
+		blobs = wire.AppendBlob(blobs, r.Blob)
+	}
+	if err := v.at.pace.wait(ctx, len(blobs)); err != nil {
+		return err
+	}
+	v.at.sent.Add(uint64(len(blobs)))
+	return s.SendEncoded(ctx, answer, blobs)
+}
+
+// attest signs for where the log stands.
+//
+// spec: 08-custody#checkpoint
+func (v *visit) attest(ctx context.Context, s *link.CustodyStream) error {
+	c := v.home
+	head, day := c.store.Head(c.id), uint32(v.at.today())
+	signature := c.at.sign(appendCheckpoint(c.statement(labelCheckpoint), head.Cursor, head.Chain, day))
+	return s.Send(ctx, wire.Checkpoint{Cursor: head.Cursor, Chain: head.Chain, Day: day, Signature: signature})
+}
+
+// deadline is when a request with so many bytes has to be whole, counted from its beginning.
+//
+// spec: 08-custody#streams
+func deadline(begun time.Time, bytes int) time.Time {
+	return begun.Add(requestTimeout + time.Duration(bytes)*perBytes/(64<<10))
+}

@@ -1,0 +1,61 @@
+package supernode
+
+import (
+	"time"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/token"
+)
+
+// Constants of the protocol. spec: 08-custody#limits
+const (
+	// requestTimeout is how long a request may take to arrive, and its answer to begin;
+	// perBytes comes on top for each 64 KiB of blobs.
+	requestTimeout = 30 * time.Second
+	perBytes       = 10 * time.Second
+	// guestIdleMax is how long a link in mode supernode may ask nothing.
+	guestIdleMax = time.Minute
+	// tokensMax is the number of tokens in one request.
+	tokensMax = wire.TokensSizeMax / token.Size
+	// epochLength is the life of everything that is announced, on the average, and
+	// secondsPerEpoch what the number of an epoch counts. spec: 02-discovery#epochs
+	epochLength     = time.Hour
+	secondsPerEpoch = 3600
+	epochsPerDay    = 24
+)
+
+// Constants of this implementation.
+const (
+	// linksMax is the number of links that are served at one time.
+	linksMax = 2048
+	// bytesIn and bytesOut bound the blobs of deposits and of answers in memory. A block has an
+	// eighth of them at most.
+	bytesIn  = 64 << 20
+	bytesOut = 64 << 20
+	// pageSize is how many bytes of blobs a page has, about, and pagesKept those of the pages
+	// that are kept for whoever asks next, of one community.
+	pageSize  = 256 << 10
+	pagesKept = 4 << 20
+	// pagesMax is the number of pages that are kept or read at one time, whatever their size.
+	pagesMax = 4096
+	// paceBurstMin is what may leave at once, in bytes, however low the operator's limit is: a page.
+	paceBurstMin = 256 << 10
+	// turnPeriod is how often the supernode looks at the clock.
+	turnPeriod = 5 * time.Minute
+	// statsAge is how old the store's account of the disk may be that quotas go by; what was
+	// deposited since is counted.
+	statsAge = 10 * time.Second
+	// diskDefault is what blobs may take of the disk, in bytes, where nothing is said.
+	diskDefault = 2 << 30
+	// keyFileMax and houseMax bound the files of a data directory in bytes.
+	keyFileMax = 4 << 10
+	houseMax   = 16 << 20
+	// epochRetry is how long an old epoch lasts on when there was no randomness for another.
+	epochRetry = time.Minute
+	// patiencePerSecond and patienceBurst are what a block may spend of the supernode's patience:
+	// about 128 requests a second, or 8 forged tokens, or half a MiB that nobody pays for.
+	patiencePerSecond = 128
+	patienceBurst     = 4096
+	// blocksMax is how many blocks of addresses are told apart; the others share one patience.
+	blocksMax = 4096
+)

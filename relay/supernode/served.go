@@ -1,0 +1,217 @@
+package supernode
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox"
+	"sottovoce/relay/token"
+)
+
+// served is one community that is served here.
+type served struct {
+	at     *Supernode
+	number int // among those that are served
+	id     mailbox.Community
+	folder folder
+	store  mailbox.Store
+	disk   *disk
+	pages  *pager
+	work   chan struct{} // a place for each token that is being checked
+
+	mu        sync.Mutex // guards the following
+	house     *community.House
+	allowance *token.Allowance
+	issuers   *issuers
+	keys      []weekKey // that links of members are answered by
+	serial    uint32    // of the last of them
+	guests    map[*visit]struct{}
+}
+
+// weekKey is a key that links of members are answered by. Its id is never used for another one.
+type weekKey struct {
+	id     uint64
+	secret community.Secret
+}
+
+// serve makes a community of its folder one of those that are served.
+func (s *Supernode) serve(f folder) error {
+	house, err := f.house(s.device)
+	if err != nil {
+		return err
+	}
+	key, err := f.tokenKey(s.cfg.Rand)
+	if err != nil {
+		return err
+	}
+	allowance, err := f.allowance()
+	if err != nil {
+		return err
+	}
+	id := mailbox.Community(f.id)
+	c := &served{
+		at: s, number: len(s.communities), id: id, folder: f, store: s.store, disk: s.disk, pages: newPager(s.store, id), work: s.work,
+		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
+	}
+	s.disk.serve(id)
+	s.mu.Lock()
+	s.communities = append(s.communities, c)
+	s.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rekeyed()
+	return nil
+}
+
+// terms are what deposits are judged by now.
+func (c *served) terms() terms {
+	t := terms{days: c.at.window()}
+	t.quota, t.disk = c.disk.room(c.number)
+	return t
+}
+
+// issuer is that of a day, if tokens of that day are good now.
+func (c *served) issuer(day uint16) (*token.Issuer, error) {
+	today := c.at.today()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.issuers.of(day, today)
+}
+
+// change changes the house and keeps what became of it before anybody can see it: an entry of the
+// roster that was shown and then lost would look like a fork of it. What could not be kept is undone.
+//
+// spec: 08-custody#data-directory
+func (c *served) change(with func(h *community.House, now time.Time) (changed bool, err error)) error {
+	now := c.at.date()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	changed, err := with(c.house, now)
+	if err != nil || !changed {
+		return err
+	}
+	if err := c.folder.saveHouse(c.house); err != nil {
+		house, wrong := c.folder.house(c.at.device)
+		if wrong == nil {
+			c.house = house
+		}
+		return errors.Join(err, wrong)
+	}
+	c.rekeyed()
+	return nil
+}
+
+// rekeyed answers by the keys that there are now, and ends the links that were made by others: whoever
+// was shut out has those.
+//
+// spec: 10-communities#revocation
+func (c *served) rekeyed() {
+	var next []weekKey
+	var pairs []handshake.Pair
+	for _, k := range c.house.Keys() {
+		at := slices.IndexFunc(c.keys, func(old weekKey) bool { return old.secret == k.Secret })
+		if at < 0 {
+			c.serial++
+			next = append(next, weekKey{id: uint64(c.number)<<32 | uint64(c.serial), secret: k.Secret})
+		} else {
+			next = append(next, c.keys[at])
+		}
+		secret := k.Secret.LinkSecret()
+		pairs = append(pairs, handshake.Pair{ID: next[len(next)-1].id, Member: true, Key: handshake.NewLinkKey(secret[:])})
+		secret.Erase()
+	}
+	for i := range c.keys {
+		c.keys[i].secret.Erase()
+	}
+	c.keys = next
+	for v := range c.guests {
+		if !c.answers(v.link.Proof().Pair) {
+			v.link.Close(link.ReasonBye)
+		}
+	}
+	c.at.rekey(c.number, pairs)
+}
+
+// answers reports whether links are answered by the key of that id.
+func (c *served) answers(id uint64) bool {
+	return slices.ContainsFunc(c.keys, func(k weekKey) bool { return k.id == id })
+}
+
+// welcome counts a link of a member, unless its key has gone since it was made.
+func (c *served) welcome(v *visit) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.answers(v.link.Proof().Pair) {
+		return false
+	}
+	c.guests[v] = struct{}{}
+	return true
+}
+
+// goodbye forgets a link that has ended.
+func (c *served) goodbye(v *visit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.guests, v)
+}
+
+// turn moves on to the keys of this week.
+func (c *served) turn() error {
+	return c.change(func(h *community.House, now time.Time) (bool, error) { return h.Turn(now, c.at.cfg.Rand) })
+}
+
+// beacon is what members know this supernode by on a day.
+func (c *served) beacon(day uint32) (identity.DiscoveryKey, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.house.Beacon(day)
+}
+
+// statement begins what is signed under a label about this community.
+func (c *served) statement(label string) []byte {
+	us := c.at.ID()
+	return append(append([]byte(label), us[:]...), c.id[:]...)
+}
+
+// left is how many tokens a persona may draw today.
+func (c *served) left(persona community.Persona, today uint16) uint16 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return uint16(c.allowance.Left(token.Persona(persona), today, c.perMember()))
+}
+
+// perMember is how many tokens a member may draw a day: what the community's policy says, the
+// operator allows, and the disk has room for.
+//
+// spec: 08-custody#full-disk
+func (c *served) perMember() int {
+	most := int(c.house.Descriptor().Policy.Tokens)
+	if ours := c.at.cfg.Limits.Tokens; ours > 0 {
+		most = min(most, ours)
+	}
+	return allowanceAt(most, c.disk.taken(), c.at.cfg.Limits.Disk)
+}
+
+// count counts tokens that a persona draws, on the disk as well, before it gets them.
+//
+// spec: 11-tokens#draw
+func (c *served) count(persona community.Persona, today uint16, n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most := c.perMember()
+	if left := c.allowance.Left(token.Persona(persona), today, most); n > left {
+		return refusal{wire.ReasonQuota, fmt.Sprintf("%d tokens are left for today", left)}
+	}
+	if err := c.allowance.Draw(token.Persona(persona), today, n, most); err != nil {
+		return refusal{wire.ReasonQuota, "no more tokens today"}
+	}
+	return c.folder.saveAllowance(c.allowance)
+}

@@ -1,0 +1,29 @@
+package supernode
+
+import (
+	"encoding/binary"
+
+	"sottovoce/mesh/wire"
+)
+
+// What the supernode signs begins with one of these. spec: 08-custody#labels
+const (
+	labelCustody    = "sv1 custody"
+	labelCheckpoint = "sv1 checkpoint"
+)
+
+// appendKept adds a blob that is kept to what is signed.
+//
+// spec: 08-custody#kept
+func appendKept(b []byte, id wire.BlobID, expiryDay uint16, cursor uint64) []byte {
+	b = binary.BigEndian.AppendUint16(append(b, id[:]...), expiryDay)
+	return binary.BigEndian.AppendUint64(b, cursor)
+}
+
+// appendCheckpoint adds where a log stands to what is signed.
+//
+// spec: 08-custody#checkpoint
+func appendCheckpoint(b []byte, cursor uint64, chain [32]byte, day uint32) []byte {
+	b = append(binary.BigEndian.AppendUint64(b, cursor), chain[:]...)
+	return binary.BigEndian.AppendUint32(b, day)
+}

@@ -1,0 +1,373 @@
+package supernode
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox"
+)
+
+// Config is what a supernode needs beside its data directory. Rand and Log are required.
+type Config struct {
+	Rand    io.Reader
+	Log     *slog.Logger
+	Limits  Limits
+	Conn    net.PacketConn // for links; the supernode's to close. Required by Run
+	Finder  Finder         // announces it on its networks; nil: it does not
+	Vouched func() bool    // whether a battery or the network vouches for the clock; nil: nobody does
+}
+
+// Limits are what an operator allows. The zero value is what a Raspberry Pi can do.
+type Limits struct {
+	Disk      int64 // bytes of blobs; 0: 2 GiB
+	Days      int   // that a blob may ask to be kept; 0: 58, which is the most
+	Bandwidth int   // kB/s that leave; 0: no limit
+	Tokens    int   // that a member may draw for a day; 0: as many as the community's policy says
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Disk <= 0 {
+		l.Disk = diskDefault
+	}
+	if l.Days <= 0 || l.Days > wire.ExpiryDaysMax {
+		l.Days = wire.ExpiryDaysMax
+	}
+	return l
+}
+
+// Supernode is a data directory that this process holds, and serves while Run runs. Its methods may
+// be called from any goroutine.
+type Supernode struct {
+	directory *directory
+	device    *identity.Device
+	store     *mailbox.Disk
+	disk      *disk
+	cfg       Config
+	log       *slog.Logger
+
+	crowd    *crowd[*visit]
+	patience *patience
+	in, out  *budget[block]
+	pace     pace
+	work     chan struct{}
+
+	keyring atomic.Pointer[keyring]
+
+	mu          sync.Mutex         // guards the following
+	communities []*served          // in the order of their ids; grows only
+	keys        [][]handshake.Pair // of each community
+	days        *days[member]
+	started     time.Time
+	refusals    map[wire.Reason]uint64
+
+	followers atomic.Int64
+	loggedIn  atomic.Int64
+	keptCount atomic.Uint64
+	sent      atomic.Uint64
+}
+
+// member is a persona in one of the communities.
+type member struct {
+	community mailbox.Community
+	persona   community.Persona
+}
+
+// Open takes hold of a data directory that Found or Enter made. It serves nobody until Run, and
+// fails with ErrNone, ErrInUse or ErrNewer.
+//
+// spec: 08-custody#data-directory
+func Open(path string, cfg Config) (*Supernode, error) {
+	d, err := openDirectory(path, false)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(d, cfg)
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return s, nil
+}
+
+func open(d *directory, cfg Config) (*Supernode, error) {
+	cfg.Limits = cfg.Limits.withDefaults()
+	device, err := d.device(cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	mark, err := d.mark()
+	if err != nil {
+		return nil, err
+	}
+	store, err := mailbox.Open(d.at(mailboxName), cfg.Limits.Disk)
+	if err != nil {
+		return nil, fmt.Errorf("opening the mailbox: %w", err)
+	}
+	s := &Supernode{
+		directory: d, device: device, store: store, disk: &disk{limit: cfg.Limits.Disk, stats: store.Stats}, cfg: cfg, log: cfg.Log,
+		crowd: newCrowd[*visit](linksMax), patience: newPatience(), pace: newPace(cfg.Limits.Bandwidth),
+		in: newBudget[block](bytesIn, bytesIn/8), out: newBudget[block](bytesOut, bytesOut/8),
+		work: make(chan struct{}, runtime.GOMAXPROCS(0)), days: newDays[member](mark), refusals: make(map[wire.Reason]uint64),
+	}
+	s.keyring.Store(&keyring{})
+	folders, err := d.folders()
+	for _, f := range folders {
+		if err == nil && f.exists() {
+			err = s.serve(f)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return s, nil
+}
+
+// Close lets go of the directory. Run must have returned.
+func (s *Supernode) Close() error {
+	err := errors.Join(s.store.Close(), s.directory.close())
+	s.device.Erase()
+	return err
+}
+
+// ID names the supernode.
+func (s *Supernode) ID() peer.ID { return s.device.ID() }
+
+// Run serves until ctx ends.
+func (s *Supernode) Run(ctx context.Context) error {
+	if s.cfg.Conn == nil {
+		return errors.New("a supernode that runs needs a socket")
+	}
+	transport, err := link.Open(s.cfg.Conn, link.Config{Rand: s.cfg.Rand, Log: s.log, Keyring: s, Supernode: true})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.started = time.Now()
+	s.mu.Unlock()
+	var parts sync.WaitGroup
+	s.tick(ctx, 0)
+	parts.Go(func() { s.turn(ctx) })
+	parts.Go(func() { s.accept(ctx, transport) })
+	var announcing error
+	if s.cfg.Finder != nil {
+		parts.Go(func() {
+			announcing = s.announcer(transport).run(ctx)
+			cancel() // nobody finds a supernode that announces nothing
+		})
+	}
+	<-ctx.Done()
+	err = transport.Close()
+	parts.Wait()
+	return errors.Join(announcing, err)
+}
+
+// accept serves every link that comes.
+func (s *Supernode) accept(ctx context.Context, transport *link.Transport) {
+	var visits sync.WaitGroup
+	defer visits.Wait()
+	for {
+		l, err := transport.Accept(ctx)
+		if err != nil {
+			return
+		}
+		v, ok := s.visitor(l)
+		if !ok {
+			l.Close(link.ReasonBusy)
+			continue
+		}
+		visits.Go(func() {
+			defer s.left(v)
+			v.run(ctx)
+		})
+	}
+}
+
+// visitor lets a link in, for which another may have to go.
+func (s *Supernode) visitor(l *link.Link) (*visit, bool) {
+	v := &visit{at: s, link: l, block: blockOf(l.Remote().Addr()), asked: time.Now()}
+	if proof := l.Proof(); proof.Mode == handshake.Member {
+		v.home = s.numbered(int(proof.Pair >> 32))
+		if !v.home.welcome(v) {
+			return nil, false
+		}
+	}
+	gone, evicted, ok := s.crowd.enter(v.block, v)
+	if evicted {
+		gone.link.Close(link.ReasonBusy)
+	}
+	if !ok && v.home != nil {
+		v.home.goodbye(v)
+	}
+	return v, ok
+}
+
+// left forgets a link that has ended.
+func (s *Supernode) left(v *visit) {
+	s.crowd.leave(v.block, v)
+	if v.home != nil {
+		v.home.goodbye(v)
+	}
+	if c, _ := v.who(); c != nil {
+		s.loggedIn.Add(-1)
+	}
+}
+
+// numbered is the community of that number; handshakes name no others.
+func (s *Supernode) numbered(n int) *served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.communities[n]
+}
+
+// serving is the community of that id; nil if it is not served.
+func (s *Supernode) serving(id [32]byte) *served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.communities {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// turn looks at the clock now and then, until ctx ends.
+func (s *Supernode) turn(ctx context.Context) {
+	ticker := time.NewTicker(turnPeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.tick(ctx, turnPeriod)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tick does what the time has come for: it keeps the clock's mark, gives up what has expired, and
+// turns to the keys of another week.
+//
+// spec: 08-custody#the-day
+func (s *Supernode) tick(ctx context.Context, up time.Duration) {
+	vouched := s.cfg.Vouched != nil && s.cfg.Vouched()
+	now := time.Now()
+	s.mu.Lock()
+	risen := s.days.raise(now, up, vouched)
+	mark := s.days.mark
+	last, over := s.days.finished(now)
+	s.mu.Unlock()
+	if risen {
+		if err := s.directory.saveMark(mark); err != nil {
+			s.log.Error("could not keep the day", "error", err)
+		}
+	}
+	if over && last > s.store.Finished() {
+		if err := s.store.Expire(ctx, last); err != nil {
+			s.log.Error("could not give up what has expired", "error", err)
+		}
+		for _, c := range s.all() {
+			c.pages.forget()
+		}
+	}
+	for _, c := range s.all() {
+		if err := c.turn(); err != nil {
+			s.log.Error("could not turn to the keys of this week", "error", err)
+		}
+	}
+}
+
+func (s *Supernode) all() []*served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.communities[:len(s.communities):len(s.communities)]
+}
+
+// date is the time as far as it is agreed on, today its day, and window the expiry days that are
+// taken then.
+func (s *Supernode) date() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.days.mark.Date(time.Now())
+}
+
+func (s *Supernode) today() uint16 { return wire.DayAt(s.date()) }
+
+func (s *Supernode) window() window {
+	today := s.today()
+	return window{today: today, first: max(today, s.store.Finished()+1), last: today + uint16(s.cfg.Limits.Days)}
+}
+
+// heard takes the day of somebody who has logged in.
+func (s *Supernode) heard(who member, day uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.days.heard(who, day, time.Now())
+}
+
+// refused counts n things that were refused.
+func (s *Supernode) refused(reason wire.Reason, n uint64) {
+	if reason == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals[reason] += n
+}
+
+// sign signs a statement of the supernode's.
+func (s *Supernode) sign(statement []byte) [64]byte {
+	return [64]byte(ed25519.Sign(s.device.SignKey(), statement))
+}
+
+// announcer shows this supernode.
+func (s *Supernode) announcer(transport *link.Transport) *announcer {
+	return &announcer{
+		finder: s.cfg.Finder, rand: s.cfg.Rand, port: portOf(s.cfg.Conn.LocalAddr()), date: s.date, beacons: s.beacons,
+		rotate: func() (peer.Fingerprint, error) {
+			err := transport.Rotate()
+			return transport.Fingerprint(), err
+		},
+		failed: func(msg string, err error) { s.log.Error(msg, "error", err) },
+	}
+}
+
+// beacons are what members know this supernode by on a day.
+func (s *Supernode) beacons(day uint32) (all []beacon, err error) {
+	for _, c := range s.all() {
+		key, err := c.beacon(day)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, beacon{key: key, us: s.device.ID()})
+	}
+	return all, nil
+}
+
+func portOf(a net.Addr) uint16 {
+	if udp, ok := a.(*net.UDPAddr); ok {
+		return udp.AddrPort().Port()
+	}
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return 0
+	}
+	return at.Port()
+}

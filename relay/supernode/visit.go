@@ -1,0 +1,108 @@
+package supernode
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+)
+
+// visit is one link and what holds for it. What it asks, and gets, is known for as long as a request
+// takes; only the log-in lives as long as the link.
+type visit struct {
+	at    *Supernode
+	link  *link.Link
+	block block
+	home  *served // mode member: whose member is here
+
+	mu      sync.Mutex // guards the following
+	persona community.Persona
+	in      *served   // whose persona has logged in; nil: nobody
+	asked   time.Time // when the last request began
+	open    int       // requests
+	pleas   int       // papers that were shown without a log-in
+}
+
+// errJunk says that what came is no request, or not in this mode: the link ends.
+var errJunk = errors.New("no request")
+
+// run serves the requests of a link until it ends.
+//
+// spec: 08-custody#streams
+func (v *visit) run(ctx context.Context) {
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if v.home == nil {
+		requests.Go(func() { v.watch(ctx) })
+	}
+	for {
+		stream, err := v.link.Requested(ctx)
+		if err != nil {
+			return
+		}
+		v.began(1)
+		requests.Go(func() {
+			defer v.began(-1)
+			v.request(ctx, stream)
+		})
+	}
+}
+
+// began counts a request that begins, or ends.
+func (v *visit) began(n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.open += n
+	v.asked = time.Now()
+}
+
+// watch closes a link in mode supernode that has asked nothing for a while.
+func (v *visit) watch(ctx context.Context) {
+	ticker := time.NewTicker(guestIdleMax)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		v.mu.Lock()
+		idle := v.open == 0 && time.Since(v.asked) >= guestIdleMax
+		v.mu.Unlock()
+		if idle {
+			v.link.Close(link.ReasonBye)
+			return
+		}
+	}
+}
+
+// request serves one stream: it reads the request and answers it, or says why not.
+func (v *visit) request(ctx context.Context, s *link.CustodyStream) {
+	f, err := s.Receive(ctx)
+	switch {
+	case errors.Is(err, wire.ErrNewer):
+		f, err = wire.Unknown{}, nil
+	case err == nil:
+		err = v.at.patience.spend(ctx, v.block, priceRequest)
+	}
+	if err == nil {
+		err = v.answer(ctx, s, f)
+	}
+	switch {
+	case err == nil:
+		_ = s.Close()
+		return
+	case errors.Is(err, errJunk), errors.Is(err, wire.ErrMalformed):
+		v.link.Close(link.ReasonBadInput)
+	}
+	s.Reset()
+	if v.link.Err() != nil { // over bad input, mostly: who comes again with that waits
+		_ = v.at.patience.of(v.block).ReserveN(time.Now(), int(priceJunk))
+	}
+}
