@@ -296,7 +296,7 @@ func (f *file) write(e Entry, author signer, now time.Time) error {
 //
 // spec: 10-communities#exchange-of-papers
 func (h *House) Exchange(theirs Papers, bySupernode bool, now time.Time, rand io.Reader) (answer Papers, changed bool, err error) {
-	sequence, changed, wrong, err := h.take(theirs, func(s Seat) bool { return bySupernode || seconds(now) <= s.Until }, now, rand)
+	sequence, changed, wrong, err := h.take(theirs, bySupernode, now, rand)
 	if err != nil {
 		return Papers{}, changed, err
 	}
@@ -315,14 +315,18 @@ func (h *House) Exchange(theirs Papers, bySupernode bool, now time.Time, rand io
 //
 // spec: 10-communities#exchange-of-papers
 func (h *House) Merge(theirs Papers, now time.Time, rand io.Reader) (changed bool, err error) {
-	_, changed, wrong, err := h.take(theirs, func(Seat) bool { return true }, now, rand)
+	_, changed, wrong, err := h.take(theirs, true, now, rand)
 	return changed, errors.Join(wrong, err)
 }
 
 // take merges papers. sequence is that of their descriptor; wrong is what was wrong in them; err, that
 // there was no randomness.
-func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, rand io.Reader) (sequence uint64, changed bool, wrong, err error) {
+func (h *House) take(theirs Papers, bySupernode bool, now time.Time, rand io.Reader) (sequence uint64, changed bool, wrong, err error) {
+	seatOpen := func(s Seat) bool { return bySupernode || seconds(now) <= s.Until }
 	m, wrong := h.file.merge(theirs, seatOpen)
+	if m.newer && bySupernode {
+		m.alarms = append(m.alarms, Alarm{Kind: AlarmNewer})
+	}
 	us := h.device.ID()
 	ours := func(a Alarm) bool { return a.Kind == AlarmCard && a.Supernode == us }
 	setBack := slices.ContainsFunc(m.alarms, ours) // we have signed another card, and forgotten that
@@ -338,7 +342,7 @@ func (h *House) take(theirs Papers, seatOpen func(Seat) bool, now time.Time, ran
 	}
 	switch shown := h.file.cards[us]; {
 	case shown == nil:
-		if _, err := h.file.merge(Papers{Cards: [][]byte{h.card.raw}}, seatOpen); err != nil {
+		if _, err := h.file.merge(Papers{Cards: [][]byte{h.card.raw}}, func(Seat) bool { return true }); err != nil {
 			wrong = errors.Join(wrong, err)
 		}
 	case setBack || shown.id != h.card.id:

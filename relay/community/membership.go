@@ -239,6 +239,9 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 	before := len(m.file.roster.entries)
 	mine, err := m.file.merge(theirs, func(Seat) bool { return true })
 	m.raise(mine.alarms)
+	if mine.newer {
+		m.raise([]Alarm{{Kind: AlarmNewer, Supernode: at}})
+	}
 	if m.file.descriptor == nil {
 		return false, false, err
 	}

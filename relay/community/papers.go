@@ -86,6 +86,7 @@ type merged struct {
 	changed  bool
 	revoked  bool // a revocation counts that did not before
 	alarms   []Alarm
+	newer    bool   // something could not be read, and says that it is newer; nobody has signed for that
 	sequence uint64 // of the descriptor in them; 0: there was none that could be read
 }
 
@@ -96,9 +97,7 @@ type merged struct {
 // spec: 10-communities#merging
 func (f *file) merge(p Papers, seatOpen func(Seat) bool) (m merged, err error) {
 	wrong := func(e error) {
-		if errors.Is(e, wire.ErrNewer) {
-			m.alarms = append(m.alarms, Alarm{Kind: AlarmNewer})
-		}
+		m.newer = m.newer || errors.Is(e, wire.ErrNewer)
 		if err == nil {
 			err = e
 		}
