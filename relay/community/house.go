@@ -161,7 +161,7 @@ func (h *House) Dismiss() { h.alarms = nil }
 // Beacon returns the discovery key of a day by which members recognise this supernode on a network.
 //
 // spec: 10-communities#beacons
-func (h *House) Beacon(day uint32) (identity.DiscoveryKey, error) { return h.card.Beacon.At(day) }
+func (h *House) Beacon(day uint32) (identity.DiscoveryKey, error) { return h.card.Beacon.Reach(day) }
 
 // Keys returns the secrets of the weeks for which links of members are answered.
 //

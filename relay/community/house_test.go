@@ -263,6 +263,15 @@ func TestWeeks(t *testing.T) {
 	if got := h.Keys(); len(got) != 2 || slices.Contains(got, key(founded+180)) {
 		t.Errorf("half a year later %d keys", len(got))
 	}
+	for _, day := range []uint32{founded + 180, founded + 1500} {
+		ours, err := h.Beacon(day)
+		if theirs := m.Beacons(day); err != nil || len(theirs) != 1 || theirs[0].Key.Secret() != ours.Secret() {
+			t.Errorf("on day %d it is not recognised: %v", day, err)
+		}
+	}
+	if len(m.Beacons(founded+beaconDaysMax+1)) != 0 || len(m.Beacons(founded-1)) != 0 {
+		t.Error("recognised on a day that is out of reach")
+	}
 	w.must(w.visit(h, m))
 	if !slices.Contains(h.Keys(), key(founded+180)) {
 		t.Error("who was away for half a year has no key")

@@ -66,8 +66,10 @@ const (
 	// descriptorDays is how long a descriptor is good for newcomers: who has lost the root words
 	// has two years to found another community.
 	descriptorDays = 731
-	namesMax       = 2048    // personas that an operator has named
-	nameSizeMax    = 256     // bytes of the name that an operator gives a persona
-	savedMax       = 1 << 20 // bytes of what is kept beside the roster
-	alarmsMax      = 32      // of a membership; the later ones are not kept
+	namesMax       = 2048 // personas that an operator has named
+	nameSizeMax    = 256  // bytes of the name that an operator gives a persona
+	// beaconDaysMax bounds the steps that somebody else's clock can make us take: 3,660 cost 2 ms.
+	beaconDaysMax = 3660
+	savedMax      = 1 << 20 // bytes of what is kept beside the roster
+	alarmsMax     = 32      // of a membership; the later ones are not kept
 )

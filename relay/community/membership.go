@@ -36,6 +36,7 @@ type granted struct {
 	heads    []wire.Hash // of its roster, when it last showed them
 	sequence uint64      // of its descriptor, the highest that it has shown
 	refused  bool        // it did not let us in when we last came
+	typed    []string    // addresses on the link by which we joined
 }
 
 // NewMembership begins to join by a link, as a persona that is drawn for it.
@@ -121,9 +122,17 @@ func (m *Membership) Ends() uint32 {
 	return m.file.descriptor.Until
 }
 
-// Supernodes lists the community's, with those that the link names before we were let in.
+// Supernodes lists the community's, with those that the link names before we were let in. One whose
+// card has no addresses is tried where the link said.
+//
+// spec: 10-communities#addresses
 func (m *Membership) Supernodes() []Known {
 	all := m.file.supernodes()
+	for i, k := range all {
+		if known := m.granted[k.ID()]; known != nil && len(k.Addresses) == 0 {
+			all[i].Addresses = slices.Clone(known.typed)
+		}
+	}
 	if m.link == nil {
 		return all
 	}
@@ -176,6 +185,11 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 	}
 	known := m.at(at)
 	known.week, known.key, known.next, known.refused = g.Week, g.Key, g.Next, false
+	if m.link != nil {
+		for _, s := range m.link.Stops {
+			m.at(s.ID()).typed = s.Addresses
+		}
+	}
 	m.link, m.refused = nil, nil
 	return exchange, err
 }
@@ -319,13 +333,18 @@ type Beacon struct {
 	Key       identity.DiscoveryKey // of the day that was asked for
 }
 
-// Beacons returns the keys of a day of all supernodes whose cards we have, by their ids.
+// Beacons returns the keys of a day of all supernodes whose cards we have, by their ids. Days more
+// than ten years from a card's have none.
 //
 // spec: 10-communities#beacons
 func (m *Membership) Beacons(day uint32) []Beacon {
 	var all []Beacon
 	for _, id := range slices.SortedFunc(maps.Keys(m.file.cards), peer.ID.Compare) {
-		if key, err := m.file.cards[id].Beacon.At(day); err == nil {
+		from := m.file.cards[id].Beacon
+		if day > from.Day()+beaconDaysMax {
+			continue
+		}
+		if key, err := from.Reach(day); err == nil {
 			all = append(all, Beacon{Supernode: id, Key: key})
 		}
 	}

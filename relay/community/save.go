@@ -180,6 +180,7 @@ type savedGranted struct {
 	Heads     []wire.Hash `cbor:"5,keyasint,omitempty"`
 	Sequence  uint64      `cbor:"6,keyasint,omitempty"`
 	Refused   bool        `cbor:"7,keyasint,omitempty"`
+	Typed     []string    `cbor:"8,keyasint,omitempty"`
 }
 
 // Save returns the membership as bytes. They hold secrets: the persona's key, the keys of the weeks,
@@ -195,7 +196,7 @@ func (m *Membership) Save() []byte {
 	for _, id := range slices.SortedFunc(maps.Keys(m.granted), peer.ID.Compare) {
 		if g := m.granted[id]; m.file.isSupernodeID(id) {
 			head.Granted = append(head.Granted, savedGranted{
-				Supernode: id, Week: g.week, Key: g.key, Next: g.next, Heads: g.heads, Sequence: g.sequence, Refused: g.refused,
+				Supernode: id, Week: g.week, Key: g.key, Next: g.next, Heads: g.heads, Sequence: g.sequence, Refused: g.refused, Typed: g.typed,
 			})
 		}
 	}
@@ -224,7 +225,7 @@ func LoadMembership(b []byte) (*Membership, error) {
 	}
 	m.refused = linkRefusals[head.Refused]
 	for _, g := range head.Granted {
-		m.granted[g.Supernode] = &granted{week: g.Week, key: g.Key, next: g.Next, heads: g.Heads, sequence: g.Sequence, refused: g.Refused}
+		m.granted[g.Supernode] = &granted{week: g.Week, key: g.Key, next: g.Next, heads: g.Heads, sequence: g.Sequence, refused: g.Refused, typed: g.Typed}
 	}
 	return m, nil
 }
@@ -242,7 +243,7 @@ func (s *savedMembership) check(f *file) error {
 		return fmt.Errorf("%d alarms", len(s.Alarms))
 	}
 	for _, g := range s.Granted {
-		if !f.isSupernodeID(g.Supernode) || len(g.Heads) > headsMax {
+		if !f.isSupernodeID(g.Supernode) || len(g.Heads) > headsMax || CheckAddresses(g.Typed) != nil {
 			return errors.New("keys of a stranger")
 		}
 	}

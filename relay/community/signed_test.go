@@ -217,13 +217,20 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// What must not be in the roster is not taken; what is of a kind to come is, and does nothing.
+func TestEntriesInPlace(t *testing.T) {
+	w := newWorld(t, 67)
+	h := w.found()
+	w.must(w.visit(h, w.member(w.invite(h, 3))))
+	join := h.file.roster.entries[1]
 	merge := func(raw []byte) (merged, error) {
 		return w.reload(h).file.merge(Papers{Entries: [][]byte{raw}}, func(Seat) bool { return false })
 	}
 	last := join.id
 	stranger, err := NewOperatorKey(w.rand)
 	w.must(err)
-	// What must not be in the roster is not taken; what is of a kind to come is, and does nothing.
 	for name, change := range map[string]func(body) (signer, error){
 		"by nobody": func(b body) (signer, error) {
 			b[2] = stranger.pub[:]

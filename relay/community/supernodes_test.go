@@ -112,6 +112,30 @@ func TestAddressesReachMembers(t *testing.T) {
 	}
 }
 
+// A supernode that advertises nothing is tried where the link said, also after a restart.
+func TestAddressesOfTheLink(t *testing.T) {
+	w := newWorld(t, 29)
+	h, err := Found(w.root, "Orchard", policy, w.own(), w.now, w.rand)
+	w.must(err)
+	link := w.invite(h, 1)
+	link.Stops[0].Addresses = []string{"192.168.1.7:4242"}
+	m := w.member(link)
+	w.must(w.visit(h, m))
+	again, err := LoadMembership(m.Save())
+	w.must(err)
+	if got := again.Supernodes(); len(got) != 1 || !slices.Equal(got[0].Addresses, link.Stops[0].Addresses) {
+		t.Errorf("%+v", got)
+	}
+	w.now = w.now.Add(time.Minute)
+	if _, err := h.Advertise([]string{"pi.example:4242"}, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.must(w.visit(h, again))
+	if got := again.Supernodes()[0].Addresses; !slices.Equal(got, []string{"pi.example:4242"}) {
+		t.Errorf("its own word does not count: %v", got)
+	}
+}
+
 func TestSeats(t *testing.T) {
 	w := newWorld(t, 22)
 	one := w.found()
