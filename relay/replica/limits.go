@@ -7,7 +7,7 @@ import "time"
 // spec: 12-replication#limits
 const (
 	// settle is how long a change waits for others before it is told, so that what comes close together goes together.
-	settle = 2 * time.Second
+	settle = time.Second / 2
 	// answerTimeout is how long the far end may be silent when it is its turn.
 	answerTimeout = 30 * time.Second
 	// turnsMax bounds the frames of one exchange of papers that one end takes.
