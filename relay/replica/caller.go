@@ -139,7 +139,7 @@ func (c *caller) level(ctx context.Context, w work) error {
 			err := c.shelf(ctx, day.ours.Day, shelf)
 			var no refusedError
 			switch {
-			case errors.As(err, &no): // the day is over there: their next stock says so
+			case errors.As(err, &no) && (no.Reason == wire.ReasonWrongDay || no.Reason == wire.ReasonWeOld): // over, or unknown there
 			case err != nil:
 				return err
 			}

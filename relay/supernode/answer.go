@@ -8,6 +8,7 @@ import (
 	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay/replica"
 )
 
 // place is where a request may be made.
@@ -27,7 +28,7 @@ func placeOf(f wire.Frame) place {
 		return atMember | atGuest
 	case wire.RangeFrame, wire.Scan, wire.Get, wire.Attest:
 		return atMember
-	case wire.Login, wire.Join, wire.Draw, wire.Papers:
+	case wire.Login, wire.Join, wire.Draw, wire.Papers, wire.Ally:
 		return atGuest
 	}
 	return 0
@@ -61,6 +62,9 @@ func (v *visit) carryOut(ctx context.Context, s *link.CustodyStream, f wire.Fram
 	if _, is := f.(wire.Unknown); is {
 		return refusal{wire.ReasonWeOld, "this supernode does not know what was asked; its operator has to update it"}
 	}
+	if guest := v.ours(); guest != nil && replica.Takes(f) {
+		return v.serve(ctx, s, f, guest)
+	}
 	if placeOf(f)&here == 0 {
 		return errJunk
 	}
@@ -85,6 +89,8 @@ func (v *visit) carryOut(ctx context.Context, s *link.CustodyStream, f wire.Fram
 		return v.draw(ctx, s, f)
 	case wire.Papers:
 		return v.papers(ctx, s, f)
+	case wire.Ally:
+		return v.ally(ctx, s, f)
 	}
 	return errJunk
 }

@@ -156,17 +156,17 @@ func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers
 		if c = v.at.serving(*f.Community); c == nil || !v.mayPlead() {
 			return s.Send(ctx, wire.Papers{})
 		}
-		_, err := c.exchange(f.Papers)
+		_, err := c.exchange(f.Papers, false)
 		if err != nil && !errors.Is(err, wire.ErrMalformed) {
 			return err
 		}
 		return s.Send(ctx, wire.Papers{})
 	}
-	answer, err := c.exchange(f.Papers)
+	answer, err := c.exchange(f.Papers, false)
 	if err != nil {
 		return err
 	}
-	return s.Send(ctx, wire.Papers{Papers: answer})
+	return s.Send(ctx, wire.Papers{Papers: answer.Bytes()})
 }
 
 // mayPlead counts what somebody shows who is not logged in.
@@ -177,15 +177,15 @@ func (v *visit) mayPlead() bool {
 	return v.pleas <= community.PleadMax
 }
 
-// exchange takes papers and returns what whoever sent them lacks; nothing if that is nothing.
-func (c *served) exchange(b []byte) (lacking []byte, err error) {
+// exchange takes papers of a member, or of another supernode, and returns what whoever sent them lacks; nothing if that is nothing.
+func (c *served) exchange(b []byte, bySupernode bool) (lacking community.Papers, err error) {
 	theirs, err := community.ParsePapers(b)
 	if err != nil {
-		return nil, err
+		return community.Papers{}, err
 	}
 	return lacking, c.change(func(h *community.House, now time.Time) (bool, error) {
-		answer, changed, err := h.Exchange(theirs, false, now, c.at.cfg.Rand)
-		lacking = answer.Bytes()
+		var changed bool
+		lacking, changed, err = h.Exchange(theirs, bySupernode, now, c.at.cfg.Rand)
 		return changed, err
 	})
 }

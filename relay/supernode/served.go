@@ -13,6 +13,7 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 	"sottovoce/relay/mailbox"
+	"sottovoce/relay/replica"
 	"sottovoce/relay/token"
 )
 
@@ -27,6 +28,8 @@ type served struct {
 	pages  *pager
 	work   chan struct{} // a place for each token that is being checked
 
+	replicator *replica.Replicator // keeps this community level with its other supernodes
+
 	mu        sync.Mutex // guards the following
 	house     *community.House
 	allowance *token.Allowance
@@ -34,6 +37,7 @@ type served struct {
 	keys      []weekKey // that links of members are answered by
 	serial    uint32    // of the last of them
 	guests    map[*visit]struct{}
+	changed   chan struct{} // closed when the house has changed
 }
 
 // weekKey is a key that links of members are answered by. Its id is never used for another one.
@@ -60,7 +64,9 @@ func (s *Supernode) serve(f folder) error {
 	c := &served{
 		at: s, number: len(s.communities), id: id, folder: f, store: s.store, disk: s.disk, pages: newPager(s.store, id), work: s.work,
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
+		changed: make(chan struct{}),
 	}
+	c.replicate()
 	s.disk.serve(id)
 	s.mu.Lock()
 	s.communities = append(s.communities, c)
@@ -68,6 +74,7 @@ func (s *Supernode) serve(f folder) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rekeyed()
+	c.renamed()
 	return nil
 }
 
@@ -106,6 +113,7 @@ func (c *served) change(with func(h *community.House, now time.Time) (changed bo
 		return errors.Join(err, wrong)
 	}
 	c.rekeyed()
+	c.renamed()
 	return nil
 }
 

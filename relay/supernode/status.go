@@ -11,6 +11,7 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 	"sottovoce/relay/mailbox"
+	"sottovoce/relay/replica"
 )
 
 // Status is what a supernode does and keeps, in its operator's words. It tells nothing of who
@@ -43,6 +44,7 @@ type CommunityStatus struct {
 	Name       string // hostile until shown by peer.ShowName
 	Members    int    // that are not revoked
 	Supernodes []peer.ID
+	Allies     []replica.Ally // how it stands with the others of them
 	Blobs      int64
 	Disk       int64
 	Room       int64  // bytes that it may still have
@@ -195,6 +197,6 @@ func (c *served) status(days []mailbox.Day) CommunityStatus {
 			one.Members++
 		}
 	}
-	one.Alarms = c.house.Alarms()
+	one.Alarms, one.Allies = c.house.Alarms(), c.replicator.Status()
 	return one
 }

@@ -165,6 +165,9 @@ func (s *Supernode) Run(ctx context.Context) error {
 	s.tick(ctx, 0)
 	parts.Go(func() { s.turn(ctx) })
 	parts.Go(func() { s.accept(ctx, transport) })
+	for _, c := range s.all() {
+		parts.Go(func() { _ = c.replicator.Run(ctx) })
+	}
 	var announcing error
 	if s.cfg.Finder != nil {
 		parts.Go(func() {

@@ -9,6 +9,7 @@ import (
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
+	"sottovoce/relay/replica"
 )
 
 // visit is one link and what holds for it. What it asks, and gets, is known for as long as a request
@@ -21,10 +22,11 @@ type visit struct {
 
 	mu      sync.Mutex // guards the following
 	persona community.Persona
-	in      *served   // whose persona has logged in; nil: nobody
-	asked   time.Time // when the last request began
-	open    int       // requests
-	pleas   int       // papers that were shown without a log-in
+	in      *served        // whose persona has logged in; nil: nobody
+	guest   *replica.Guest // the supernode that has logged in; nil: none
+	asked   time.Time      // when the last request began
+	open    int            // requests
+	pleas   int            // papers that were shown without a log-in
 }
 
 // errJunk says that what came is no request, or not in this mode: the link ends.
