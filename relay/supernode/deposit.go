@@ -163,7 +163,7 @@ func reasonOf(err error) wire.Reason {
 // spec: 08-custody#kept
 func (c *served) kept(items []*item) wire.Kept {
 	answer := wire.Kept{Day: uint32(c.at.today())}
-	statement := c.statement(labelCustody)
+	statement := statementOf(labelCustody, c.at.ID(), c.id)
 	none := len(statement)
 	for _, t := range items {
 		if answer.Results = answer.Results.Add(t.reason, t.cursor); t.reason == 0 {
@@ -181,46 +181,52 @@ func (c *served) kept(items []*item) wire.Kept {
 //
 // spec: 08-custody#deposit
 func (v *visit) deposit(ctx context.Context, s *link.CustodyStream, f wire.Deposit) error {
-	begun := time.Now()
 	c, err := v.log(f.Community)
 	if err != nil {
 		return err
 	}
+	wasted, err := v.receive(ctx, s, c, f)
+	if err != nil {
+		return err
+	}
+	_ = s.End()
+	return v.at.patience.spend(ctx, v.block, wasted)
+}
+
+// receive takes in the blobs of a deposit, keeps them and answers. All that it holds in memory is
+// given back when it returns.
+func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f wire.Deposit) (wasted price, err error) {
+	begun := time.Now()
 	tokens, err := token.Parse(f.Tokens, tokensMax)
 	if err != nil {
-		return errJunk
+		return 0, errJunk
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if v.at.in.take(waiting, v.block, wire.BatchSizeMax) != nil {
-		return refusal{wire.ReasonNotNow, "too much is being deposited at once"}
+		return 0, refusal{wire.ReasonNotNow, "too much is being deposited at once"}
 	}
 	defer v.at.in.give(v.block, wire.BatchSizeMax)
 	s.Await(deadline(begun, wire.BatchSizeMax))
 	blobs := make([][]byte, f.Blobs)
 	for i, room := 0, wire.BatchSizeMax; i < len(blobs); i++ {
 		if blobs[i], err = s.Blob(ctx, room); err != nil {
-			return err
+			return 0, err
 		}
 		room -= len(blobs[i])
 	}
 	items, err := newItems(blobs, tokens)
 	if err != nil {
-		return errJunk
+		return 0, errJunk
 	}
 	if err := v.at.patience.spend(ctx, v.block, unpaid(items)); err != nil {
-		return err
+		return 0, err
 	}
-	wasted, err := c.deposit(ctx, items)
-	if err != nil {
-		return refusal{wire.ReasonNotNow, "nothing can be written now"}
+	if wasted, err = c.deposit(ctx, items); err != nil {
+		return wasted, refusal{wire.ReasonNotNow, "nothing can be written now"}
 	}
 	v.at.judged(items)
-	if err := s.Send(ctx, c.kept(items)); err != nil {
-		return err
-	}
-	_ = s.End()
-	return v.at.patience.spend(ctx, v.block, wasted)
+	return wasted, s.Send(ctx, c.kept(items))
 }
 
 // unpaid is what the blobs take of their depositor's patience that come without tokens.

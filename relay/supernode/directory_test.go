@@ -55,6 +55,7 @@ func TestSeveralCommunities(t *testing.T) {
 	here := r.join()
 	first := r.made
 	r.made = other
+	r.know(r.Supernode)
 	there := r.join()
 	there.draw(2)
 	blobs := r.blobs(1)
@@ -64,6 +65,7 @@ func TestSeveralCommunities(t *testing.T) {
 		t.Errorf("%d blobs in the log that was written to", len(got))
 	}
 	r.made = first
+	r.know(r.Supernode)
 	l = here.mustMember()
 	if got := bodies(r.collect(l, 0)); len(got) != 0 {
 		t.Errorf("%d blobs in the log of the other community", len(got))

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -26,19 +27,46 @@ import (
 func TestMain(m *testing.M) {
 	// quic-go would write to the standard log that the kernel gives small buffers.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	if dir := os.Getenv(serveEnv); dir != "" {
+		if err := serveForTest(dir); err != nil {
+			panic(err)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// serveEnv names the data directory that this test binary serves until it is killed.
+const serveEnv = "SOTTOVOCE_TEST_SERVE"
+
+// serveForTest is what the process does that TestKilled kills.
+func serveForTest(dir string) error {
+	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return err
+	}
+	s, err := Open(dir, Config{
+		Conn: pc, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Vouched: func() bool { return true },
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = os.Stdout.WriteString("at " + pc.LocalAddr().String() + "\n")
+	return errors.Join(s.Run(context.Background()), s.Close())
 }
 
 // rig is a supernode that runs on a loopback socket, with one community.
 type rig struct {
-	t    testing.TB
-	dir  string
-	made Founded
-	root community.Root
-	*Supernode
-	at   peer.Endpoint
-	logs *logged
-	stop func() error
+	t          testing.TB
+	dir        string
+	made       Founded
+	*Supernode // nil where it runs in another process
+	at         peer.Endpoint
+	from       net.IP // where dials come from
+	keys       identity.DeviceKeys
+	tokens     token.PublicKey
+	logs       *logged
+	stop       func() error
 }
 
 // logged is a log that tests read.
@@ -63,7 +91,7 @@ var policy = community.Policy{Days: 58, Disk: 1 << 30, Tokens: 1000}
 
 func found(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), logs: &logged{}}
+	r := &rig{t: t, dir: t.TempDir(), logs: &logged{}, from: net.IPv4(127, 0, 0, 1)}
 	var err error
 	r.made, err = Found(r.dir, Charter{Name: "Casa", Policy: policy}, Config{Rand: rand.Reader})
 	if err != nil {
@@ -92,7 +120,8 @@ func (r *rig) run(cfg Config) {
 	if err != nil {
 		r.t.Fatal(errors.Join(err, pc.Close()))
 	}
-	r.Supernode, r.at = s, pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	r.at = pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	r.know(s)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -106,6 +135,14 @@ func (r *rig) run(cfg Config) {
 		}
 	})
 }
+
+// know notes what clients are told of a supernode.
+func (r *rig) know(s *Supernode) {
+	r.Supernode, r.keys, r.tokens = s, s.device.Public(), s.serving(r.made.Community).issuers.key.Public()
+}
+
+// day is today's.
+func (r *rig) day() uint16 { return wire.DayAt(time.Now()) }
 
 func (r *rig) community() *served { return r.serving(r.made.Community) }
 
@@ -126,7 +163,7 @@ func within(t testing.TB) context.Context {
 // dial makes a link from a socket of its own.
 func (r *rig) dial(mode handshake.Mode, pair *handshake.Pair) (*link.Link, error) {
 	r.t.Helper()
-	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: r.from})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -141,7 +178,7 @@ func (r *rig) dial(mode handshake.Mode, pair *handshake.Pair) (*link.Link, error
 // visitor makes a link that proves nothing of who dials.
 func (r *rig) visitor() *link.Link {
 	r.t.Helper()
-	l, err := r.dial(handshake.Supernode, &handshake.Pair{Their: r.device.Public().Agree})
+	l, err := r.dial(handshake.Supernode, &handshake.Pair{Their: r.keys.Agree})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -177,7 +214,7 @@ func (r *rig) ask(l *link.Link, f wire.Frame, blobs ...[]byte) wire.Frame {
 }
 
 func (r *rig) place(l *link.Link) community.Place {
-	return community.Place{Exporter: l.Proof().Exporter, Supernode: r.ID(), Community: r.made.Community, Day: uint32(r.today())}
+	return community.Place{Exporter: l.Proof().Exporter, Supernode: r.keys.ID(), Community: r.made.Community, Day: uint32(r.day())}
 }
 
 func newPersona(t testing.TB) community.PersonaKey {
@@ -196,6 +233,12 @@ func (r *rig) join() *person {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return r.joinBy(invite)
+}
+
+// joinBy makes a new member by a link.
+func (r *rig) joinBy(invite *community.Link) *person {
+	r.t.Helper()
 	p := &person{r: r, persona: newPersona(r.t)}
 	l := r.visitor()
 	defer l.Close(link.ReasonBye)
@@ -239,7 +282,7 @@ func (p *person) member() (*link.Link, error) {
 	p.r.t.Helper()
 	secret := community.Secret(p.grant.PSK).LinkSecret()
 	return p.r.dial(handshake.Member, &handshake.Pair{
-		Member: true, Their: p.r.device.Public().Agree, Key: handshake.NewLinkKey(secret[:]),
+		Member: true, Their: p.r.keys.Agree, Key: handshake.NewLinkKey(secret[:]),
 	})
 }
 
@@ -260,8 +303,8 @@ func (p *person) draw(n int) {
 	for n > 0 {
 		some := min(n, token.DrawMax)
 		n -= some
-		info := token.Info{Supernode: p.r.ID(), Community: p.r.made.Community, Day: p.r.today()}
-		d, err := token.NewDraw(rand.Reader, p.r.community().issuers.key.Public(), info, some)
+		info := token.Info{Supernode: p.r.keys.ID(), Community: p.r.made.Community, Day: p.r.day()}
+		d, err := token.NewDraw(rand.Reader, p.r.tokens, info, some)
 		if err != nil {
 			p.r.t.Fatal(err)
 		}
@@ -306,7 +349,7 @@ func newBlob(t testing.TB, class wire.Class, expiry uint16) (blob []byte, d [16]
 // blobs makes n of class 0 that expire in a week.
 func (r *rig) blobs(n int) (all [][]byte) {
 	for range n {
-		b, _ := newBlob(r.t, wire.Class0, r.today()+7)
+		b, _ := newBlob(r.t, wire.Class0, r.day()+7)
 		all = append(all, b)
 	}
 	return all

@@ -183,12 +183,6 @@ func (c *served) beacon(day uint32) (identity.DiscoveryKey, error) {
 	return c.house.Beacon(day)
 }
 
-// statement begins what is signed under a label about this community.
-func (c *served) statement(label string) []byte {
-	us := c.at.ID()
-	return append(append([]byte(label), us[:]...), c.id[:]...)
-}
-
 // left is how many tokens a persona may draw today.
 func (c *served) left(persona community.Persona, today uint16) uint16 {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package supernode
 import (
 	"encoding/binary"
 
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
 
@@ -11,6 +12,11 @@ const (
 	labelCustody    = "sv1 custody"
 	labelCheckpoint = "sv1 checkpoint"
 )
+
+// statementOf begins what a supernode signs under a label about a community.
+func statementOf(label string, supernode peer.ID, community [32]byte) []byte {
+	return append(append([]byte(label), supernode[:]...), community[:]...)
+}
 
 // appendKept adds a blob that is kept to what is signed.
 //

@@ -26,7 +26,7 @@ func TestWayOfABlob(t *testing.T) {
 // verify checks the receipt of a deposit of which all was kept.
 func (r *rig) verify(kept wire.Kept, blobs [][]byte) {
 	r.t.Helper()
-	statement := r.community().statement(labelCustody)
+	statement := statementOf(labelCustody, r.keys.ID(), r.made.Community)
 	i := 0
 	for reason, cursor := range kept.Results.All() {
 		if reason != 0 || cursor == 0 {
