@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -38,7 +39,31 @@ func run() int {
 		Restore:       daemon.Restore,
 		Init:          daemon.InitSeen,
 		Start:         start,
+		Supernodes: cli.Supernodes{
+			Init:  initSupernode,
+			Start: startSupernode,
+			Open: func(data string) (control.Supernode, func() error, error) {
+				return daemon.OpenSupernode(data, versionText())
+			},
+		},
 	})
+}
+
+// initSupernode makes a supernode.
+func initSupernode(ctx context.Context, o cli.SupernodeInit) (cli.SupernodeMade, error) {
+	made, err := daemon.FoundSupernode(ctx, daemon.Founding{Data: o.Data, Community: o.Community, Join: o.Join, RootWords: o.RootWords, Log: slog.New(slog.DiscardHandler)})
+	return cli.SupernodeMade{ID: made.ID, Community: made.Community, CommunityID: made.CommunityID, RootWords: made.RootWords, Data: o.Data}, err
+}
+
+// startSupernode brings up a supernode; run serves until ctx ends.
+func startSupernode(_ context.Context, o cli.SupernodeOptions) (run func(context.Context) error, err error) {
+	r, err := daemon.StartSupernode(daemon.SupernodeOptions{
+		Data: o.Data, Listen: o.Listen, Interfaces: o.Interfaces, Advertise: o.Advertise, Disk: o.Disk, Days: o.Days, Metrics: o.Metrics, Version: versionText(), Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.Run, nil
 }
 
 // start brings up a node; run waits for it and ends it with ctx.

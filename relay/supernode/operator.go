@@ -2,6 +2,7 @@ package supernode
 
 import (
 	"errors"
+	"io"
 	"time"
 
 	"sottovoce/relay/community"
@@ -20,6 +21,8 @@ type Charter struct {
 	Name      string
 	Policy    community.Policy
 	Addresses []string // host:port where members elsewhere reach this supernode; none: on its own network only
+	// Root is that of a community whose supernodes are lost, and which goes on with this one; nil: a new one is drawn.
+	Root *community.Root
 }
 
 // Found makes a community whose first supernode is the one in this data directory, which is made if
@@ -32,7 +35,7 @@ func Found(path string, charter Charter, cfg Config) (made Founded, err error) {
 		return Founded{}, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	root, err := community.NewRoot(cfg.Rand)
+	root, err := charter.root(cfg.Rand)
 	if err != nil {
 		return Founded{}, err
 	}
@@ -41,6 +44,14 @@ func Found(path string, charter Charter, cfg Config) (made Founded, err error) {
 	return made, d.settle(root.ID(), charter.Addresses, cfg, &made, func(own community.Own, now time.Time) (*community.House, error) {
 		return community.Found(root, charter.Name, charter.Policy, own, now, cfg.Rand)
 	})
+}
+
+// root is the one that the founder has, or a new one.
+func (c Charter) root(rand io.Reader) (community.Root, error) {
+	if c.Root != nil {
+		return *c.Root, nil
+	}
+	return community.NewRoot(rand)
 }
 
 // settle makes the folder of a community and its house.

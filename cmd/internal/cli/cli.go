@@ -42,6 +42,8 @@ type Program struct {
 	Restore func(ctx context.Context, home string, backup io.Reader, passphrase []byte, told func(messages int64)) error
 	// Init creates the identity of a home, for who may see it where nothing else is chosen; it fails if there is one.
 	Init func(home, name string, seen control.Visible) error
+	// Supernodes are what the commands of that name are about.
+	Supernodes Supernodes
 	// Start brings up the node of a home. When it returns, the control socket answers; run then serves until ctx ends and
 	// has let go of the home when it returns. A second node on the same home is refused with a one-line error.
 	Start func(ctx context.Context, o Options) (run func(ctx context.Context) error, err error)
@@ -136,16 +138,23 @@ func usage(err error) error {
 	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1) // which may be left out
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
 		if at := parse.Context.Command(); at != "" && at != "chat" {
-			return control.Errorf(control.CodeUsage, "%s; see: sottovoce %s --help", text, strings.Fields(at)[0])
+			return control.Errorf(control.CodeUsage, "%s; see: sottovoce %s --help", text, commandWords(at))
 		}
 	}
 	return control.Errorf(control.CodeUsage, "%s; see: sottovoce --help", text)
 }
 
+// commandWords leaves away what stands for arguments.
+func commandWords(command string) string {
+	words, _, _ := strings.Cut(command, " <")
+	words, _, _ = strings.Cut(words, " [")
+	return words
+}
+
 // needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.
 func (c *call) needIdentity(command string) error {
 	switch first, _, _ := strings.Cut(command, " "); first {
-	case "version", "init", "restore", "doctor", "completion", "complete", "man":
+	case "version", "init", "restore", "doctor", "completion", "complete", "man", "supernode":
 		return nil
 	case "chat":
 		if isTerminal(c.Stdin) {

@@ -42,7 +42,8 @@ func TestHelp(t *testing.T) {
 
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.
 func TestEveryCommandIsThere(t *testing.T) {
-	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor visibility local-only retention passphrase version completion man"
+	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor visibility local-only retention passphrase " +
+		"supernode init supernode up supernode invite supernode status supernode members supernode revoke version completion man"
 	if got := commandNames(t); strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
 	}
@@ -198,14 +199,15 @@ func TestGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, node := range parser.Model.Leaves(true) {
-		_, section, found := strings.Cut(string(text), "\n## "+node.Name+"\n")
+		command := node.Path()
+		_, section, found := strings.Cut(string(text), "\n## "+command+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
-		if !found || !strings.Contains(section, "    $ sottovoce "+node.Name) {
-			t.Errorf("docs/cli.md has no example of %s", node.Name)
+		if !found || !strings.Contains(section, "    $ sottovoce "+command) {
+			t.Errorf("docs/cli.md has no example of %s", command)
 		}
 		for _, flag := range node.Flags {
 			if !strings.Contains(section, "-"+flag.Name) {
-				t.Errorf("docs/cli.md does not name --%s of %s", flag.Name, node.Name)
+				t.Errorf("docs/cli.md does not name --%s of %s", flag.Name, command)
 			}
 		}
 	}

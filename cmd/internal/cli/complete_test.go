@@ -80,7 +80,11 @@ func TestCommandsAreCandidates(t *testing.T) {
 			t.Errorf("%s is not explained", word)
 		}
 	}
-	if want := commandNames(t); !slices.Equal(got, want) || stderr != "" {
+	var want []string
+	for _, command := range commandNames(t) {
+		want = append(want, strings.Fields(command)[0])
+	}
+	if want = slices.Compact(want); !slices.Equal(got, want) || stderr != "" {
 		t.Errorf("the candidates are %q, not %q; %s", got, want, stderr)
 	}
 	for _, line := range []string{"complete", "complete -- --help", "complete -- complete -- x", "complete -- send Bert"} {

@@ -56,6 +56,8 @@ type grammar struct {
 	Retention   retentionCommand   `cmd:"" help:"Show or change how long messages are kept."`
 	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 
+	Supernode supernodeCommand `cmd:"" help:"Keep sealed messages for the members of a community."`
+
 	Version versionCommand `cmd:"" help:"Show which version this is."`
 
 	Completion completionCommand `cmd:"" help:"Print what lets your shell complete commands and names."`

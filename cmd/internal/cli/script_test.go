@@ -51,9 +51,13 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// waitUp waits until the node of the home answers.
-func waitUp(ts *testscript.TestScript, _ bool, _ []string) {
-	c := control.NewClient(ts.Getenv("SOTTOVOCE_HOME"))
+// waitUp waits until the node of the home, or what runs on another folder, answers.
+func waitUp(ts *testscript.TestScript, _ bool, args []string) {
+	home := ts.Getenv("SOTTOVOCE_HOME")
+	if len(args) > 0 {
+		home = ts.MkAbs(args[0])
+	}
+	c := control.NewClient(home)
 	defer c.Close()
 	for range 200 {
 		if _, err := c.Version(context.Background()); err == nil {
@@ -119,8 +123,9 @@ func fakeProgram() *Program {
 		Diagnose: func(string) (control.Diagnostics, error) {
 			return control.Diagnostics{Version: "1.2.3", Log: []string{"nobody runs"}}, nil
 		},
-		Doctor:  fakeDoctor,
-		Restore: fakeRestore,
+		Doctor:     fakeDoctor,
+		Restore:    fakeRestore,
+		Supernodes: fakeSupernodes(),
 		Init: func(home, name string, seen control.Visible) error {
 			if name = strings.TrimSpace(name); len(name) > 64 {
 				return control.Errorf(control.CodeUsage, "the name is longer than 64 characters")
@@ -156,6 +161,42 @@ func fakeProgram() *Program {
 				f.OnDown = stop
 				return control.NewServer(f, "1.2.3").Run(ctx, l)
 			}, nil
+		},
+	}
+}
+
+// fakeSupernodes are in memory; what remembers one is a file in its data directory.
+func fakeSupernodes() Supernodes {
+	exists := func(data string) error {
+		if _, err := os.Stat(filepath.Join(data, "supernode")); err != nil {
+			return control.Errorf(control.CodeNoIdentity, "%s holds no supernode; found a community with: sottovoce supernode init --community NAME --data %[1]s", data)
+		}
+		return nil
+	}
+	return Supernodes{
+		Init: func(_ context.Context, o SupernodeInit) (SupernodeMade, error) {
+			made := SupernodeMade{ID: "peer-" + strings.Repeat("c", 52), Community: "Orchard", CommunityID: "comm-" + strings.Repeat("a", 52), Data: o.Data}
+			if o.Join == "" {
+				made.RootWords = control.Passphrase(controltest.RootWords)
+			}
+			return made, errors.Join(os.MkdirAll(o.Data, 0o700), os.WriteFile(filepath.Join(o.Data, "supernode"), nil, 0o600))
+		},
+		Start: func(_ context.Context, o SupernodeOptions) (func(context.Context) error, error) {
+			c := control.NewSupernodeClient(o.Data)
+			defer c.Close()
+			if _, err := c.Version(context.Background()); err == nil {
+				return nil, control.Errorf(control.CodeRunning, "a supernode runs already on %s", o.Data)
+			}
+			l, err := control.Listen(o.Data)
+			if err != nil {
+				return nil, err
+			}
+			return func(ctx context.Context) error {
+				return control.NewSupernodeServer(controltest.NewSupernode(true), "1.2.3").Run(ctx, l)
+			}, nil
+		},
+		Open: func(data string) (control.Supernode, func() error, error) {
+			return controltest.NewSupernode(false), func() error { return nil }, exists(data)
 		},
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/control/controltest"
 )
 
 const (
@@ -136,12 +137,24 @@ var exchanges = []exchange{
 	{route: "PUT /v1/passphrase", body: `{"current":"","new":"words"}`, status: 204},
 	{route: "PUT /v1/passphrase", body: `{"current":"guess","new":""}`, status: 403},
 	{route: "POST /v1/down", status: 204},
+
+	// Of a supernode, on the socket of its data directory.
+	{route: "GET /v1/supernode", status: 200},
+	{route: "GET /v1/supernode/members", target: "/v1/supernode/members?community=Orchard", status: 200},
+	{route: "GET /v1/supernode/members", target: "/v1/supernode/members?community=Meadow", status: 404},
+	{route: "GET /v1/supernode/members", target: "/v1/supernode/members?all=1", status: 400},
+	{route: "DELETE /v1/supernode/members/{persona}", target: "/v1/supernode/members/pers-a?community=Orchard", status: 200},
+	{route: "DELETE /v1/supernode/members/{persona}", target: "/v1/supernode/members/pers-x", status: 404},
+	{route: "DELETE /v1/supernode/members/{persona}", target: "/v1/supernode/members/pers-a?which=Orchard", status: 400},
+	{route: "POST /v1/supernode/links", body: `{"community":"Orchard","uses":3,"seconds":3600}`, status: 201},
+	{route: "POST /v1/supernode/links", body: `{"supernode":true,"root_words":"one two three"}`, status: 201},
+	{route: "POST /v1/supernode/links", body: `{"supernode":true,"root_words":"one"}`, status: 403},
 }
 
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
 	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "GET /v1/visibility", "POST /v1/down",
-	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan",
+	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan", "GET /v1/supernode",
 }
 
 // TestConformance asks a running node everything that docs/openapi.json describes and holds every answer against it.
@@ -158,13 +171,17 @@ func TestConformance(t *testing.T) {
 	}
 	f.AskReset(bob.ID)
 	f.BeginComparison(bob.ID)
-	client := live(t, f)
+	node, supernode := live(t, f), liveSupernode(t)
 	seen := map[string]bool{}
 	for _, x := range exchanges {
 		op := d.described()[x.route]
 		if op == nil {
 			t.Errorf("%s is in the list of exchanges and not described", x.route)
 			continue
+		}
+		client := node
+		if strings.Contains(x.route, " /v1/supernode") {
+			client = supernode
 		}
 		shown, err := d.exchange(client, op, x)
 		if err != nil {
@@ -192,6 +209,14 @@ func live(t *testing.T, node control.Node) *http.Client {
 	home := t.TempDir()
 	serveOn(t, must(control.Listen(home)), node)
 	return plainClient(t, home)
+}
+
+// liveSupernode does the same for a supernode.
+func liveSupernode(t *testing.T) *http.Client {
+	t.Helper()
+	data := t.TempDir()
+	run(t, must(control.Listen(data)), control.NewSupernodeServer(controltest.NewSupernode(true), "1.2.3"))
+	return plainClient(t, data)
 }
 
 // plainClient speaks HTTP to the node of a home.

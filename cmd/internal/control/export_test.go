@@ -9,9 +9,11 @@ import (
 // ErrorAnswer is what a request that failed is answered with.
 type ErrorAnswer = errorBody
 
-// Served lists the routes of a server as "METHOD /path", sorted.
+// Served lists the routes of a node's server and of a supernode's as "METHOD /path", sorted.
 func Served(t *testing.T) []string {
-	return slices.Sorted(maps.Keys(NewServer(noNode{}, "").routes(t.Context())))
+	all := NewServer(noNode{}, "").routes(t.Context())
+	maps.Copy(all, NewSupernodeServer(nil, "").routes())
+	return slices.Sorted(maps.Keys(all))
 }
 
 // noNode is a Node to take methods of, never asked anything.

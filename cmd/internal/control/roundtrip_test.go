@@ -8,7 +8,6 @@ import (
 	"net"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,17 +36,7 @@ func serve(t *testing.T, home string, node control.Node) *control.Client {
 // serveOn serves a node on l until stop or the end of the test.
 func serveOn(t *testing.T, l net.Listener, node control.Node) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- control.NewServer(node, "1.2.3").Run(ctx, l) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the server ended with %v", err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
+	return run(t, l, control.NewServer(node, "1.2.3"))
 }
 
 // TestNode holds the fake and the client of a server of it against what a Node promises.

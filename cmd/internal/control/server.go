@@ -27,9 +27,11 @@ func NewServer(node Node, version string) *Server {
 }
 
 // Run serves on l until ctx ends, then ends the event streams, lets the other requests end for two seconds, and closes l.
-func (s *Server) Run(ctx context.Context, l net.Listener) error {
+func (s *Server) Run(ctx context.Context, l net.Listener) error { return serve(ctx, l, s.Routes(ctx)) }
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{
-		Handler:           s.Routes(ctx),
+		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerMax,
@@ -55,9 +57,11 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 }
 
 // Routes is the whole interface as a handler; its event streams end with ctx. docs/openapi.json describes it.
-func (s *Server) Routes(ctx context.Context) http.Handler {
+func (s *Server) Routes(ctx context.Context) http.Handler { return handler(s.routes(ctx)) }
+
+func handler(routes map[string]http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range s.routes(ctx) {
+	for pattern, h := range routes {
 		mux.HandleFunc(pattern, h)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +72,7 @@ func (s *Server) Routes(ctx context.Context) http.Handler {
 
 func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /v1/version":                      s.getVersion,
+		"GET /v1/version":                      getVersion(s.version),
 		"GET /v1/me":                           s.getMe,
 		"PATCH /v1/me":                         s.patchMe,
 		"GET /v1/status":                       s.getStatus,
@@ -118,8 +122,10 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 	}
 }
 
-func (s *Server) getVersion(w http.ResponseWriter, _ *http.Request) {
-	write(w, http.StatusOK, Version{Version: s.version, API: 1})
+func getVersion(version string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, Version{Version: version, API: 1})
+	}
 }
 
 func (s *Server) getMe(w http.ResponseWriter, r *http.Request) {

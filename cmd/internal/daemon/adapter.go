@@ -125,6 +125,9 @@ func (a *adapter) Requests(ctx context.Context) ([]control.Person, error) {
 
 // Add implements control.Node.
 func (a *adapter) Add(ctx context.Context, who string) (control.Person, error) {
+	if err := checkAdd(who); err != nil {
+		return control.Person{}, err
+	}
 	p, err := a.node.Add(ctx, who)
 	return person(p), failure(err)
 }

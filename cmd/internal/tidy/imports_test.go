@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/control":  {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
 	"cmd/internal/cli":      faceImports,
 	"cmd/internal/doctor":   {"cmd/internal/control"},
-	"cmd/internal/daemon":   {"mesh/...", "discovery/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
+	"cmd/internal/daemon":   {"mesh/...", "discovery/...", "relay/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
 	"cmd/internal/netlab":   {"cmd/internal/control"},
 	"cmd/internal/observer": {},
 	"cmd/internal/bench":    {},

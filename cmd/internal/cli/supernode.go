@@ -1,0 +1,429 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+
+	"sottovoce/cmd/internal/control"
+)
+
+// Supernodes is what the command line needs to found, run and open supernodes.
+type Supernodes struct {
+	// Init makes the data directory of a supernode, or adds a community to it.
+	Init func(ctx context.Context, o SupernodeInit) (SupernodeMade, error)
+	// Start brings up the supernode of a data directory. When it returns, the control socket answers; run then serves until
+	// ctx ends and has let go of the directory when it returns. A second one on the same directory is refused.
+	Start func(ctx context.Context, o SupernodeOptions) (run func(ctx context.Context) error, err error)
+	// Open answers for a data directory that no supernode runs on; close lets go of it.
+	Open func(data string) (node control.Supernode, close func() error, err error)
+}
+
+// SupernodeInit says which supernode is to be made.
+type SupernodeInit struct {
+	Data      string
+	Community string // name of a new one, of which it is the first; or
+	Join      string // a link that makes it a further supernode of one
+	RootWords []byte // of a community whose supernodes are lost; nil: a new one
+}
+
+// SupernodeMade is a supernode that was made.
+type SupernodeMade struct {
+	ID          string `json:"id"` // peer-…
+	Community   string `json:"community"`
+	CommunityID string `json:"community_id"`
+	// RootWords are the root of a new community, kept nowhere; empty for a further supernode.
+	RootWords control.Passphrase `json:"root_words,omitempty"`
+	Data      string             `json:"data"`
+}
+
+// SupernodeOptions say how a supernode is to run.
+type SupernodeOptions struct {
+	Data       string
+	Listen     string   // UDP address and port
+	Interfaces []string // names of network interfaces that it is found on; empty: its own choice
+	Advertise  []string // host:port where members elsewhere reach it
+	Disk       int64    // bytes that it may take of the disk
+	Days       int      // that a blob may ask to be kept
+	Metrics    string   // address for Prometheus; empty: none
+	Log        *slog.Logger
+}
+
+type (
+	supernodeCommand struct {
+		Data string `required:"" help:"Folder that holds the supernode's keys and what it keeps." placeholder:"DIR"`
+
+		Init    supernodeInitCommand    `cmd:"" help:"Found a community, or become a further supernode of one."`
+		Up      supernodeUpCommand      `cmd:"" help:"Run the supernode until stopped."`
+		Invite  supernodeInviteCommand  `cmd:"" help:"Make a link by which people become members."`
+		Status  supernodeStatusCommand  `cmd:"" help:"Show what it does and what it keeps."`
+		Members supernodeMembersCommand `cmd:"" help:"Show who has joined."`
+		Revoke  supernodeRevokeCommand  `cmd:"" help:"Shut a member out."`
+	}
+	supernodeInitCommand struct {
+		Community     string `help:"Found a community of this name." placeholder:"NAME" xor:"what"`
+		Join          string `help:"Become a further supernode, by a link that 'supernode invite --supernode' made." placeholder:"LINK" xor:"what"`
+		RootWordsFile string `help:"Found anew a community whose supernodes are lost, by the root words in this file." placeholder:"FILE"`
+	}
+	supernodeUpCommand struct {
+		Listen    string   `help:"Address and port for members to reach it. Normally :4242." default:":4242" placeholder:"ADDR"`
+		Interface []string `help:"Be found on this network interface only; may be given several times." placeholder:"NAME" sep:"none"`
+		Advertise []string `help:"Address where members elsewhere reach it, such as pi.example:4242; may be given several times." placeholder:"HOST:PORT" sep:"none"`
+		Disk      string   `help:"How much of the disk it may take. Normally 2GiB." default:"2GiB" placeholder:"SIZE"`
+		Days      int      `help:"How many days at most a message is kept, 1 to 58. Normally 58, for which members seal; with fewer, each seals once more." default:"58" placeholder:"DAYS"`
+		Metrics   string   `help:"Serve figures for Prometheus at this address of this machine." placeholder:"127.0.0.1:PORT"`
+	}
+	supernodeInviteCommand struct {
+		Community     string        `help:"Which community, where there are several." placeholder:"NAME"`
+		Uses          int           `help:"How many can join by the link. Normally 1." default:"1" placeholder:"N"`
+		Expires       time.Duration `help:"How long it can be used. Normally 168h." default:"168h" placeholder:"TIME"`
+		Supernode     bool          `help:"For a further supernode; takes --root-words-file."`
+		RootWordsFile string        `help:"File with the root words that 'init' has shown." placeholder:"FILE"`
+	}
+	supernodeStatusCommand  struct{}
+	supernodeMembersCommand struct {
+		Community string `help:"Which community, where there are several." placeholder:"NAME"`
+	}
+	supernodeRevokeCommand struct {
+		Persona   string `arg:"" help:"Id, or the beginning of one, that 'supernode members' shows."`
+		Community string `help:"Which community, where there are several." placeholder:"NAME"`
+	}
+)
+
+// Help explains the command to a person.
+func (supernodeCommand) Help() string {
+	return explain("A supernode keeps sealed messages for the members of a community while they are away. It cannot read them. A small machine that is always on will do, such as a Raspberry Pi; docs/supernode.md is the guide.",
+		"sottovoce supernode init --community Orchard --data /var/lib/sottovoce")
+}
+
+// Help explains the command to a person.
+func (supernodeInitCommand) Help() string {
+	return explain("Shows the root words of the new community, once: write them down on paper. Who has them decides which supernodes the community has; they are kept nowhere on this machine. With --join it becomes a further supernode of a community that there is. A data directory may serve several communities.",
+		"sottovoce supernode init --community Orchard --data /var/lib/sottovoce")
+}
+
+// Help explains the command to a person.
+func (supernodeUpCommand) Help() string {
+	return explain("Members on the same network find it by themselves; for those elsewhere say with --advertise where it is reached, and let UDP to that port through. What it does is logged on standard error. Stop it with Ctrl-C or SIGTERM.",
+		"sottovoce supernode up --data /var/lib/sottovoce --disk 8GiB")
+}
+
+// Help explains the command to a person.
+func (supernodeInviteCommand) Help() string {
+	return explain("Prints a link and, at a terminal, the same as a QR code; members use it with 'community join'. Whoever reads it can join. Works whether the supernode runs or not. With --supernode it is for 'supernode init --join' on a further machine, which takes the root words in a file.",
+		"sottovoce supernode invite --uses 20 --expires 48h --data /var/lib/sottovoce")
+}
+
+// Help explains the command to a person.
+func (supernodeStatusCommand) Help() string {
+	return explain("Works whether the supernode runs or not.", "sottovoce supernode status --data /var/lib/sottovoce")
+}
+
+// Help explains the command to a person.
+func (supernodeMembersCommand) Help() string {
+	return explain("A member is a persona: a key of its own that tells nobody who it is. Ask a member for the id that 'community list --json' shows.", "sottovoce supernode members --data /var/lib/sottovoce")
+}
+
+// Help explains the command to a person.
+func (supernodeRevokeCommand) Help() string {
+	return explain("They cannot leave messages here any more from now on, and are locked out when the key of the week changes. What is kept stays until its day.",
+		"sottovoce supernode revoke pers-5fzq7ghabc --data /var/lib/sottovoce")
+}
+
+// Run makes a supernode.
+func (i *supernodeInitCommand) Run(c *call, s *supernodeCommand) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	if i.RootWordsFile != "" && i.Community == "" {
+		return control.Errorf(control.CodeUsage, "--root-words-file goes with --community NAME, the name that the community had")
+	}
+	if i.Community == "" && i.Join == "" {
+		return control.Errorf(control.CodeUsage, "say what it is to be: --community NAME founds a community, --join LINK makes a further supernode of one")
+	}
+	data, err := filepath.Abs(s.Data)
+	if err != nil {
+		return err
+	}
+	words, err := readRootWords(i.RootWordsFile)
+	if err != nil {
+		return err
+	}
+	defer clear(words)
+	made, err := c.Supernodes.Init(ctx, SupernodeInit{Data: data, Community: i.Community, Join: i.Join, RootWords: words})
+	if err != nil {
+		return err
+	}
+	defer clear(made.RootWords)
+	if c.json {
+		return c.printJSON(made)
+	}
+	next := "Next: sottovoce supernode up --data " + s.Data + "\n"
+	if len(made.RootWords) == 0 {
+		return c.printf("%s is a supernode of %s now.\n%s", shortID(made.ID), oneLine(made.Community), next)
+	}
+	return c.printf("%s is founded, and %s is its first supernode.\n\nThe root words of %s, shown this once and kept nowhere. Write them down on paper:\n\n%s\n"+
+		"Who has them decides which supernodes the community has. You need them to add a supernode, or to replace this one when it is lost.\n%s",
+		oneLine(made.Community), shortID(made.ID), oneLine(made.Community), inRows(made.RootWords), next)
+}
+
+// inRows writes words with their numbers, six a row.
+func inRows(words []byte) string {
+	var b strings.Builder
+	for i, word := range bytes.Fields(words) {
+		fmt.Fprintf(&b, "%6d %-9s", i+1, word)
+		if i%6 == 5 {
+			b.WriteString("\n")
+		}
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// Run serves until the program is told to stop.
+func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
+	disk, err := parseSize(u.Disk)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
+	run, err := c.Supernodes.Start(c.ctx, SupernodeOptions{
+		Data: s.Data, Listen: u.Listen, Interfaces: u.Interface, Advertise: u.Advertise, Disk: disk, Days: u.Days, Metrics: u.Metrics, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	notify(log, systemd.SdNotifyReady)
+	stop := context.AfterFunc(c.ctx, func() { notify(log, systemd.SdNotifyStopping) })
+	defer stop()
+	return run(c.ctx)
+}
+
+// ask puts a question to whoever answers for the data directory: the supernode that runs on it, or the directory itself.
+func (s *supernodeCommand) ask(c *call, question func(context.Context, control.Supernode) error) error {
+	ctx, cancel := c.soon()
+	defer cancel()
+	running := control.NewSupernodeClient(s.Data)
+	defer running.Close()
+	_, err := running.Version(ctx)
+	if err == nil {
+		return question(ctx, running)
+	}
+	if !isNotRunning(err) {
+		return err
+	}
+	opened, done, err := c.Supernodes.Open(s.Data)
+	if err != nil {
+		return err
+	}
+	return errors.Join(question(ctx, opened), done())
+}
+
+// Run makes a join link.
+func (i *supernodeInviteCommand) Run(c *call, s *supernodeCommand) error {
+	terms := control.JoinTerms{Community: i.Community, Uses: i.Uses, Seconds: int64(i.Expires / time.Second), Supernode: i.Supernode}
+	switch {
+	case i.Uses < 1:
+		return control.Errorf(control.CodeUsage, "--uses %d: a link is for one at the least", i.Uses)
+	case i.Expires < time.Minute:
+		return control.Errorf(control.CodeUsage, "--expires %v: a link lives a minute at the least", i.Expires)
+	case i.Supernode != (i.RootWordsFile != ""):
+		return control.Errorf(control.CodeUsage, "--supernode and --root-words-file go together: a further supernode takes the root words of the community")
+	case i.Supernode:
+		words, err := readRootWords(i.RootWordsFile)
+		if err != nil {
+			return err
+		}
+		defer clear(words)
+		terms.RootWords = words
+	}
+	return s.ask(c, func(ctx context.Context, node control.Supernode) error {
+		made, err := node.Invite(ctx, terms)
+		if err != nil {
+			return err
+		}
+		return c.showJoinLink(made)
+	})
+}
+
+// readRootWords reads the words of a root from a file; without a file there are none.
+func readRootWords(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	words, err := os.ReadFile(file)
+	if err != nil {
+		return nil, control.Errorf(control.CodeFailed, "the root words cannot be read: %v", err)
+	}
+	return words, nil
+}
+
+// showJoinLink prints a link, and its QR code at a terminal.
+func (c *call) showJoinLink(made control.JoinLink) error {
+	if c.json {
+		return c.printJSON(made)
+	}
+	use, who := "sottovoce community join LINK", persons(made.Uses)
+	if made.Supernode {
+		use, who = "sottovoce supernode init --join LINK --data DIR", "one supernode"
+	}
+	if err := c.printf("For %s to join %s, until %s, with: %s\n%s\n", who, oneLine(made.Community), made.Expires.Local().Format("2 Jan 15:04"), use, made.Link); err != nil {
+		return err
+	}
+	if !isTerminal(c.Stdout) {
+		return nil
+	}
+	code, err := newCode(made.Link)
+	if err != nil {
+		return err
+	}
+	return c.printf("%s", code.terminal())
+}
+
+// Run shows what the supernode does.
+func (*supernodeStatusCommand) Run(c *call, s *supernodeCommand) error {
+	return s.ask(c, func(ctx context.Context, node control.Supernode) error {
+		status, err := node.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return c.printJSON(status)
+		}
+		return c.printTable(c.supernodeRows(status), c.palette.faint, nil)
+	})
+}
+
+// supernodeRows are the words for what a supernode does.
+func (c *call) supernodeRows(s control.SupernodeStatus) [][]string {
+	rows := [][]string{{"supernode", shortID(s.ID)}}
+	if s.Running {
+		rows = append(rows, []string{"running", fmt.Sprintf("for %v, version %s, process %d", c.now().Sub(s.Started).Round(time.Second), s.Version, s.PID)})
+	} else {
+		rows = append(rows, []string{"running", "no; nobody is served"})
+	}
+	for _, one := range s.Communities {
+		rows = append(rows, []string{"community", fmt.Sprintf("%s  %s, %d messages on %s, %s", oneLine(one.Name), members(one.Members), one.Blobs, size(one.Disk), supernodes(one.Supernodes))})
+	}
+	keeps := fmt.Sprintf("%d messages on %s", s.Blobs, size(s.Disk))
+	if !s.Running {
+		rows = append(rows, []string{"keeps", keeps + "; the disk has " + size(s.DiskFree) + " left"})
+		return append(rows, noticeRows(s.Notices)...)
+	}
+	rows = append(rows,
+		[]string{"keeps", keeps + " of " + size(s.DiskMax) + "; the disk has " + size(s.DiskFree) + " left"},
+		[]string{"for", fmt.Sprintf("%d days at most", s.Days)},
+	)
+	rows = append(rows, []string{"links", fmt.Sprintf("%d connected", s.Links)}, []string{"refused", refusedWords(s.Refused)}, []string{"clock", clockWords[s.Clock]},
+		[]string{"memory", fmt.Sprintf("%.1f MB", float64(s.Memory)/1e6)})
+	for _, address := range s.Listen {
+		rows = append(rows, []string{"address", address})
+	}
+	for _, address := range s.Advertised {
+		rows = append(rows, []string{"advertised", address})
+	}
+	return append(rows, noticeRows(s.Notices)...)
+}
+
+func noticeRows(notices []string) (rows [][]string) {
+	for _, notice := range notices {
+		rows = append(rows, []string{"notice", oneLine(notice)})
+	}
+	return rows
+}
+
+// refusedWords counts refusals by their reason.
+func refusedWords(refused []control.Refusal) string {
+	if len(refused) == 0 {
+		return "nothing"
+	}
+	words := make([]string, len(refused))
+	for i, r := range refused {
+		words[i] = fmt.Sprintf("%d %s", r.Times, oneLine(r.Reason))
+	}
+	return strings.Join(words, ", ")
+}
+
+// clockWords say how far the clock is believed.
+var clockWords = map[control.Clock]string{
+	control.ClockVouched: "believed; what is past its day goes",
+	control.ClockAgreed:  "agreed with members; what is past its day goes",
+	control.ClockAlone:   "not agreed yet: nothing goes until the day is known from two members or from a clock with a battery",
+	control.ClockDoubted: "in doubt: members have another day, and nothing goes; set the clock of this machine",
+}
+
+func members(n int) string {
+	if n == 1 {
+		return "1 member"
+	}
+	return fmt.Sprintf("%d members", n)
+}
+
+// supernodes counts them in words.
+func supernodes(n int) string {
+	if n == 1 {
+		return "1 supernode"
+	}
+	return fmt.Sprintf("%d supernodes", n)
+}
+
+// persons counts them in words.
+func persons(n int) string {
+	if n == 1 {
+		return "one person"
+	}
+	return fmt.Sprintf("%d people", n)
+}
+
+// Run shows who has joined.
+func (m *supernodeMembersCommand) Run(c *call, s *supernodeCommand) error {
+	return s.ask(c, func(ctx context.Context, node control.Supernode) error {
+		all, err := node.Members(ctx, m.Community)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			for _, one := range all {
+				if err := c.printJSON(one); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if len(all) == 0 {
+			return c.printf("Nobody has joined yet; make a link with: sottovoce supernode invite --data %s\n", s.Data)
+		}
+		rows := make([][]string, len(all))
+		for i, one := range all {
+			rows[i] = []string{shortID(one.Persona), oneLine(one.Community), "since " + one.Joined.Format("2 Jan 2006"), revokedWord(one.Revoked)}
+		}
+		return c.printTable(rows, c.palette.bold, nil, nil, nil)
+	})
+}
+
+func revokedWord(revoked bool) string {
+	if revoked {
+		return "revoked"
+	}
+	return ""
+}
+
+// Run shuts a member out.
+func (r *supernodeRevokeCommand) Run(c *call, s *supernodeCommand) error {
+	return s.ask(c, func(ctx context.Context, node control.Supernode) error {
+		was, err := node.Revoke(ctx, r.Community, r.Persona)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return c.printJSON(was)
+		}
+		return c.printf("%s is no member of %s any more.\n", shortID(was.Persona), oneLine(was.Community))
+	})
+}

@@ -1,0 +1,86 @@
+package control_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/control/controltest"
+)
+
+// TestSupernode holds the fake and the client of a server of it against what a Supernode promises.
+func TestSupernode(t *testing.T) {
+	t.Run("fake", func(t *testing.T) { testSupernode(t, controltest.NewSupernode(true)) })
+	t.Run("client", func(t *testing.T) {
+		data := t.TempDir()
+		run(t, must(control.Listen(data)), control.NewSupernodeServer(controltest.NewSupernode(true), "1.2.3"))
+		c := control.NewSupernodeClient(data)
+		t.Cleanup(c.Close)
+		if v := must(c.Version(t.Context())); v.Version != "1.2.3" || v.API != 1 {
+			t.Errorf("the version is %+v", v)
+		}
+		testSupernode(t, c)
+	})
+}
+
+func testSupernode(t *testing.T, node control.Supernode) {
+	ctx := t.Context()
+	if diff := cmp.Diff(must(controltest.NewSupernode(true).Status(ctx)), must(node.Status(ctx))); diff != "" {
+		t.Errorf("the status differs: %s", diff)
+	}
+	members := must(node.Members(ctx, "orchard"))
+	if len(members) != 2 || members[0].Revoked || !members[1].Revoked {
+		t.Fatalf("the members are %+v", members)
+	}
+	_, err := node.Members(ctx, "a/b?c")
+	wantCode(t, err, control.CodeNotFound)
+	if was := must(node.Revoke(ctx, "", members[0].Persona)); !was.Revoked || !was.Joined.Equal(controltest.Start) {
+		t.Errorf("revoked is %+v", was)
+	}
+	_, err = node.Revoke(ctx, "Orchard", ".")
+	wantCode(t, err, control.CodeNotFound)
+	link := must(node.Invite(ctx, control.JoinTerms{Community: "Orchard", Uses: 3, Seconds: 60}))
+	if link.Uses != 3 || link.Supernode || !strings.HasPrefix(link.Link, "sottovoce:") {
+		t.Errorf("the link is %+v", link)
+	}
+	terms := control.JoinTerms{Supernode: true, RootWords: control.Passphrase(controltest.RootWords)}
+	if link := must(node.Invite(ctx, terms)); !link.Supernode {
+		t.Errorf("the link for a supernode is %+v", link)
+	}
+}
+
+// TestNoSupernode: who speaks to a data directory without a supernode is told how to start one there.
+func TestNoSupernode(t *testing.T) {
+	data := t.TempDir()
+	c := control.NewSupernodeClient(data)
+	defer c.Close()
+	_, err := c.Status(t.Context())
+	wantCode(t, err, control.CodeNotRunning)
+	if !strings.Contains(err.Error(), "sottovoce supernode up --data "+data) {
+		t.Errorf("no supernode: %v", err)
+	}
+}
+
+// run runs a server on l until stop or the end of the test.
+func run(t *testing.T, l net.Listener, server interface {
+	Run(context.Context, net.Listener) error
+},
+) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- server.Run(ctx, l) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
