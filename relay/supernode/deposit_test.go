@@ -2,11 +2,13 @@ package supernode
 
 import (
 	"crypto/rand"
+	"net"
 	"slices"
 	"testing"
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
 	"sottovoce/relay/token"
 )
 
@@ -215,5 +217,31 @@ func TestFullDisk(t *testing.T) {
 	}
 	if st := r.Status(); st.Communities[0].Room > 8<<10 || st.Refused[wire.ReasonDiskFull] != uint64(full) {
 		t.Errorf("the operator is told %+v", st)
+	}
+}
+
+// TestPolicyHolds has a community whose policy is narrower than what the operator allows.
+func TestPolicyHolds(t *testing.T) {
+	t.Parallel()
+	r := &rig{t: t, dir: t.TempDir(), logs: &logged{}, from: net.IPv4(127, 0, 0, 1)}
+	narrow := community.Policy{Days: 10, Disk: 20 << 10, Tokens: 7}
+	var err error
+	if r.made, err = Found(r.dir, Charter{Name: "Casa", Policy: narrow}, Config{Rand: rand.Reader}); err != nil {
+		t.Fatal(err)
+	}
+	r.run(Config{Vouched: func() bool { return true }})
+	p := r.join()
+	if p.grant.Allowance != 7 {
+		t.Errorf("a member may draw %d", p.grant.Allowance)
+	}
+	p.draw(7)
+	l := p.mustMember()
+	far, _ := newBlob(t, wire.Class0, r.day()+11)
+	last, _ := newBlob(t, wire.Class0, r.day()+10)
+	if got := reasons(r.deposit(l, wire.Deposit{Tokens: p.take(2)}, far, last)); !slices.Equal(got, []wire.Reason{wire.ReasonWrongDay, 0}) {
+		t.Errorf("beyond the policy's days, and the last of them: %v", got)
+	}
+	if got := reasons(r.deposit(l, wire.Deposit{Tokens: p.take(5)}, r.blobs(5)...)); !slices.Contains(got, wire.ReasonQuota) || slices.Contains(got, wire.ReasonDiskFull) {
+		t.Errorf("beyond the policy's bytes: %v", got)
 	}
 }

@@ -3,6 +3,7 @@ package supernode
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -80,9 +81,20 @@ func (s *Supernode) serve(f folder) error {
 
 // terms are what deposits are judged by now.
 func (c *served) terms() terms {
-	t := terms{days: c.at.window()}
-	t.quota, t.disk = c.disk.room(c.number)
+	policy := c.policy()
+	t := terms{days: c.at.window(int(policy.Days))}
+	t.quota, t.disk = c.disk.room(c.number, int64(min(policy.Disk, math.MaxInt64)))
 	return t
+}
+
+// policy is what the root has promised members; nothing before there is a descriptor.
+func (c *served) policy() (p community.Policy) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d := c.house.Descriptor(); d != nil {
+		p = d.Policy
+	}
+	return p
 }
 
 // issuer is that of a day, if tokens of that day are good now.
@@ -195,7 +207,10 @@ func (c *served) left(persona community.Persona, today uint16) uint16 {
 //
 // spec: 08-custody#full-disk
 func (c *served) perMember() int {
-	most := int(c.house.Descriptor().Policy.Tokens)
+	most := 0
+	if d := c.house.Descriptor(); d != nil {
+		most = int(d.Policy.Tokens)
+	}
 	if ours := c.at.cfg.Limits.Tokens; ours > 0 {
 		most = min(most, ours)
 	}
@@ -215,5 +230,8 @@ func (c *served) count(persona community.Persona, today uint16, n int) error {
 	if err := c.allowance.Draw(token.Persona(persona), today, n, most); err != nil {
 		return refusal{wire.ReasonQuota, "no more tokens today"}
 	}
-	return c.folder.saveAllowance(c.allowance)
+	if err := c.folder.saveAllowance(c.allowance); err != nil {
+		return refusal{wire.ReasonNotNow, "this supernode cannot write to its disk now"}
+	}
+	return nil
 }

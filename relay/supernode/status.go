@@ -175,8 +175,7 @@ func (s *Supernode) Status() Status {
 }
 
 func (c *served) status(days []mailbox.Day) CommunityStatus {
-	own, _ := c.disk.room(c.number)
-	one := CommunityStatus{ID: community.ID(c.id), Room: own, Cursor: c.store.Head(c.id).Cursor}
+	one := CommunityStatus{ID: community.ID(c.id), Room: c.terms().quota, Cursor: c.store.Head(c.id).Cursor}
 	for _, d := range days {
 		one.Blobs += int64(d.Blobs)
 		one.Disk += d.Bytes

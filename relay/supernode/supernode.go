@@ -168,17 +168,17 @@ func (s *Supernode) Run(ctx context.Context) error {
 	for _, c := range s.all() {
 		parts.Go(func() { _ = c.replicator.Run(ctx) })
 	}
-	var announcing error
 	if s.cfg.Finder != nil {
 		parts.Go(func() {
-			announcing = s.announcer(transport).run(ctx)
-			cancel() // nobody finds a supernode that announces nothing
+			if err := s.announcer(transport).run(ctx); err != nil {
+				s.log.Error("announcing has ended: members find this supernode by its address only", "error", err)
+			}
 		})
 	}
 	<-ctx.Done()
 	err = transport.Close()
 	parts.Wait()
-	return errors.Join(announcing, err)
+	return err
 }
 
 // accept serves every link that comes.
@@ -304,7 +304,7 @@ func (s *Supernode) all() []*served {
 }
 
 // date is the time as far as it is agreed on, today its day, and window the expiry days that are
-// taken then.
+// taken then, where blobs are kept for so many days.
 func (s *Supernode) date() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -313,9 +313,9 @@ func (s *Supernode) date() time.Time {
 
 func (s *Supernode) today() uint16 { return wire.DayAt(s.date()) }
 
-func (s *Supernode) window() window {
+func (s *Supernode) window(days int) window {
 	today := s.today()
-	return window{today: today, first: max(today, s.store.Finished()+1), last: today + uint16(s.cfg.Limits.Days)}
+	return window{today: today, first: max(today, s.store.Finished()+1), last: today + uint16(min(days, s.cfg.Limits.Days))}
 }
 
 // heard takes the day of somebody who has logged in.

@@ -68,8 +68,9 @@ func (d *disk) add(i int, bytes int64) {
 	d.used[i] += bytes
 }
 
-// room is how many more bytes community number i may have, and all together.
-func (d *disk) room(i int) (own, all int64) {
+// room is how many more bytes community number i may have, at most so many in all and its share, and
+// how many all may have together.
+func (d *disk) room(i int, most int64) (own, all int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.look(statsAge)
@@ -78,7 +79,7 @@ func (d *disk) room(i int) (own, all int64) {
 	for _, u := range d.used {
 		all -= u
 	}
-	return roomFor(limit, d.used, i), max(all, 0)
+	return max(min(roomFor(limit, d.used, i), most-d.used[i]), 0), max(all, 0)
 }
 
 // refresh asks the store, whenever that was done last.

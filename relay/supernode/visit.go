@@ -104,7 +104,8 @@ func (v *visit) request(ctx context.Context, s *link.CustodyStream) {
 		v.link.Close(link.ReasonBadInput)
 	}
 	s.Reset()
-	if v.link.Err() != nil { // over bad input, mostly: who comes again with that waits
+	var ended *link.CloseError
+	if errors.As(v.link.Err(), &ended) && ended.Reason == link.ReasonBadInput && !ended.Theirs { // who comes again with that waits
 		_ = v.at.patience.of(v.block).ReserveN(time.Now(), int(priceJunk))
 	}
 }
