@@ -60,10 +60,12 @@ func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, t
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if err := v.at.out.take(waiting, v.block, len(then)); err != nil {
+	memory, err := v.at.out.take(waiting, v.block, len(then), s.Reset)
+	if err != nil {
 		return err
 	}
-	defer v.at.out.give(v.block, len(then))
+	defer memory.give()
+	memory.move(len(then)) // as if it left at once: what the far end has read is not known
 	v.at.sent.Add(uint64(len(then)))
 	return s.SendEncoded(ctx, f, then)
 }
@@ -103,10 +105,12 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if err := v.at.out.take(waiting, v.block, wire.BatchSizeMax); err != nil {
+	memory, err := v.at.out.take(waiting, v.block, wire.BatchSizeMax, s.Reset)
+	if err != nil {
 		return refusal{wire.ReasonNotNow, "too much is being sent at once"}
 	}
-	defer v.at.out.give(v.block, wire.BatchSizeMax)
+	defer memory.give()
+	memory.move(wire.BatchSizeMax)
 	records, err := c.store.Get(ctx, c.id, ids, wire.BatchSizeMax)
 	if err != nil {
 		return err

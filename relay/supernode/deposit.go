@@ -194,7 +194,9 @@ func (v *visit) deposit(ctx context.Context, s *link.CustodyStream, f wire.Depos
 }
 
 // receive takes in the blobs of a deposit, keeps them and answers. All that it holds in memory is
-// given back when it returns.
+// given back when it returns; while it waits for the depositor it gives way to others.
+//
+// spec: 08-custody#memory
 func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f wire.Deposit) (wasted price, err error) {
 	begun := time.Now()
 	tokens, err := token.Parse(f.Tokens, tokensMax)
@@ -203,23 +205,28 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if v.at.in.take(waiting, v.block, wire.BatchSizeMax) != nil {
+	reading, giveWay := context.WithCancel(ctx)
+	defer giveWay()
+	memory, err := v.at.in.take(waiting, v.block, wire.BatchSizeMax, giveWay)
+	if err != nil {
 		return 0, refusal{wire.ReasonNotNow, "too much is being deposited at once"}
 	}
-	defer v.at.in.give(v.block, wire.BatchSizeMax)
+	defer memory.give()
 	s.Await(deadline(begun, wire.BatchSizeMax))
 	blobs := make([][]byte, f.Blobs)
 	for i, room := 0, wire.BatchSizeMax; i < len(blobs); i++ {
-		if blobs[i], err = s.Blob(ctx, room); err != nil {
+		if blobs[i], err = s.Blob(reading, room); err != nil {
 			return 0, err
 		}
 		room -= len(blobs[i])
+		memory.move(len(blobs[i]))
 	}
 	items, err := newItems(blobs, tokens)
 	if err != nil {
 		return 0, errJunk
 	}
-	if err := v.at.patience.spend(ctx, v.block, unpaid(items)); err != nil {
+	memory.stand()
+	if err := v.at.patience.spend(reading, v.block, unpaid(items)); err != nil {
 		return 0, err
 	}
 	if wasted, err = c.deposit(ctx, items); err != nil {

@@ -32,6 +32,13 @@ const (
 	// eighth of them at most.
 	bytesIn  = 64 << 20
 	bytesOut = 64 << 20
+	// slowAfter and slowRate, in bytes a second, say who is slow: a request gives way to those
+	// that wait for its memory if less has arrived than that. pressPeriod is how often who waits looks
+	// for one, and pressPause how long all of them pause between two looks.
+	slowAfter   = 2 * time.Second
+	slowRate    = 16 << 10
+	pressPeriod = 100 * time.Millisecond
+	pressPause  = 10 * time.Millisecond
 	// pageSize is how many bytes of blobs a page has, about, and pagesKept those of the pages
 	// that are kept for whoever asks next, of one community.
 	pageSize  = 256 << 10

@@ -179,10 +179,12 @@ func (v *visit) serve(ctx context.Context, s *link.CustodyStream, f wire.Frame, 
 	if _, brings := f.(wire.Deposit); brings {
 		waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
-		if v.at.in.take(waiting, v.block, wire.BatchSizeMax) != nil {
+		memory, err := v.at.in.take(waiting, v.block, wire.BatchSizeMax, s.Reset)
+		if err != nil {
 			return refusal{wire.ReasonNotNow, "too much is being deposited at once"}
 		}
-		defer v.at.in.give(v.block, wire.BatchSizeMax)
+		defer memory.give()
+		memory.move(wire.BatchSizeMax) // how much has arrived only the guest knows
 	}
 	err := guest.Answer(ctx, s, f)
 	if errors.Is(err, wire.ErrMalformed) {
