@@ -332,21 +332,23 @@ func (h *House) take(theirs Papers, bySupernode bool, now time.Time, rand io.Rea
 	setBack := slices.ContainsFunc(m.alarms, ours) // we have signed another card, and forgotten that
 	h.raise(slices.DeleteFunc(m.alarms, ours))
 	changed = m.changed || len(m.alarms) > 0
-	if m.revoked {
-		if err := h.renew(now, rand); err != nil {
-			return m.sequence, changed, wrong, err
-		}
-	}
 	if h.file.descriptor == nil {
 		return m.sequence, changed, wrong, nil
 	}
-	switch shown := h.file.cards[us]; {
-	case shown == nil:
+	stale := false
+	if shown := h.file.cards[us]; shown == nil {
 		if _, err := h.file.merge(Papers{Cards: [][]byte{h.card.raw}}, func(Seat) bool { return true }); err != nil {
 			wrong = errors.Join(wrong, err)
 		}
-	case setBack || shown.id != h.card.id:
-		h.card.Sequence = max(h.card.Sequence, shown.Sequence)
+	} else if stale = setBack || shown.id != h.card.id; stale {
+		card := *h.card
+		card.Sequence = max(card.Sequence, shown.Sequence)
+		h.card = &card
+	}
+	switch {
+	case m.revoked:
+		return m.sequence, true, wrong, h.renew(now, rand)
+	case stale:
 		return m.sequence, true, wrong, h.show(h.card.Addresses, h.card.Seat, now)
 	}
 	return m.sequence, changed, wrong, nil

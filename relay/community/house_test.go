@@ -118,6 +118,23 @@ func TestLinksThatAreNotTaken(t *testing.T) {
 	if err := w.visit(h, w.member(unknown)); !errors.Is(err, ErrLinkUnknown) {
 		t.Errorf("unknown: %v", err)
 	}
+	// Who was refused and is let in after all has nothing of the refusal left. A grant of a stranger is
+	// none.
+	patient := w.member(w.invite(h, 1))
+	patient.Refused(h.device.ID(), ErrLinkUnknown)
+	at := w.at(h)
+	proof, _ := patient.Proof(at)
+	g, _, err := h.Join(at, patient.Persona(), patient.Login(at), proof, w.now)
+	w.must(err)
+	if _, err := patient.Granted(peerOf(9), g, founded); err == nil || patient.Joined() {
+		t.Errorf("a stranger has let somebody in: %v", err)
+	}
+	if _, err = patient.Granted(h.device.ID(), g, founded); err != nil || patient.Refusal() != nil {
+		t.Errorf("let in: %v, told as %v", err, patient.Refusal())
+	}
+	if _, err := LoadMembership(patient.Save()); err != nil {
+		t.Error(err)
+	}
 	// Who was refused by a link comes by another, and is the same persona.
 	who := third.Persona()
 	w.must(third.Rejoin(w.invite(h, 1), w.rand))

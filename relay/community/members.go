@@ -34,10 +34,11 @@ type membership struct {
 }
 
 // counting returns the entries that count under a descriptor: those of the root, of operator keys
-// that are open, and of closed ones as far as the root has said.
+// that are open, and of closed ones as far as the root has said. With hope those of a closed key are
+// there as well while its last entries are not known yet: they may lead to them.
 //
 // spec: 10-communities#operators
-func (r *roster) counting(root [32]byte, operator func([32]byte) (Operator, bool)) []*Entry {
+func (r *roster) counting(root [32]byte, operator func([32]byte) (Operator, bool), hope bool) []*Entry {
 	type judged struct {
 		all  bool
 		past map[wire.Hash]bool
@@ -50,7 +51,9 @@ func (r *roster) counting(root [32]byte, operator func([32]byte) (Operator, bool
 			o, found := operator(e.Author)
 			j.all = e.Author == root || found && !o.Closed
 			if found && o.Closed {
-				j.past, _ = r.past(o.Last)
+				var whole bool
+				j.past, whole = r.past(o.Last)
+				j.all = hope && !whole
 			}
 			authors[e.Author] = j
 		}

@@ -85,6 +85,7 @@ func newFile(id ID) *file {
 type merged struct {
 	changed  bool
 	revoked  bool // a revocation counts that did not before
+	closed   bool // an entry came by an operator key that is closed
 	alarms   []Alarm
 	newer    bool   // something could not be read, and says that it is newer; nobody has signed for that
 	sequence uint64 // of the descriptor in them; 0: there was none that could be read
@@ -120,6 +121,9 @@ func (f *file) merge(p Papers, seatOpen func(Seat) bool) (m merged, err error) {
 		if e := f.mergeEntry(raw, &m); e != nil {
 			wrong(e)
 		}
+	}
+	if m.closed {
+		f.pruneRoster()
 	}
 	if m.changed {
 		f.resolved = nil
@@ -157,7 +161,9 @@ func (f *file) mergeDescriptor(raw []byte, m *merged) error {
 }
 
 // prune drops what the descriptor has made void: cards of supernodes that it does not name, and
-// entries that do not count, so that nobody can fill the roster with them for ever.
+// entries that cannot count, so that nobody can fill the roster with them for ever.
+//
+// spec: 10-communities#operators
 func (f *file) prune() {
 	maps.DeleteFunc(f.seats, func(seat Invite, _ peer.ID) bool { return !f.hasSeat(seat) })
 	for id, c := range f.cards {
@@ -165,9 +171,13 @@ func (f *file) prune() {
 			delete(f.cards, id)
 		}
 	}
+	f.pruneRoster()
+}
+
+func (f *file) pruneRoster() {
 	kept := newRoster()
-	for _, e := range f.roster.counting(f.descriptor.Root, f.operator) {
-		_, _, _ = kept.add(e) // what leads to an entry that counts does, too
+	for _, e := range f.roster.counting(f.descriptor.Root, f.operator, true) {
+		_, _, _ = kept.add(e) // what leads to an entry that may count may, too
 	}
 	f.roster, f.resolved = kept, nil
 }
@@ -262,8 +272,15 @@ func (f *file) mergeEntry(raw []byte, m *merged) error {
 	if err != nil {
 		return err
 	}
-	if _, found := f.operator(e.Author); !found && e.Author != f.descriptor.Root {
+	o, found := f.operator(e.Author)
+	if !found && e.Author != f.descriptor.Root {
 		return fmt.Errorf("roster entry: %w: by nobody whom the root has named", identity.ErrSignature)
+	}
+	if o.Closed {
+		if _, whole := f.roster.past(o.Last); whole {
+			return nil // all that counts is known
+		}
+		m.closed = true
 	}
 	added, fork, err := f.roster.add(e)
 	if err != nil {
@@ -285,7 +302,7 @@ func (f *file) view() *membership {
 	if f.resolved == nil {
 		var entries []*Entry
 		if f.descriptor != nil {
-			entries = f.roster.counting(f.descriptor.Root, f.operator)
+			entries = f.roster.counting(f.descriptor.Root, f.operator, false)
 		}
 		f.resolved = resolve(entries)
 	}

@@ -170,6 +170,14 @@ func TestSeats(t *testing.T) {
 	if len(m.Alarms()) != 0 {
 		t.Error("alarms stay")
 	}
+	// A seat that nobody took in time is gone with the next descriptor.
+	_, err = one.InviteSupernode(w.root, w.now.Add(time.Minute), w.now, w.rand)
+	w.must(err)
+	w.now = w.now.Add(time.Hour)
+	w.must(one.Amend(w.root, w.now, func(*Descriptor) error { return nil }))
+	if n := len(one.Descriptor().Seats); n != 0 {
+		t.Errorf("%d seats are left", n)
+	}
 	// A card without a claim, or with one of nothing, makes nobody a supernode.
 	stranger, err := Enter(link, w.own(), w.now, w.rand)
 	w.must(err)
@@ -224,6 +232,22 @@ func TestDiskIsSetBack(t *testing.T) {
 	}
 	w.noAlarms("the supernode has written on behind what it was given back", h.Alarms())
 
+	// What it has said of its addresses since the copy is known to others, and it is heard all the same,
+	// though its clock stands still.
+	back, err := LoadHouse(copied, device)
+	w.must(err)
+	for _, address := range []string{"a.example:1", "b.example:1", "c.example:1"} {
+		if _, err := h.Advertise([]string{address}, w.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.must(w.visit(h, first))
+	w.must(w.visit(back, first))
+	if got := first.Supernodes()[0].Addresses; !slices.Equal(got, []string{"pi.example:4242"}) {
+		t.Errorf("after its disk went back it is tried at %v", got)
+	}
+	first.Dismiss()
+
 	// Where a newcomer comes first, there is a fork: seen by all, harmless to all.
 	h, err = LoadHouse(copied, device)
 	w.must(err)
@@ -277,6 +301,21 @@ func TestLostSupernode(t *testing.T) {
 	if len(one.Members()) != 1 {
 		t.Errorf("%d members by entries of a closed key", len(one.Members()))
 	}
+	if n := len(one.file.roster.entries); n != 2 {
+		t.Errorf("%d entries are kept, those of the closed key included", n)
+	}
+	// Who has the closed key's entries only in part takes what leads to the last, and drops the rest.
+	late := newFile(w.root.ID())
+	d := Papers{Descriptor: one.Descriptor().raw}
+	for n, e := range append(stolen.file.roster.entries, one.file.roster.entries...) {
+		d.Entries = [][]byte{e.raw}
+		if _, err := late.merge(d, func(Seat) bool { return false }); err != nil {
+			t.Errorf("entry %d: %v", n, err)
+		}
+	}
+	if late.roster.digest() != one.file.roster.digest() || len(late.view().members) != 1 {
+		t.Errorf("%d entries, %d members", len(late.roster.entries), len(late.view().members))
+	}
 	// Once it hears of it, it knows that it is out.
 	if _, err := stolen.Merge(answer, w.now, w.rand); err != nil && !errors.Is(err, ErrSignature) && stolen.stands() {
 		t.Error(err)
@@ -286,6 +325,16 @@ func TestLostSupernode(t *testing.T) {
 	}
 	if err := one.Close(w.root, [32]byte{9}, w.now); err == nil {
 		t.Error("closed nobody")
+	}
+	// One that has never written anything is closed all the same.
+	w.now = w.now.Add(time.Hour)
+	idle := w.further(one)
+	stolen = w.reload(idle)
+	w.must(one.Close(w.root, idle.device.Public().Sign, w.now.Add(time.Minute)))
+	w.must(w.visit(stolen, w.member(w.invite(stolen, 1))))
+	_, changed, err := one.Exchange(stolen.file.papersSince(nil), false, w.now, w.rand)
+	if changed || len(one.Members()) != 1 {
+		t.Errorf("a closed key that had written nothing writes on: %v", err)
 	}
 }
 
