@@ -16,6 +16,7 @@ type Page struct {
 	Chain   [32]byte
 	Entries []Entry // ascending, with cursors above From and not above Until
 	End     bool    // the log had no more
+	Asked   uint64  // Receipts when it was asked for: what was signed for before then is before the end
 }
 
 // Entry is one blob at its place in the log.
@@ -39,6 +40,7 @@ type state struct {
 	Told   []Checkpoint `cbor:"4,keyasint,omitempty"` // by others, not held against the log yet
 	Due    []due        `cbor:"5,keyasint,omitempty"` // receipts whose places were not read yet
 	Sure   []Kept       `cbor:"6,keyasint,omitempty"` // what stands where receipts said, until it expires
+	Taken  uint64       `cbor:"7,keyasint,omitempty"` // receipts, ever
 }
 
 // due are blobs of a receipt. The receipt is kept whole, since its signature is over all of it.
@@ -46,6 +48,7 @@ type due struct {
 	_       struct{} `cbor:",toarray"`
 	Receipt Receipt
 	Left    []uint16 // indices of its blobs
+	Number  uint64   // of the receipt among all
 }
 
 // NewWatch begins to follow a log.
@@ -139,6 +142,9 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 		found = append(found, Breach{Kind: Broken, Log: w.log, Seen: Point{Cursor: p.Until, Chain: p.Chain}})
 	}
 	found = append(found, w.overdue(p, today)...)
+	if p.End {
+		found = append(found, w.beyond(p.Until, p.Asked, nil)...)
+	}
 	if rewritten {
 		w.s.Points = nil
 	}
@@ -208,10 +214,13 @@ func (w *Watch) pass(from Point, high uint64) (found []Breach) {
 	return found
 }
 
-// settle goes through the blobs that receipts are about, and strikes those off of which is returns true.
-func (w *Watch) settle(is func(r *Receipt, k Kept) bool) {
+// settle goes through the blobs of receipts up to a number, and strikes those off of which is returns true.
+func (w *Watch) settle(upTo uint64, is func(r *Receipt, k Kept) bool) {
 	for i := range w.s.Due {
 		d := &w.s.Due[i]
+		if d.Number > upTo {
+			break
+		}
 		d.Left = slices.DeleteFunc(d.Left, func(at uint16) bool { return is(&d.Receipt, d.Receipt.Kept[at]) })
 	}
 	w.s.Due = slices.DeleteFunc(w.s.Due, func(d due) bool { return len(d.Left) == 0 })
@@ -219,7 +228,7 @@ func (w *Watch) settle(is func(r *Receipt, k Kept) bool) {
 
 // collect holds receipts against one entry of the log.
 func (w *Watch) collect(e Entry, today uint16) (found []Breach) {
-	w.settle(func(r *Receipt, k Kept) bool {
+	w.settle(w.s.Taken, func(r *Receipt, k Kept) bool {
 		receipt := *r // apart from the list that is being changed
 		switch {
 		case k.Cursor != e.Cursor:
@@ -247,7 +256,7 @@ func (w *Watch) sure(k Kept) {
 // overdue finds receipts whose place the page has passed without them. Where the supernode does not know ids any more since
 // everything has expired there, only what has not expired counts; a day is left to clocks.
 func (w *Watch) overdue(p Page, today uint16) (found []Breach) {
-	w.settle(func(r *Receipt, k Kept) bool {
+	w.settle(w.s.Taken, func(r *Receipt, k Kept) bool {
 		receipt := *r
 		switch {
 		case k.Cursor > p.From && k.Cursor <= p.Until: // read, and not there
@@ -262,14 +271,31 @@ func (w *Watch) overdue(p Page, today uint16) (found []Breach) {
 	return found
 }
 
-// Given takes a checkpoint that the supernode has signed for us. One with another signature is dropped.
+// Receipts is how many were taken. What is asked for from now on has to know of all of them.
+func (w *Watch) Receipts() uint64 { return w.s.Taken }
+
+// beyond finds what was signed for, by receipts up to a number, at places behind the end of the log.
+func (w *Watch) beyond(end, asked uint64, signed []Checkpoint) (found []Breach) {
+	w.settle(asked, func(r *Receipt, k Kept) bool {
+		if k.Cursor <= end {
+			return false
+		}
+		receipt := *r
+		found = append(found, Breach{Kind: Lost, Log: w.log, Checkpoints: signed, Receipt: &receipt, Item: k})
+		return true
+	})
+	return found
+}
+
+// Given takes a checkpoint that the supernode has signed for us, and how many Receipts there were when it was asked for. One
+// with another signature is dropped.
 //
 // spec: 12-replication#checkpoints
-func (w *Watch) Given(c Checkpoint) (found []Breach) {
+func (w *Watch) Given(c Checkpoint, asked uint64) (found []Breach) {
 	if !w.log.Verify(c) {
 		return nil
 	}
-	found = w.judge(c)
+	found = append(w.judge(c), w.beyond(c.Cursor, asked, []Checkpoint{c})...)
 	if w.s.Ours == nil || c.Day >= w.s.Ours.Day {
 		w.s.Ours = &c
 	}
@@ -318,7 +344,8 @@ func pointee(c *Checkpoint) []Checkpoint {
 //
 // spec: 12-replication#following
 func (w *Watch) Receipt(r Receipt) {
-	d := due{Receipt: r}
+	w.s.Taken++
+	d := due{Receipt: r, Number: w.s.Taken}
 	for i, k := range r.Kept {
 		if !slices.Contains(w.s.Sure, k) && !w.waitsFor(k) {
 			d.Left = append(d.Left, uint16(i))

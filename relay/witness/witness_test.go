@@ -112,7 +112,7 @@ func TestSplitView(t *testing.T) {
 	t.Run("both were given one", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Page(s.all(), today))
-		wantKinds(t, w.Given(s.attest(4, today)))
+		wantKinds(t, w.Given(s.attest(4, today), w.Receipts()))
 		found := w.Told(other.attest(4, today))
 		wantKinds(t, found, Split)
 		if !found[0].Proven() {
@@ -141,7 +141,7 @@ func TestSplitView(t *testing.T) {
 	})
 	t.Run("what was signed for us is not what we are shown", func(t *testing.T) {
 		w := NewWatch(s.log)
-		wantKinds(t, w.Given(other.attest(4, today)))
+		wantKinds(t, w.Given(other.attest(4, today), w.Receipts()))
 		wantKinds(t, w.Page(s.all(), today), Split)
 	})
 	t.Run("the same log", func(t *testing.T) {
@@ -150,14 +150,14 @@ func TestSplitView(t *testing.T) {
 		wantKinds(t, w.Page(s.all(), today))
 		wantKinds(t, w.Told(s.attest(2, today-1)))
 		wantKinds(t, w.Page(s.all(), today))
-		wantKinds(t, w.Given(s.attest(5, today)))
+		wantKinds(t, w.Given(s.attest(5, today), w.Receipts()))
 	})
 	t.Run("forged", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Page(s.all(), today))
 		c := other.attest(4, today)
 		c.Signature[7] ^= 1
-		wantKinds(t, append(w.Told(c), w.Given(c)...))
+		wantKinds(t, append(w.Told(c), w.Given(c, w.Receipts())...))
 		if _, had := w.Checkpoint(); had {
 			t.Error("a forged checkpoint is told to others")
 		}
@@ -170,8 +170,8 @@ func TestRollback(t *testing.T) {
 	old.ids = old.ids[:3]
 	t.Run("signed", func(t *testing.T) {
 		w := NewWatch(s.log)
-		wantKinds(t, w.Given(s.attest(5, today)))
-		found := w.Given(old.attest(3, today+1))
+		wantKinds(t, w.Given(s.attest(5, today), w.Receipts()))
+		found := w.Given(old.attest(3, today+1), w.Receipts())
 		wantKinds(t, found, Rollback)
 		if !found[0].Proven() {
 			t.Error("two signatures prove nothing")
@@ -258,6 +258,19 @@ func TestReceipts(t *testing.T) {
 			t.Error("looks again for what was right")
 		}
 	})
+	t.Run("behind the end", func(t *testing.T) {
+		w := NewWatch(s.log)
+		asked := w.Receipts()
+		w.Receipt(s.receipt(kept(9, 9)))
+		p := s.all()
+		p.Asked = asked // before the receipt was given
+		wantKinds(t, w.Page(p, today))
+		p.Asked = w.Receipts()
+		wantKinds(t, w.Page(p, today), Lost)
+		w.Receipt(s.receipt(kept(8, 8)))
+		wantKinds(t, w.Given(s.attest(4, today), asked))
+		wantKinds(t, w.Given(s.attest(4, today), w.Receipts()), Lost)
+	})
 	t.Run("for what was left out as expired", func(t *testing.T) {
 		w := NewWatch(s.log)
 		w.Receipt(s.receipt(kept(2, 2)))
@@ -290,12 +303,15 @@ func TestHonestIsNeverAccused(t *testing.T) {
 			case 1:
 				s.ids = append(s.ids, wire.BlobID{})
 			case 2:
+				asked := w.Receipts()
 				from := w.s.At.Cursor / pointStep * pointStep
 				until := min(last, from+uint64(rapid.IntRange(0, 200).Draw(t, "pages")))
-				accuse(w.Page(s.page(from, until), today))
+				p := s.page(from, until)
+				p.Asked = asked
+				accuse(w.Page(p, today))
 			case 3:
 				c := s.attest(last, day)
-				accuse(w.Given(c))
+				accuse(w.Given(c, w.Receipts()))
 				accuse(watches[rapid.IntRange(0, 1).Draw(t, "whom")].Told(c))
 			case 4:
 				if last > 0 {
