@@ -128,12 +128,13 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 	return s.SendEncoded(ctx, answer, blobs)
 }
 
-// attest signs for where the log stands.
+// attest signs for where the log stands. The day is the mark's, which never falls: a clock that was years ahead once would make
+// every later checkpoint look like that of an older log.
 //
 // spec: 08-custody#checkpoint
 func (v *visit) attest(ctx context.Context, s *link.CustodyStream) error {
 	c := v.home
-	head, day := c.store.Head(c.id), uint32(v.at.today())
+	head, day := c.store.Head(c.id), uint32(v.at.markDay())
 	signature := c.at.sign(appendCheckpoint(statementOf(labelCheckpoint, c.at.ID(), c.id), head.Cursor, head.Chain, day))
 	return s.Send(ctx, wire.Checkpoint{Cursor: head.Cursor, Chain: head.Chain, Day: day, Signature: signature})
 }

@@ -21,6 +21,7 @@ import (
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox"
 	"sottovoce/relay/token"
 )
 
@@ -67,6 +68,7 @@ type rig struct {
 	tokens     token.PublicKey
 	logs       *logged
 	stop       func() error
+	wrap       func(mailbox.Store) mailbox.Store // puts another store before that of the communities; nil: does not
 }
 
 // logged is a log that tests read.
@@ -119,6 +121,12 @@ func (r *rig) run(cfg Config) {
 	s, err := Open(r.dir, cfg)
 	if err != nil {
 		r.t.Fatal(errors.Join(err, pc.Close()))
+	}
+	for _, c := range s.all() {
+		if r.wrap != nil {
+			c.store = r.wrap(c.store)
+			c.pages = newPager(c.store, c.id)
+		}
 	}
 	r.at = pc.LocalAddr().(*net.UDPAddr).AddrPort()
 	r.know(s)

@@ -311,6 +311,13 @@ func (s *Supernode) date() time.Time {
 	return s.days.mark.Date(time.Now())
 }
 
+// markDay is the day of the clock's mark.
+func (s *Supernode) markDay() uint16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.days.mark.Day
+}
+
 func (s *Supernode) today() uint16 { return wire.DayAt(s.date()) }
 
 func (s *Supernode) window(days int) window {
