@@ -121,73 +121,76 @@ func (l *liar) exchange() (found []witness.Breach) {
 	return found
 }
 
+// lies are what a supernode does that was taken over, and what is found.
+var lies = map[string]struct {
+	lie  func(l *liar) (found []witness.Breach)
+	kind witness.Kind // one of what is found
+}{
+	"drops what it signs for": {func(l *liar) []witness.Breach {
+		l.Drop(true)
+		l.leave(2)
+		l.Drop(false)
+		return l.collect(l.anna, 0)
+	}, witness.Lost},
+	"drops what it signs for, and others come": {func(l *liar) []witness.Breach {
+		l.Drop(true)
+		l.leave(1)
+		l.Drop(false)
+		l.leave(2)
+		return l.collect(l.anna, 0)
+	}, witness.Lost},
+	"hides what it holds": {func(l *liar) []witness.Breach {
+		l.leave(3)
+		l.Show(relaytest.Hiding(4))
+		return l.collect(l.anna, 0)
+	}, witness.Dropped},
+	"leaves one out for Bruno": {func(l *liar) []witness.Breach {
+		l.leave(3)
+		found := append(l.collect(l.anna, 0), l.attest(l.anna)...)
+		l.Show(relaytest.Without(4))
+		found = append(found, append(l.collect(l.bruno, 0), l.attest(l.bruno)...)...)
+		if len(found) > 0 {
+			l.t.Errorf("found without each other: %v", found)
+		}
+		found = l.exchange()
+		if len(found) > 0 && !found[0].Proven() {
+			l.t.Error("two signatures prove nothing")
+		}
+		return found
+	}, witness.Split},
+	"leaves one out for Bruno, who stands elsewhere": {func(l *liar) []witness.Breach {
+		l.leave(3)
+		found := append(l.collect(l.anna, 0), l.attest(l.anna)...)
+		l.leave(1)
+		l.Show(relaytest.Without(4))
+		found = append(found, l.collect(l.bruno, 0)...)
+		if len(found) > 0 {
+			l.t.Errorf("found without each other: %v", found)
+		}
+		return l.exchange()
+	}, witness.Split},
+	"goes back to an old disk": {func(l *liar) []witness.Breach {
+		l.leave(2)
+		found := l.collect(l.anna, 0)
+		l.Show(relaytest.Until(4))
+		return append(found, l.collect(l.anna, 0)...)
+	}, witness.Rollback},
+	"mixes up": {func(l *liar) []witness.Breach {
+		found := l.collect(l.bruno, 0)
+		l.Show(relaytest.Mixed())
+		return append(found, l.collect(l.bruno, 0)...)
+	}, witness.Rewrite},
+	"serves junk": {func(l *liar) []witness.Breach {
+		l.leave(2)
+		l.Show(relaytest.Junk())
+		return l.collect(l.anna, 0)
+	}, witness.Lost},
+}
+
 // TestLiarsAreFoundOut: whatever a supernode that was taken over does with what it was given, members who follow its log and
 // tell each other find out, and what they have from elsewhere is not touched by it.
 func TestLiarsAreFoundOut(t *testing.T) {
-	for name, c := range map[string]struct {
-		lie  func(l *liar) (found []witness.Breach)
-		kind witness.Kind // one of what is found
-	}{
-		"drops what it signs for": {func(l *liar) []witness.Breach {
-			l.Drop(true)
-			l.leave(2)
-			l.Drop(false)
-			return l.collect(l.anna, 0)
-		}, witness.Lost},
-		"drops what it signs for, and others come": {func(l *liar) []witness.Breach {
-			l.Drop(true)
-			l.leave(1)
-			l.Drop(false)
-			l.leave(2)
-			return l.collect(l.anna, 0)
-		}, witness.Lost},
-		"hides what it holds": {func(l *liar) []witness.Breach {
-			l.leave(3)
-			l.Show(relaytest.Hiding(4))
-			return l.collect(l.anna, 0)
-		}, witness.Dropped},
-		"leaves one out for Bruno": {func(l *liar) []witness.Breach {
-			l.leave(3)
-			found := append(l.collect(l.anna, 0), l.attest(l.anna)...)
-			l.Show(relaytest.Without(4))
-			found = append(found, append(l.collect(l.bruno, 0), l.attest(l.bruno)...)...)
-			if len(found) > 0 {
-				l.t.Errorf("found without each other: %v", found)
-			}
-			found = l.exchange()
-			if len(found) > 0 && !found[0].Proven() {
-				l.t.Error("two signatures prove nothing")
-			}
-			return found
-		}, witness.Split},
-		"leaves one out for Bruno, who stands elsewhere": {func(l *liar) []witness.Breach {
-			l.leave(3)
-			found := append(l.collect(l.anna, 0), l.attest(l.anna)...)
-			l.leave(1)
-			l.Show(relaytest.Without(4))
-			found = append(found, l.collect(l.bruno, 0)...)
-			if len(found) > 0 {
-				l.t.Errorf("found without each other: %v", found)
-			}
-			return l.exchange()
-		}, witness.Split},
-		"goes back to an old disk": {func(l *liar) []witness.Breach {
-			l.leave(2)
-			found := l.collect(l.anna, 0)
-			l.Show(relaytest.Until(4))
-			return append(found, l.collect(l.anna, 0)...)
-		}, witness.Rollback},
-		"mixes up": {func(l *liar) []witness.Breach {
-			found := l.collect(l.bruno, 0)
-			l.Show(relaytest.Mixed())
-			return append(found, l.collect(l.bruno, 0)...)
-		}, witness.Rewrite},
-		"serves junk": {func(l *liar) []witness.Breach {
-			l.leave(2)
-			l.Show(relaytest.Junk())
-			return l.collect(l.anna, 0)
-		}, witness.Lost},
-	} {
+	for name, c := range lies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLiar(t)
