@@ -1,0 +1,330 @@
+package outbox
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/wire"
+)
+
+// shore is a queue with supernodes and nothing else: no link comes up but by RouteUp.
+type shore struct {
+	*testing.T
+	q       *Queue
+	now     time.Time
+	tick    time.Time
+	resting int
+	nextID  int64
+	day     uint16 // that blobs are sealed to expire on
+
+	sent     []int64           // transmitted
+	asked    map[int64][]int64 // deposits that are not answered, by supernode
+	resealed []int64
+}
+
+const shoreDay = 20_000
+
+func newShore(t *testing.T, resting int) *shore {
+	s := &shore{T: t, q: New(), now: time.Unix(1_800_000_000, 0), resting: resting, asked: make(map[int64][]int64), day: shoreDay + 58}
+	s.step(Loaded{Ops: resting})
+	return s
+}
+
+func (s *shore) step(ev Event) {
+	s.Helper()
+	for events := []Event{ev}; len(events) > 0; events = events[1:] {
+		s.tick = time.Time{}
+		for _, a := range s.q.Step(s.now, events[0]) {
+			switch a := a.(type) {
+			case Seal:
+				var done Sealed
+				for s.resting > 0 && len(done.Blobs) < a.Max {
+					s.nextID++
+					s.resting--
+					done.Ops++
+					done.Blobs = append(done.Blobs, Blob{ID: s.nextID, Size: 4096, Expires: s.now.Add(LifeMax), Day: s.day})
+				}
+				events = append(events, done)
+			case Transmit:
+				s.sent = append(s.sent, a.Blobs...)
+				events = append(events, Sent(a))
+			case Deposit:
+				if s.asked[a.At] != nil {
+					s.Errorf("a second deposit at %d", a.At)
+				}
+				if !slices.IsSorted(a.Blobs) || len(a.Blobs) > DepositBlobsMax {
+					s.Errorf("deposit of %v", a.Blobs)
+				}
+				s.asked[a.At] = a.Blobs
+			case Reseal:
+				s.resealed = append(s.resealed, a.Blobs...)
+				s.resting += len(a.Blobs)
+				events = append(events, OpsQueued{Ops: len(a.Blobs)})
+			case Wait:
+				s.tick = a.Until
+			}
+		}
+	}
+}
+
+// answer has a supernode answer all that it was asked to keep.
+func (s *shore) answer(at int64, reason wire.Reason) (asked []int64) {
+	s.Helper()
+	asked = s.asked[at]
+	delete(s.asked, at)
+	if asked == nil {
+		return nil
+	}
+	d := Deposited{At: at}
+	for _, id := range asked {
+		d.Answers = append(d.Answers, Answer{Blob: id, Reason: reason, Day: shoreDay - 2})
+	}
+	s.step(d)
+	return asked
+}
+
+func (s *shore) wants(what string, got []int64, want ...int64) {
+	s.Helper()
+	if !slices.Equal(got, want) {
+		s.Errorf("%s: %v, not %v", what, got, want)
+	}
+}
+
+// pass lets time go by.
+func (s *shore) pass(d time.Duration) {
+	s.Helper()
+	for end := s.now.Add(d); ; {
+		if s.tick.IsZero() || s.tick.After(end) {
+			s.now = end
+			return
+		}
+		s.now = s.tick
+		s.step(Tick{})
+	}
+}
+
+func TestTwoAtOnceAndLaterAll(t *testing.T) {
+	s := newShore(t, 2)
+	if s.nextID != 0 {
+		t.Error("sealed without a way")
+	}
+	three := []Depot{{At: 1, Link: 1}, {At: 2, Link: 2}, {At: 3, Link: 3}}
+	s.step(Reached{three})
+	s.wants("first", s.answer(1, 0), 1, 2)
+	s.wants("second", s.answer(2, 0), 1, 2)
+	s.wants("third", s.answer(3, 0))
+	s.pass(time.Hour)
+	s.step(Reached{append(three, Depot{At: 4, Link: 4})})
+	s.wants("one reached later", s.answer(4, 0), 1, 2)
+	s.step(Receipted{[]int64{1}})
+	s.step(Reached{[]Depot{{At: 1, Link: 5}, {At: 2, Link: 2}}})
+	s.wants("one reached anew", s.answer(1, 0), 2)
+	s.wants("the other", s.answer(2, 0))
+	s.step(Receipted{[]int64{2}})
+	s.step(Reached{[]Depot{{At: 1, Link: 6}}})
+	s.wants("all is receipted", s.answer(1, 0))
+}
+
+// After a start of the program everything is offered wherever a supernode is reached.
+func TestOldBlobsAreOfferedEverywhere(t *testing.T) {
+	s := &shore{T: t, q: New(), now: time.Unix(1_800_000_000, 0), asked: make(map[int64][]int64)}
+	s.step(Loaded{Blobs: []Blob{{ID: 7, Size: 4096, Expires: s.now.Add(LifeMax), Old: true}}})
+	s.step(Reached{[]Depot{{At: 1}, {At: 2}, {At: 3}}})
+	for at := range int64(3) {
+		s.wants(fmt.Sprint("supernode ", at+1), s.answer(at+1, 0), 7)
+	}
+}
+
+// A link has two seconds to bring a receipt.
+func TestLinkFirst(t *testing.T) {
+	s := newShore(t, 1)
+	s.step(RouteUp{Link: 1})
+	s.step(Reached{[]Depot{{At: 1}}})
+	s.pass(DepositDelay - time.Millisecond)
+	s.wants("sent", s.sent, 1)
+	s.wants("too early", s.answer(1, 0))
+	s.pass(time.Millisecond)
+	s.step(Tick{})
+	s.wants("after two seconds", s.answer(1, 0), 1)
+	s.resting = 1
+	s.step(OpsQueued{Ops: 1})
+	s.wants("another is sent", s.sent, 1, 2)
+	s.step(RouteDown{Link: 1})
+	s.wants("without the link at once", s.answer(1, 0), 2)
+}
+
+func TestRefusalsDelay(t *testing.T) {
+	s := newShore(t, 1)
+	s.step(Reached{[]Depot{{At: 1}, {At: 2}, {At: 3}}})
+	s.wants("second", s.answer(2, 0), 1)
+	s.wants("first is full", s.answer(1, wire.ReasonDiskFull), 1)
+	s.wants("so the third", s.answer(3, 0), 1)
+	s.pass(time.Hour)
+	s.wants("two have it", s.answer(1, 0))
+	s.resting = 1
+	s.step(OpsQueued{Ops: 1})
+	s.wants("the next", s.answer(1, 0), 2)
+	s.wants("both", s.answer(2, 0), 2)
+	s.resting = 1
+	s.step(OpsQueued{Ops: 1})
+	s.wants("another", s.answer(1, wire.ReasonToken), 3)
+	s.wants("and there", s.answer(2, wire.ReasonTooLarge), 3)
+	s.wants("so the third again", s.answer(3, 0), 3)
+	for _, pause := range depositAgain {
+		s.pass(pause - time.Millisecond)
+		s.wants(fmt.Sprint("before ", pause), s.asked[1])
+		s.pass(time.Millisecond)
+		s.step(Tick{})
+		s.wants(fmt.Sprint("after ", pause), s.answer(1, wire.ReasonNotNow), 3)
+	}
+	s.wants("too large", s.asked[2])
+}
+
+// While nobody takes anything nothing more is sealed.
+func TestNothingIsSealedForNobody(t *testing.T) {
+	s := newShore(t, 1)
+	s.step(Reached{[]Depot{{At: 1}}})
+	s.resting = 5
+	s.step(OpsQueued{Ops: 5})
+	if s.nextID != 6 {
+		t.Fatalf("%d blobs are sealed", s.nextID)
+	}
+	s.answer(1, wire.ReasonQuota)
+	s.resting = 5
+	s.step(OpsQueued{Ops: 5})
+	if s.nextID != 6 {
+		t.Errorf("%d blobs are sealed", s.nextID)
+	}
+	s.pass(depositAgain[0])
+	s.step(Tick{})
+	s.answer(1, 0)
+	if s.nextID != 11 {
+		t.Errorf("%d blobs are sealed", s.nextID)
+	}
+}
+
+func TestWrongDaySealsAgain(t *testing.T) {
+	s := newShore(t, 2)
+	s.step(Reached{[]Depot{{At: 1}}})
+	s.day = shoreDay - 2 + 58
+	s.answer(1, wire.ReasonWrongDay)
+	s.wants("sealed again", s.resealed, 1, 2)
+	s.wants("left", s.answer(1, wire.ReasonWrongDay), 3, 4) // it is not what it takes still
+	s.wants("not again", s.resealed, 1, 2)
+	s.pass(depositAgain[0])
+	s.step(Tick{})
+	s.wants("but offered", s.answer(1, 0), 3, 4)
+}
+
+// The more waits for a receipt, the rarer sealing is.
+func TestPace(t *testing.T) {
+	s := newShore(t, 0)
+	s.step(Reached{[]Depot{{At: 1}}})
+	sealed := func(minutes int) int {
+		before := s.nextID
+		for range minutes {
+			s.resting++
+			s.step(OpsQueued{Ops: 1})
+			s.answer(1, 0)
+			s.resting++
+			s.step(OpsQueued{Ops: 1})
+			s.answer(1, 0)
+			s.pass(time.Minute)
+			s.step(Tick{})
+			s.answer(1, 0)
+		}
+		return int(s.nextID - before)
+	}
+	if got := sealed(50); got != 100 {
+		t.Errorf("of 100 ops %d blobs", got)
+	}
+	s.resting = 28
+	s.step(OpsQueued{Ops: 28})
+	s.answer(1, 0)
+	first := s.nextID
+	s.resting++
+	s.step(OpsQueued{Ops: 1})
+	s.answer(1, 0)
+	s.resting++
+	s.step(OpsQueued{Ops: 1})
+	if s.nextID != first+1 {
+		t.Errorf("%d sealed at once", s.nextID-first)
+	}
+	s.pass(time.Minute)
+	s.step(Tick{})
+	if s.nextID != first+2 {
+		t.Errorf("%d sealed after a minute", s.nextID-first)
+	}
+}
+
+// Whatever supernodes do: what is not receipted ends up at two of them, when two are
+// reached and take it, and is offered to each only once on a link.
+func TestEverythingIsLeft(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		s := newShore(t, 0)
+		var up []Depot
+		link := uint64(0)
+		kept := make(map[[2]int64]bool) // blob and supernode
+		answer := func(at int64, reason wire.Reason) {
+			for _, id := range s.answer(at, reason) {
+				if reason == 0 {
+					kept[[2]int64{id, at}] = true
+				}
+			}
+		}
+		for range 200 {
+			switch r.IntN(6) {
+			case 0:
+				s.resting++
+				s.step(OpsQueued{Ops: 1})
+			case 1:
+				at := r.Int64N(4) + 1
+				link++
+				up = append(slices.DeleteFunc(slices.Clone(up), func(d Depot) bool { return d.At == at }), Depot{at, link})
+				delete(s.asked, at)
+				s.step(Reached{up})
+			case 2:
+				at := r.Int64N(4) + 1
+				up = slices.DeleteFunc(slices.Clone(up), func(d Depot) bool { return d.At == at })
+				delete(s.asked, at)
+				s.step(Reached{up})
+			case 3:
+				answer(r.Int64N(4)+1, wire.Reason(r.IntN(2)*6))
+			case 4:
+				s.pass(time.Duration(r.IntN(int(time.Hour))))
+			case 5:
+				if s.nextID > 0 {
+					s.step(Receipted{[]int64{r.Int64N(s.nextID) + 1}})
+				}
+			}
+		}
+		s.step(Reached{nil})
+		clear(s.asked)
+		clear(kept)
+		s.step(Reached{[]Depot{{1, 2001}, {2, 2002}, {3, 2003}, {4, 2004}}})
+		for range 50 {
+			for at := range int64(4) {
+				answer(at+1, 0)
+			}
+			s.pass(2 * time.Hour)
+			s.step(Tick{})
+		}
+		blobs, ops := s.q.Pending()
+		if ops != 0 {
+			t.Errorf("seed %d: %d ops rest", seed, ops)
+		}
+		count := make(map[int64]int)
+		for k := range kept {
+			count[k[0]]++
+		}
+		for _, e := range s.q.page {
+			if count[e.ID] < 2 {
+				t.Errorf("seed %d: blob %d of %d is at %d supernodes", seed, e.ID, blobs, count[e.ID])
+			}
+		}
+	}
+}
