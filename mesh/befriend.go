@@ -133,6 +133,11 @@ func (t *turn) addDevice(c *contactState, cfg session.PairConfig) error {
 	d.rekey()
 	c.devices = append(c.devices, d)
 	t.n.devices[d.row] = d
+	if t.n.custodian != nil { // its start may have come before it was a contact
+		t.n.starts = starts{}
+		t.n.custody.waiting.far = append(t.n.custody.waiting.far, d.row)
+		t.n.wakeBy(t.now)
+	}
 	return t.step(d, outbox.Loaded{})
 }
 

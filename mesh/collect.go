@@ -151,6 +151,7 @@ func (s *starts) renew(d *device, row int64) {
 	var refs []session.Ref
 	if d != nil {
 		refs = d.pair.StartRefs()
+		d.moved = false
 	}
 	if slices.Equal(refs, have.refs) {
 		return

@@ -67,6 +67,7 @@ func (n *Node) Unblock(ctx context.Context, typed string) (Person, error) {
 	return n.change(ctx, typed, func(t *turn, c *contactState) error {
 		c.row.Blocked = false
 		t.keysStale = true
+		t.lookFarSoon()                    // for what came meanwhile
 		t.then(func() { n.rotate(t.now) }) // it lacks our key, and is shown another beacon
 		for _, d := range c.devices {
 			if d.route.seen != nil {

@@ -24,6 +24,7 @@ type custody struct {
 	reached []Reached
 	numbers map[peer.ID]int64 // by which outboxes call supernodes, from 1 on
 	due     bool              // where can be deposited may be another question now
+	tell    bool              // and whether somebody is to be told of our mailbox
 	since   time.Time         // one was reached after none
 	depots  map[int64]*depot
 }
@@ -100,7 +101,7 @@ func (c collector) Reached(at []Reached) {
 func (c collector) Changed() {
 	c.n.post(func(t *turn) error {
 		t.recogniseAnew()
-		t.n.custody.due, t.viewStale = true, true
+		t.n.custody.due, t.n.custody.tell, t.viewStale = true, true, true
 		t.n.wakeBy(t.now)
 		return nil
 	})
@@ -141,7 +142,7 @@ func (t *turn) lookForDepots() error {
 	if n.custodian == nil || !n.custody.due {
 		return nil
 	}
-	n.custody.due = false
+	n.custody.due, n.custody.tell = false, true
 	for _, row := range slices.Sorted(maps.Keys(n.devices)) {
 		d := n.devices[row]
 		depots := n.depotsFor(d)
@@ -161,11 +162,12 @@ func (t *turn) lookForDepots() error {
 
 // depotsFor lists the supernodes that are reached and where a device collects.
 func (n *Node) depotsFor(d *device) []outbox.Depot {
-	if len(n.custody.reached) == 0 || !d.open() || d.contact.row.Blocked || d.contact.talk == nil || d.pair.Behind() {
+	card := d.contact.mailbox.Card
+	if len(n.custody.reached) == 0 || len(card) == 0 || !d.open() || d.contact.row.Blocked || d.contact.talk == nil || d.pair.Behind() {
 		return nil
 	}
 	var depots []outbox.Depot
-	for _, at := range n.custodian.Where(d.contact.mailbox.Card) {
+	for _, at := range n.custodian.Where(card) {
 		i := slices.IndexFunc(n.custody.reached, func(r Reached) bool { return r.At == at })
 		if i >= 0 {
 			_, number := n.depotOf(at)

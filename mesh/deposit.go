@@ -161,7 +161,10 @@ func (t *turn) deposited(at peer.ID, of deposit, results []Custody) error {
 			}
 			statement = r.Evidence
 		}
-		if err := t.heldBy(of.blobs[i], r, evidence); err != nil {
+		if err := t.heldBy(of.blobs[i], r, evidence); errors.Is(err, errLogs) {
+			answers[i].Reason = wire.ReasonNotNow
+			continue
+		} else if err != nil {
 			return err
 		}
 		depot.reason = 0

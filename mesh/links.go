@@ -335,7 +335,7 @@ func (t *turn) ready(d *device, v *live) error {
 	if !d.open() {
 		return nil
 	}
-	if t.n.lacksOurKey(d.contact) {
+	if t.n.custody.tell = true; t.n.custodian != nil || t.n.lacksOurKey(d.contact) {
 		t.n.wakeBy(t.now) // tick tells it
 	}
 	if err := t.step(d, outbox.RouteUp{Link: v.id}); err != nil {

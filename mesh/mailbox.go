@@ -54,9 +54,10 @@ func hashOfCard(card []byte) []byte {
 // spec: 06-conversations#mailbox
 func (t *turn) tellMailboxes() error {
 	n := t.n
-	if n.custodian == nil {
+	if n.custodian == nil || !n.custody.tell {
 		return nil
 	}
+	n.custody.tell = false
 	told := 0
 	byRow := func(a, b *contactState) int { return cmp.Compare(a.row.ID, b.row.ID) }
 	for _, c := range slices.SortedFunc(maps.Values(n.contacts), byRow) {
@@ -68,6 +69,7 @@ func (t *turn) tellMailboxes() error {
 			continue
 		}
 		if told++; told > mailboxBatch {
+			n.custody.tell = true
 			n.wakeBy(t.now)
 			return nil
 		}
@@ -108,7 +110,8 @@ func (t *turn) mailboxTold(op *store.Op, s standing) error {
 			return err
 		}
 	}
-	n.wakeBy(t.now)         // for a newer one
+	n.custody.tell = true // of a newer one
+	n.wakeBy(t.now)
 	n.recent.forget(op.Seq) // its body
 	return t.tx.EmptyOp(op)
 }
@@ -120,6 +123,7 @@ func (t *turn) tellMailboxAgain(c *contactState) error {
 		return nil
 	}
 	c.mailbox.Has = nil
+	t.n.custody.tell = true
 	t.n.wakeBy(t.now)
 	return t.saveMailbox(c)
 }
@@ -168,8 +172,6 @@ func (t *turn) expireCustody() error {
 	}
 	looked := n.custody.waiting.looked
 	n.custody.waiting = unmatched{looked: looked} // read again without what is gone
-	if n.custodian != nil {
-		t.lookFarSoon()
-	}
+	t.lookFarSoon()
 	return nil
 }

@@ -232,7 +232,10 @@ func (n *Node) tagAll(d *device) {
 		n.tags[f.tag] = tagged{row: d.row, ref: f.ref}
 		d.tags = append(d.tags, f.tag)
 	}
-	n.starts.stale = append(n.starts.stale, d.row)
+	if n.custodian != nil && !d.moved {
+		d.moved = true
+		n.starts.stale = append(n.starts.stale, d.row)
+	}
 	d.stale = false
 }
 

@@ -60,6 +60,7 @@ type device struct {
 	away      bool             // this turn opened something that came by supernode
 	owes      int64            // since when we owe it receipts for that, Unix ms; 0: we do not
 	stale     bool             // the table is behind the session
+	moved     bool             // and the table of starts
 }
 
 // talk is a conversation and its head.

@@ -273,6 +273,9 @@ func (t *turn) cameAgain(blobs [][]byte) error {
 
 // lookFarSoon has what is unmatched looked for far ahead, device by device.
 func (t *turn) lookFarSoon() {
+	if t.n.custodian == nil {
+		return
+	}
 	w := &t.n.custody.waiting
 	w.looked = t.now
 	w.far = slices.Sorted(maps.Keys(t.n.devices))
