@@ -148,6 +148,14 @@ func TestSeats(t *testing.T) {
 		t.Errorf("past its time: %v", err)
 	}
 	w.now = w.now.Add(-time.Hour)
+	early, err := Enter(link, w.own(), w.now, w.rand)
+	w.must(err)
+	thief, err := NewPersonaKey(w.rand)
+	w.must(err)
+	at := w.at(one)
+	if _, _, err := one.Join(at, thief.Persona(), thief.Login(at), early.ClaimProof(), w.now); !errors.Is(err, ErrSignature) || len(one.Supernodes()) != 1 {
+		t.Errorf("somebody joins with the card of another: %v", err)
+	}
 	two, err := w.enter(one, link)
 	w.must(err)
 	if _, err := w.enter(one, link); !errors.Is(err, ErrLinkUsed) || !hasKind(one.Alarms(), AlarmSeat) {
@@ -182,7 +190,7 @@ func TestSeats(t *testing.T) {
 	stranger, err := Enter(link, w.own(), w.now, w.rand)
 	w.must(err)
 	w.must(stranger.show(nil, nil, w.now))
-	at := w.at(one)
+	at = w.at(one)
 	_, _, err = one.Join(at, stranger.device.Public().Sign, LoginAs(stranger.device.SignKey(), at), stranger.ClaimProof(), w.now)
 	if err == nil {
 		t.Error("a stranger is a supernode")
@@ -232,22 +240,6 @@ func TestDiskIsSetBack(t *testing.T) {
 	}
 	w.noAlarms("the supernode has written on behind what it was given back", h.Alarms())
 
-	// What it has said of its addresses since the copy is known to others, and it is heard all the same,
-	// though its clock stands still.
-	back, err := LoadHouse(copied, device)
-	w.must(err)
-	for _, address := range []string{"a.example:1", "b.example:1", "c.example:1"} {
-		if _, err := h.Advertise([]string{address}, w.now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.must(w.visit(h, first))
-	w.must(w.visit(back, first))
-	if got := first.Supernodes()[0].Addresses; !slices.Equal(got, []string{"pi.example:4242"}) {
-		t.Errorf("after its disk went back it is tried at %v", got)
-	}
-	first.Dismiss()
-
 	// Where a newcomer comes first, there is a fork: seen by all, harmless to all.
 	h, err = LoadHouse(copied, device)
 	w.must(err)
@@ -266,6 +258,35 @@ func TestDiskIsSetBack(t *testing.T) {
 	}
 	if again := w.reload(h); len(again.Members()) != 4 || !slices.Equal(again.Alarms(), h.Alarms()) {
 		t.Error("a restart loses members or alarms")
+	}
+}
+
+// What a supernode has said of itself since its copy was made is known to others: it is heard all
+// the same, though its clock stands still.
+func TestCardIsSetBack(t *testing.T) {
+	for _, revoked := range []bool{false, true} {
+		w := newWorld(t, 30)
+		h := w.found()
+		m, bad := w.member(w.invite(h, 1)), w.member(w.invite(h, 1))
+		w.must(w.visit(h, m))
+		w.must(w.visit(h, bad))
+		copied := h.Save()
+		for _, address := range []string{"a.example:1", "b.example:1", "c.example:1"} {
+			if _, err := h.Advertise([]string{address}, w.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if revoked {
+			w.must(h.Revoke(bad.Persona(), w.now, w.rand))
+		}
+		w.must(w.visit(h, m))
+		back, err := LoadHouse(copied, h.device)
+		w.must(err)
+		w.must(w.visit(back, m))
+		if got := m.Supernodes()[0].Addresses; !slices.Equal(got, []string{"pi.example:4242"}) {
+			t.Errorf("revoked %v: after its disk went back it is tried at %v", revoked, got)
+		}
+		w.noAlarms("the supernode itself", back.Alarms())
 	}
 }
 
@@ -359,6 +380,9 @@ func TestFoundAgain(t *testing.T) {
 		t.Errorf("persona kept: %v, %d supernodes", m.Persona() == who, len(m.Supernodes()))
 	}
 	w.noAlarms("a community that was founded again", m.Alarms())
+	if n := len(m.file.roster.entries); n != 2 || len(m.file.view().members) != 1 {
+		t.Errorf("%d entries and %d members, those of a key that is not named any more included", n, len(m.file.view().members))
+	}
 	other := newWorld(t, 26)
 	if err := m.Rejoin(other.invite(other.found(), 1), w.rand); err == nil {
 		t.Error("a link of another community was taken")
