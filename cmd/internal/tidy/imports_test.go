@@ -46,6 +46,9 @@ var mayImport = map[string][]string{
 	"discovery/mdns":   driverImports,
 	"discovery/manual": driverImports,
 
+	"relay": {
+		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "relay/community", "relay/token",
+	},
 	"relay/community": append([]string{"mesh/verify"}, ground...), // root words are names of its table
 	"relay/witness":   ground,
 	"relay/replica":   {"mesh/peer", "mesh/wire", "mesh/reconcile"},

@@ -1,0 +1,129 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+)
+
+// mailboxCard says where its giver collects.
+//
+// spec: 08-custody#mailbox-cards
+type mailboxCard struct {
+	Logs []mailboxLog `cbor:"1,keyasint,omitempty"` // at most mailboxLogsMax
+}
+
+type mailboxLog struct {
+	Community [32]byte `cbor:"1,keyasint"`
+	Sign      [32]byte `cbor:"2,keyasint"`
+	Agree     [32]byte `cbor:"3,keyasint"`
+	Addresses []string `cbor:"4,keyasint,omitempty"`
+}
+
+func (l mailboxLog) at() peer.ID {
+	return community.Supernode{Sign: l.Sign, Agree: l.Agree}.ID()
+}
+
+// mailboxLogsMax and mailboxSizeMax bound a mailbox card.
+const (
+	mailboxLogsMax = 16
+	mailboxSizeMax = 16 << 10
+)
+
+func parseCard(b []byte) (card mailboxCard, err error) {
+	if len(b) > mailboxSizeMax {
+		return card, fmt.Errorf("%w: mailbox card of %d bytes", wire.ErrMalformed, len(b))
+	}
+	if err := wire.Unmarshal(b, &card); err != nil {
+		return card, err
+	}
+	if len(card.Logs) > mailboxLogsMax {
+		return card, fmt.Errorf("%w: mailbox card with %d logs", wire.ErrMalformed, len(card.Logs))
+	}
+	for _, l := range card.Logs {
+		if err := community.CheckAddresses(l.Addresses); err != nil {
+			return card, fmt.Errorf("%w: mailbox card: %v", wire.ErrMalformed, err)
+		}
+	}
+	return card, nil
+}
+
+// Mailbox returns the card that tells a contact where we collect; nil: nowhere.
+//
+// spec: 08-custody#mailbox-cards
+func (c *Client) Mailbox() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var card mailboxCard
+	for _, s := range c.all() {
+		s.mu.Lock()
+		k := s.known
+		s.mu.Unlock()
+		if k.Token == [32]byte{} || len(card.Logs) == mailboxLogsMax { // we were not let in yet
+			continue
+		}
+		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses})
+	}
+	if len(card.Logs) == 0 {
+		return nil
+	}
+	b, err := wire.Marshal(card)
+	if err != nil {
+		panic("relay: writing a mailbox card: " + err.Error())
+	}
+	return b
+}
+
+// Where lists the supernodes at which the giver of a card collects and we may deposit, those first
+// that are reached; card nil: our own.
+func (c *Client) Where(card []byte) (at []peer.ID) {
+	stations := c.serving(card)
+	slices.SortStableFunc(stations, func(a, b *station) int {
+		switch near, far := a.reached() != 0, b.reached() != 0; {
+		case near && !far:
+			return -1
+		case far && !near:
+			return 1
+		}
+		return 0
+	})
+	for _, s := range stations {
+		if !slices.Contains(at, s.log.At) {
+			at = append(at, s.log.At)
+		}
+	}
+	return at
+}
+
+// serving are the stations whose logs the giver of a card collects.
+func (c *Client) serving(card []byte) (all []*station) {
+	var said mailboxCard
+	if card != nil {
+		var err error
+		if said, err = parseCard(card); err != nil {
+			return nil
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.all() {
+		if card == nil || slices.ContainsFunc(said.Logs, func(l mailboxLog) bool { return l.Community == s.log.Community && l.at() == s.log.At }) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// stationFor is where a blob for the giver of a card is left at a supernode; nil: nowhere.
+func (c *Client) stationFor(at peer.ID, card []byte) *station {
+	var first *station
+	for _, s := range c.serving(card) {
+		if s.log.At == at && (first == nil || first.reached() == 0) {
+			first = s
+		}
+	}
+	return first
+}

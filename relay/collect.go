@@ -1,0 +1,283 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+)
+
+// collect reads the log, and what comes, for as long as the link lives.
+//
+// spec: 08-custody#range
+func (s *station) collect(ctx context.Context, l *link.Link) {
+	for ctx.Err() == nil && l.Err() == nil {
+		err := s.follow(ctx, l)
+		wait := retryMin
+		var no *RefusedError
+		switch {
+		case ctx.Err() != nil || l.Err() != nil:
+			return
+		case errors.As(err, &no):
+			s.refused(no)
+			wait = notNowMin
+		case errors.Is(err, wire.ErrNewer):
+			s.troubled(Word(wire.ReasonYouOld))
+			wait = retryMax
+		case errors.Is(err, errShort):
+			continue // from the beginning
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(s.jittered(wait)):
+		}
+	}
+}
+
+// errShort says that the log was read from the beginning since it is shorter than it was.
+var errShort = errors.New("the log is shorter than it was")
+
+// follow reads pages from where we stand, and gives them to the collector.
+func (s *station) follow(ctx context.Context, l *link.Link) error {
+	s.client.mu.Lock()
+	to := s.client.collector
+	s.client.mu.Unlock()
+	cursor, err := to.Cursor(ctx, s.log)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	r := newReader(s.state, cursor)
+	s.mu.Unlock()
+	stream, err := l.Request(ctx)
+	if err != nil {
+		return err
+	}
+	defer stream.Reset()
+	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: r.at.Cursor, Follow: true}), stream.End()); err != nil {
+		return err
+	}
+	stream.Await(time.Now().Add(answerTimeout))
+	for {
+		page, blobs, err := receivePage(ctx, stream)
+		if err != nil {
+			return err
+		}
+		if page.End {
+			stream.Await(time.Time{})
+		} else {
+			stream.Await(time.Now().Add(answerTimeout))
+		}
+		since := r.at.Cursor
+		s.mu.Lock()
+		r.expect(s.state.Signed)
+		s.mu.Unlock()
+		for _, b := range r.read(page, blobs) {
+			s.breach(b)
+			if b.Kind == BreachShort {
+				return s.restart(ctx, to)
+			}
+		}
+		if err := to.Collected(ctx, Page{Log: s.log, Since: min(since, page.From), Until: page.Until, Blobs: blobs, End: page.End}); err != nil {
+			return err
+		}
+		if err := s.passed(r, page.End); err != nil {
+			return err
+		}
+	}
+}
+
+// receivePage reads a page and its blobs.
+func receivePage(ctx context.Context, stream *link.CustodyStream) (page wire.Page, blobs [][]byte, err error) {
+	if page, err = receive[wire.Page](ctx, stream); err != nil {
+		return page, nil, err
+	}
+	room := wire.BatchSizeMax
+	for range page.Cursors.Len() {
+		blob, err := stream.Blob(ctx, room)
+		if err != nil {
+			return page, nil, err
+		}
+		room -= len(blob)
+		blobs = append(blobs, blob)
+	}
+	return page, blobs, nil
+}
+
+// passed remembers how far was read: on disk whenever a multiple of wire.CursorStep was passed, since
+// nothing between two of them can be asked for.
+func (s *station) passed(r *reader, end bool) error {
+	s.mu.Lock()
+	moved := s.state.Mark != r.mark
+	if !moved {
+		s.state.Head = r.at
+	}
+	s.mu.Unlock()
+	if end {
+		s.rouse() // a checkpoint may be due
+	}
+	if !moved {
+		return nil
+	}
+	return s.change(func(state *stationState) { state.Mark, state.Head = r.mark, r.at })
+}
+
+// restart begins to read a log again that has lost its end: from 0, for the collector as well.
+func (s *station) restart(ctx context.Context, to Collector) error {
+	if err := s.change(func(state *stationState) { state.Mark, state.Head, state.Signed = point{}, point{}, point{} }); err != nil {
+		return err
+	}
+	if err := to.Collected(ctx, Page{Log: s.log}); err != nil {
+		return err
+	}
+	return errShort
+}
+
+// reader follows the chain of a log along its pages.
+//
+// spec: 08-custody#page
+type reader struct {
+	at     point   // where it stands
+	known  bool    // at.Chain is known; else the next page says it
+	mark   point   // the last multiple of wire.CursorStep that was passed
+	points []point // what the supernode has shown or signed before, ahead of at, ascending
+	least  uint64  // the log is at least as long: it was when the reading began
+}
+
+// newReader stands where the log can be asked for: not behind the collector's cursor, and where the
+// chain is known, if it is.
+func newReader(state *stationState, cursor uint64) *reader {
+	r := &reader{at: state.Mark, known: true, mark: state.Mark}
+	if since := cursor - cursor%wire.CursorStep; since < state.Mark.Cursor {
+		r.at, r.known = point{Cursor: since}, since == 0
+		r.points = append(r.points, state.Mark)
+		r.mark = r.at
+	}
+	r.expect(state.Head)
+	r.expect(state.Signed)
+	r.least = max(r.at.Cursor, state.Head.Cursor, state.Signed.Cursor)
+	return r
+}
+
+// expect notes what the supernode has said of a place that is still to come.
+func (r *reader) expect(p point) {
+	if p.Cursor <= r.at.Cursor || slices.Contains(r.points, p) {
+		return
+	}
+	r.points = append(r.points, p)
+	slices.SortFunc(r.points, func(a, b point) int { return cmp.Compare(a.Cursor, b.Cursor) })
+}
+
+// entry is one blob of a page as the chain has it.
+type entry struct {
+	cursor uint64
+	id     wire.BlobID
+}
+
+// read follows a page, and returns what is wrong with it. It goes on from there, whatever that is.
+func (r *reader) read(page wire.Page, blobs [][]byte) (wrong []Breach) {
+	if page.Until < r.at.Cursor || page.End && page.Until < r.least {
+		return []Breach{{Kind: BreachShort, Cursor: r.least, Said: r.at.Chain, Shown: page.Chain}}
+	}
+	switch {
+	case page.From < r.at.Cursor:
+		wrong = append(wrong, Breach{Kind: BreachChain, Cursor: page.From, Said: r.at.Chain, Shown: page.Base})
+	case page.From == r.at.Cursor && r.known && page.Base != r.at.Chain:
+		wrong = append(wrong, Breach{Kind: BreachChain, Cursor: page.From, Said: r.at.Chain, Shown: page.Base})
+	case page.From > r.at.Cursor: // what has expired in between has no ids any more
+		r.forget(page.From)
+	}
+	r.known = true
+	r.step(point{page.From, page.Base}, &wrong)
+	for _, e := range entriesOf(page, blobs) {
+		r.round(e.cursor)
+		r.step(point{e.cursor, Link(r.at.Chain, e.id)}, &wrong)
+	}
+	if page.Chain != r.at.Chain {
+		wrong = append(wrong, Breach{Kind: BreachChain, Cursor: page.Until, Said: page.Chain, Shown: r.at.Chain})
+	}
+	r.round(page.Until + 1)
+	r.step(point{page.Until, page.Chain}, &wrong)
+	return wrong
+}
+
+// entriesOf are the entries of a page in their order.
+func entriesOf(page wire.Page, blobs [][]byte) []entry {
+	all := make([]entry, 0, len(blobs)+page.Absent.Len())
+	for i, blob := range blobs {
+		all = append(all, entry{page.Cursors.At(i), wire.IDOf(blob)})
+	}
+	for cursor, id := range page.Absent.All() {
+		all = append(all, entry{cursor, id})
+	}
+	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(a.cursor, b.cursor) })
+	return all
+}
+
+// round remembers the chain at the last multiple of wire.CursorStep before the next entry, which is
+// at cursor: it is the chain where the reader stands.
+func (r *reader) round(cursor uint64) {
+	if step := (cursor - 1) - (cursor-1)%wire.CursorStep; step > r.mark.Cursor && step >= r.at.Cursor {
+		r.mark = point{step, r.at.Chain}
+	}
+}
+
+// step moves on to a place, and compares it with what is known of it.
+func (r *reader) step(to point, wrong *[]Breach) {
+	for len(r.points) > 0 && r.points[0].Cursor <= to.Cursor {
+		known, chain := r.points[0], r.at.Chain
+		if known.Cursor == to.Cursor {
+			chain = to.Chain
+		}
+		if known.Cursor >= r.at.Cursor && known.Chain != chain {
+			*wrong = append(*wrong, Breach{Kind: BreachChain, Cursor: known.Cursor, Said: known.Chain, Shown: chain})
+		}
+		r.points = r.points[1:]
+	}
+	r.at = to
+}
+
+// forget gives up what is known of places before a cursor.
+func (r *reader) forget(before uint64) {
+	r.points = slices.DeleteFunc(r.points, func(p point) bool { return p.Cursor < before })
+}
+
+// attest asks for a checkpoint, once a day, and compares it with what we were shown.
+//
+// spec: 08-custody#checkpoint
+func (s *station) attest(ctx context.Context, l *link.Link) {
+	now := uint64(max(s.client.cfg.Now().Unix(), 0))
+	s.mu.Lock()
+	due := now < s.state.Attested || now-s.state.Attested >= uint64(attestPeriod/time.Second)
+	head := s.state.Head
+	s.mu.Unlock()
+	if !due || head.Cursor == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	said, err := request[wire.Checkpoint](ctx, l, wire.Attest{})
+	if err != nil {
+		return
+	}
+	if !ed25519.Verify(s.keys.Sign[:], s.log.Checkpoint(said.Cursor, said.Chain, said.Day), said.Signature[:]) {
+		s.troubled(Word(wire.ReasonYouOld))
+		return
+	}
+	s.mu.Lock()
+	head = s.state.Head
+	s.mu.Unlock()
+	if said.Cursor == head.Cursor && said.Chain != head.Chain {
+		s.breach(Breach{Kind: BreachSplit, Cursor: said.Cursor, Said: said.Chain, Shown: head.Chain})
+	}
+	// If our head is elsewhere, the reader compares when it comes by.
+	err = s.change(func(state *stationState) { state.Signed, state.Attested = point{said.Cursor, said.Chain}, now })
+	if err != nil {
+		s.client.cfg.Log.Warn("a checkpoint is not kept", "error", err)
+	}
+}

@@ -1,0 +1,135 @@
+package relay
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+	"sottovoce/relay/token"
+)
+
+// Keep remembers values by key, durably and sealed: they hold secrets. What a node's backup takes
+// along is under keys that begin with KeepMembership; all else would make tokens or places in logs
+// come back that are spent or passed.
+type Keep interface {
+	// Load returns nil for what was never saved.
+	Load(key string) ([]byte, error)
+	// Save returns once the value is on disk. An empty value forgets the key.
+	Save(key string, value []byte) error
+}
+
+// KeepMembership begins the keys of what says that we are members: few of at most 64 KiB, but for a
+// roster of thousands.
+const KeepMembership = "membership"
+
+func keyOf(of community.ID) string { return KeepMembership + "/" + hex.EncodeToString(of[:]) }
+
+func (l Log) key() string {
+	return "custody/" + hex.EncodeToString(l.Community[:]) + "/" + hex.EncodeToString(l.At[:])
+}
+
+// point is a place in a log, and the chain there.
+type point struct {
+	Cursor uint64   `cbor:"1,keyasint,omitempty"`
+	Chain  [32]byte `cbor:"2,keyasint"`
+}
+
+// stationState is what is remembered of one supernode of a community.
+type stationState struct {
+	Wallet   []byte   `cbor:"1,keyasint,omitempty"`
+	Mark     point    `cbor:"2,keyasint"`           // the last multiple of wire.CursorStep that was read past
+	Head     point    `cbor:"3,keyasint"`           // how far was read
+	Receipts receipts `cbor:"4,keyasint,omitempty"` // what it has signed for
+	Signed   point    `cbor:"5,keyasint"`           // its last checkpoint
+	Attested uint64   `cbor:"6,keyasint,omitempty"` // Unix seconds of that
+	Ahead    int64    `cbor:"7,keyasint,omitempty"` // how many days its clock is before ours
+	Breaches []Breach `cbor:"8,keyasint,omitempty"`
+
+	wallet *token.Wallet
+}
+
+// loadState reads what save wrote; a station that is new has nothing.
+func loadState(keep Keep, l Log) (*stationState, error) {
+	s := &stationState{wallet: token.NewWallet()}
+	b, err := keep.Load(l.key())
+	if err != nil || len(b) == 0 {
+		return s, err
+	}
+	if err := parseState(b, s); err != nil {
+		return nil, fmt.Errorf("what was kept of a supernode: %w", err)
+	}
+	return s, nil
+}
+
+func parseState(b []byte, s *stationState) (err error) {
+	if len(b) > savedMax {
+		return fmt.Errorf("%w: %d bytes", wire.ErrMalformed, len(b))
+	}
+	if err = wire.Unmarshal(b, s); err != nil {
+		return err
+	}
+	if len(s.Receipts)%receiptSize != 0 || len(s.Breaches) > breachesMax {
+		return fmt.Errorf("%w: receipts or breaches", wire.ErrMalformed)
+	}
+	if s.wallet = token.NewWallet(); len(s.Wallet) > 0 {
+		s.wallet, err = token.LoadWallet(s.Wallet)
+	}
+	return err
+}
+
+func (s *stationState) save(keep Keep, l Log) error {
+	s.Wallet = s.wallet.Save()
+	defer func() { s.Wallet = nil }()
+	b, err := wire.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return keep.Save(l.key(), b)
+}
+
+// receipts are blobs that a supernode has signed for: first 8 of the id ‖ expiry day(2), the newest last.
+type receipts []byte
+
+const receiptSize = 8 + 2
+
+func (r receipts) find(id wire.ShortID) int {
+	for at := 0; at < len(r); at += receiptSize {
+		if wire.ShortID(r[at:]) == id {
+			return at
+		}
+	}
+	return -1
+}
+
+// add remembers a blob; the oldest gives way.
+func (r receipts) add(k Kept) receipts {
+	id := k.ID.Short()
+	if r.find(id) >= 0 {
+		return r
+	}
+	if len(r) >= receiptsMax*receiptSize {
+		r = r[receiptSize:]
+	}
+	return append(append(r, id[:]...), byte(k.ExpiryDay>>8), byte(k.ExpiryDay))
+}
+
+// drop forgets a blob.
+func (r receipts) drop(id wire.ShortID) receipts {
+	at := r.find(id)
+	if at < 0 {
+		return r
+	}
+	return append(r[:at:at], r[at+receiptSize:]...)
+}
+
+// expire forgets what has expired by the end of yesterday.
+func (r receipts) expire(today uint16) receipts {
+	var left receipts
+	for at := 0; at < len(r); at += receiptSize {
+		if day := uint16(r[at+8])<<8 | uint16(r[at+9]); day >= today {
+			left = append(left, r[at:at+receiptSize]...)
+		}
+	}
+	return left
+}

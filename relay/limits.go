@@ -1,0 +1,40 @@
+package relay
+
+import "time"
+
+// Constants of the protocol. spec: 08-custody#limits
+const (
+	// retryMin and retryMax are between two tries to reach a supernode, doubled each time, ± retryJitter.
+	retryMin    = 2 * time.Second
+	retryMax    = 15 * time.Minute
+	retryJitter = 5 // one part in so many
+	// answerTimeout is how long an answer may take, and the silence inside one.
+	answerTimeout = 30 * time.Second
+	// perChunk is what a deposit has more for each 64 KiB.
+	perChunk = 10 * time.Second
+	// attestPeriod is between two checkpoints.
+	attestPeriod = 24 * time.Hour
+	// notNowMin is how long we leave a supernode alone that says "not now" to a collection.
+	notNowMin = time.Minute
+)
+
+// Constants of this implementation.
+const (
+	// steadyAfter is how long a link has to last before the next try is as quick as the first.
+	steadyAfter = time.Minute
+	// drawTimeout bounds a deposit's wait for tokens.
+	drawTimeout = 20 * time.Second
+	// visitTimeout bounds a link in mode supernode: log-in and draws.
+	visitTimeout = 30 * time.Second
+	// receiptsMax is how many blobs are remembered that one supernode has signed for: what is
+	// offered again without a token.
+	receiptsMax = 4096
+	// breachesMax is how many breaches are kept of one supernode.
+	breachesMax = 8
+	// checkPeriod is how often a station looks whether something is due: a log-in, a checkpoint.
+	checkPeriod = time.Hour
+	// rereadPagesMax is how many pages are read again for one blob.
+	rereadPagesMax = 4
+	// savedMax bounds what is saved of one supernode, in bytes.
+	savedMax = 256 << 10
+)

@@ -1,0 +1,81 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+)
+
+// Unmatched is a blob of a log that no key was known for when it came.
+type Unmatched struct {
+	Since uint64 // of the page that it came on
+	ID    wire.ShortID
+}
+
+// Reread brings blobs that were on pages before, as far as the supernode has them still, with others
+// of those pages among them: who asks for blobs by id shows which are its own.
+//
+// spec: 08-custody#range
+func (c *Client) Reread(ctx context.Context, from Log, wanted []Unmatched) (blobs [][]byte, err error) {
+	c.mu.Lock()
+	var s *station
+	if m := c.members[from.Community]; m != nil {
+		s = m.stations[from.At]
+	}
+	c.mu.Unlock()
+	if s == nil {
+		return nil, ErrForeign
+	}
+	s.mu.Lock()
+	l := s.link
+	s.mu.Unlock()
+	if l == nil {
+		return nil, ErrUnreached
+	}
+	pages := make(map[uint64]map[wire.ShortID]bool)
+	for _, w := range wanted {
+		since := w.Since - w.Since%wire.CursorStep
+		if pages[since] == nil {
+			pages[since] = make(map[wire.ShortID]bool)
+		}
+		pages[since][w.ID] = true
+	}
+	for _, since := range slices.Sorted(maps.Keys(pages)) {
+		if blobs, err = reread(ctx, l, since, pages[since], blobs); err != nil {
+			return nil, err
+		}
+	}
+	return blobs, nil
+}
+
+// reread reads pages from since until all that is left was on them, and appends their blobs.
+func reread(ctx context.Context, l *link.Link, since uint64, left map[wire.ShortID]bool, blobs [][]byte) ([][]byte, error) {
+	stream, err := l.Request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Reset()
+	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()); err != nil {
+		return nil, err
+	}
+	for range rereadPagesMax {
+		stream.Await(time.Now().Add(answerTimeout))
+		page, more, err := receivePage(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		blobs = append(blobs, more...)
+		for _, e := range entriesOf(page, more) {
+			delete(left, e.id.Short())
+		}
+		if len(left) == 0 || page.End {
+			break
+		}
+	}
+	return blobs, nil
+}

@@ -1,0 +1,351 @@
+package relay
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+	"sottovoce/relay/token"
+)
+
+// station is one supernode of one community.
+//
+//	waiting ──▶ visiting (log-in, draws) ──▶ linked: deposits, collection, checkpoints
+//	   ▲                │                        │ a visit now and then, on a link of its own
+//	   └────────────────┴──────── lost ──────────┘
+type station struct {
+	client *Client
+	member *member
+	log    Log
+	keys   identity.DeviceKeys
+	roused chan struct{}      // one token: look again
+	cancel context.CancelFunc // guarded by Client.mu; nil before it runs
+
+	saving sync.Mutex // held while the state is changed and saved; taken before mu. Guards gone
+	gone   bool       // we have left: nothing is kept any more
+
+	mu      sync.Mutex // guards the fields below
+	known   community.Known
+	state   *stationState
+	link    *link.Link    // nil: not reached
+	number  uint64        // the link's
+	lacking int           // tokens that deposits wait for
+	drawn   chan struct{} // closed, and made anew, when a visit has ended
+	trouble string        // why it is not reached, or what is wrong; for people
+	last    time.Time     // when it was reached last
+}
+
+func newStation(c *Client, m *member, k community.Known, state *stationState) *station {
+	return &station{
+		client: c, member: m, log: Log{At: k.ID(), Community: m.papers.Community()},
+		keys: identity.DeviceKeys{Sign: k.Sign, Agree: k.Agree}, known: k, state: state,
+		roused: make(chan struct{}, 1), drawn: make(chan struct{}),
+	}
+}
+
+// moved takes what is known of the supernode now.
+func (s *station) moved(k community.Known) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = k
+}
+
+// stop ends the station for good. The client's lock is held.
+func (s *station) stop() {
+	if s.cancel != nil {
+		s.cancel()
+	}
+}
+
+// rouse has the station look again what is to be done.
+func (s *station) rouse() {
+	select {
+	case s.roused <- struct{}{}:
+	default:
+	}
+}
+
+// reached is the number of the link; 0 if there is none.
+func (s *station) reached() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.link == nil {
+		return 0
+	}
+	return s.number
+}
+
+// troubled notes what is wrong; "" is nothing.
+func (s *station) troubled(word string) {
+	s.mu.Lock()
+	same := s.trouble == word
+	s.trouble = word
+	s.mu.Unlock()
+	if !same {
+		s.client.changed()
+	}
+}
+
+// run tries to reach the supernode, and again when it was lost, ever more rarely.
+func (s *station) run(ctx context.Context) {
+	wait := retryMin
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := s.attend(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.troubled(troubleOf(err))
+		if time.Since(begun) > steadyAfter {
+			wait = retryMin
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.roused:
+		case <-time.After(s.jittered(wait)):
+		}
+		wait = min(2*wait, retryMax)
+	}
+}
+
+// jittered is d, somewhat longer or shorter: many who lost one supernode do not come back at once.
+func (s *station) jittered(d time.Duration) time.Duration {
+	var b [8]byte
+	_, _ = s.client.cfg.Rand.Read(b[:])
+	spread := d / retryJitter
+	return d - spread + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(2*spread))
+}
+
+// troubleOf is an error in words for people.
+func troubleOf(err error) string {
+	var no *RefusedError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &no):
+		return Word(no.Reason)
+	case errors.Is(err, wire.ErrNewer):
+		return Word(wire.ReasonYouOld)
+	case errors.Is(err, community.ErrNoMember):
+		return Word(wire.ReasonNoMember)
+	case errors.Is(err, link.ErrRefused):
+		return "something else answers at its address"
+	}
+	return "not reached"
+}
+
+// attend keeps a member link until it is lost, logging in first where that is needed.
+func (s *station) attend(ctx context.Context) error {
+	key, ok := s.memberKey()
+	if !ok {
+		if err := s.visit(ctx); err != nil {
+			return err
+		}
+		if key, ok = s.memberKey(); !ok {
+			return community.ErrNoMember
+		}
+	}
+	l, done, err := s.dial(ctx, handshake.Member, &handshake.Pair{Their: s.keys.Agree, Member: true, Key: key})
+	if errors.Is(err, link.ErrRefused) {
+		// The key of the week is another one by now, or something else answers. A log-in tells.
+		s.distrust()
+		if err := s.visit(ctx); err != nil {
+			return err
+		}
+		if key, ok = s.memberKey(); !ok {
+			return community.ErrNoMember
+		}
+		l, done, err = s.dial(ctx, handshake.Member, &handshake.Pair{Their: s.keys.Agree, Member: true, Key: key})
+	}
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.serve(ctx, l)
+}
+
+// memberKey is the key of the link in mode member, if there is one.
+func (s *station) memberKey() (handshake.LinkKey, bool) {
+	m := s.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key, ok := m.papers.Key(s.log.At, uint32(s.client.today()))
+	if !ok {
+		return handshake.LinkKey{}, false
+	}
+	secret := key.Secret.LinkSecret()
+	defer secret.Erase()
+	return handshake.NewLinkKey(secret[:]), true
+}
+
+func (s *station) distrust() {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	s.member.papers.Distrust(s.log.At)
+}
+
+// dial makes a link over a socket of its own; done closes both.
+//
+// spec: 08-custody#links
+func (s *station) dial(ctx context.Context, mode handshake.Mode, pair *handshake.Pair) (l *link.Link, done func(), err error) {
+	to := link.Target{Mode: mode, Pair: pair}
+	if p, ok := s.client.place(s.log.At); ok {
+		to.Endpoints, to.Fingerprint = p.Endpoints, p.Fingerprint
+		to.Others = append(to.Others, link.Place{Endpoints: p.Endpoints})
+	}
+	if typed := s.addresses(ctx); len(typed) > 0 {
+		to.Others = append(to.Others, link.Place{Endpoints: typed})
+	}
+	conn, err := s.client.cfg.Listen()
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := link.Open(conn, link.Config{Rand: s.client.cfg.Rand, Log: s.client.cfg.Log, Keyring: nobody{}})
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	done = func() { _ = t.Close() }
+	if l, err = t.Dial(ctx, to); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return l, done, nil
+}
+
+// addresses are those of the supernode's card, with the names of hosts looked up.
+func (s *station) addresses(ctx context.Context) (all []peer.Endpoint) {
+	s.mu.Lock()
+	known := s.known.Addresses
+	s.mu.Unlock()
+	for _, a := range known {
+		if ap, err := netip.ParseAddrPort(a); err == nil {
+			all = append(all, ap)
+			continue
+		}
+		host, digits, err := net.SplitHostPort(a)
+		port, bad := strconv.ParseUint(digits, 10, 16)
+		if err != nil || bad != nil || s.client.cfg.Resolve == nil {
+			continue
+		}
+		found, _ := s.client.cfg.Resolve(ctx, host) // a name that leads nowhere is one address less
+		for _, ip := range found {
+			all = append(all, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+		}
+	}
+	return all
+}
+
+// serve works on a member link until it ends.
+func (s *station) serve(ctx context.Context, l *link.Link) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var owned sync.WaitGroup
+	defer owned.Wait()
+	defer cancel()
+	number := s.client.number()
+	s.mu.Lock()
+	s.link, s.number, s.last = l, number, s.client.cfg.Now()
+	s.mu.Unlock()
+	defer s.client.told()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.link, s.last = nil, s.client.cfg.Now()
+	}()
+	s.troubled("")
+	s.client.told()
+	owned.Go(func() { s.collect(ctx, l) })
+	owned.Go(func() { s.errands(ctx, l) })
+	select {
+	case <-l.Done():
+		return l.Err()
+	case <-ctx.Done():
+		l.Close(link.ReasonBye)
+		return context.Cause(ctx)
+	}
+}
+
+// errands visits the supernode for keys and tokens, and asks for checkpoints, when it is time.
+func (s *station) errands(ctx context.Context, l *link.Link) {
+	var due time.Time // of the visit; zero: none is
+	for ctx.Err() == nil {
+		now := time.Now()
+		urgent, wanted := s.wanted()
+		switch {
+		case urgent, wanted && !due.IsZero() && !now.Before(due):
+			s.troubled(troubleOf(s.visit(ctx)))
+			due = time.Time{}
+			if _, still := s.wanted(); still { // it did not work: not at once again
+				due = time.Now().Add(s.jittered(retryMax))
+			}
+		case wanted && due.IsZero():
+			delay, err := token.Delay(s.client.cfg.Rand)
+			if err != nil {
+				return
+			}
+			due = now.Add(delay)
+		}
+		s.attest(ctx, l)
+		wait := checkPeriod
+		if !due.IsZero() {
+			wait = min(wait, time.Until(due))
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.roused:
+		case <-time.After(max(wait, time.Second)):
+		}
+	}
+}
+
+// wanted says whether a visit is due, and whether somebody waits for it.
+func (s *station) wanted() (urgent, wanted bool) {
+	s.member.mu.Lock()
+	stale := s.member.papers.Stale(s.log.At, uint32(s.client.today()))
+	s.member.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, now := s.state.wallet.Wanted(s.theirDay(), s.lacking)
+	return n > 0 && now, n > 0 || stale
+}
+
+// theirDay is the day by the supernode's clock. The lock is held.
+func (s *station) theirDay() uint16 {
+	return uint16(min(max(int64(s.client.today())+s.state.Ahead, 0), 1<<16-1))
+}
+
+// heard notes the supernode's day.
+func (s *station) heard(day uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Ahead = int64(min(day, 1<<16-1)) - int64(s.client.today())
+}
+
+// change changes what is kept of the supernode, on disk before it returns.
+func (s *station) change(f func(*stationState)) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if s.gone {
+		return errors.New("we have left that community")
+	}
+	s.mu.Lock()
+	f(s.state)
+	b := *s.state
+	s.mu.Unlock()
+	if err := b.save(s.client.cfg.Keep, s.log); err != nil {
+		return fmt.Errorf("keeping what a supernode has signed: %w", err)
+	}
+	return nil
+}
