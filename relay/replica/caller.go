@@ -32,11 +32,10 @@ type caller struct {
 
 // event is what a caller tells of its work.
 type event struct {
-	sent, fetched int    // blobs, since the last
-	refused       int    // blobs that the far end does not take, or we do not
-	missing       int    // blobs that it said it has, and did not bring
-	level         bool   // nothing is left to do for now
-	wrong         string // what the far end does against the protocol
+	sent, fetched int  // blobs, since the last
+	refused       int  // blobs that the far end does not take, or we do not
+	missing       int  // blobs that it said it has, and did not bring
+	level         bool // nothing is left to do for now
 }
 
 // errWrong says that the far end does what no honest one does.

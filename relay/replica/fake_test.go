@@ -376,8 +376,7 @@ func (d dialerOf) Dial(_ context.Context, id peer.ID) (Conn, error) {
 	if to == nil || d.town.cut[id] || d.town.cut[d.from] {
 		return nil, errors.New("not reached")
 	}
-	var c *pipeConn
-	c = newPipeConn(func(ctx context.Context, s Stream) {
+	c := newPipeConn(func(ctx context.Context, s Stream) {
 		f, err := s.Receive(ctx)
 		if err != nil {
 			return
