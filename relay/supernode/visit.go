@@ -64,6 +64,13 @@ func (v *visit) began(n int) {
 	v.asked = time.Now()
 }
 
+// idle reports whether nothing is asked, and nothing was for a while.
+func (v *visit) idle(now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.open == 0 && now.Sub(v.asked) >= guestIdleMax
+}
+
 // watch closes a link in mode supernode that has asked nothing for a while.
 func (v *visit) watch(ctx context.Context) {
 	ticker := time.NewTicker(guestIdleMax)
@@ -74,10 +81,7 @@ func (v *visit) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		v.mu.Lock()
-		idle := v.open == 0 && time.Since(v.asked) >= guestIdleMax
-		v.mu.Unlock()
-		if idle {
+		if v.idle(time.Now()) {
 			v.link.Close(link.ReasonBye)
 			return
 		}
