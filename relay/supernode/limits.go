@@ -57,6 +57,8 @@ const (
 	// keyFileMax and houseMax bound the files of a data directory in bytes.
 	keyFileMax = 4 << 10
 	houseMax   = 16 << 20
+	// finishTimeout is how long the far end has to close its side of a stream that was answered.
+	finishTimeout = 5 * time.Second
 	// epochRetry is how long an old epoch lasts on when there was no randomness for another.
 	epochRetry = time.Minute
 	// patiencePerSecond and patienceBurst are what a block may spend of the supernode's patience:

@@ -28,6 +28,9 @@ import (
 func TestMain(m *testing.M) {
 	// quic-go would write to the standard log that the kernel gives small buffers.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	if serveYardstick() {
+		return
+	}
 	if dir := os.Getenv(serveEnv); dir != "" {
 		if err := serveForTest(dir); err != nil {
 			panic(err)

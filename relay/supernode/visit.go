@@ -88,6 +88,15 @@ func (v *visit) watch(ctx context.Context) {
 	}
 }
 
+// finish closes a stream that was answered, once the far end has closed its side: it would take what
+// comes before as word that its request was not read.
+func (v *visit) finish(ctx context.Context, s *link.CustodyStream) {
+	_ = s.End()
+	s.Await(time.Now().Add(finishTimeout))
+	_, _ = s.Receive(ctx)
+	_ = s.Close()
+}
+
 // request serves one stream: it reads the request and answers it, or says why not.
 func (v *visit) request(ctx context.Context, s *link.CustodyStream) {
 	f, err := s.Receive(ctx)
@@ -97,12 +106,16 @@ func (v *visit) request(ctx context.Context, s *link.CustodyStream) {
 	case err == nil:
 		err = v.at.patience.spend(ctx, v.block, priceRequest)
 	}
+	var refused bool
 	if err == nil {
-		err = v.answer(ctx, s, f)
+		refused, err = v.answer(ctx, s, f)
 	}
 	switch {
-	case err == nil:
+	case refused && err == nil: // the rest of the request is not wanted
 		_ = s.Close()
+		return
+	case err == nil:
+		v.finish(ctx, s)
 		return
 	case errors.Is(err, errJunk), errors.Is(err, wire.ErrMalformed):
 		v.link.Close(link.ReasonBadInput)
