@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 
 // errNoCustody says that a link leads to a node, not to a supernode.
 var errNoCustody = errors.New("this link carries no requests to a supernode")
+
+// errLaterKind says that a stream is of a kind that only later versions know.
+var errLaterKind = errors.New("a stream of a later version")
 
 // errNoFrames says that a link leads to or from a supernode.
 var errNoFrames = errors.New("this link carries requests to a supernode and nothing else")
@@ -49,11 +53,12 @@ func custodyConfig(dials bool) *quic.Config {
 //
 // spec: 08-custody#streams
 type CustodyStream struct {
-	link   *Link
-	stream *quic.Stream
-	in     *bufio.Reader // nil until something is read
-	begun  bool          // the kind of the stream was sent, or was read
-	out    []byte
+	link    *Link
+	stream  *quic.Stream
+	in      *bufio.Reader // nil until something is read
+	begun   bool          // the kind of the stream was sent, or the far end sends it
+	unknown bool          // the far end's was not read yet
+	out     []byte
 }
 
 // Request opens a stream for one request. It waits while as many are open as a link has. Only
@@ -69,35 +74,41 @@ func (l *Link) Request(ctx context.Context) (*CustodyStream, error) {
 	return &CustodyStream{link: l, stream: stream}, nil
 }
 
-// Requested waits for the far end's next request. A stream of another kind than custody ends the
-// link, or is reset where it is of a kind of later versions. Whoever accepts a link calls it again
-// and again, until it fails.
+// Requested waits for the far end's next request, of which nothing may have arrived but that there is
+// one: what others send may have to be read first. Whoever accepts a link calls it again and again,
+// until it fails.
 func (l *Link) Requested(ctx context.Context) (*CustodyStream, error) {
 	if !custody(l.proof.Mode) || l.dialed {
 		return nil, errNoCustody
 	}
-	for {
-		stream, err := l.conn.AcceptStream(ctx)
-		if err != nil {
-			return nil, l.orEnded(err)
-		}
-		if l.moved() {
-			return nil, l.Err()
-		}
-		s := &CustodyStream{link: l, stream: stream, begun: true}
-		_ = stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
-		var kind [1]byte
-		_, err = io.ReadFull(stream, kind[:])
-		switch {
-		case err == nil && wire.StreamKind(kind[0]) == wire.StreamCustody:
-			_ = stream.SetReadDeadline(time.Now().Add(requestTimeout))
-			return s, nil
-		case malformed(err) || err == nil && !laterKind(kind[0]):
-			l.bad("stream kind")
-			return nil, l.Err()
-		}
-		s.Reset() // given up before it began, or not for us
+	stream, err := l.conn.AcceptStream(ctx)
+	if err != nil {
+		return nil, l.orEnded(err)
 	}
+	if l.moved() {
+		return nil, l.Err()
+	}
+	_ = stream.SetReadDeadline(time.Now().Add(requestTimeout))
+	return &CustodyStream{link: l, stream: stream, begun: true, unknown: true}, nil
+}
+
+// begin reads what kind of stream the far end has opened.
+func (s *CustodyStream) begin() error {
+	if !s.unknown {
+		return nil
+	}
+	s.unknown = false
+	kind, err := s.reader().ReadByte()
+	switch {
+	case err != nil:
+		return err
+	case wire.StreamKind(kind) == wire.StreamCustody:
+		return nil
+	case laterKind(kind):
+		s.Reset()
+		return errLaterKind
+	}
+	return fmt.Errorf("%w: stream kind %d", wire.ErrMalformed, kind)
 }
 
 // Send sends a frame and, behind it, blobs. It returns once QUIC has taken all of it, waiting 30 s
@@ -160,11 +171,16 @@ func (s *CustodyStream) End() error {
 func (s *CustodyStream) Await(by time.Time) { _ = s.stream.SetReadDeadline(by) }
 
 // Receive returns the next frame: wire.Unknown for one of a later version, io.EOF once the far end
-// has sent all. What is no frame of custody ends the link; wire.ErrNewer does not, since the far
-// end can be told.
+// has sent all. What is no frame of custody ends the link, and so does a stream of another kind, but
+// one of a kind of later versions is reset; wire.ErrNewer ends nothing, since the far end can be told.
 func (s *CustodyStream) Receive(ctx context.Context) (wire.Frame, error) {
 	stop := context.AfterFunc(ctx, s.Reset)
 	defer stop()
+	if err := s.begin(); err == io.EOF { // opened, and closed before it began
+		return nil, s.failed(ctx, io.ErrUnexpectedEOF)
+	} else if err != nil {
+		return nil, s.failed(ctx, err)
+	}
 	f, err := wire.ReadFrame(s.reader())
 	switch {
 	case err == io.EOF:
