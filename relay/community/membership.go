@@ -179,9 +179,9 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 			return false, fmt.Errorf("the descriptor of %q has ended on day %d: its founder is to sign another", peer.ShowName(d.Name), d.Until)
 		}
 	}
-	exchange, _, err = m.take(at, papers)
+	exchange, _, wrong := m.take(at, papers)
 	if !m.file.isSupernodeID(at) {
-		return false, errors.Join(fmt.Errorf("%v is no supernode of this community any more", at), err)
+		return false, errors.Join(fmt.Errorf("%v is no supernode of this community any more", at), wrong)
 	}
 	known := m.at(at)
 	known.week, known.key, known.next, known.refused = g.Week, g.Key, g.Next, false
@@ -191,7 +191,7 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 		}
 	}
 	m.link, m.refused = nil, nil
-	return exchange, err
+	return exchange, nil // what was wrong in the papers was left out, and alarms are raised where it matters
 }
 
 // at is what we know of a supernode from itself.

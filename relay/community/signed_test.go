@@ -348,6 +348,22 @@ func TestPapers(t *testing.T) {
 	if err == nil || !m.changed || len(f.cards) != 1 || len(f.roster.entries) != 2 || len(f.view().members) != 1 {
 		t.Errorf("%v: %d cards, %d entries", err, len(f.cards), len(f.roster.entries))
 	}
+	// So a member is let in by a supernode that is newer, and told that it is old.
+	member := w.member(w.invite(h, 1))
+	w.must(w.visit(h, member))
+	at := w.at(h)
+	g, _, err := h.Login(at, member.Persona(), member.Login(at), w.now)
+	w.must(err)
+	p = h.Offer()
+	p.Descriptor = resign(t, labelDescriptor, h.Descriptor().Bytes(), w.root.signer, func(b body) { b[0x8000] = 1 })
+	g.Papers = p.Bytes()
+	if _, err := member.Granted(h.device.ID(), g, founded); err != nil || !slices.Equal(kinds(member.Alarms()), []AlarmKind{AlarmNewer}) {
+		t.Errorf("let in by a newer supernode: %v, alarms %v", err, kinds(member.Alarms()))
+	}
+	fresh := w.member(w.invite(h, 1))
+	if _, err := fresh.Granted(h.device.ID(), g, founded); !errors.Is(err, wire.ErrNewer) {
+		t.Errorf("a newcomer by a newer supernode: %v", err)
+	}
 	// Who is no supernode cannot make an operator believe that the program is old.
 	newer := resign(t, labelDescriptor, h.Descriptor().Bytes(), w.root.signer, func(b body) { b[0x8000] = 1 })
 	_, _, err = h.Exchange(Papers{Descriptor: newer, Roster: wire.Hash{1}}, false, w.now, w.rand)
