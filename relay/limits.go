@@ -14,6 +14,8 @@ const (
 	perChunk = 10 * time.Second
 	// attestPeriod is between two checkpoints.
 	attestPeriod = 24 * time.Hour
+	// newsPeriod is between two questions on a link what is new in the community.
+	newsPeriod = time.Hour
 	// notNowMin is how long we leave a supernode alone that says "not now" to a collection.
 	notNowMin = time.Minute
 )
@@ -26,6 +28,8 @@ const (
 	drawTimeout = 20 * time.Second
 	// visitTimeout bounds a link in mode supernode: log-in and draws.
 	visitTimeout = 30 * time.Second
+	// turnsMax bounds an exchange of papers: the longest roster goes over in a hundred.
+	turnsMax = 128
 	// receiptsMax is how many blobs are remembered that one supernode has signed for: what is
 	// offered again without a token.
 	receiptsMax = 4096

@@ -43,6 +43,7 @@ type station struct {
 	number  uint64        // the link's
 	lacking int           // tokens that deposits wait for
 	drawn   chan struct{} // closed, and made anew, when a visit has ended
+	owes    bool          // it lacks papers that we have
 	trouble string        // why it is not reached, or what is wrong; for people
 	last    time.Time     // when it was reached last
 }
@@ -279,9 +280,13 @@ func (s *station) serve(ctx context.Context, l *link.Link) error {
 
 // errands visits the supernode for keys and tokens, and asks for checkpoints, when it is time.
 func (s *station) errands(ctx context.Context, l *link.Link) {
-	var due time.Time // of the visit; zero: none is
+	var due, asked time.Time // of the visit, zero: none is; when we asked what is new
 	for ctx.Err() == nil {
 		now := time.Now()
+		if now.Sub(asked) >= newsPeriod {
+			s.news(ctx, l)
+			asked = now
+		}
 		urgent, wanted := s.wanted()
 		switch {
 		case urgent, wanted && !due.IsZero() && !now.Before(due):
@@ -318,7 +323,7 @@ func (s *station) wanted() (urgent, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, now := s.state.wallet.Wanted(s.theirDay(), s.lacking)
-	return n > 0 && now, n > 0 || stale
+	return n > 0 && now, n > 0 || stale || s.owes
 }
 
 // theirDay is the day by the supernode's clock. The lock is held.

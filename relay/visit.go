@@ -44,14 +44,21 @@ func (s *station) visit(ctx context.Context) (err error) {
 	}
 	defer done()
 	grant, err := s.enter(ctx, l)
+	if isRefused(err, wire.ReasonNoMember) && s.plead(ctx, l) == nil {
+		grant, err = s.enter(ctx, l)
+	}
 	if err != nil {
 		return err
 	}
 	s.heard(grant.Day)
-	if err := s.granted(grant); err != nil {
+	differs, err := s.granted(grant)
+	if err != nil {
 		return err
 	}
 	err = s.draw(ctx, l, grant)
+	if differs {
+		err = errors.Join(err, s.exchange(ctx, l))
+	}
 	l.Close(link.ReasonBye)
 	return err
 }
@@ -72,24 +79,16 @@ func (s *station) enter(ctx context.Context, l *link.Link) (wire.Grant, error) {
 	return request[wire.Grant](ctx, l, ask)
 }
 
-// granted takes what the supernode has told us, and keeps it.
-func (s *station) granted(g wire.Grant) error {
+// granted takes what the supernode has told us, and keeps it. differs says that papers are to be
+// exchanged.
+func (s *station) granted(g wire.Grant) (differs bool, err error) {
 	m := s.member
 	m.mu.Lock()
-	_, err := m.papers.Granted(s.log.At, community.Grant{
+	differs, err = m.papers.Granted(s.log.At, community.Grant{
 		Papers: g.Papers, Week: g.Week, Key: g.PSK, Next: g.Next, Day: g.Day, Tokens: g.Allowance,
 	}, uint32(s.client.today()))
-	id, kept := m.papers.Community(), m.papers.Save()
 	m.mu.Unlock()
-	defer clear(kept)
-	if err := errors.Join(err, s.client.cfg.Keep.Save(keyOf(id), kept)); err != nil {
-		return err
-	}
-	if err := s.client.settle(m); err != nil {
-		return err
-	}
-	s.client.changed()
-	return nil
+	return differs, errors.Join(err, s.keepPapers())
 }
 
 // draw draws what is wanted, as far as the supernode gives it.

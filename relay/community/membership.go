@@ -359,6 +359,9 @@ func (m *Membership) Dismiss() { m.alarms = nil }
 
 func (m *Membership) raise(alarms []Alarm) { m.alarms = addAlarms(m.alarms, alarms) }
 
+// Mark changes with what is known of the community.
+func (m *Membership) Mark() wire.Hash { return m.file.mark() }
+
 // Newest is the hash of the descriptor that we go by, which members compare end to end; zero before
 // there is one.
 func (m *Membership) Newest() wire.Hash {

@@ -24,11 +24,11 @@ const (
 // spec: 08-custody#links
 func placeOf(f wire.Frame) place {
 	switch f.(type) {
-	case wire.Deposit, wire.Delete:
+	case wire.Deposit, wire.Delete, wire.Papers:
 		return atMember | atGuest
 	case wire.RangeFrame, wire.Scan, wire.Get, wire.Attest:
 		return atMember
-	case wire.Login, wire.Join, wire.Draw, wire.Papers, wire.Ally:
+	case wire.Login, wire.Join, wire.Draw, wire.Ally:
 		return atGuest
 	}
 	return 0

@@ -141,10 +141,17 @@ func (v *visit) draw(ctx context.Context, s *link.CustodyStream, f wire.Draw) er
 
 // papers takes what a member knows of its community, and answers with what it lacks. Who was refused
 // may show what it knows as well, a few times: it may have joined where this supernode has not heard
-// of it. It is answered by nothing, whatever that was.
+// of it. It is answered by nothing, whatever that was. On a link of a member, who has no name there,
+// nothing is shown, and the same is answered to all.
 //
 // spec: 10-communities#exchange-of-papers
 func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers) error {
+	if v.home != nil {
+		if len(f.Papers) != 0 || f.Community != nil {
+			return errJunk
+		}
+		return s.Send(ctx, wire.Papers{Papers: v.home.offer()})
+	}
 	if err := v.at.patience.spend(ctx, v.block, pricePapers); err != nil {
 		return err
 	}
@@ -167,6 +174,13 @@ func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers
 		return err
 	}
 	return s.Send(ctx, wire.Papers{Papers: answer.Bytes()})
+}
+
+// offer are the papers that everybody may see who is a member.
+func (c *served) offer() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.house.Offer().Bytes()
 }
 
 // mayPlead counts what somebody shows who is not logged in.
