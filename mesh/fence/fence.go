@@ -42,6 +42,9 @@ type Fence struct {
 // everything.
 func (f *Fence) Close() { f.closed.Store(true) }
 
+// Closed reports whether they are shut out.
+func (f *Fence) Closed() bool { return f.closed.Load() }
+
 // Open lets everything pass.
 func (f *Fence) Open() { f.closed.Store(false) }
 

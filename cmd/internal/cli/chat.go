@@ -27,13 +27,13 @@ type chat struct {
 	screen     screen
 	me         control.Me
 	roll       roll
-	to         *control.Person // whom typed text goes to; nil at first
-	leaving    string          // who is to be removed if that is said again
-	looking    *looking        // the emoji that the person is to look at; nil: none
-	mine       map[string]bool // ids of messages sent from here that have not arrived yet
-	keys       <-chan string   // the line as it is being typed, at a terminal
-	saidTyping time.Time       // when that was last told
-	told       chan func()     // what the loop is to do when something asked in the background is answered
+	to         *control.Person          // whom typed text goes to; nil at first
+	leaving    string                   // who is to be removed if that is said again
+	looking    *looking                 // the emoji that the person is to look at; nil: none
+	mine       map[string]control.State // messages sent from here that have not arrived yet, by id: what was told of them
+	keys       <-chan string            // the line as it is being typed, at a terminal
+	saidTyping time.Time                // when that was last told
+	told       chan func()              // what the loop is to do when something asked in the background is answered
 	asking     sync.WaitGroup
 }
 
@@ -68,7 +68,7 @@ func runChat(c *call, s screen, passphrase []byte) error {
 	if err != nil {
 		return err
 	}
-	ch := &chat{c: c, screen: s, mine: map[string]bool{}, told: make(chan func()), keys: s.keys()}
+	ch := &chat{c: c, screen: s, mine: map[string]control.State{}, told: make(chan func()), keys: s.keys()}
 	err = ch.run(ctx, lines)
 	cancel()
 	ch.asking.Wait()
@@ -335,18 +335,23 @@ func (ch *chat) message(ctx context.Context, m control.Message) {
 	case m.From.ID != ch.me.ID:
 		ch.say("%s %s: %s", when, ch.c.palette.bold(name(m.From)), indent(m.Text, 6))
 		ch.read(ctx, m.ID)
-	case !ch.mine[m.ID]:
+	case ch.mine[m.ID] == "":
 		// Sent by another face; what was typed here stands here.
 		ch.say("%s you to %s: %s", when, ch.c.palette.bold(oneLine(m.Conversation.Name)), indent(m.Text, 6))
 	}
 }
 
-// state tells once how a message from here ended; what it says is not repeated when the line stands just above.
+// state tells once that a message from here is kept for them, and once how it ended; what it says is not repeated when the
+// line stands just above.
 func (ch *chat) state(m control.Message) {
-	if !ch.mine[m.ID] || m.State.Reached(control.StateQueued) && !m.State.Reached(control.StateDelivered) {
+	switch told := ch.mine[m.ID]; {
+	case told == "" || m.State == control.StateQueued || m.State == told:
 		return
+	case m.State == control.StateHeld:
+		ch.mine[m.ID] = m.State
+	default:
+		delete(ch.mine, m.ID)
 	}
-	delete(ch.mine, m.ID)
 	ch.say("      %s", ch.c.palette.faint(fmt.Sprintf("%s to %s: %s", stateMark(m), oneLine(m.Conversation.Name), excerpt(m.Text))))
 }
 

@@ -15,6 +15,7 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /to NAME       choose whom you write to
   /add NAME      ask somebody to become a contact; a link will do, too
   /invite        make a link by which one person becomes a contact
+  /join LINK     join a community, whose supernodes keep messages while you are away
   /accept NAME   say yes to somebody who asked you
   /decline NAME  say no
   /log           show what was said
@@ -55,6 +56,8 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		ch.who()
 	case "/invite":
 		ch.invite(ctx)
+	case "/join":
+		ch.join(ctx, rest)
 	case "/log":
 		if ch.to == nil {
 			ch.sayWhom()
@@ -246,9 +249,9 @@ func (ch *chat) send(ctx context.Context, text string) {
 		ch.complain(sent.Err)
 		return
 	}
-	ch.mine[sent.Message.ID] = true
+	ch.mine[sent.Message.ID] = control.StateQueued
 	if p, ok := ch.roll.find(*ch.to); ok && !p.Online {
-		ch.say("      %s", ch.c.palette.faint("… waiting: "+name(p)+" is away; it goes out when both of you are here"))
+		ch.say("      %s", ch.c.palette.faint("… waiting: "+name(p)+" is away; it goes out as soon as there is a way to them"))
 	}
 }
 

@@ -56,6 +56,7 @@ type grammar struct {
 	Retention   retentionCommand   `cmd:"" help:"Show or change how long messages are kept."`
 	Passphrase  passphraseCommand  `cmd:"" help:"Set, change or remove the passphrase that protects this home."`
 
+	Community communityCommand `cmd:"" help:"Join communities, whose supernodes keep messages for you while you are away."`
 	Supernode supernodeCommand `cmd:"" help:"Keep sealed messages for the members of a community."`
 
 	Version versionCommand `cmd:"" help:"Show which version this is."`

@@ -115,7 +115,7 @@ func (*statusCommand) Run(c *call) error {
 		{"seen by", seenBy(s)},
 		{"people", fmt.Sprintf("%d nearby, %d connected, %d contacts, %d requests", s.Nearby, s.Links, s.Contacts, s.Requests)},
 		{"messages", fmt.Sprintf("%d waiting, %d held by supernodes", s.Queued, s.Held)},
-		{"supernodes", fmt.Sprint(s.Supernodes)},
+		{"supernodes", fmt.Sprintf("%d reached", s.Supernodes)},
 		{"passphrase", protection(s.Passphrase)},
 		{"memory", fmt.Sprintf("%.1f MB", float64(s.Memory)/1e6)},
 	}

@@ -183,7 +183,7 @@ func stateMark(m control.Message) string {
 	case control.StateQueued:
 		return "… waiting"
 	case control.StateHeld:
-		return "✓ held for them"
+		return heldMark(m)
 	case control.StateDelivered:
 		return "✓ delivered"
 	case control.StateRead:
@@ -193,6 +193,15 @@ func stateMark(m control.Message) string {
 		return "✗ " + string(m.State) + ": " + oneLine(m.Reason)
 	}
 	return "✗ " + string(m.State)
+}
+
+// heldMark says who keeps a message, and how long.
+func heldMark(m control.Message) string {
+	mark := "✓ kept by " + supernodes(len(m.HeldBy))
+	if !m.HeldUntil.IsZero() {
+		mark += " until " + m.HeldUntil.Format("2 January") // the day is the same everywhere
+	}
+	return mark
 }
 
 // indent puts the further lines of a text below its first.

@@ -136,6 +136,12 @@ var exchanges = []exchange{
 	{route: "POST /v1/scan", status: 200, kind: lines},
 	{route: "PUT /v1/passphrase", body: `{"current":"","new":"words"}`, status: 204},
 	{route: "PUT /v1/passphrase", body: `{"current":"guess","new":""}`, status: 403},
+	{route: "POST /v1/communities", body: `{"link":"sottovoce:orchard"}`, status: 201},
+	{route: "POST /v1/communities", body: `{"link":"sottovoce:spent"}`, status: 403},
+	{route: "POST /v1/communities", body: `{"link":""}`, status: 400},
+	{route: "GET /v1/communities", status: 200},
+	{route: "DELETE /v1/communities/{community}", target: "/v1/communities/Orchard", status: 200},
+	{route: "DELETE /v1/communities/{community}", target: "/v1/communities/Orchard", status: 404},
 	{route: "POST /v1/down", status: 204},
 
 	// Of a supernode, on the socket of its data directory.
@@ -154,7 +160,7 @@ var exchanges = []exchange{
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
 	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "GET /v1/visibility", "POST /v1/down",
-	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan", "GET /v1/supernode",
+	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan", "GET /v1/communities", "GET /v1/supernode",
 }
 
 // TestConformance asks a running node everything that docs/openapi.json describes and holds every answer against it.

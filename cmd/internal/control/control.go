@@ -136,6 +136,8 @@ type Node interface {
 	LocalOnly(ctx context.Context) (bool, error)
 	SetLocalOnly(ctx context.Context, on bool) error
 
+	Communities
+
 	// Down begins a clean stop and returns at once.
 	Down(ctx context.Context) error
 }

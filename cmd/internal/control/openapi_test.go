@@ -136,7 +136,7 @@ func TestDocumentHasShapes(t *testing.T) {
 			if f.Anonymous {
 				continue
 			}
-			if fields = append(fields, field); options != "omitempty" {
+			if fields = append(fields, field); options != "omitempty" && options != "omitzero" {
 				required = append(required, field)
 			}
 		}

@@ -47,7 +47,7 @@ func TestNode(t *testing.T) {
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
 				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "doctor": testDoctor, "scan": testScan, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
-				"journey": testJourney, "verification": testVerification, "reading": testReading,
+				"journey": testJourney, "verification": testVerification, "reading": testReading, "communities": testCommunities,
 			} {
 				t.Run(name, func(t *testing.T) {
 					f := controltest.New("Anna")

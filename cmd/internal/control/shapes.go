@@ -155,6 +155,8 @@ type Message struct {
 	Reason string `json:"reason,omitempty"`
 	// HeldBy names the supernodes that signed for it.
 	HeldBy Strings `json:"held_by"`
+	// HeldUntil is the last day, in UTC, on which one of them keeps it; the zero time where none does.
+	HeldUntil time.Time `json:"held_until,omitzero"`
 	// Delivered of Devices: how many of the recipient's devices have it.
 	Delivered int  `json:"delivered"`
 	Devices   int  `json:"devices"`

@@ -66,6 +66,28 @@ func TestNoSupernode(t *testing.T) {
 	}
 }
 
+func testCommunities(t *testing.T, _ *controltest.Fake, node control.Node) {
+	ctx := t.Context()
+	if none := must(node.Communities(ctx)); len(none) != 0 {
+		t.Errorf("at first there are %+v", none)
+	}
+	joined := must(node.Join(ctx, controltest.OrchardLink))
+	if diff := cmp.Diff([]control.Community{joined}, must(node.Communities(ctx))); diff != "" || len(joined.Supernodes) != 2 {
+		t.Errorf("joined %+v: %s", joined, diff)
+	}
+	for link, want := range map[string]control.Code{
+		controltest.SpentLink: control.CodeRefused, controltest.FarLink: control.CodeTimeout, controltest.PersonLink: control.CodeUsage, "sottovoce:": control.CodeUsage,
+	} {
+		_, err := node.Join(ctx, link)
+		wantCode(t, err, want)
+	}
+	if was := must(node.Leave(ctx, joined.ID)); was.Name != "Orchard" {
+		t.Errorf("left %+v", was)
+	}
+	_, err := node.Leave(ctx, "Orchard")
+	wantCode(t, err, control.CodeNotFound)
+}
+
 // run runs a server on l until stop or the end of the test.
 func run(t *testing.T, l net.Listener, server interface {
 	Run(context.Context, net.Listener) error

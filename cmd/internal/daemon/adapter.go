@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"sottovoce/cmd/internal/control"
@@ -13,11 +14,13 @@ import (
 	"sottovoce/mesh"
 	"sottovoce/mesh/store"
 	"sottovoce/mesh/verify"
+	"sottovoce/relay"
 )
 
 // adapter answers the control API from a node.
 type adapter struct {
 	node    *mesh.Node
+	client  *relay.Client
 	store   *store.Store
 	home    string
 	version string
@@ -70,7 +73,7 @@ func (a *adapter) Status(ctx context.Context) (control.Status, error) {
 	return control.Status{
 		Name: s.Me.Name, ID: s.Me.ID, Version: a.version, PID: os.Getpid(), Started: s.Started.UTC(),
 		Visibility: control.Visible(s.Seen.Here.String()), PortKept: s.Seen.KeptPort, Listen: s.Listen, Links: s.Links, Nearby: s.Nearby, Contacts: s.Contacts, Requests: s.Requests, Supernodes: reachedOf(s.Supernodes),
-		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: append(s.Notices, missing(a.named)...),
+		Queued: s.Queued, Held: s.Held, Cursor: s.Cursor, Passphrase: a.store.Protected(), Notices: slices.Concat(s.Notices, missing(a.named), broken(a.client.Communities())),
 		Memory: residentMemory(), Goroutines: runtime.NumGoroutine(), LocalOnly: s.LocalOnly, Interfaces: used(s),
 	}, nil
 }
@@ -336,9 +339,20 @@ func message(m mesh.Message) control.Message {
 		Text:         m.Text,
 		State:        control.State(m.State.String()),
 		Reason:       m.Reason,
+		HeldUntil:    lastDay(m.HeldBy),
 		Delivered:    m.Delivered,
 		Devices:      m.Devices,
 	}
+}
+
+// lastDay is the last on which one of them holds it; the zero time where none does.
+func lastDay(keepers []mesh.Keeper) (last time.Time) {
+	for _, k := range keepers {
+		if day := time.Unix(int64(k.Until)*secondsPerDay, 0).UTC(); day.After(last) {
+			last = day
+		}
+	}
+	return last
 }
 
 func event(e mesh.Event) control.Event {

@@ -22,6 +22,7 @@ import (
 	"sottovoce/mesh/fence"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
+	"sottovoce/relay"
 )
 
 // Options say which node to start.
@@ -101,9 +102,16 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
 	var around fence.Fence
+	client, err := relay.NewClient(relay.Config{
+		Keep: keep{d.store}, Listen: relisten("", &around), Resolve: resolver(&around), Rand: rand.Reader, Now: time.Now, Log: o.Log,
+	})
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
 	node, err := mesh.New(mesh.Config{
 		Store: d.store, Finder: finder, Conn: around.Wrap(conn), Listen: relisten(o.Listen, &around), Fence: &border{&around, finder},
 		LocalOnly: o.LocalOnly, Visibility: visibility, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knocker(&around), Epoch: o.Epoch,
+		Custodian: custodian{client},
 	})
 	if err != nil {
 		return errors.Join(err, conn.Close())
@@ -114,7 +122,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	d.api = &adapter{node: node, store: d.store, home: o.Home, version: o.Version, finder: finder, named: o.Interfaces, down: d.cancel}
+	d.api = &adapter{node: node, client: client, store: d.store, home: o.Home, version: o.Version, finder: finder, named: o.Interfaces, down: d.cancel}
 	for _, notice := range missing(o.Interfaces) {
 		o.Log.Warn(notice)
 	}

@@ -21,12 +21,13 @@ import (
 )
 
 const (
-	portDefault   = 4242                // that 'supernode up' listens on when nothing else is said
-	daysMax       = wire.ExpiryDaysMax  // that a blob is kept
-	tokensADay    = 1024                // for each member: as many short messages
-	linkLife      = 7 * 24 * time.Hour  // of a join link, when nothing else is said
-	linkLifeMax   = 90 * 24 * time.Hour // whoever has a link can join
-	secondsPerDay = 24 * 60 * 60
+	portDefault     = 4242                // that 'supernode up' listens on when nothing else is said
+	daysMax         = wire.ExpiryDaysMax  // that a blob is kept
+	tokensADay      = 1024                // for each member: as many short messages
+	diskOfCommunity = 1 << 40             // bytes: no bound but that of each operator
+	linkLife        = 7 * 24 * time.Hour  // of a join link, when nothing else is said
+	linkLifeMax     = 90 * 24 * time.Hour // whoever has a link can join
+	secondsPerDay   = 24 * 60 * 60
 )
 
 // operator answers what an operator asks of a supernode, whether it runs or not.

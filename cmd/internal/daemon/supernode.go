@@ -145,7 +145,7 @@ type Founded struct {
 }
 
 // policy is that of a community at its founding. Each operator can allow less.
-var policy = community.Policy{Days: daysMax, Tokens: tokensADay}
+var policy = community.Policy{Days: daysMax, Disk: diskOfCommunity, Tokens: tokensADay}
 
 // FoundSupernode makes a supernode in a data directory, or adds a community to the one that is there. It fails with a
 // *control.Error.

@@ -49,7 +49,13 @@ type (
 // settle gives a person a name and an identity on a host, and starts the node.
 func settle(t *testing.T, h *Host) *someone {
 	t.Helper()
-	s := &someone{Host: h, t: t, program: Binary(t), called: h.Name + " Fiordaliso"}
+	return settleAs(t, h, h.Name+" Fiordaliso")
+}
+
+// settleAs is settle under a name of the test's choice.
+func settleAs(t *testing.T, h *Host, name string) *someone {
+	t.Helper()
+	s := &someone{Host: h, t: t, program: Binary(t), called: name}
 	s.ok("init", "--name", s.called)
 	s.up()
 	return s

@@ -29,11 +29,13 @@ type Fake struct {
 	OnAdd  func(control.Person)
 	OnDown func()
 
-	passphrase []byte             // guarded by mu
-	kept       control.Retention  // guarded by mu
-	invites    []control.Invite   // guarded by mu; oldest first
-	local      bool               // guarded by mu
-	seen       control.Visibility // guarded by mu
+	passphrase []byte            // guarded by mu
+	kept       control.Retention // guarded by mu
+	invites    []control.Invite  // guarded by mu; oldest first
+
+	communities []control.Community // guarded by mu
+	local       bool                // guarded by mu
+	seen        control.Visibility  // guarded by mu
 
 	// OnTyping is called like those, when we write to somebody or stop.
 	OnTyping func(to control.Person, typing bool)
@@ -149,6 +151,9 @@ func (f *Fake) Advance(id string, state control.State) {
 	m.State = state
 	if state.Reached(control.StateDelivered) {
 		m.Delivered = 1
+	}
+	if state == control.StateHeld {
+		m.HeldBy, m.HeldUntil = control.Strings{"Orchard peer-1", "Orchard peer-2"}, time.Date(2027, 1, 19, 0, 0, 0, 0, time.UTC)
 	}
 	told := *m
 	f.tell(control.Event{Event: control.EventState, Message: &told})

@@ -1,0 +1,141 @@
+package netlab
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestSupernodeGuide types what docs/supernode.md says to type, line by line, on the machines that it names, and looks
+// whether what it promises happens. Commands of other programs that concern the whole machine are stood in for.
+func TestSupernodeGuide(t *testing.T) {
+	t.Parallel()
+	lan := New(t, IPv4|ULA)
+	g := &guide{t: t, lan: lan, hosts: map[string]*Host{}, up: map[string]*Process{}, people: map[string]*someone{}}
+	for _, name := range []string{"anna", "bert"} {
+		s := settleAs(t, g.host(name), strings.ToUpper(name[:1])+name[1:])
+		g.people[name] = s
+	}
+	anna, bert := g.people["anna"], g.people["bert"]
+	befriend(anna, bert)
+	for _, line := range typedIn(t, "supernode.md") {
+		if strings.Contains(line.command, "send Bert") {
+			bert.node.Stop()
+		}
+		g.does(line)
+	}
+	if len(g.ran) < 18 {
+		t.Fatalf("only %d lines were typed: %q", len(g.ran), g.ran)
+	}
+	shed, newpi := &depot{Host: g.host("shed"), t: t}, &depot{Host: g.host("newpi"), t: t}
+	shed.catchesUp(newpi)
+	if kept := depotList[supernodeStatusJSON](newpi, "status")[0].Blobs; kept == 0 {
+		t.Error("the copy on the new machine keeps nothing")
+	}
+	anna.node.Stop()
+	bert.up()
+	bert.hears(arriveTime, anna, []string{"the key is under the pot"})
+}
+
+// guideLine is one line that a guide tells to type on a machine.
+type guideLine struct{ host, command string }
+
+// prompt is what stands before such a line.
+var prompt = regexp.MustCompile(`^    ([a-z]+)\$ (.*)$`)
+
+// typedIn finds the lines that a page of docs tells to type.
+func typedIn(t *testing.T, page string) (lines []guideLine) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if m := prompt.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+			lines = append(lines, guideLine{m[1], m[2]})
+		}
+	}
+	return lines
+}
+
+// guide is somebody who does what a page says.
+type guide struct {
+	t      *testing.T
+	lan    *LAN
+	hosts  map[string]*Host
+	up     map[string]*Process // what runs in the background, by host
+	people map[string]*someone
+	words  string // the root words, as they were shown
+	link   string // the link that was shown last
+	ran    []string
+}
+
+// host is a machine of that name; commands find the program there.
+func (g *guide) host(name string) *Host {
+	h := g.hosts[name]
+	if h == nil {
+		h = g.lan.Host(name)
+		program := Binary(g.t)
+		h.Env = slices.DeleteFunc(h.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") })
+		h.Env = append(h.Env, "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+		g.hosts[name] = h
+	}
+	return h
+}
+
+// does types one line.
+func (g *guide) does(line guideLine) {
+	g.t.Helper()
+	h := g.host(line.host)
+	command := strings.NewReplacer("LINK", g.link, "192.168.1.20", h.IPv4.String(), "192.168.1.21", h.IPv4.String()).Replace(line.command)
+	g.ran = append(g.ran, line.host+"$ "+line.command)
+	switch {
+	case strings.HasPrefix(command, "systemctl stop "):
+		g.up[line.host].Stop()
+		return
+	case strings.HasPrefix(command, "scp -rp "):
+		g.copies(h, strings.Fields(command)[2:])
+		return
+	}
+	if background, ok := strings.CutSuffix(command, " &"); ok {
+		g.starts(h, line.host, background)
+		return
+	}
+	input := ""
+	if strings.HasPrefix(command, "cat > ") {
+		input = g.words + "\n"
+	}
+	got := h.RunInput(g.t.Context(), input, "sh", "-c", command)
+	if got.Code != 0 {
+		g.t.Fatalf("%s$ %s ends with %d: %s%s", line.host, command, got.Code, got.Stdout, got.Stderr)
+	}
+	if _, shown, ok := strings.Cut(got.Stdout, "paper:\n\n"); ok {
+		g.words, _, _ = strings.Cut(shown, "\n\n")
+	}
+	for shown := range strings.Lines(got.Stdout) {
+		if strings.HasPrefix(shown, "sottovoce:") {
+			g.link = strings.TrimSpace(shown)
+		}
+	}
+}
+
+// copies stands in for scp between two machines that share a disk here.
+func (g *guide) copies(h *Host, args []string) {
+	g.t.Helper()
+	from, folder, _ := strings.Cut(args[0], ":")
+	out, err := exec.Command("cp", "-rp", filepath.Join(g.host(from).Home, folder), filepath.Join(h.Home, args[1])).CombinedOutput()
+	if err != nil {
+		g.t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// starts leaves a supernode running, and returns when it answers.
+func (g *guide) starts(h *Host, name, command string) {
+	g.t.Helper()
+	g.up[name] = h.Start(append([]string{Binary(g.t)}, strings.Fields(strings.TrimPrefix(command, "sottovoce "))...)...)
+	waitSupernode(g.t, h, "orchard")
+}
