@@ -160,10 +160,11 @@ func (t *turn) lookForDepots() error {
 	return nil
 }
 
-// depotsFor lists the supernodes that are reached and where a device collects.
+// depotsFor lists the supernodes that are reached and where a device collects. The custodian
+// is asked even when none is reached: by the card it may reach some.
 func (n *Node) depotsFor(d *device) []outbox.Depot {
 	card := d.contact.mailbox.Card
-	if len(n.custody.reached) == 0 || len(card) == 0 || !d.open() || d.contact.row.Blocked || d.contact.talk == nil || d.pair.Behind() {
+	if len(card) == 0 || !d.open() || d.contact.row.Blocked || d.contact.talk == nil || d.pair.Behind() {
 		return nil
 	}
 	var depots []outbox.Depot

@@ -28,9 +28,10 @@ type Custodian interface {
 	// which are its own: they are hidden among others, or whole pages are read again.
 	Reread(ctx context.Context, from Log, wanted []Unmatched) ([][]byte, error)
 	// Mailbox is the card that tells a contact where we collect, and what lets it deposit
-	// there, at most MailboxMax bytes; nil: we collect nowhere. It is told to the contact
-	// whenever it is not what was told last, so it is the same until something changed.
-	Mailbox(to identity.AccountID) []byte
+	// there unless its own card, which may be nil, says that it can, at most MailboxMax
+	// bytes; nil: we collect nowhere. It is told to the contact whenever it is not what was
+	// told last, so it is the same until something changed.
+	Mailbox(to identity.AccountID, theirs []byte) []byte
 	// Where lists supernodes at which the giver of a card collects and we may deposit,
 	// reached or not, those first that are nearest. It answers at once.
 	Where(card []byte) []peer.ID

@@ -64,7 +64,7 @@ func (t *turn) tellMailboxes() error {
 		if c.mailbox.Op != 0 || c.row.Blocked || c.talk == nil || !slices.ContainsFunc(c.devices, (*device).reachable) {
 			continue
 		}
-		card := n.custodian.Mailbox(c.account.ID())
+		card := n.custodian.Mailbox(c.account.ID(), c.mailbox.Card)
 		if len(card) > MailboxMax || bytes.Equal(hashOfCard(card), c.mailbox.Has) {
 			continue
 		}
@@ -138,7 +138,7 @@ func (t *turn) theyMoved(c *contactState, op *conversation.Op, a conversation.Ad
 		return nil
 	}
 	c.mailbox.Card, c.mailbox.Lamport = bytes.Clone(card), a.Lamport
-	t.n.custody.due = true
+	t.n.custody.due, t.n.custody.tell = true, true
 	t.n.wakeBy(t.now)
 	return t.saveMailbox(c)
 }

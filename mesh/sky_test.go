@@ -258,7 +258,7 @@ func (f *fakeCustodian) Reread(_ context.Context, from Log, wanted []Unmatched) 
 }
 
 // Mailbox implements Custodian: a card lists supernodes.
-func (f *fakeCustodian) Mailbox(identity.AccountID) (card []byte) {
+func (f *fakeCustodian) Mailbox(identity.AccountID, []byte) (card []byte) {
 	for _, k := range f.sky.nodes {
 		card = append(card, k.id[:]...)
 	}

@@ -1,6 +1,9 @@
 package relay
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // BreachKind says what a supernode has done that it must not.
 //
@@ -17,6 +20,9 @@ const (
 	BreachShort BreachKind = 3
 	// BreachSplit: it has signed for one place of its log twice, differently, or for another log than it shows.
 	BreachSplit BreachKind = 4
+	// BreachMark: it gives out tokens by another key than its community's papers name, and could know
+	// them again.
+	BreachMark BreachKind = 5
 )
 
 var breachWords = [...]string{
@@ -24,6 +30,7 @@ var breachWords = [...]string{
 	BreachChain: "its log does not follow from what it has shown before",
 	BreachShort: "its log ends before where it has been: it has lost its disk, or forgets",
 	BreachSplit: "it has signed for another log than it shows us",
+	BreachMark:  "it marks the tokens that it gives us, and so could tell who deposits",
 }
 
 // String says what is wrong, in a few words.
@@ -43,6 +50,14 @@ type Breach struct {
 	Cursor uint64     `cbor:"3,keyasint,omitempty"`
 	Said   [32]byte   `cbor:"4,keyasint"` // chain, or id of the blob, that it stood for
 	Shown  [32]byte   `cbor:"5,keyasint"` // chain that it shows instead
+}
+
+// marks reports whether the supernode gave out tokens by another key than this one: nobody draws from it
+// again before its community names another.
+//
+// spec: 11-tokens#draw
+func (s *stationState) marks(key [32]byte) bool {
+	return slices.ContainsFunc(s.Breaches, func(b Breach) bool { return b.Kind == BreachMark && b.Said == key })
 }
 
 // breach keeps what a supernode has done, once, and says so.

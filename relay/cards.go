@@ -7,13 +7,15 @@ import (
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
+	"sottovoce/relay/token"
 )
 
 // mailboxCard says where its giver collects.
 //
 // spec: 08-custody#mailbox-cards
 type mailboxCard struct {
-	Logs []mailboxLog `cbor:"1,keyasint,omitempty"` // at most mailboxLogsMax
+	Logs  []mailboxLog `cbor:"1,keyasint,omitempty"` // at most mailboxLogsMax
+	Giver []byte       `cbor:"2,keyasint,omitempty"` // giverSize bytes, where there are tokens: the same for this contact, others for others
 }
 
 type mailboxLog struct {
@@ -21,16 +23,25 @@ type mailboxLog struct {
 	Sign      [32]byte `cbor:"2,keyasint"`
 	Agree     [32]byte `cbor:"3,keyasint"`
 	Addresses []string `cbor:"4,keyasint,omitempty"`
+	Tokens    []byte   `cbor:"5,keyasint,omitempty"` // for deposits in this log, at most token.GiveMax
 }
 
 func (l mailboxLog) at() peer.ID {
 	return community.Supernode{Sign: l.Sign, Agree: l.Agree}.ID()
 }
 
-// mailboxLogsMax and mailboxSizeMax bound a mailbox card.
+// lists reports whether who gave the card collects from a log.
+func (m mailboxCard) lists(log Log) bool {
+	return slices.ContainsFunc(m.Logs, func(l mailboxLog) bool { return l.Community == log.Community && l.at() == log.At })
+}
+
+// mailboxLogsMax and mailboxSizeMax bound a mailbox card; giverSize is that of what tells givers apart.
 const (
 	mailboxLogsMax = 16
 	mailboxSizeMax = 16 << 10
+	// mailboxTokensMax bounds the tokens of all logs on a card of ours, in bytes: those of eight.
+	mailboxTokensMax = 8 * token.GiveMax * token.Size
+	giverSize        = 16
 )
 
 func parseCard(b []byte) (card mailboxCard, err error) {
@@ -43,21 +54,35 @@ func parseCard(b []byte) (card mailboxCard, err error) {
 	if len(card.Logs) > mailboxLogsMax {
 		return card, fmt.Errorf("%w: mailbox card with %d logs", wire.ErrMalformed, len(card.Logs))
 	}
+	tokens := 0
 	for _, l := range card.Logs {
 		if err := community.CheckAddresses(l.Addresses); err != nil {
 			return card, fmt.Errorf("%w: mailbox card: %v", wire.ErrMalformed, err)
 		}
+		if _, err := token.Parse(l.Tokens, token.GiveMax); err != nil {
+			return card, fmt.Errorf("mailbox card: %w", err)
+		}
+		tokens += len(l.Tokens)
+	}
+	if len(card.Giver) != giverSize && (tokens > 0 || len(card.Giver) > 0) {
+		return card, fmt.Errorf("%w: mailbox card with a giver of %d bytes", wire.ErrMalformed, len(card.Giver))
 	}
 	return card, nil
 }
 
-// Mailbox returns the card that tells a contact where we collect; nil: nowhere.
+// Mailbox returns the card that tells a contact where we collect, with tokens for where it is no member
+// itself, as far as its own card says; nil: nowhere.
 //
 // spec: 08-custody#mailbox-cards
-func (c *Client) Mailbox() []byte {
+func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
+	said, err := parseCard(theirs)
+	if err != nil {
+		said = mailboxCard{} // none, or not sound: it is a member nowhere
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var card mailboxCard
+	gift, given := c.giftLocked(to, said), 0
 	for _, s := range c.all() {
 		s.mu.Lock()
 		k := s.known
@@ -65,7 +90,17 @@ func (c *Client) Mailbox() []byte {
 		if k.Token == [32]byte{} || len(card.Logs) == mailboxLogsMax { // we were not let in yet
 			continue
 		}
-		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses})
+		var tokens []byte
+		if tokens = gift.of(s.log); said.lists(s.log) {
+			tokens = nil
+		}
+		if given += len(tokens); given > mailboxTokensMax {
+			tokens = nil
+		}
+		if len(tokens) > 0 {
+			card.Giver = gift.Giver[:]
+		}
+		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses, Tokens: tokens})
 	}
 	if len(card.Logs) == 0 {
 		return nil
@@ -95,6 +130,11 @@ func (c *Client) Where(card []byte) (at []peer.ID) {
 			at = append(at, s.log.At)
 		}
 	}
+	for _, g := range c.met(card) {
+		if !slices.Contains(at, g.log.At) {
+			at = append(at, g.log.At)
+		}
+	}
 	return at
 }
 
@@ -110,7 +150,7 @@ func (c *Client) serving(card []byte) (all []*station) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.all() {
-		if card == nil || slices.ContainsFunc(said.Logs, func(l mailboxLog) bool { return l.Community == s.log.Community && l.at() == s.log.At }) {
+		if card == nil || said.lists(s.log) {
 			all = append(all, s)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
+	"sottovoce/relay/token"
 )
 
 // ErrUnreached says that a supernode cannot be reached now.
@@ -85,7 +86,12 @@ type Client struct {
 	collector Collector       // nil while Run does not run
 	ctx       context.Context // Run's, for stations that begin later
 	stations  sync.WaitGroup
-	links     uint64 // numbers given out
+	links     uint64    // numbers given out
+	said      []Reached // what the collector was told last
+	gifts     map[token.Contact]*gift
+	guests    map[guestKey]*guest
+
+	errands chan struct{} // one token: gifts are due, or there are new guests
 }
 
 // member is one community that we belong to, or are about to.
@@ -99,7 +105,10 @@ type member struct {
 
 // NewClient makes a Client of what was kept.
 func NewClient(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg, members: make(map[community.ID]*member), sighted: make(map[peer.ID]link.Place)}
+	c := &Client{
+		cfg: cfg, members: make(map[community.ID]*member), sighted: make(map[peer.ID]link.Place),
+		gifts: make(map[token.Contact]*gift), guests: make(map[guestKey]*guest), errands: make(chan struct{}, 1),
+	}
 	ids, err := c.loadIDs()
 	if err != nil {
 		return nil, err
@@ -116,6 +125,9 @@ func NewClient(cfg Config) (*Client, error) {
 		if err := c.add(papers); err != nil {
 			return nil, err
 		}
+	}
+	if err := errors.Join(c.loadGifts(), c.loadGuests()); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -219,6 +231,8 @@ func (c *Client) Run(ctx context.Context, to Collector) error {
 	for _, s := range c.all() {
 		c.start(s)
 	}
+	c.stations.Go(func() { c.runErrands(ctx) })
+	c.poke() // guests of before may be tried
 	c.mu.Unlock()
 	<-ctx.Done()
 	c.mu.Lock()
@@ -278,8 +292,15 @@ func (c *Client) told() {
 			reached = append(reached, Reached{At: s.log.At, Link: n})
 		}
 	}
+	for _, g := range c.sortedGuests() {
+		if n := g.open(); n != 0 && !slices.ContainsFunc(reached, func(r Reached) bool { return r.At == g.log.At }) {
+			reached = append(reached, Reached{At: g.log.At, Link: n})
+		}
+	}
+	news := !slices.Equal(reached, c.said)
+	c.said = reached
 	c.mu.Unlock()
-	if to != nil {
+	if to != nil && news {
 		to.Reached(reached)
 	}
 }

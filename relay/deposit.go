@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -29,15 +30,15 @@ type Custody struct {
 
 // Deposit asks a supernode to keep blobs, and returns one answer for each, in order. It fails with
 // ErrUnreached, or because the link was lost on the way: nothing is known of any of them then, and
-// they are to be offered again. Tokens that were on their way are gone.
+// they are to be offered again. The tokens that were on their way are used for the same blobs then.
 //
 // spec: 08-custody#deposit
 func (c *Client) Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]Custody, error) {
 	answers := make([]Custody, len(parcels))
-	groups := make(map[*station][]int)
-	var order []*station
+	groups := make(map[depositor][]int)
+	var order []depositor
 	for i, p := range parcels {
-		s := c.stationFor(at, p.Card)
+		s := c.depositorFor(at, p.Card)
 		if s == nil {
 			return nil, ErrForeign
 		}
@@ -60,6 +61,25 @@ func (c *Client) Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]C
 		}
 	}
 	return answers, nil
+}
+
+// depositor is a log in which blobs can be left: that of a supernode of ours, or as a guest.
+type depositor interface {
+	deposit(ctx context.Context, items []*item) error
+	withdraw(ctx context.Context, stones []Tombstone) error
+}
+
+// depositorFor is where a blob for the giver of a card is left at a supernode; nil: nowhere.
+func (c *Client) depositorFor(at peer.ID, card []byte) depositor {
+	if s := c.stationFor(at, card); s != nil {
+		return s
+	}
+	for _, g := range c.met(card) {
+		if g.log.At == at {
+			return g
+		}
+	}
+	return nil
 }
 
 // item is one blob of a deposit.
@@ -174,6 +194,9 @@ func (s *station) take(items []*item) (lacking int, err error) {
 	s.saving.Lock()
 	s.mu.Lock()
 	for _, t := range items {
+		if t.tokens == nil {
+			t.tokens = s.doubt[t.id]
+		}
 		if t.tokens != nil {
 			continue
 		}
@@ -210,6 +233,9 @@ func (s *station) offer(ctx context.Context, items []*item) error {
 		ask.Tokens = token.Append(ask.Tokens, t.tokens)
 	}
 	defer clear(ask.Tokens)
+	s.mu.Lock()
+	s.doubt.add(items)
+	s.mu.Unlock()
 	kept, err := exchange(ctx, l, ask, blobs, size)
 	var no *RefusedError
 	switch {
@@ -246,39 +272,16 @@ func exchange(ctx context.Context, l *link.Link, ask wire.Frame, blobs [][]byte,
 //
 // spec: 08-custody#kept
 func (s *station) answered(items []*item, kept wire.Kept) error {
-	if kept.Results.Len() != len(items) {
-		return errAnswer
-	}
-	var all []Kept
-	next := 0
-	for reason, cursor := range kept.Results.All() {
-		t := items[next]
-		next++
-		*t.answer = Custody{Reason: reason, Day: uint16(min(kept.Day, 1<<16-1)), Log: s.log, Cursor: cursor}
-		if reason != 0 {
-			continue
-		}
-		if cursor == 0 {
-			return errAnswer
-		}
-		all = append(all, Kept{ID: t.id, ExpiryDay: t.header.ExpiryDay, Cursor: cursor})
+	all, err := s.log.verify(s.keys, items, kept)
+	if err != nil {
+		return err
 	}
 	s.heard(kept.Day)
-	var proof []byte
-	if len(all) > 0 {
-		statement := s.log.Receipt(all)
-		if kept.Signature == nil || !ed25519.Verify(s.keys.Sign[:], statement, kept.Signature[:]) {
-			return errAnswer
-		}
-		proof = evidence(s.keys, *kept.Signature, statement)
-	}
 	changed := false
 	s.mu.Lock()
+	s.doubt.settle(items)
 	for _, t := range items {
 		changed = changed || (s.state.Receipts.find(t.id.Short()) >= 0) != (t.answer.Reason == 0)
-		if t.answer.Reason == 0 {
-			t.answer.Evidence = proof
-		}
 	}
 	today := s.theirDay()
 	s.mu.Unlock()
@@ -294,6 +297,69 @@ func (s *station) answered(items []*item, kept wire.Kept) error {
 			state.Receipts = state.Receipts.add(k)
 		}
 	})
+}
+
+// doubt are the tokens of blobs that were offered and for which there is no answer, or one after which
+// they may be offered again: the same blob is paid for with the same tokens, and no other with those.
+//
+// spec: 11-tokens#paying
+type doubt map[wire.BlobID][]token.Token
+
+// add remembers what goes out now; what there is no room for is paid for anew.
+func (d doubt) add(items []*item) {
+	for _, t := range items {
+		if len(t.tokens) > 0 && len(d) < doubtMax {
+			d[t.id] = t.tokens
+		}
+	}
+}
+
+// settle forgets those for which an answer is final.
+func (d doubt) settle(items []*item) {
+	for _, t := range items {
+		switch t.answer.Reason {
+		case wire.ReasonDiskFull, wire.ReasonQuota, wire.ReasonNotNow:
+		default:
+			delete(d, t.id)
+		}
+	}
+}
+
+// verify takes the answers for items into them, and returns what is kept, once it has verified that it
+// was signed for.
+//
+// spec: 08-custody#kept
+func (l Log) verify(keys identity.DeviceKeys, items []*item, kept wire.Kept) (all []Kept, err error) {
+	if kept.Results.Len() != len(items) {
+		return nil, errAnswer
+	}
+	answers := make([]Custody, 0, len(items))
+	for reason, cursor := range kept.Results.All() {
+		t := items[len(answers)]
+		answers = append(answers, Custody{Reason: reason, Day: uint16(min(kept.Day, 1<<16-1)), Log: l, Cursor: cursor})
+		switch {
+		case reason != 0:
+		case cursor == 0:
+			return nil, errAnswer
+		default:
+			all = append(all, Kept{ID: t.id, ExpiryDay: t.header.ExpiryDay, Cursor: cursor})
+		}
+	}
+	var proof []byte
+	if len(all) > 0 {
+		statement := l.Receipt(all)
+		if kept.Signature == nil || !ed25519.Verify(keys.Sign[:], statement, kept.Signature[:]) {
+			return nil, errAnswer
+		}
+		proof = evidence(keys, *kept.Signature, statement)
+	}
+	for i, a := range answers {
+		if a.Reason == 0 {
+			a.Evidence = proof
+		}
+		*items[i].answer = a
+	}
+	return all, nil
 }
 
 // refused takes what a whole request was refused for.
@@ -321,10 +387,10 @@ type Tombstone struct {
 //
 // spec: 08-custody#delete
 func (c *Client) Withdraw(ctx context.Context, at peer.ID, stones []Tombstone) error {
-	groups := make(map[*station][]Tombstone)
-	var order []*station
+	groups := make(map[depositor][]Tombstone)
+	var order []depositor
 	for _, t := range stones {
-		s := c.stationFor(at, t.Card)
+		s := c.depositorFor(at, t.Card)
 		if s == nil {
 			return ErrForeign
 		}

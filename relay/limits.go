@@ -33,12 +33,22 @@ const (
 	// receiptsMax is how many blobs are remembered that one supernode has signed for: what is
 	// offered again without a token.
 	receiptsMax = 4096
+	// doubtMax is how many blobs without a final answer have their tokens remembered.
+	doubtMax = 1024
 	// breachesMax is how many breaches are kept of one supernode.
 	breachesMax = 8
 	// checkPeriod is how often a station looks whether something is due: a log-in, a checkpoint.
 	checkPeriod = time.Hour
 	// rereadPagesMax is how many pages are read again for one blob.
 	rereadPagesMax = 4
+	// giftPeriod is after how many days a contact is given tokens again: they are good for a fortnight.
+	giftPeriod = 3
+	// giftPause is how long a contact waits for whom there were no tokens.
+	giftPause = 10 * time.Minute
+	// giftsMax and guestsMax are how many contacts are given tokens, and how many logs we deposit in
+	// as a guest.
+	giftsMax  = 512
+	guestsMax = 256
 	// savedMax bounds what is saved of one supernode, in bytes.
 	savedMax = 256 << 10
 )

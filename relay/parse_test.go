@@ -10,6 +10,7 @@ import (
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
+	"sottovoce/relay/token"
 )
 
 // signedReceipt is a receipt of a supernode for some blobs.
@@ -74,6 +75,36 @@ func FuzzCard(f *testing.F) {
 			if community.CheckAddresses(l.Addresses) != nil {
 				t.Errorf("addresses %q", l.Addresses)
 			}
+			if _, err := token.Parse(l.Tokens, token.GiveMax); err != nil || len(l.Tokens) > 0 && len(card.Giver) != giverSize {
+				t.Errorf("%d bytes of tokens, %d of the giver", len(l.Tokens), len(card.Giver))
+			}
+		}
+	})
+}
+
+// FuzzGuest: what was kept of guests and gifts is read or refused.
+func FuzzGuest(f *testing.F) {
+	device := identity.DeviceFromSeed(identity.DeviceSeed{1})
+	k := guestKey{log: Log{At: device.ID()}}
+	c := &Client{cfg: Config{Keep: memory{}}, guests: make(map[guestKey]*guest)}
+	g := newGuest(c, k)
+	g.keys = device.Public()
+	if err := g.save(); err != nil {
+		f.Fatal(err)
+	}
+	kept, _ := c.cfg.Keep.Load(k.key())
+	gift, err := wire.Marshal(gift{Giver: [giverSize]byte{1}, Day: 20_000, Logs: []giftLog{{Tokens: make([]byte, token.Size)}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(kept)
+	f.Add(gift)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if g := newGuest(c, k); parseGuest(b, g) == nil && (g.given == nil || g.keys.ID() != k.log.At || len(g.state.Receipts)%receiptSize != 0) {
+			t.Errorf("%x is read as %+v", b, g.state)
+		}
+		if g, err := parseGift(b); err == nil && g == nil {
+			t.Errorf("%x is no gift and no error", b)
 		}
 	})
 }

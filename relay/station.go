@@ -42,6 +42,7 @@ type station struct {
 	link    *link.Link    // nil: not reached
 	number  uint64        // the link's
 	lacking int           // tokens that deposits wait for
+	doubt   doubt         // what was offered and may be paid for already
 	drawn   chan struct{} // closed, and made anew, when a visit has ended
 	owes    bool          // it lacks papers that we have
 	trouble string        // why it is not reached, or what is wrong; for people
@@ -52,7 +53,7 @@ func newStation(c *Client, m *member, k community.Known, state *stationState) *s
 	return &station{
 		client: c, member: m, log: Log{At: k.ID(), Community: m.papers.Community()},
 		keys: identity.DeviceKeys{Sign: k.Sign, Agree: k.Agree}, known: k, state: state,
-		roused: make(chan struct{}, 1), drawn: make(chan struct{}),
+		roused: make(chan struct{}, 1), drawn: make(chan struct{}), doubt: make(doubt),
 	}
 }
 
@@ -199,22 +200,30 @@ func (s *station) distrust() {
 }
 
 // dial makes a link over a socket of its own; done closes both.
+func (s *station) dial(ctx context.Context, mode handshake.Mode, pair *handshake.Pair) (l *link.Link, done func(), err error) {
+	s.mu.Lock()
+	known := s.known.Addresses
+	s.mu.Unlock()
+	return s.client.dial(ctx, s.log.At, known, mode, pair)
+}
+
+// dial makes a link to a supernode over a socket of its own; done closes both.
 //
 // spec: 08-custody#links
-func (s *station) dial(ctx context.Context, mode handshake.Mode, pair *handshake.Pair) (l *link.Link, done func(), err error) {
+func (c *Client) dial(ctx context.Context, at peer.ID, known []string, mode handshake.Mode, pair *handshake.Pair) (l *link.Link, done func(), err error) {
 	to := link.Target{Mode: mode, Pair: pair}
-	if p, ok := s.client.place(s.log.At); ok {
+	if p, ok := c.place(at); ok {
 		to.Endpoints, to.Fingerprint = p.Endpoints, p.Fingerprint
 		to.Others = append(to.Others, link.Place{Endpoints: p.Endpoints})
 	}
-	if typed := s.addresses(ctx); len(typed) > 0 {
+	if typed := c.addresses(ctx, known); len(typed) > 0 {
 		to.Others = append(to.Others, link.Place{Endpoints: typed})
 	}
-	conn, err := s.client.cfg.Listen()
+	conn, err := c.cfg.Listen()
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := link.Open(conn, link.Config{Rand: s.client.cfg.Rand, Log: s.client.cfg.Log, Keyring: nobody{}})
+	t, err := link.Open(conn, link.Config{Rand: c.cfg.Rand, Log: c.cfg.Log, Keyring: nobody{}})
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
@@ -226,11 +235,8 @@ func (s *station) dial(ctx context.Context, mode handshake.Mode, pair *handshake
 	return l, done, nil
 }
 
-// addresses are those of the supernode's card, with the names of hosts looked up.
-func (s *station) addresses(ctx context.Context) (all []peer.Endpoint) {
-	s.mu.Lock()
-	known := s.known.Addresses
-	s.mu.Unlock()
+// addresses are those of a supernode's card, with the names of hosts looked up.
+func (c *Client) addresses(ctx context.Context, known []string) (all []peer.Endpoint) {
 	for _, a := range known {
 		if ap, err := netip.ParseAddrPort(a); err == nil {
 			all = append(all, ap)
@@ -238,10 +244,10 @@ func (s *station) addresses(ctx context.Context) (all []peer.Endpoint) {
 		}
 		host, digits, err := net.SplitHostPort(a)
 		port, bad := strconv.ParseUint(digits, 10, 16)
-		if err != nil || bad != nil || s.client.cfg.Resolve == nil {
+		if err != nil || bad != nil || c.cfg.Resolve == nil {
 			continue
 		}
-		found, _ := s.client.cfg.Resolve(ctx, host) // a name that leads nowhere is one address less
+		found, _ := c.cfg.Resolve(ctx, host) // a name that leads nowhere is one address less
 		for _, ip := range found {
 			all = append(all, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
 		}
@@ -323,6 +329,9 @@ func (s *station) wanted() (urgent, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, now := s.state.wallet.Wanted(s.theirDay(), s.lacking)
+	if s.state.marks(s.known.Token) {
+		n = 0
+	}
 	return n > 0 && now, n > 0 || stale || s.owes
 }
 

@@ -98,8 +98,9 @@ func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
 	s.mu.Lock()
 	n, _ := s.state.wallet.Wanted(uint16(g.Day), s.lacking)
 	public := token.PublicKey(s.known.Token)
+	marks := s.state.marks(public)
 	s.mu.Unlock()
-	if n = min(n, int(g.Allowance)); n == 0 {
+	if n = min(n, int(g.Allowance)); n == 0 || marks {
 		return nil
 	}
 	info := token.Info{Supernode: s.log.At, Community: s.log.Community, Day: uint16(g.Day)}
@@ -116,6 +117,9 @@ func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
 		return errAnswer
 	}
 	tokens, err := d.Finish(drawn.Evaluated, [token.ProofSize]byte(drawn.Proof))
+	if errors.Is(err, token.ErrProof) {
+		s.breach(Breach{Kind: BreachMark, Said: public})
+	}
 	if err != nil {
 		return err
 	}

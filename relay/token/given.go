@@ -57,6 +57,14 @@ func (g *Given) Accept(tokens []Token, today uint16) (accepted int) {
 // Count returns how many tokens are good today.
 func (g *Given) Count(today uint16) int { return g.state.get().stock.count(today) }
 
+// Idle reports whether nothing of it matters any more: no token is good, and none that was accepted
+// would be if it came again.
+func (g *Given) Idle(today uint16) bool {
+	s := g.state.get()
+	s.expire(today)
+	return len(s.seen) == 0 && s.stock.count(today) == 0
+}
+
 // Take takes n tokens out for good, or none if there are not as many. The owner saves before they
 // are sent.
 func (g *Given) Take(n int, today uint16) []Token {

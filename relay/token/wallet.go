@@ -29,6 +29,7 @@ type wallet struct {
 	stock  stock   // what is saved
 	pocket []Token // written off already, and not used yet
 	drawn  uint16  // day of the last draw; 0: none
+	owed   int     // tokens that contacts were to be given since, and were not
 	gifts  uint16  // the day that given counts
 	given  map[Contact]int
 }
@@ -44,7 +45,7 @@ func (w *Wallet) Add(tokens []Token, today uint16) {
 	s := w.state.get()
 	s.stock.expire(today)
 	s.stock.add(tokens, StockMax)
-	s.drawn = today
+	s.drawn, s.owed = today, 0
 }
 
 // Count returns how many tokens are good today.
@@ -99,10 +100,11 @@ func (w *Wallet) Give(to Contact, today uint16) []Token {
 	if before == 0 && len(s.given) >= receiversMax {
 		return nil
 	}
-	tokens := s.stock.take(min(GiveMax-before, s.stock.count(today)-reserve), today, toGive)
+	tokens := s.stock.take(min(GiveMax-before, w.Count(today)-reserve), today, toGive)
 	if len(tokens) > 0 {
 		s.given[to] = before + len(tokens)
 	}
+	s.owed += GiveMax - before - len(tokens)
 	return tokens
 }
 
@@ -114,6 +116,8 @@ func (w *Wallet) Wanted(today uint16, lacking int) (n int, now bool) {
 	switch {
 	case lacking > 0:
 		return min((lacking+DrawStep-1)/DrawStep*DrawStep, DrawMax), true
+	case w.state.get().owed > 0:
+		return min((w.state.get().owed+DrawStep-1)/DrawStep*DrawStep, DrawMax), false
 	case w.state.get().drawn != today || w.Count(today) < low:
 		return DrawStep, false
 	}

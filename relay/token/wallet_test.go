@@ -441,3 +441,37 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestGiftsAreDrawnFor: what contacts could not be given is drawn in the background.
+func TestGiftsAreDrawnFor(t *testing.T) {
+	w := NewWallet()
+	w.Add(made(100, 0, reserve+5), 100)
+	if n := len(w.Give(Contact{1}, 100)); n != 5 {
+		t.Fatalf("%d are given", n)
+	}
+	if n, now := w.Wanted(100, 0); n != DrawStep || now {
+		t.Errorf("%d are wanted, now %t", n, now)
+	}
+	for i := range 20 {
+		w.Give(Contact{2, byte(i)}, 100)
+	}
+	if n, now := w.Wanted(100, 0); n != DrawMax || now {
+		t.Errorf("for many contacts %d are wanted, now %t", n, now)
+	}
+	w.Add(made(100, 100, 64), 100)
+	if n, _ := w.Wanted(100, 0); n != 0 {
+		t.Errorf("after a draw %d more are wanted", n)
+	}
+}
+
+func TestIdle(t *testing.T) {
+	g := NewGiven()
+	g.Accept(made(100, 0, 1), 100)
+	g.Take(1, 100)
+	for day, want := range map[uint16]bool{100: false, 113: false, 114: true} {
+		loaded, err := LoadGiven(g.Save())
+		if err != nil || loaded.Idle(day) != want {
+			t.Errorf("idle on day %d: %t, %v", day, !want, err)
+		}
+	}
+}

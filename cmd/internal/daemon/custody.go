@@ -69,8 +69,10 @@ func (c custodian) Reread(ctx context.Context, from mesh.Log, wanted []mesh.Unma
 	return c.client.Reread(ctx, relay.Log(from), ids)
 }
 
-// Mailbox implements mesh.Custodian. It is the same for all contacts.
-func (c custodian) Mailbox(identity.AccountID) []byte { return c.client.Mailbox() }
+// Mailbox implements mesh.Custodian.
+func (c custodian) Mailbox(to identity.AccountID, theirs []byte) []byte {
+	return c.client.Mailbox(to, theirs)
+}
 
 // Where implements mesh.Custodian.
 func (c custodian) Where(card []byte) []peer.ID { return c.client.Where(card) }

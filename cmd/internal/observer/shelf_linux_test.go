@@ -148,11 +148,11 @@ func (w *way) Deposit(ctx context.Context, _ peer.ID, parcels []mesh.Parcel) ([]
 func (*way) Reread(context.Context, mesh.Log, []mesh.Unmatched) ([][]byte, error) { return nil, nil }
 
 // Mailbox is a card by which the truth is known afterwards.
-func (w *way) Mailbox(identity.AccountID) []byte { return []byte(w.name) }
-func (*way) Where([]byte) []peer.ID              { return []peer.ID{shelfID} }
-func (*way) Supernodes() []mesh.Supernode        { return nil }
-func (*way) Beacons(uint32) []mesh.Beacon        { return nil }
-func (*way) Sighted(peer.ID, meshlink.Place)     {}
+func (w *way) Mailbox(identity.AccountID, []byte) []byte { return []byte(w.name) }
+func (*way) Where([]byte) []peer.ID                      { return []peer.ID{shelfID} }
+func (*way) Supernodes() []mesh.Supernode                { return nil }
+func (*way) Beacons(uint32) []mesh.Beacon                { return nil }
+func (*way) Sighted(peer.ID, meshlink.Place)             {}
 
 // friend is somebody with a node.
 type friend struct {

@@ -1,0 +1,73 @@
+package relay
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/token"
+)
+
+type noKeep struct{}
+
+func (noKeep) Load(string) ([]byte, error) { return nil, nil }
+func (noKeep) Save(string, []byte) error   { return nil }
+
+// TestDoubt: a blob that is offered again without a final answer is paid for with the tokens that it had, and
+// no other blob is.
+func TestDoubt(t *testing.T) {
+	now := time.Unix(20_000*86_400, 0)
+	s := &station{
+		client: &Client{cfg: Config{Keep: noKeep{}, Now: func() time.Time { return now }}},
+		state:  &stationState{wallet: token.NewWallet()}, doubt: make(doubt),
+	}
+	tokens := make([]token.Token, 20)
+	for i := range tokens {
+		tokens[i] = token.Token{20_000 >> 8, 20_000 & 0xff, byte(i)}
+	}
+	s.state.wallet.Add(tokens, 20_000)
+	offer := func(id byte) *item {
+		t.Helper()
+		one := &item{id: wire.BlobID{id}, answer: new(Custody)}
+		if lacking, err := s.take([]*item{one}); err != nil || lacking != 0 {
+			t.Fatalf("%d tokens are lacking, %v", lacking, err)
+		}
+		s.doubt.add([]*item{one})
+		return one
+	}
+	first := offer(1)
+	if again := offer(1); !slices.Equal(again.tokens, first.tokens) {
+		t.Error("the same blob has other tokens")
+	}
+	if other := offer(2); slices.Equal(other.tokens, first.tokens) {
+		t.Error("another blob has the same tokens")
+	}
+	for _, c := range []struct {
+		reason wire.Reason
+		same   bool
+	}{{wire.ReasonNotNow, true}, {wire.ReasonDiskFull, true}, {wire.ReasonQuota, true}, {wire.ReasonToken, false}, {0, false}} {
+		before := offer(3)
+		before.answer.Reason = c.reason
+		s.doubt.settle([]*item{before})
+		if got := slices.Equal(offer(3).tokens, before.tokens); got != c.same {
+			t.Errorf("after answer %d: the same tokens %t", c.reason, got)
+		}
+	}
+	many := make([]*item, 2*doubtMax)
+	for i := range many {
+		many[i] = &item{id: wire.BlobID{byte(i), byte(i >> 8), 1}, tokens: tokens[:1]}
+	}
+	if s.doubt.add(many); len(s.doubt) != doubtMax {
+		t.Errorf("%d blobs are remembered", len(s.doubt))
+	}
+}
+
+// TestMarkedTokens: a supernode that evaluated with another key is drawn from no more, until its community
+// names another.
+func TestMarkedTokens(t *testing.T) {
+	s := &stationState{Breaches: []Breach{{Kind: BreachLost, Said: [32]byte{1}}, {Kind: BreachMark, Said: [32]byte{2}}}}
+	if s.marks([32]byte{1}) || !s.marks([32]byte{2}) || s.marks([32]byte{3}) {
+		t.Error("the wrong key is left alone")
+	}
+}

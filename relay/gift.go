@@ -1,0 +1,222 @@
+package relay
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/token"
+)
+
+// gift is what a contact was given last, to deposit where we collect. It stands on its mailbox card
+// until there is a newer one.
+//
+// spec: 11-tokens#given-tokens
+type gift struct {
+	Giver [giverSize]byte `cbor:"1,keyasint"` // tells us from other givers, to this contact only
+	Day   uint16          `cbor:"2,keyasint,omitempty"`
+	Logs  []giftLog       `cbor:"3,keyasint,omitempty"`
+
+	due   []Log     // where tokens are to be given now
+	tried time.Time // when they were given last, or there were none
+}
+
+type giftLog struct {
+	At        [32]byte `cbor:"1,keyasint"`
+	Community [32]byte `cbor:"2,keyasint"`
+	Tokens    []byte   `cbor:"3,keyasint"`
+}
+
+// of returns the tokens of a gift for a log; none where there is no gift.
+func (g *gift) of(l Log) []byte {
+	if g == nil {
+		return nil
+	}
+	i := slices.IndexFunc(g.Logs, func(in giftLog) bool { return in.At == l.At && in.Community == l.Community })
+	if i < 0 {
+		return nil
+	}
+	return g.Logs[i].Tokens
+}
+
+const keepGifts = "gifts"
+
+func giftKey(to token.Contact) string { return keepGifts + "/" + hex.EncodeToString(to[:]) }
+
+// loadGifts reads what contacts were given.
+func (c *Client) loadGifts() error {
+	b, err := c.cfg.Keep.Load(keepGifts)
+	if err != nil {
+		return err
+	}
+	if len(b)%len(token.Contact{}) != 0 || len(b)/len(token.Contact{}) > giftsMax {
+		return fmt.Errorf("%w: list of gifts", wire.ErrMalformed)
+	}
+	for chunk := range slices.Chunk(b, len(token.Contact{})) {
+		to := token.Contact(chunk)
+		kept, err := c.cfg.Keep.Load(giftKey(to))
+		if err != nil {
+			return err
+		}
+		g := &gift{}
+		if len(kept) > 0 {
+			if g, err = parseGift(kept); err != nil {
+				return err
+			}
+		}
+		c.gifts[to] = g
+	}
+	return nil
+}
+
+func parseGift(b []byte) (*gift, error) {
+	g := &gift{}
+	if len(b) > savedMax {
+		return nil, fmt.Errorf("%w: gift of %d bytes", wire.ErrMalformed, len(b))
+	}
+	return g, wire.Unmarshal(b, g)
+}
+
+// giftLocked is what a contact was given last, and sees to it that it is given more when it is time,
+// for the logs that its own card does not list.
+func (c *Client) giftLocked(to token.Contact, said mailboxCard) *gift {
+	g := c.gifts[to]
+	if g == nil {
+		if len(c.gifts) >= giftsMax {
+			return nil
+		}
+		g = &gift{}
+		c.gifts[to] = g
+	}
+	now := c.cfg.Now()
+	if age := int(wire.DayAt(now)) - int(g.Day); age >= 0 && age < giftPeriod || !g.tried.IsZero() && now.Sub(g.tried) < giftPause {
+		return g
+	}
+	g.due = nil
+	for _, s := range c.all() {
+		if !said.lists(s.log) {
+			g.due = append(g.due, s.log)
+		}
+	}
+	if len(g.due) > 0 {
+		c.poke()
+	}
+	return g
+}
+
+// poke has the errands looked at.
+func (c *Client) poke() {
+	select {
+	case c.errands <- struct{}{}:
+	default:
+	}
+}
+
+// runErrands gives contacts their tokens, and tells the node of new guests: neither may be done while
+// it asks for a card or where to deposit.
+func (c *Client) runErrands(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.errands:
+		}
+		if err := c.give(); err != nil {
+			c.cfg.Log.Warn("a contact is not given tokens", "error", err)
+		}
+		c.told()
+	}
+}
+
+// give takes tokens out of the wallets for all contacts that are due. The wallets are saved before
+// anybody can see the gift.
+func (c *Client) give() error {
+	c.mu.Lock()
+	due := make(map[token.Contact][]Log)
+	for to, g := range c.gifts {
+		if len(g.due) > 0 {
+			due[to], g.due = g.due, nil
+		}
+	}
+	stations := c.all()
+	c.mu.Unlock()
+	var errs []error
+	given := false
+	for _, to := range sortedContacts(due) {
+		next := &gift{Day: c.today(), tried: c.cfg.Now()}
+		for _, s := range stations {
+			if !slices.Contains(due[to], s.log) {
+				continue
+			}
+			tokens, err := s.give(to)
+			if errs = append(errs, err); err == nil && len(tokens) > 0 {
+				next.Logs = append(next.Logs, giftLog{At: s.log.At, Community: s.log.Community, Tokens: token.Append(nil, tokens)})
+			}
+		}
+		handed, err := c.handOver(to, next)
+		errs = append(errs, err)
+		given = given || handed
+	}
+	if given {
+		c.changed()
+	}
+	return errors.Join(errs...)
+}
+
+// give takes the tokens out of a station's wallet that a contact may be given today.
+func (s *station) give(to token.Contact) ([]token.Token, error) {
+	s.saving.Lock()
+	s.mu.Lock()
+	tokens := s.state.wallet.Give(to, s.theirDay())
+	s.mu.Unlock()
+	s.saving.Unlock()
+	s.rouse() // for what it owes
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	return tokens, s.change(func(*stationState) {})
+}
+
+// handOver puts a gift in the place of the last one, and reports whether there was anything to give.
+func (c *Client) handOver(to token.Contact, next *gift) (given bool, err error) {
+	c.mu.Lock()
+	last := c.gifts[to]
+	last.tried = next.tried
+	next.Giver = last.Giver
+	c.mu.Unlock()
+	if len(next.Logs) == 0 {
+		return false, nil
+	}
+	if next.Giver == [giverSize]byte{} {
+		if _, err := io.ReadFull(c.cfg.Rand, next.Giver[:]); err != nil {
+			return false, err
+		}
+	}
+	b, err := wire.Marshal(next)
+	if err != nil {
+		return false, err
+	}
+	c.mu.Lock()
+	var all []byte
+	for _, contact := range sortedContacts(c.gifts) {
+		all = append(all, contact[:]...)
+	}
+	c.mu.Unlock()
+	if err := errors.Join(c.cfg.Keep.Save(keepGifts, all), c.cfg.Keep.Save(giftKey(to), b)); err != nil {
+		return false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gifts[to] = next
+	return true, nil
+}
+
+func sortedContacts[V any](m map[token.Contact]V) []token.Contact {
+	return slices.SortedFunc(maps.Keys(m), func(a, b token.Contact) int { return slices.Compare(a[:], b[:]) })
+}

@@ -1,0 +1,361 @@
+package relay
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/token"
+)
+
+// guest is a log in which we deposit without being a member: one contact collects there, and has given
+// us tokens. It is taken for reached until a deposit fails, since a link is made for each.
+//
+// spec: 08-custody#guests
+type guest struct {
+	client *Client
+	guestKey
+	keys identity.DeviceKeys
+
+	working sync.Mutex // held while tokens are taken, kept and sent; taken before mu
+
+	mu        sync.Mutex // guards the fields below
+	addresses []string
+	state     guestState
+	given     *token.Given
+	number    uint64        // by which the node knows that it can be tried; 0: not now
+	wait      time.Duration // until the next try, when one has failed
+}
+
+// guestKey names a log and who gave us tokens for it: those of two contacts are not mixed.
+type guestKey struct {
+	log   Log
+	giver [giverSize]byte
+}
+
+// guestState is what is remembered of one.
+type guestState struct {
+	Given    []byte   `cbor:"1,keyasint,omitempty"`
+	Receipts receipts `cbor:"2,keyasint,omitempty"`
+	Ahead    int64    `cbor:"3,keyasint,omitempty"` // how many days the supernode's clock is before ours
+	Sign     [32]byte `cbor:"4,keyasint"`
+	Agree    [32]byte `cbor:"5,keyasint"`
+}
+
+const (
+	keepGuests   = "guests"
+	guestKeySize = 32 + 32 + giverSize
+)
+
+func (k guestKey) bytes() []byte { return slices.Concat(k.log.At[:], k.log.Community[:], k.giver[:]) }
+
+func (k guestKey) key() string { return keepGuests + "/" + hex.EncodeToString(k.bytes()) }
+
+// loadGuests reads those that were deposited at, and forgets those where nothing is left.
+func (c *Client) loadGuests() error {
+	b, err := c.cfg.Keep.Load(keepGuests)
+	if err != nil {
+		return err
+	}
+	if len(b)%guestKeySize != 0 || len(b)/guestKeySize > guestsMax {
+		return fmt.Errorf("%w: list of guests", wire.ErrMalformed)
+	}
+	for chunk := range slices.Chunk(b, guestKeySize) {
+		k := guestKey{log: Log{At: [32]byte(chunk), Community: [32]byte(chunk[32:])}, giver: [giverSize]byte(chunk[64:])}
+		kept, err := c.cfg.Keep.Load(k.key())
+		if err != nil {
+			return err
+		}
+		c.links++
+		g := newGuest(c, k)
+		if err := parseGuest(kept, g); err != nil {
+			return err
+		}
+		if g.state.Receipts = g.state.Receipts.expire(g.today()); len(g.state.Receipts) == 0 && g.given.Idle(g.today()) {
+			if err := c.cfg.Keep.Save(k.key(), nil); err != nil {
+				return err
+			}
+			continue
+		}
+		c.guests[k] = g
+	}
+	return nil
+}
+
+func newGuest(c *Client, k guestKey) *guest {
+	return &guest{client: c, guestKey: k, given: token.NewGiven(), number: c.links, wait: retryMin}
+}
+
+func parseGuest(b []byte, g *guest) (err error) {
+	if len(b) > savedMax {
+		return fmt.Errorf("%w: guest of %d bytes", wire.ErrMalformed, len(b))
+	}
+	if err := wire.Unmarshal(b, &g.state); err != nil {
+		return err
+	}
+	if len(g.state.Receipts)%receiptSize != 0 {
+		return fmt.Errorf("%w: receipts of a guest", wire.ErrMalformed)
+	}
+	g.keys = identity.DeviceKeys{Sign: g.state.Sign, Agree: g.state.Agree}
+	if g.keys.ID() != g.log.At {
+		return fmt.Errorf("%w: a guest's keys are of another supernode", wire.ErrMalformed)
+	}
+	g.given, err = token.LoadGiven(g.state.Given)
+	return err
+}
+
+// met are the logs in which we can deposit as a guest for the giver of a card. What a card brings is
+// taken in: it may be looked at again and again.
+func (c *Client) met(card []byte) (all []*guest) {
+	said, err := parseCard(card)
+	if card == nil || err != nil || len(said.Giver) != giverSize {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stations := c.all()
+	for _, l := range said.Logs {
+		k := guestKey{log: Log{At: l.at(), Community: l.Community}, giver: [giverSize]byte(said.Giver)}
+		if slices.ContainsFunc(stations, func(s *station) bool { return s.log == k.log }) {
+			continue // there we are at home
+		}
+		g := c.guests[k]
+		if g == nil {
+			if len(l.Tokens) == 0 || len(c.guests) >= guestsMax {
+				continue
+			}
+			c.links++
+			g = newGuest(c, k)
+			g.keys = identity.DeviceKeys{Sign: l.Sign, Agree: l.Agree}
+			c.guests[k] = g
+			c.poke()
+		}
+		if g.meet(l) {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+// meet takes what a card says of the log, and reports whether anything can be done there.
+func (g *guest) meet(l mailboxLog) bool {
+	tokens, err := token.Parse(l.Tokens, token.GiveMax)
+	if err != nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.addresses = l.Addresses
+	g.given.Accept(tokens, g.today())
+	return len(g.state.Receipts) > 0 || g.given.Count(g.today()) > 0
+}
+
+// today is the supernode's day. The lock is held.
+func (g *guest) today() uint16 {
+	return uint16(min(max(int64(g.client.today())+g.state.Ahead, 0), 1<<16-1))
+}
+
+// open is the number by which the node knows that a deposit can be tried; 0: not now.
+func (g *guest) open() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.number
+}
+
+// sortedGuests are all guests in one order. The client's lock is held.
+func (c *Client) sortedGuests() []*guest {
+	all := make([]*guest, 0, len(c.guests))
+	for _, g := range c.guests {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *guest) int { return slices.Compare(a.bytes(), b.bytes()) })
+	return all
+}
+
+// deposit offers items over a link of its own: what was signed for without tokens, the rest with.
+func (g *guest) deposit(ctx context.Context, items []*item) error {
+	return g.visit(ctx, func(l *link.Link) error {
+		var paid []*item
+		for _, t := range items {
+			g.mu.Lock()
+			held := g.state.Receipts.find(t.id.Short()) >= 0
+			g.mu.Unlock()
+			if held {
+				if err := g.offer(ctx, l, []*item{t}); err != nil {
+					return err
+				}
+				if t.answer.Reason != wire.ReasonToken {
+					continue
+				}
+			}
+			paid = append(paid, t)
+		}
+		if err := g.pay(paid); err != nil {
+			return err
+		}
+		for paid = withTokens(paid); len(paid) > 0; {
+			n := batch(paid)
+			if err := g.offer(ctx, l, paid[:n]); err != nil {
+				return err
+			}
+			paid = paid[n:]
+		}
+		return nil
+	})
+}
+
+// pay gives tokens to items, in their order, as far as there are any. They are off the disk before it returns.
+//
+// spec: 11-tokens#given-tokens
+func (g *guest) pay(items []*item) error {
+	g.mu.Lock()
+	taken := false
+	for _, t := range items {
+		t.tokens = g.given.Take(token.Cost(t.header.Class), g.today())
+		taken = taken || t.tokens != nil
+	}
+	g.mu.Unlock()
+	if !taken {
+		return nil
+	}
+	return g.save()
+}
+
+// save keeps what is left.
+func (g *guest) save() error {
+	g.mu.Lock()
+	g.state.Given, g.state.Sign, g.state.Agree = g.given.Save(), g.keys.Sign, g.keys.Agree
+	b, err := wire.Marshal(g.state)
+	g.state.Given = nil
+	g.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var all []byte
+	g.client.mu.Lock()
+	for _, other := range g.client.sortedGuests() {
+		all = append(all, other.bytes()...)
+	}
+	g.client.mu.Unlock()
+	return errors.Join(g.client.cfg.Keep.Save(g.key(), b), g.client.cfg.Keep.Save(keepGuests, all))
+}
+
+// visit makes a link for as long as f takes. One deposit at a time: nobody else takes the tokens meanwhile.
+func (g *guest) visit(ctx context.Context, f func(l *link.Link) error) error {
+	g.working.Lock()
+	defer g.working.Unlock()
+	g.mu.Lock()
+	known := g.addresses
+	g.mu.Unlock()
+	l, done, err := g.client.dial(ctx, g.log.At, known, handshake.Supernode, &handshake.Pair{Their: g.keys.Agree})
+	if err == nil {
+		err = f(l)
+		l.Close(link.ReasonBye)
+		done()
+	}
+	g.tried(err)
+	return err
+}
+
+// tried notes what came of a try: after one that failed the node is told to leave it alone for a while.
+func (g *guest) tried(err error) {
+	c := g.client
+	g.mu.Lock()
+	if err == nil {
+		g.wait = retryMin
+		g.mu.Unlock()
+		return
+	}
+	wait := g.wait
+	g.wait, g.number = min(2*g.wait, retryMax), 0
+	g.mu.Unlock()
+	c.mu.Lock()
+	if ctx := c.ctx; ctx != nil {
+		c.stations.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+				number := c.number()
+				g.mu.Lock()
+				g.number = number
+				g.mu.Unlock()
+				c.poke()
+			}
+		})
+	}
+	c.mu.Unlock()
+	c.poke()
+}
+
+// offer makes one deposit and takes the answer.
+//
+// spec: 08-custody#guests
+func (g *guest) offer(ctx context.Context, l *link.Link, items []*item) error {
+	ask := wire.Deposit{Blobs: uint16(len(items)), Community: &g.log.Community}
+	blobs, size := make([][]byte, len(items)), 0
+	for i, t := range items {
+		blobs[i] = t.blob
+		size += len(t.blob)
+		ask.Tokens = token.Append(ask.Tokens, t.tokens)
+	}
+	defer clear(ask.Tokens)
+	kept, err := exchange(ctx, l, ask, blobs, size)
+	var no *RefusedError
+	if errors.As(err, &no) {
+		for _, t := range items {
+			*t.answer = Custody{Reason: no.Reason, Day: uint16(min(no.Day, 1<<16-1)), Log: g.log}
+		}
+		g.heard(no.Day)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all, err := g.log.verify(g.keys, items, kept)
+	if err != nil {
+		return err
+	}
+	g.heard(kept.Day)
+	g.mu.Lock()
+	g.state.Receipts = g.state.Receipts.expire(g.today())
+	for _, t := range items {
+		g.state.Receipts = g.state.Receipts.drop(t.id.Short())
+	}
+	for _, k := range all {
+		g.state.Receipts = g.state.Receipts.add(k)
+	}
+	g.mu.Unlock()
+	return g.save()
+}
+
+// heard notes the supernode's day; 0 says nothing.
+func (g *guest) heard(day uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if day != 0 {
+		g.state.Ahead = int64(min(day, 1<<16-1)) - int64(g.client.today())
+	}
+}
+
+// withdraw deletes what is held. For what is not, no token of a contact is spent.
+func (g *guest) withdraw(ctx context.Context, stones []Tombstone) error {
+	return g.visit(ctx, func(l *link.Link) error {
+		ask := wire.Delete{Community: &g.log.Community}
+		for _, t := range stones {
+			ask.Tombstones = ask.Tombstones.Add(t.Secret, t.ExpiryDay)
+		}
+		kept, err := exchange(ctx, l, ask, nil, 0)
+		if err == nil && kept.Results.Len() != len(stones) {
+			err = errAnswer
+		}
+		return err
+	})
+}

@@ -1,0 +1,372 @@
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay"
+	"sottovoce/relay/community"
+	"sottovoce/relay/supernode"
+	"sottovoce/relay/token"
+)
+
+// keep is a Keep in memory.
+type keep struct {
+	mu     sync.Mutex // guards values
+	values map[string][]byte
+}
+
+func (k *keep) Load(key string) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return bytes.Clone(k.values[key]), nil
+}
+
+func (k *keep) Save(key string, value []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.values[key] = bytes.Clone(value); len(value) == 0 {
+		delete(k.values, key)
+	}
+	return nil
+}
+
+// node is what a Client tells.
+type node struct {
+	mu      sync.Mutex // guards the fields below
+	cursors map[relay.Log]uint64
+	blobs   [][]byte
+	reached []relay.Reached
+	moved   chan struct{} // closed, and made anew, when something was told
+}
+
+func newNode() *node {
+	return &node{cursors: make(map[relay.Log]uint64), moved: make(chan struct{})}
+}
+
+func (n *node) tell(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
+	close(n.moved)
+	n.moved = make(chan struct{})
+}
+
+func (n *node) Cursor(_ context.Context, from relay.Log) (uint64, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cursors[from], nil
+}
+
+func (n *node) Match(_ context.Context, entries []wire.Entry) ([]bool, error) {
+	return make([]bool, len(entries)), nil
+}
+
+func (n *node) Collected(_ context.Context, p relay.Page) error {
+	n.tell(func() {
+		n.cursors[p.Log] = p.Until
+		n.blobs = append(n.blobs, p.Blobs...)
+	})
+	return nil
+}
+
+func (n *node) Reached(at []relay.Reached) { n.tell(func() { n.reached = at }) }
+
+func (n *node) Changed() { n.tell(func() {}) }
+
+// until waits for what the client tells to be so.
+func (n *node) until(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		n.mu.Lock()
+		moved, is := n.moved, so()
+		n.mu.Unlock()
+		if is {
+			return
+		}
+		select {
+		case <-moved:
+		case <-time.After(50 * time.Millisecond): // what nobody tells
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func listen() (net.PacketConn, error) {
+	return net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+}
+
+// client runs a Client on what k keeps until stop is called.
+func client(t *testing.T, k *keep) (c *relay.Client, n *node, stop func()) {
+	t.Helper()
+	c, err := relay.NewClient(relay.Config{Keep: k, Listen: listen, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n = newNode()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = c.Run(ctx, n)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	t.Cleanup(stop)
+	return c, n, stop
+}
+
+// serve founds a community and runs its supernode.
+func serve(t *testing.T) (s *supernode.Supernode, id community.ID, at peer.Endpoint) {
+	t.Helper()
+	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	pc, err := listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at = pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	dir := t.TempDir()
+	charter := supernode.Charter{Name: "Casa", Policy: community.Policy{Days: 58, Disk: 1 << 30, Tokens: 1000}, Addresses: []string{at.String()}}
+	made, err := supernode.Found(dir, charter, supernode.Config{Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := supernode.Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Conn: pc, Vouched: func() bool { return true }}
+	s, err = supernode.Open(dir, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, made.Community, at
+}
+
+func sealed(t *testing.T) []byte {
+	t.Helper()
+	h := wire.Header{Class: wire.Class0, ExpiryDay: wire.DayAt(time.Now()) + 7}
+	b := append(h.Append(nil), make([]byte, wire.Class0.Size()-wire.HeaderSize)...)
+	if _, err := rand.Read(b[4:36]); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// deposit leaves blobs for the giver of a card, and counts those that are kept, with receipts that are sound.
+func deposit(t *testing.T, c *relay.Client, at relay.Log, card []byte, blobs ...[]byte) (kept int) {
+	t.Helper()
+	parcels := make([]relay.Parcel, len(blobs))
+	for i, b := range blobs {
+		parcels[i] = relay.Parcel{Blob: b, Card: card}
+	}
+	got, err := c.Deposit(within(t), at.At, parcels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range got {
+		if a.Reason != 0 {
+			continue
+		}
+		kept++
+		of, all, err := relay.OpenReceipt(a.Evidence)
+		if err != nil || of != at || !slices.ContainsFunc(all, func(k relay.Kept) bool { return k.ID == wire.IDOf(blobs[i]) && k.Cursor == a.Cursor }) {
+			t.Errorf("receipt of %v, %v", of, err)
+		}
+	}
+	return kept
+}
+
+// member joins the community and waits until the supernode is reached and there are tokens.
+func member(t *testing.T, super *supernode.Supernode, id community.ID) (*relay.Client, *node) {
+	t.Helper()
+	invite, err := super.Invite(id, 1, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna, there, _ := client(t, &keep{values: make(map[string][]byte)})
+	if _, err := anna.Join(within(t), invite.Text()); err != nil {
+		t.Fatal(err)
+	}
+	there.until(t, "Anna reaches her supernode", func() bool { return len(there.reached) == 1 })
+	// She has no tokens yet, and draws some when she deposits.
+	if kept := deposit(t, anna, relay.Log{At: super.ID(), Community: id}, nil, sealed(t)); kept != 1 {
+		t.Fatal("a member's blob is not kept")
+	}
+	return anna, there
+}
+
+// TestCardWithTokens: a contact is given tokens of its own, once, unless it is a member itself.
+func TestCardWithTokens(t *testing.T) {
+	super, id, _ := serve(t)
+	anna, there := member(t, super, id)
+	bruno := [32]byte{2}
+	plain := anna.Mailbox(bruno, nil)
+	var card []byte
+	there.until(t, "Bruno's card has tokens", func() bool {
+		card = anna.Mailbox(bruno, nil)
+		return len(card) > token.GiveMax*token.Size
+	})
+	if bytes.Equal(card, plain) || !bytes.Equal(card, anna.Mailbox(bruno, nil)) {
+		t.Error("the card is another one each time it is asked for")
+	}
+	if other := anna.Mailbox([32]byte{3}, nil); bytes.Contains(other, card[len(card)-token.Size:]) {
+		t.Error("another contact has the same tokens")
+	}
+	if member := anna.Mailbox(bruno, plain); !bytes.Equal(member, plain) {
+		t.Error("who collects there as well is given tokens")
+	}
+}
+
+// TestGuest: Bruno, who is in no community, writes to Anna by the tokens on the card that she gave him.
+func TestGuest(t *testing.T) {
+	super, id, _ := serve(t)
+	anna, there := member(t, super, id)
+	var card []byte
+	there.until(t, "Bruno's card has tokens", func() bool {
+		card = anna.Mailbox([32]byte{2}, nil)
+		return len(card) > token.GiveMax*token.Size
+	})
+	at := relay.Log{At: super.ID(), Community: id}
+	brunos := &keep{values: make(map[string][]byte)}
+	bruno, here, stop := client(t, brunos)
+	if at := bruno.Where(nil); len(at) != 0 {
+		t.Errorf("without a card: %v", at)
+	}
+	if at := bruno.Where(card); !slices.Equal(at, []peer.ID{super.ID()}) {
+		t.Fatalf("with the card: %v", at)
+	}
+	here.until(t, "Bruno may try", func() bool { return len(here.reached) == 1 && here.reached[0].At == super.ID() })
+	blobs := [][]byte{sealed(t), sealed(t), sealed(t)}
+	for range 2 { // offered again it costs nothing
+		if kept := deposit(t, bruno, at, card, blobs...); kept != 3 {
+			t.Fatalf("%d of 3 are kept", kept)
+		}
+	}
+	there.until(t, "Anna collects them", func() bool {
+		return slices.ContainsFunc(there.blobs, func(b []byte) bool { return bytes.Equal(b, blobs[2]) })
+	})
+
+	// After a restart the tokens that were sent are gone, although the card has them still.
+	stop()
+	bruno, here, _ = client(t, brunos)
+	bruno.Where(card)
+	here.until(t, "Bruno may try again", func() bool { return len(here.reached) == 1 })
+	kept := 0
+	for range token.GiveMax {
+		kept += deposit(t, bruno, at, card, sealed(t))
+	}
+	if kept != token.GiveMax-3 {
+		t.Errorf("%d more blobs are kept for the %d tokens that are left", kept, token.GiveMax-3)
+	}
+	if kept := deposit(t, bruno, at, card, blobs...); kept != 3 {
+		t.Errorf("what is held is kept %d times of 3 when there are no tokens", kept)
+	}
+	if err := bruno.Withdraw(within(t), at.At, []relay.Tombstone{{Card: card, Secret: [16]byte{1}, ExpiryDay: wire.DayAt(time.Now())}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGuestOfNobody: a supernode that does not answer is left alone for a while, and then tried again.
+func TestGuestOfNobody(t *testing.T) {
+	t.Parallel() // it waits, mostly
+	super, id, _ := serve(t)
+	anna, there := member(t, super, id)
+	var card []byte
+	there.until(t, "Bruno's card has tokens", func() bool {
+		card = anna.Mailbox([32]byte{2}, nil)
+		return len(card) > token.GiveMax*token.Size
+	})
+	bruno, here, _ := client(t, &keep{values: make(map[string][]byte)})
+	bruno.Where(card)
+	var first uint64
+	here.until(t, "Bruno may try", func() bool {
+		if len(here.reached) == 1 {
+			first = here.reached[0].Link
+		}
+		return first != 0
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // as good as no answer
+	if _, err := bruno.Deposit(ctx, super.ID(), []relay.Parcel{{Blob: sealed(t), Card: card}}); err == nil {
+		t.Fatal("a deposit without an answer has one")
+	}
+	here.until(t, "Bruno leaves it alone", func() bool { return len(here.reached) == 0 })
+	here.until(t, "Bruno may try again", func() bool { return len(here.reached) == 1 && here.reached[0].Link != first })
+	if kept := deposit(t, bruno, relay.Log{At: super.ID(), Community: id}, card, sealed(t)); kept != 1 {
+		t.Error("then it is not kept")
+	}
+}
+
+// TestGuestCards: cards that are not sound are no cards.
+func TestGuestCards(t *testing.T) {
+	c, _, _ := client(t, &keep{values: make(map[string][]byte)})
+	type log struct {
+		Community [32]byte `cbor:"1,keyasint"`
+		Sign      [32]byte `cbor:"2,keyasint"`
+		Agree     [32]byte `cbor:"3,keyasint"`
+		Tokens    []byte   `cbor:"5,keyasint,omitempty"`
+	}
+	type card struct {
+		Logs  []log  `cbor:"1,keyasint,omitempty"`
+		Giver []byte `cbor:"2,keyasint,omitempty"`
+	}
+	tokens := func(n int) (b []byte) {
+		for i := range n {
+			var one token.Token
+			day := wire.DayAt(time.Now())
+			one[0], one[1], one[2] = byte(day>>8), byte(day), byte(i)
+			b = append(b, one[:]...)
+		}
+		return b
+	}
+	for name, tc := range map[string]struct {
+		card card
+		want int
+	}{
+		"one token":            {card{[]log{{Tokens: tokens(1)}}, make([]byte, 16)}, 1},
+		"twenty":               {card{[]log{{Tokens: tokens(20)}}, bytes.Repeat([]byte{1}, 16)}, 1},
+		"twenty-one":           {card{[]log{{Tokens: tokens(21)}}, bytes.Repeat([]byte{2}, 16)}, 0},
+		"half a token":         {card{[]log{{Tokens: tokens(1)[1:]}}, bytes.Repeat([]byte{3}, 16)}, 0},
+		"none":                 {card{[]log{{}}, bytes.Repeat([]byte{4}, 16)}, 0},
+		"without a giver":      {card{[]log{{Tokens: tokens(1)}}, nil}, 0},
+		"with half a giver":    {card{[]log{{Tokens: tokens(1)}}, make([]byte, 8)}, 0},
+		"tokens of 1970":       {card{[]log{{Tokens: make([]byte, token.Size)}}, bytes.Repeat([]byte{5}, 16)}, 0},
+		"of seventeen logs":    {card{slices.Repeat([]log{{Tokens: tokens(1)}}, 17), bytes.Repeat([]byte{6}, 16)}, 0},
+		"a giver and no token": {card{nil, make([]byte, 16)}, 0},
+	} {
+		b, err := wire.Marshal(tc.card)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := c.Where(b); len(at) != tc.want {
+			t.Errorf("%s: %d places", name, len(at))
+		}
+	}
+}
