@@ -2,6 +2,7 @@ package supernode
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"sottovoce/mesh/link"
@@ -18,10 +19,12 @@ func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.Range
 		v.at.followers.Add(1)
 		defer v.at.followers.Add(-1)
 	}
+	var ahead sync.WaitGroup // of pages that are read while the one before is sent
+	defer ahead.Wait()
 	c := v.home
 	cursor := min(f.Since-f.Since%wire.CursorStep, c.store.Head(c.id).Cursor) // a log that lost its end begins there
 	for {
-		until, end, err := v.sendPage(ctx, s, cursor)
+		until, end, err := v.sendPage(ctx, s, cursor, &ahead)
 		switch {
 		case err != nil:
 			return err
@@ -41,7 +44,8 @@ func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.Range
 }
 
 // sendPage sends the page behind a cursor, and says where it ends and whether the log does there.
-func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64) (until uint64, end bool, err error) {
+// Meanwhile the next is read.
+func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64, ahead *sync.WaitGroup) (until uint64, end bool, err error) {
 	c := v.home
 	page, err := c.pages.page(ctx, from)
 	if err != nil {
@@ -49,6 +53,9 @@ func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64
 	}
 	frame := page.frame
 	frame.End = frame.Until >= c.store.Head(c.id).Cursor
+	if !frame.End {
+		ahead.Go(func() { _, _ = c.pages.page(ctx, frame.Until) }) // the pager keeps it
+	}
 	return frame.Until, frame.End, v.send(ctx, s, frame, page.blobs)
 }
 
