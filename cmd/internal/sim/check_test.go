@@ -118,6 +118,7 @@ const (
 // heal takes every trouble away and waits until everything has arrived.
 func (w *world) heal() {
 	w.note("everything is well")
+	w.healSky()
 	for _, l := range w.lans {
 		l.SetWeather(simlan.Weather{Delay: time.Millisecond})
 	}

@@ -104,8 +104,13 @@ func (p *person) start() {
 	p.db, p.blob, p.filled = db, make(map[int64]int64), p.disk.isFull()
 	p.mu.Unlock()
 	conn := p.host.Listen()
+	var supernodes mesh.Custodian
+	if p.w.sky != nil {
+		supernodes = &custodian{sky: p.w.sky, wake: make(chan struct{}, 1)}
+	}
 	node, err := mesh.New(mesh.Config{
-		Store: db, Finder: p.host.Finder(), Conn: tapped{conn, p}, Rand: p.random,
+		Custodian: supernodes,
+		Store:     db, Finder: p.host.Finder(), Conn: tapped{conn, p}, Rand: p.random,
 		Log: slog.New(complaints{p}), Vouched: p.vouched, Now: p.now,
 		Listen: func() (net.PacketConn, error) { return tapped{p.host.Listen(), p}, nil },
 	})

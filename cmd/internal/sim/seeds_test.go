@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/cryptotest"
@@ -58,6 +59,9 @@ func play(t *testing.T, seed uint64) (o outcome) {
 		w := newWorld(t, dir, seed, people)
 		w.meetAll()
 		trouble := troubles[seed%uint64(len(troubles))]
+		if w.sky != nil {
+			trouble = slices.Concat(trouble, skies)
+		}
 		for range 25 + w.random.IntN(15) {
 			if w.failed() {
 				break

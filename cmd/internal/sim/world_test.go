@@ -29,6 +29,7 @@ type world struct {
 	net    *simlan.Net
 	lans   []*simlan.LAN
 	people []*person
+	sky    *sky // nil: there are no supernodes
 	met    map[[2]*person]bool
 	begin  time.Time
 
@@ -56,6 +57,13 @@ type said struct {
 	doubt bool // Send failed with the power: it may be there or not
 }
 
+// skyEach says in which worlds there are supernodes: one of so many, from one on that no
+// planted bug is looked for in.
+const (
+	skyEach = 4
+	skyFrom = plantedSeedsMax
+)
+
 var names = []string{"Anna", "Bruno", "Carla", "Dario"}
 
 // newWorld founds so many people on one LAN of two.
@@ -64,6 +72,9 @@ func newWorld(t *testing.T, dir string, seed uint64, people int) *world {
 		t: t, dir: dir, random: rand.New(rand.NewPCG(seed, 1)), net: simlan.New(seed), met: make(map[[2]*person]bool),
 		begin: time.Now(), trace: sha256.New(), tags: make(map[[16]byte]string), salts: make(map[[16]byte]string),
 		talks: make(map[[2]*person]*talk),
+	}
+	if seed > skyFrom && seed%skyEach == skyEach-1 {
+		w.sky = newSky(1 + int(seed/skyEach%3))
 	}
 	w.lans = []*simlan.LAN{w.net.LAN(fair), w.net.LAN(fair)}
 	for _, name := range names[:people] {
