@@ -204,7 +204,7 @@ func (c *custodian) Reread(_ context.Context, from mesh.Log, wanted []mesh.Unmat
 }
 
 // Mailbox implements mesh.Custodian: a card lists supernodes.
-func (c *custodian) Mailbox(identity.AccountID) (card []byte) {
+func (c *custodian) Mailbox(identity.AccountID, []byte) (card []byte) {
 	for _, n := range c.sky.nodes {
 		card = append(card, n.id[:]...)
 	}
