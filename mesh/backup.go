@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -35,6 +36,12 @@ const (
 // that home only.
 var backupSettings = []string{settingName, settingAccount, settingClock, settingRetention, settingShare}
 
+// MembershipSettings begin the keys of the sealed settings that say of which communities the
+// person is a member, and as whom. The daemon keeps them; a backup holds them.
+//
+// spec: 09-storage#settings
+const MembershipSettings = "membership"
+
 // backupRecord has one of its fields.
 type backupRecord struct {
 	Head    *backupHead    `cbor:"1,keyasint,omitempty"`
@@ -54,6 +61,21 @@ type backupHead struct {
 type backupSetting struct {
 	Key   string `cbor:"1,keyasint"`
 	Value []byte `cbor:"2,keyasint"`
+}
+
+// settings adds those of the keys that are set.
+func (h *backupHead) settings(keys []string, read func(key string) ([]byte, error)) error {
+	for _, key := range keys {
+		value, err := read(key)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		h.Settings = append(h.Settings, backupSetting{key, value})
+	}
+	return nil
 }
 
 // visibility adds what was chosen for where nothing was chosen: who hides shall not be shown
@@ -175,17 +197,12 @@ func (b *backup) people(tx *store.Tx, s *store.Secrets) error {
 	}
 	defer discovery.Erase()
 	head := backupHead{Made: time.Now().UnixMilli(), Root: s.Root, Device: s.Device, Discovery: discovery.Bytes()}
-	for _, key := range backupSettings {
-		value, err := tx.Setting(key)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		head.Settings = append(head.Settings, backupSetting{key, value})
+	memberships, err := tx.SettingKeys(MembershipSettings)
+	if err != nil {
+		return err
 	}
-	if err := head.visibility(tx); err != nil {
+	err = cmp.Or(head.settings(backupSettings, tx.Setting), head.settings(memberships, tx.Secret), head.visibility(tx))
+	if err != nil {
 		return err
 	}
 	if err := b.put(backupRecord{Head: &head}); err != nil {

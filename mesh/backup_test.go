@@ -139,6 +139,30 @@ func TestBackupHoldsEverything(t *testing.T) {
 	}
 }
 
+// TestBackupHoldsMemberships: who restores a home is a member still, and has no tokens twice.
+func TestBackupHoldsMemberships(t *testing.T) {
+	a := newAir()
+	anna := newPerson(t, a, "Anna")
+	member := MembershipSettings + "/of"
+	anna.inside(func(t *turn) error {
+		return errors.Join(t.tx.SetSecret(member, []byte("the Orchard")), t.tx.SetSecret("custody/of", []byte("tokens")))
+	})
+	backup := anna.backedUp()
+	anna.stop()
+	again := restored(t, a, "Anna", backup)
+	again.start()
+	t.Cleanup(func() { again.stop() })
+	again.inside(func(t *turn) error {
+		if kept, err := t.tx.Secret(member); err != nil || string(kept) != "the Orchard" {
+			again.t.Errorf("the membership came back as %q, %v", kept, err)
+		}
+		if _, err := t.tx.Secret("custody/of"); !errors.Is(err, store.ErrNotFound) {
+			again.t.Errorf("tokens came back: %v", err)
+		}
+		return nil
+	})
+}
+
 // TestBackupOfRemovedAndBlocked: who was removed does not come back, and who is shut out
 // stays so.
 func TestBackupOfRemovedAndBlocked(t *testing.T) {

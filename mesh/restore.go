@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"sottovoce/mesh/contact"
@@ -71,7 +72,11 @@ func (w *restoring) run(head *backupHead) error {
 	var next backupRecord
 	err := w.db.Update(func(tx *store.Tx) error {
 		for _, s := range head.Settings {
-			if err := tx.SetSetting(s.Key, s.Value); err != nil {
+			set := tx.SetSetting
+			if strings.HasPrefix(s.Key, MembershipSettings) {
+				set = tx.SetSecret
+			}
+			if err := set(s.Key, s.Value); err != nil {
 				return err
 			}
 		}

@@ -1,9 +1,10 @@
 package store
 
 const (
-	sqlSetting    = `SELECT value FROM settings WHERE key=?`
-	sqlDelSetting = `DELETE FROM settings WHERE key=?`
-	sqlSetSetting = `INSERT INTO settings (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value`
+	sqlSettingKeys = `SELECT key FROM settings WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key`
+	sqlSetting     = `SELECT value FROM settings WHERE key=?`
+	sqlDelSetting  = `DELETE FROM settings WHERE key=?`
+	sqlSetSetting  = `INSERT INTO settings (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value`
 )
 
 // Setting returns the value of a setting, ErrNotFound when it was never set.
@@ -12,6 +13,12 @@ const (
 func (tx *Tx) Setting(key string) (value []byte, err error) {
 	err = tx.query(sqlSetting).text(key).one(func(r *row) { value = r.blob(0) })
 	return value, err
+}
+
+// SettingKeys returns the keys that begin so, ascending.
+func (tx *Tx) SettingKeys(prefix string) (keys []string, err error) {
+	err = tx.query(sqlSettingKeys).text(prefix).each(func(r *row) { keys = append(keys, r.text(0)) })
+	return keys, err
 }
 
 // SetSetting sets a setting.
