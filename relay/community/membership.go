@@ -176,7 +176,7 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 			return false, err
 		}
 		if d.Until < today {
-			return false, fmt.Errorf("the descriptor of %q has ended on day %d: its founder is to sign another", peer.ShowName(d.Name), d.Until)
+			return false, fmt.Errorf("the descriptor of %q ended on day %d, and our clock says day %d: set the clock, or have the founder sign another", peer.ShowName(d.Name), d.Until, today)
 		}
 	}
 	exchange, _, wrong := m.take(at, papers)

@@ -167,6 +167,9 @@ func TestSeats(t *testing.T) {
 	delete(alone.file.cards, two.device.ID())
 	three, err := w.enter(alone, link)
 	w.must(err)
+	if !one.file.level(alone.file.papers(), one.Descriptor().Sequence) {
+		t.Error("two that hold one seat taken by others would talk for ever")
+	}
 	w.must(w.visit(one, m))
 	if more, err := m.Merge(one.device.ID(), three.file.papers()); err == nil || more || !hasKind(m.Alarms(), AlarmSeat) {
 		t.Errorf("two in one seat: %v, alarms %v", err, kinds(m.Alarms()))
@@ -295,8 +298,10 @@ func TestLostSupernode(t *testing.T) {
 	w := newWorld(t, 24)
 	one := w.found()
 	two := w.further(one)
-	m := w.member(w.invite(two, 1))
+	link := w.invite(two, 2)
+	m := w.member(link)
 	w.must(w.visit(two, m))
+	w.must(w.visit(two, w.member(link)))
 	w.must(w.meet(two, one))
 	stolen := w.reload(two)
 	w.now = w.now.Add(time.Hour)
@@ -319,10 +324,10 @@ func TestLostSupernode(t *testing.T) {
 	}
 	answer, _, err := one.Exchange(stolen.file.papersSince(nil), false, w.now, w.rand)
 	w.must(err)
-	if len(one.Members()) != 1 {
+	if len(one.Members()) != 2 {
 		t.Errorf("%d members by entries of a closed key", len(one.Members()))
 	}
-	if n := len(one.file.roster.entries); n != 2 {
+	if n := len(one.file.roster.entries); n != 3 {
 		t.Errorf("%d entries are kept, those of the closed key included", n)
 	}
 	// Who has the closed key's entries only in part takes what leads to the last, and drops the rest.
@@ -333,8 +338,11 @@ func TestLostSupernode(t *testing.T) {
 		if _, err := late.merge(d, func(Seat) bool { return false }); err != nil {
 			t.Errorf("entry %d: %v", n, err)
 		}
+		if known := len(late.view().members); n < 2 && known != 0 {
+			t.Errorf("%d members before it is known whether they count", known)
+		}
 	}
-	if late.roster.digest() != one.file.roster.digest() || len(late.view().members) != 1 {
+	if late.roster.digest() != one.file.roster.digest() || len(late.view().members) != 2 {
 		t.Errorf("%d entries, %d members", len(late.roster.entries), len(late.view().members))
 	}
 	// Once it hears of it, it knows that it is out.
@@ -347,14 +355,18 @@ func TestLostSupernode(t *testing.T) {
 	if err := one.Close(w.root, [32]byte{9}, w.now); err == nil {
 		t.Error("closed nobody")
 	}
-	// One that has never written anything is closed all the same.
-	w.now = w.now.Add(time.Hour)
+}
+
+// A supernode that has never written anything is closed all the same.
+func TestIdleSupernodeIsClosed(t *testing.T) {
+	w := newWorld(t, 32)
+	one := w.found()
 	idle := w.further(one)
-	stolen = w.reload(idle)
+	stolen := w.reload(idle)
 	w.must(one.Close(w.root, idle.device.Public().Sign, w.now.Add(time.Minute)))
 	w.must(w.visit(stolen, w.member(w.invite(stolen, 1))))
 	_, changed, err := one.Exchange(stolen.file.papersSince(nil), false, w.now, w.rand)
-	if changed || len(one.Members()) != 1 {
+	if changed || len(one.Members()) != 0 {
 		t.Errorf("a closed key that had written nothing writes on: %v", err)
 	}
 }
