@@ -43,6 +43,9 @@ func (t *Transport) open(pc net.PacketConn) (*socket, error) {
 		VerifySourceAddress:              t.doubts,
 		ConnContext:                      s.admit,
 	}
+	if t.reset != (ResetKey{}) {
+		s.quic.StatelessResetKey = (*quic.StatelessResetKey)(&t.reset)
+	}
 	var err error
 	accepts := quicConfig(streamsMax)
 	if t.super {

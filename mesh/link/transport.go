@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -32,7 +33,7 @@ type Keyring interface {
 	Keys() int
 }
 
-// Config is what a Transport needs besides its socket. All fields but Supernode are required.
+// Config is what a Transport needs besides its socket. All fields but the last two are required.
 type Config struct {
 	Rand    io.Reader // for certificates and handshakes; QUIC and TLS draw their own
 	Log     *slog.Logger
@@ -40,12 +41,27 @@ type Config struct {
 	// Supernode says that links in mode Member and Supernode are accepted, and no others. The
 	// Keyring has the key.
 	Supernode bool
+	// Reset is the same whenever a supernode starts at one place, so that links of before end with
+	// the next packet; zero: nothing ends them but time.
+	Reset ResetKey
 }
+
+// ResetKey makes the tokens by which QUIC tells that a connection is no longer known (RFC 9000
+// §10.3). It prints as nothing.
+//
+// spec: 08-custody#links-of-before
+type ResetKey [32]byte
+
+func (ResetKey) String() string               { return "(secret)" }
+func (ResetKey) GoString() string             { return "(secret)" }
+func (ResetKey) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, "(secret)") }
+func (ResetKey) MarshalText() ([]byte, error) { return []byte("(secret)"), nil }
 
 // Transport dials and accepts links over a packet socket, which Rebind replaces.
 type Transport struct {
 	keyring Keyring
 	super   bool // a supernode's
+	reset   ResetKey
 	rand    *lockedReader
 	log     *slog.Logger
 	gate    *gate
@@ -74,6 +90,7 @@ func Open(pc net.PacketConn, cfg Config) (*Transport, error) {
 	t := &Transport{
 		keyring: cfg.Keyring,
 		super:   cfg.Supernode,
+		reset:   cfg.Reset,
 		rand:    &lockedReader{r: cfg.Rand},
 		log:     cfg.Log,
 		gate:    newGate(cfg.Supernode),

@@ -17,11 +17,15 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// spawn serves the directory in a process of its own, and returns how to kill it.
+// spawn serves the directory in a process of its own, where it was served before, and returns how to
+// kill it.
 func (r *rig) spawn() (kill func()) {
 	r.t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), serveEnv+"="+r.dir)
+	if r.at.IsValid() {
+		cmd.Env = append(cmd.Env, listenEnv+"="+r.at.String())
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -110,6 +114,32 @@ func TestKilled(t *testing.T) {
 			t.Errorf("what was signed for at %d is not there", cursor)
 		}
 	}
+}
+
+// TestLinksOfBefore kills a supernode and starts it again: who had a link learns it from the first
+// packet that needs an answer.
+func TestLinksOfBefore(t *testing.T) {
+	t.Parallel()
+	r := found(t)
+	s, err := r.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.know(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kill := r.spawn()
+	l := r.visitor()
+	kill()
+	kill = r.spawn()
+	defer func() { kill() }()
+	begun := time.Now()
+	_, err = r.tryDeposit(l, wire.Deposit{Blobs: 1}, r.blobs(1))
+	if took := time.Since(begun); err == nil || took > 5*time.Second {
+		t.Errorf("on a link of before: %v after %v", err, took)
+	}
+	<-l.Done()
 }
 
 // tryDeposit deposits, and fails when the supernode goes before there is a receipt.

@@ -1,10 +1,16 @@
 package supernode
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
+	"net"
+	"net/netip"
 	"slices"
 
 	"sottovoce/mesh/handshake"
+	"sottovoce/mesh/link"
 )
 
 // keyring is what dials are answered by: a key for each community and week.
@@ -15,6 +21,31 @@ func (s *Supernode) Statics() handshake.Statics {
 	secret := s.device.AgreeSecret()
 	defer secret.Erase()
 	return handshake.Statics{Supernode: handshake.Static(secret)}
+}
+
+// resetKey is the same each time this supernode starts in one place: at one port, under the same IPv4
+// addresses. Elsewhere it is another one, as what it makes would tell who has been here.
+//
+// spec: 08-custody#links-of-before
+func (s *Supernode) resetKey(port uint16, addresses []net.Addr) (key link.ResetKey) {
+	var places []netip.Addr
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && !p.Addr().IsLoopback() {
+			places = append(places, p.Addr())
+		}
+	}
+	slices.SortFunc(places, netip.Addr.Compare)
+	info := binary.BigEndian.AppendUint16([]byte(labelReset), port)
+	for _, p := range places {
+		info = append(info, p.AsSlice()...)
+	}
+	seed := s.device.Seed()
+	defer seed.Erase()
+	made, err := hkdf.Key(sha256.New, seed[:], nil, string(info), len(key))
+	if err != nil {
+		panic("supernode: deriving a key: " + err.Error())
+	}
+	return link.ResetKey(made)
 }
 
 // Keys is how many keys Find tries.

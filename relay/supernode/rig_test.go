@@ -2,6 +2,7 @@ package supernode
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -43,9 +44,12 @@ func TestMain(m *testing.M) {
 // serveEnv names the data directory that this test binary serves until it is killed.
 const serveEnv = "SOTTOVOCE_TEST_SERVE"
 
+// listenEnv names where it listens; empty is any port of loopback.
+const listenEnv = "SOTTOVOCE_TEST_LISTEN"
+
 // serveForTest is what the process does that TestKilled kills.
 func serveForTest(dir string) error {
-	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	pc, err := net.ListenPacket("udp4", cmp.Or(os.Getenv(listenEnv), "127.0.0.1:0"))
 	if err != nil {
 		return err
 	}

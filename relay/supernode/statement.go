@@ -13,6 +13,9 @@ const (
 	labelCheckpoint = "sv1 checkpoint"
 )
 
+// labelReset is that of the key by which links of before are ended. spec: 08-custody#labels
+const labelReset = "sv1 stateless reset"
+
 // statementOf begins what a supernode signs under a label about a community.
 func statementOf(label string, supernode peer.ID, community [32]byte) []byte {
 	return append(append([]byte(label), supernode[:]...), community[:]...)

@@ -152,7 +152,13 @@ func (s *Supernode) Run(ctx context.Context) error {
 	if s.cfg.Conn == nil {
 		return errors.New("a supernode that runs needs a socket")
 	}
-	transport, err := link.Open(s.cfg.Conn, link.Config{Rand: s.cfg.Rand, Log: s.log, Keyring: s, Supernode: true})
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		s.log.Warn("could not read the addresses of this machine", "error", err)
+	}
+	transport, err := link.Open(s.cfg.Conn, link.Config{
+		Rand: s.cfg.Rand, Log: s.log, Keyring: s, Supernode: true, Reset: s.resetKey(portOf(s.cfg.Conn.LocalAddr()), addresses),
+	})
 	if err != nil {
 		return err
 	}
