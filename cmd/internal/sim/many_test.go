@@ -132,6 +132,9 @@ func TestSameAgain(t *testing.T) {
 	for seed := range uint64(len(troubles)) {
 		twice = append(twice, seed+1, seed+1)
 	}
+	for seed := skyFrom + 3; seed < skyFrom+9; seed += skyEach {
+		twice = append(twice, uint64(seed), uint64(seed))
+	}
 	traces := make(map[uint64]string)
 	runAll(t, program, twice, func(r result) bool {
 		before := traces[r.seed]
