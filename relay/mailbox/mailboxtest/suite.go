@@ -38,7 +38,7 @@ func Run(t *testing.T, place func(t testing.TB) Opening) {
 		t.Run(name, func(t *testing.T) {
 			w := &world{T: t, open: place(t)}
 			w.Store = w.open(t, 0)
-			defer w.Close()
+			defer func() { w.Close() }() // the store that is open then
 			test(w)
 		})
 	}
