@@ -74,7 +74,7 @@ func TestKilled(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for {
+			for len(p.tokens) >= 3 {
 				blobs := r.blobs(3)
 				kept, err := r.tryDeposit(l, wire.Deposit{Blobs: 3, Tokens: p.take(3)}, blobs)
 				if err != nil {
