@@ -50,6 +50,8 @@ type Breach struct {
 	Cursor uint64     `cbor:"3,keyasint,omitempty"`
 	Said   [32]byte   `cbor:"4,keyasint"` // chain, or id of the blob, that it stood for
 	Shown  [32]byte   `cbor:"5,keyasint"` // chain that it shows instead
+	// Evidence is what witness.ParseEvidence takes, where there is something signed.
+	Evidence []byte `cbor:"6,keyasint,omitempty"`
 }
 
 // marks reports whether the supernode gave out tokens by another key than this one: nobody draws from it

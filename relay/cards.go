@@ -8,6 +8,7 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 	"sottovoce/relay/token"
+	"sottovoce/relay/witness"
 )
 
 // mailboxCard says where its giver collects.
@@ -24,6 +25,8 @@ type mailboxLog struct {
 	Agree     [32]byte `cbor:"3,keyasint"`
 	Addresses []string `cbor:"4,keyasint,omitempty"`
 	Tokens    []byte   `cbor:"5,keyasint,omitempty"` // for deposits in this log, at most token.GiveMax
+	// Last is the checkpoint that the giver was given last, for those who are members too.
+	Last *witness.Checkpoint `cbor:"6,keyasint,omitempty"`
 }
 
 func (l mailboxLog) at() peer.ID {
@@ -33,6 +36,16 @@ func (l mailboxLog) at() peer.ID {
 // lists reports whether who gave the card collects from a log.
 func (m mailboxCard) lists(log Log) bool {
 	return slices.ContainsFunc(m.Logs, func(l mailboxLog) bool { return l.Community == log.Community && l.at() == log.At })
+}
+
+// last is the checkpoint that the giver tells of a log; nil: none.
+func (m mailboxCard) last(log Log) *witness.Checkpoint {
+	for _, l := range m.Logs {
+		if l.Community == log.Community && l.at() == log.At {
+			return l.Last
+		}
+	}
+	return nil
 }
 
 // mailboxLogsMax and mailboxSizeMax bound a mailbox card; giverSize is that of what tells givers apart.
@@ -91,8 +104,9 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 			continue
 		}
 		var tokens []byte
+		var last *witness.Checkpoint
 		if tokens = gift.of(s.log); said.lists(s.log) {
-			tokens = nil
+			tokens, last = nil, s.watch.last()
 		}
 		if given += len(tokens); given > mailboxTokensMax {
 			tokens = nil
@@ -100,7 +114,7 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 		if len(tokens) > 0 {
 			card.Giver = gift.Giver[:]
 		}
-		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses, Tokens: tokens})
+		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses, Tokens: tokens, Last: last})
 	}
 	if len(card.Logs) == 0 {
 		return nil
@@ -152,6 +166,9 @@ func (c *Client) serving(card []byte) (all []*station) {
 	for _, s := range c.all() {
 		if card == nil || said.lists(s.log) {
 			all = append(all, s)
+		}
+		if last := said.last(s.log); last != nil && s.watch.told(*last) {
+			s.rouse()
 		}
 	}
 	return all

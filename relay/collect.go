@@ -10,6 +10,7 @@ import (
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay/witness"
 )
 
 // collect reads the log, and what comes, for as long as the link lives.
@@ -54,6 +55,8 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 	s.mu.Lock()
 	r := newReader(s.state, cursor)
 	s.mu.Unlock()
+	asked := s.watch.asks()
+	s.watch.do(func(on *witness.Watch) []witness.Breach { on.Resume(r.at.Cursor); return nil })
 	stream, err := l.Request(ctx)
 	if err != nil {
 		return err
@@ -74,6 +77,7 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 			stream.Await(time.Now().Add(answerTimeout))
 		}
 		since := r.at.Cursor
+		s.watch.page(page, blobs, asked, s.client.today())
 		s.mu.Lock()
 		r.expect(s.state.Signed)
 		s.mu.Unlock()
@@ -261,6 +265,7 @@ func (s *station) attest(ctx context.Context, l *link.Link) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+	asked := s.watch.asks()
 	said, err := request[wire.Checkpoint](ctx, l, wire.Attest{})
 	if err != nil {
 		return
@@ -269,6 +274,10 @@ func (s *station) attest(ctx context.Context, l *link.Link) {
 		s.troubled(Word(wire.ReasonYouOld))
 		return
 	}
+	s.watch.do(func(on *witness.Watch) []witness.Breach {
+		return on.Given(witness.Checkpoint{Cursor: said.Cursor, Chain: said.Chain, Day: said.Day, Signature: said.Signature}, asked)
+	})
+	s.client.changed() // our cards tell of it
 	s.mu.Lock()
 	head = s.state.Head
 	s.mu.Unlock()

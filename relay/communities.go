@@ -167,7 +167,7 @@ func (s *station) forget() error {
 	defer s.saving.Unlock()
 	s.gone = true
 	s.state.wallet.Erase()
-	return s.client.cfg.Keep.Save(s.log.key(), nil)
+	return errors.Join(s.client.cfg.Keep.Save(s.watch.key, nil), s.client.cfg.Keep.Save(s.log.key(), nil))
 }
 
 // Communities lists those that we belong to, by their ids.

@@ -277,6 +277,9 @@ func (s *station) answered(items []*item, kept wire.Kept) error {
 		return err
 	}
 	s.heard(kept.Day)
+	if len(all) > 0 {
+		s.watch.signed(all, *kept.Signature)
+	}
 	changed := false
 	s.mu.Lock()
 	s.doubt.settle(items)

@@ -37,6 +37,12 @@ const (
 	doubtMax = 1024
 	// breachesMax is how many breaches are kept of one supernode.
 	breachesMax = 8
+	// heardMax is how many checkpoints of contacts are remembered as heard: cards are looked at with each deposit.
+	heardMax = 256
+	// watchStep and watchPeriod are how far a log is followed, and how long, before what is known of it is kept: it is
+	// some 100 KB for a busy log.
+	watchStep   = 256
+	watchPeriod = time.Hour
 	// checkPeriod is how often a station looks whether something is due: a log-in, a checkpoint.
 	checkPeriod = time.Hour
 	// rereadPagesMax is how many pages are read again for one blob.

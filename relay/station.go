@@ -30,6 +30,7 @@ type station struct {
 	member *member
 	log    Log
 	keys   identity.DeviceKeys
+	watch  *watch
 	roused chan struct{}      // one token: look again
 	cancel context.CancelFunc // guarded by Client.mu; nil before it runs
 
@@ -50,9 +51,9 @@ type station struct {
 }
 
 func newStation(c *Client, m *member, k community.Known, state *stationState) *station {
+	log, keys := Log{At: k.ID(), Community: m.papers.Community()}, identity.DeviceKeys{Sign: k.Sign, Agree: k.Agree}
 	return &station{
-		client: c, member: m, log: Log{At: k.ID(), Community: m.papers.Community()},
-		keys: identity.DeviceKeys{Sign: k.Sign, Agree: k.Agree}, known: k, state: state,
+		client: c, member: m, log: log, keys: keys, watch: loadWatch(c.cfg.Keep, log, keys), known: k, state: state,
 		roused: make(chan struct{}, 1), drawn: make(chan struct{}), doubt: make(doubt),
 	}
 }
@@ -309,6 +310,7 @@ func (s *station) errands(ctx context.Context, l *link.Link) {
 			due = now.Add(delay)
 		}
 		s.attest(ctx, l)
+		s.judge(ctx, l)
 		wait := checkPeriod
 		if !due.IsZero() {
 			wait = min(wait, time.Until(due))

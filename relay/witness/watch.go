@@ -41,6 +41,7 @@ type state struct {
 	Due    []due        `cbor:"5,keyasint,omitempty"` // receipts whose places were not read yet
 	Sure   []Kept       `cbor:"6,keyasint,omitempty"` // what stands where receipts said, until it expires
 	Taken  uint64       `cbor:"7,keyasint,omitempty"` // receipts, ever
+	Blind  bool         `cbor:"8,keyasint,omitempty"` // the chain at At is not known
 }
 
 // due are blobs of a receipt. The receipt is kept whole, since its signature is over all of it.
@@ -87,6 +88,17 @@ func (w *Watch) Checkpoint() (Checkpoint, bool) {
 	}
 	return *w.s.Ours, true
 }
+
+// Resume says that the log is read from a cursor on. Where that is ahead of what was kept, what lies between was read and not kept:
+// receipts for places there are looked for again.
+func (w *Watch) Resume(cursor uint64) {
+	if cursor > w.s.At.Cursor {
+		w.s.At, w.s.Blind = Point{Cursor: cursor}, true
+	}
+}
+
+// At is how far the log was followed.
+func (w *Watch) At() uint64 { return w.s.At.Cursor }
 
 // Ask says where to read the log again, so that what others were told, and what was signed for at a place that we have passed, can
 // be held against it; false: nowhere.
@@ -155,7 +167,7 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 		}
 	}
 	if p.Until >= w.s.At.Cursor {
-		w.s.At = at
+		w.s.At, w.s.Blind = at, false
 	}
 	return found
 }
@@ -177,7 +189,7 @@ func (w *Watch) chainAt(cursor uint64) ([32]byte, bool) {
 		return [32]byte{}, true
 	}
 	if cursor == w.s.At.Cursor {
-		return w.s.At.Chain, true
+		return w.s.At.Chain, !w.s.Blind
 	}
 	i, found := slices.BinarySearchFunc(w.s.Points, cursor, func(p Point, c uint64) int { return cmp.Compare(p.Cursor, c) })
 	if !found {

@@ -339,6 +339,25 @@ func TestHonestIsNeverAccused(t *testing.T) {
 	})
 }
 
+// TestResume: what was read and not kept is no reason to accuse anybody, and no way to get away with a lie.
+func TestResume(t *testing.T) {
+	s := newSupernode().add(1, 2, 3, 4, 5)
+	w := NewWatch(s.log)
+	wantKinds(t, w.Page(s.page(0, 1), today))
+	w.Receipt(s.receipt(Kept{ID: idOf(2), ExpiryDay: today + 9, Cursor: 2}, Kept{ID: idOf(9), ExpiryDay: today + 9, Cursor: 3}))
+	w.Resume(4)
+	wantKinds(t, w.Page(s.page(4, 5), today))
+	since, wanted := w.Ask()
+	if !wanted {
+		t.Fatal("does not look")
+	}
+	wantKinds(t, w.Page(s.page(since, 5), today), Lost)
+	w.Resume(2) // behind what is known
+	if w.At() != 5 {
+		t.Errorf("stands at %d", w.At())
+	}
+}
+
 func TestEvidenceIsVerified(t *testing.T) {
 	s := newSupernode().add(1, 2, 3)
 	other := s.fork()

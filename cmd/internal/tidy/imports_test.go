@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 
 	"relay": {
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "relay/community", "relay/token",
+		"relay/witness",
 	},
 	"relay/community": append([]string{"mesh/verify"}, ground...), // root words are names of its table
 	"relay/witness":   ground,

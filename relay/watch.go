@@ -1,0 +1,171 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sottovoce/mesh/identity"
+	"sottovoce/mesh/link"
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/witness"
+)
+
+// watch holds what a supernode has signed, for us and for contacts, against the log that it shows us.
+//
+// spec: 12-replication#following
+type watch struct {
+	keep Keep
+	key  string
+
+	mu    sync.Mutex // guards the following
+	on    *witness.Watch
+	found []witness.Breach // not told yet
+	heard map[witness.Checkpoint]struct{}
+	at    uint64    // how far the log was followed when it was kept last
+	saved time.Time // when that was
+}
+
+// loadWatch reads what was kept of a log; what cannot be read is begun anew, as a place in a log that is not known is.
+func loadWatch(keep Keep, l Log, keys identity.DeviceKeys) *watch {
+	w := &watch{keep: keep, key: l.key() + "/watch", heard: make(map[witness.Checkpoint]struct{})}
+	of := witness.Log{Supernode: keys, Community: l.Community}
+	if b, err := keep.Load(w.key); err == nil && len(b) > 0 {
+		w.on, _ = witness.LoadWatch(of, b)
+	}
+	if w.on == nil {
+		w.on = witness.NewWatch(of)
+	}
+	return w
+}
+
+// do changes what is known, and keeps what it finds until somebody tells it.
+func (w *watch) do(f func(on *witness.Watch) []witness.Breach) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.found = append(w.found, f(w.on)...)
+}
+
+// take returns what was found since, and keeps what is known on disk now and then: what is lost of it is looked for
+// again, or offered again.
+func (w *watch) take(now time.Time) (found []witness.Breach, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found, w.found = w.found, nil
+	if len(found) == 0 && w.on.At() < w.at+watchStep && now.Sub(w.saved).Abs() < watchPeriod {
+		return nil, nil
+	}
+	w.at, w.saved = w.on.At(), now
+	return found, w.keep.Save(w.key, w.on.Save())
+}
+
+// asks is how many receipts there are: what is asked for now has to know of them.
+func (w *watch) asks() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.on.Receipts()
+}
+
+// page takes a page that was asked for when there were so many receipts.
+func (w *watch) page(page wire.Page, blobs [][]byte, asked uint64, today uint16) {
+	p := witness.Page{From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked}
+	absent := make(map[uint64]bool)
+	for cursor := range page.Absent.All() {
+		absent[cursor] = true
+	}
+	for _, e := range entriesOf(page, blobs) {
+		p.Entries = append(p.Entries, witness.Entry{Cursor: e.cursor, ID: e.id, Absent: absent[e.cursor]})
+	}
+	w.do(func(on *witness.Watch) []witness.Breach { return on.Page(p, today) })
+}
+
+// signed takes a receipt that was verified.
+func (w *watch) signed(all []Kept, signature [64]byte) {
+	r := witness.Receipt{Signature: signature}
+	for _, k := range all {
+		r.Kept = append(r.Kept, witness.Kept{ID: k.ID, ExpiryDay: k.ExpiryDay, Cursor: k.Cursor})
+	}
+	w.do(func(on *witness.Watch) []witness.Breach { on.Receipt(r); return nil })
+}
+
+// last is the checkpoint to tell to contacts; nil: none yet.
+func (w *watch) last() *witness.Checkpoint {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, had := w.on.Checkpoint()
+	if !had {
+		return nil
+	}
+	return &c
+}
+
+// told takes a checkpoint that a contact was given. It reports whether there is something to do.
+func (w *watch) told(c witness.Checkpoint) (news bool) {
+	w.mu.Lock()
+	_, again := w.heard[c]
+	if !again {
+		if len(w.heard) >= heardMax {
+			clear(w.heard)
+		}
+		w.heard[c] = struct{}{}
+	}
+	w.mu.Unlock()
+	if again {
+		return false
+	}
+	w.do(func(on *witness.Watch) []witness.Breach {
+		found := on.Told(c)
+		_, wanted := on.Ask()
+		news = wanted || len(found) > 0
+		return found
+	})
+	return news
+}
+
+// judge tells what was found, after it has read again what that takes.
+func (s *station) judge(ctx context.Context, l *link.Link) {
+	for range rereadPagesMax {
+		s.watch.mu.Lock()
+		since, wanted := s.watch.on.Ask()
+		s.watch.mu.Unlock()
+		if !wanted || s.readAgain(ctx, l, since) != nil {
+			break
+		}
+	}
+	found, err := s.watch.take(s.client.cfg.Now())
+	if err != nil {
+		s.client.cfg.Log.Warn("what a supernode has signed is not kept", "error", err)
+	}
+	for _, b := range found {
+		kind, said := BreachLost, [32]byte(b.Item.ID)
+		switch b.Kind {
+		case witness.Split:
+			kind, said = BreachSplit, b.Checkpoints[0].Chain
+		case witness.Lost, witness.Dropped:
+		default: // the reader of pages tells
+			continue
+		}
+		s.breach(Breach{Kind: kind, Cursor: max(b.Seen.Cursor, b.Item.Cursor), Said: said, Shown: b.Seen.Chain, Evidence: b.Evidence()})
+	}
+}
+
+// readAgain reads one page of the log once more.
+func (s *station) readAgain(ctx context.Context, l *link.Link, since uint64) error {
+	asked := s.watch.asks()
+	stream, err := l.Request(ctx)
+	if err != nil {
+		return err
+	}
+	defer stream.Reset()
+	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()); err != nil {
+		return err
+	}
+	stream.Await(time.Now().Add(answerTimeout))
+	page, blobs, err := receivePage(ctx, stream)
+	if err != nil {
+		return err
+	}
+	s.watch.page(page, blobs, asked, s.client.today())
+	return nil
+}
