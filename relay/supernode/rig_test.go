@@ -133,6 +133,7 @@ func (r *rig) run(cfg Config) {
 		if r.wrap != nil {
 			c.store = r.wrap(c.store)
 			c.pages = newPager(c.store, c.id)
+			c.pages.keep = 0 // what it shows may change
 		}
 	}
 	r.at = pc.LocalAddr().(*net.UDPAddr).AddrPort()

@@ -42,6 +42,7 @@ type state struct {
 	Sure   []Kept       `cbor:"6,keyasint,omitempty"` // what stands where receipts said, until it expires
 	Taken  uint64       `cbor:"7,keyasint,omitempty"` // receipts, ever
 	Blind  bool         `cbor:"8,keyasint,omitempty"` // the chain at At is not known
+	Belied bool         `cbor:"9,keyasint,omitempty"` // Ours was contradicted, and that was found; it is told to others all the same
 }
 
 // due are blobs of a receipt. The receipt is kept whole, since its signature is over all of it.
@@ -163,7 +164,7 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 	if p.End {
 		if b := w.shrunk(at); b != nil {
 			found = append(found, *b)
-			w.s.At, w.s.Points, w.s.Ours = at, nil, nil // follow what there is
+			w.s.At, w.s.Points, w.s.Belied = at, nil, true // follow what there is
 		}
 	}
 	if p.Until >= w.s.At.Cursor {
@@ -174,7 +175,10 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 
 // shrunk tells whether a log that ends here was longer before, by what we read or by what was signed.
 func (w *Watch) shrunk(end Point) *Breach {
-	longer := append(slices.Clone(w.s.Told), pointee(w.s.Ours)...)
+	longer := slices.Clone(w.s.Told)
+	if !w.s.Belied {
+		longer = append(longer, pointee(w.s.Ours)...)
+	}
 	longer = slices.DeleteFunc(longer, func(c Checkpoint) bool { return c.Cursor <= end.Cursor })
 	if w.s.At.Cursor <= end.Cursor && len(longer) == 0 {
 		return nil
@@ -211,8 +215,8 @@ func (w *Watch) pass(from Point, high uint64) (found []Breach) {
 		}
 		return true
 	}
-	if w.s.Ours != nil && differs(*w.s.Ours) && len(found) > 0 {
-		w.s.Ours = nil // it is told once
+	if w.s.Ours != nil && !w.s.Belied && differs(*w.s.Ours) {
+		w.s.Belied = len(found) > 0
 	}
 	w.s.Told = slices.DeleteFunc(w.s.Told, differs)
 	step := (high - 1) / pointStep * pointStep
@@ -309,7 +313,7 @@ func (w *Watch) Given(c Checkpoint, asked uint64) (found []Breach) {
 	}
 	found = append(w.judge(c), w.beyond(c.Cursor, asked, []Checkpoint{c})...)
 	if w.s.Ours == nil || c.Day >= w.s.Ours.Day {
-		w.s.Ours = &c
+		w.s.Ours, w.s.Belied = &c, len(found) > 0
 	}
 	return found
 }
