@@ -142,7 +142,7 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 func (v *visit) attest(ctx context.Context, s *link.CustodyStream) error {
 	c := v.home
 	head, day := c.store.Head(c.id), uint32(v.at.markDay())
-	signature := c.at.sign(appendCheckpoint(statementOf(labelCheckpoint, c.at.ID(), c.id), head.Cursor, head.Chain, day))
+	signature := c.at.sign(c.log().Checkpoint(head.Cursor, head.Chain, day))
 	return s.Send(ctx, wire.Checkpoint{Cursor: head.Cursor, Chain: head.Chain, Day: day, Signature: signature})
 }
 

@@ -89,7 +89,7 @@ func TestPagesMakeTheChain(t *testing.T) {
 
 	c := r.ask(l, wire.Attest{}).(wire.Checkpoint)
 	sign := r.device.Public().Sign
-	said := appendCheckpoint(statementOf(labelCheckpoint, r.keys.ID(), r.made.Community), c.Cursor, c.Chain, c.Day)
+	said := r.community().log().Checkpoint(c.Cursor, c.Chain, c.Day)
 	if c.Chain != chain || c.Day != uint32(r.today()) || !ed25519.Verify(sign[:], said, c.Signature[:]) {
 		t.Errorf("the checkpoint at %d is another than what was shown", c.Cursor)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay"
 )
 
 // spawn serves the directory in a process of its own, where it was served before, and returns how to
@@ -160,17 +161,17 @@ func (r *rig) tryDeposit(l *link.Link, f wire.Deposit, blobs [][]byte) (kept wir
 	if err != nil || !is || kept.Signature == nil {
 		return kept, errors.Join(err, errors.New("no receipt"))
 	}
-	statement := statementOf(labelCustody, r.keys.ID(), r.made.Community)
+	var held []relay.Kept
 	i := 0
 	for reason, cursor := range kept.Results.All() {
 		h, err := wire.ParseHeader(blobs[i])
 		if reason != 0 || err != nil {
 			return kept, errors.Join(err, errors.New(Word(reason)))
 		}
-		statement = appendKept(statement, wire.IDOf(blobs[i]), h.ExpiryDay, cursor)
+		held = append(held, relay.Kept{ID: wire.IDOf(blobs[i]), ExpiryDay: h.ExpiryDay, Cursor: cursor})
 		i++
 	}
-	if !ed25519.Verify(r.keys.Sign[:], statement, kept.Signature[:]) {
+	if !ed25519.Verify(r.keys.Sign[:], r.log().Receipt(held), kept.Signature[:]) {
 		return kept, errors.New("a receipt that is not signed")
 	}
 	return kept, nil

@@ -7,6 +7,7 @@ import (
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay"
 	"sottovoce/relay/mailbox"
 	"sottovoce/relay/token"
 )
@@ -163,15 +164,14 @@ func reasonOf(err error) wire.Reason {
 // spec: 08-custody#kept
 func (c *served) kept(items []*item) wire.Kept {
 	answer := wire.Kept{Day: uint32(c.at.today())}
-	statement := statementOf(labelCustody, c.at.ID(), c.id)
-	none := len(statement)
+	var held []relay.Kept
 	for _, t := range items {
 		if answer.Results = answer.Results.Add(t.reason, t.cursor); t.reason == 0 {
-			statement = appendKept(statement, t.id, t.header.ExpiryDay, t.cursor)
+			held = append(held, relay.Kept{ID: t.id, ExpiryDay: t.header.ExpiryDay, Cursor: t.cursor})
 		}
 	}
-	if len(statement) > none {
-		signature := c.at.sign(statement)
+	if len(held) > 0 {
+		signature := c.at.sign(c.log().Receipt(held))
 		answer.Signature = &signature
 	}
 	return answer

@@ -23,6 +23,9 @@ func (s *Supernode) Statics() handshake.Statics {
 	return handshake.Statics{Supernode: handshake.Static(secret)}
 }
 
+// labelReset is that of the key by which links of before are ended. spec: 08-custody#labels
+const labelReset = "sv1 stateless reset"
+
 // resetKey is the same each time this supernode starts in one place: at one port, under the same IPv4
 // addresses. Elsewhere it is another one, as what it makes would tell who has been here.
 //

@@ -21,6 +21,7 @@ import (
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay"
 	"sottovoce/relay/community"
 	"sottovoce/relay/mailbox"
 	"sottovoce/relay/token"
@@ -156,6 +157,9 @@ func (r *rig) run(cfg Config) {
 func (r *rig) know(s *Supernode) {
 	r.Supernode, r.keys, r.tokens = s, s.device.Public(), s.serving(r.made.Community).issuers.key.Public()
 }
+
+// log is what clients verify against.
+func (r *rig) log() relay.Log { return relay.Log{At: r.keys.ID(), Community: r.made.Community} }
 
 // day is today's.
 func (r *rig) day() uint16 { return wire.DayAt(time.Now()) }

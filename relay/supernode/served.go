@@ -12,6 +12,7 @@ import (
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
+	"sottovoce/relay"
 	"sottovoce/relay/community"
 	"sottovoce/relay/mailbox"
 	"sottovoce/relay/replica"
@@ -96,6 +97,9 @@ func (c *served) policy() (p community.Policy) {
 	}
 	return p
 }
+
+// log names what is kept here.
+func (c *served) log() relay.Log { return relay.Log{At: c.at.ID(), Community: c.id} }
 
 // issuer is that of a day, if tokens of that day are good now.
 func (c *served) issuer(day uint16) (*token.Issuer, error) {

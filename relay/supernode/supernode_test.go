@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sottovoce/mesh/wire"
+	"sottovoce/relay"
 )
 
 func TestWayOfABlob(t *testing.T) {
@@ -26,7 +27,7 @@ func TestWayOfABlob(t *testing.T) {
 // verify checks the receipt of a deposit of which all was kept.
 func (r *rig) verify(kept wire.Kept, blobs [][]byte) {
 	r.t.Helper()
-	statement := statementOf(labelCustody, r.keys.ID(), r.made.Community)
+	var held []relay.Kept
 	i := 0
 	for reason, cursor := range kept.Results.All() {
 		if reason != 0 || cursor == 0 {
@@ -36,11 +37,11 @@ func (r *rig) verify(kept wire.Kept, blobs [][]byte) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		statement = appendKept(statement, wire.IDOf(blobs[i]), h.ExpiryDay, cursor)
+		held = append(held, relay.Kept{ID: wire.IDOf(blobs[i]), ExpiryDay: h.ExpiryDay, Cursor: cursor})
 		i++
 	}
 	sign := r.device.Public().Sign
-	if kept.Signature == nil || !ed25519.Verify(sign[:], statement, kept.Signature[:]) {
+	if kept.Signature == nil || !ed25519.Verify(sign[:], r.log().Receipt(held), kept.Signature[:]) {
 		r.t.Fatal("the receipt is not signed")
 	}
 }

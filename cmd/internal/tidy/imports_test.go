@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"relay/mailbox":   {"mesh/peer", "mesh/wire", "mesh/clock"},
 	"relay/supernode": {
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "mesh/clock",
-		"relay/community", "relay/token", "relay/mailbox", "relay/replica",
+		"relay", "relay/community", "relay/token", "relay/mailbox", "relay/replica",
 	},
 	"relay/token": ground,
 
