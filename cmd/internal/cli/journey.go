@@ -45,7 +45,7 @@ func (i *infoCommand) Run(c *call) error {
 		rows = append(rows, []string{"received", moment(j.Received)})
 	}
 	for _, to := range j.Copies {
-		rows = append(rows, []string{"to", name(to.To) + "  " + shortID(to.Device) + "  " + stateMark(control.Message{State: to.State, Reason: to.Reason})})
+		rows = append(rows, []string{"to", name(to.To) + "  " + shortID(to.Device) + "  " + stateMark(control.Message{State: to.State, Reason: to.Reason, HeldBy: to.HeldBy, HeldUntil: to.HeldUntil})})
 		for _, at := range []struct {
 			what string
 			time *time.Time

@@ -14,6 +14,9 @@ type Copy struct {
 	State  State  `json:"state"`
 	// Reason says why it expired or failed.
 	Reason string `json:"reason,omitempty"`
+	// HeldBy names the supernodes that signed for it, HeldUntil is the last day, in UTC, on which one of them keeps it.
+	HeldBy    Strings   `json:"held_by"`
+	HeldUntil time.Time `json:"held_until,omitzero"`
 	// Via is the way there is now, Tries how often the copy was sent on it.
 	Via   Via `json:"via"`
 	Tries int `json:"tries"`

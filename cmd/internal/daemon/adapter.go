@@ -326,13 +326,9 @@ func person(p mesh.Person) control.Person {
 }
 
 func message(m mesh.Message) control.Message {
-	held := make(control.Strings, len(m.HeldBy))
-	for i, k := range m.HeldBy {
-		held[i] = k.Name
-	}
 	return control.Message{
 		ID:           m.ID,
-		HeldBy:       held,
+		HeldBy:       keepers(m.HeldBy),
 		Conversation: control.Conversation{Kind: control.KindDirect, ID: m.Conversation, Name: m.Peer.Name, With: m.Peer.ID},
 		From:         person(m.From),
 		Time:         m.Time.UTC().Truncate(time.Millisecond),
@@ -343,6 +339,15 @@ func message(m mesh.Message) control.Message {
 		Delivered:    m.Delivered,
 		Devices:      m.Devices,
 	}
+}
+
+// keepers are the names of supernodes that hold something.
+func keepers(held []mesh.Keeper) control.Strings {
+	names := make(control.Strings, len(held))
+	for i, k := range held {
+		names[i] = k.Name
+	}
+	return names
 }
 
 // lastDay is the last on which one of them holds it; the zero time where none does.

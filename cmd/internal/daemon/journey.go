@@ -17,6 +17,7 @@ func (a *adapter) Journey(ctx context.Context, id string) (control.Journey, erro
 	for _, c := range j.Copies {
 		out.Copies = append(out.Copies, control.Copy{
 			To: person(c.To), Device: c.Device, State: control.State(c.State.String()), Reason: c.Reason,
+			HeldBy: keepers(c.HeldBy), HeldUntil: lastDay(c.HeldBy),
 			Via: control.Via(c.Via), Tries: c.Tries, Waits: c.Waits, Seen: instant(c.Seen),
 			Queued: instant(c.Queued), Sealed: instant(c.Sealed), Delivered: instant(c.Delivered), Read: instant(c.Read),
 		})

@@ -21,9 +21,9 @@ type (
 		RootWords string `json:"root_words"`
 	}
 	heldJSON struct {
-		Text, State string
-		From        personJSON
-		HeldBy      []string `json:"held_by"`
+		ID, Text, State string
+		From            personJSON
+		HeldBy          []string `json:"held_by"`
 	}
 	linkJSON            struct{ Link string }
 	supernodeStatusJSON struct {
@@ -190,6 +190,11 @@ func TestAway(t *testing.T) {
 	bert.leaves()
 	texts := []string{"one", "two", "three"}
 	anna.leave(bert, texts...)
+	for _, m := range list[heldJSON](anna, "log", bert.called, "-n", "1") {
+		if got := anna.ok("info", m.ID); !strings.Contains(got, "kept by 1 supernode until ") {
+			t.Errorf("of a message that is held info says:\n%s", got)
+		}
+	}
 	checkAnna()
 	anna.leaves()
 	pi.process.Kill()
