@@ -62,9 +62,7 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		return err
 	}
 	defer stream.Reset()
-	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: r.at.Cursor, Follow: true}), stream.End()); err != nil {
-		return err
-	}
+	_ = errors.Join(stream.Send(ctx, wire.RangeFrame{Since: r.at.Cursor, Follow: true}), stream.End()) // what answers says why not
 	stream.Await(time.Now().Add(answerTimeout))
 	for {
 		page, blobs, err := receivePage(ctx, stream)
@@ -96,11 +94,12 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 	}
 }
 
-// receivePage reads a page and its blobs.
+// receivePage reads a page and its blobs, which come at once once the page has.
 func receivePage(ctx context.Context, stream *link.CustodyStream) (page wire.Page, blobs [][]byte, err error) {
 	if page, err = receive[wire.Page](ctx, stream); err != nil {
 		return page, nil, err
 	}
+	stream.Await(time.Now().Add(answerTimeout))
 	room := wire.BatchSizeMax
 	for range page.Cursors.Len() {
 		blob, err := stream.Blob(ctx, room)
@@ -196,7 +195,12 @@ func (r *reader) read(page wire.Page, blobs [][]byte) (wrong []Breach) {
 	case page.From > r.at.Cursor: // what has expired in between has no ids any more
 		r.forget(page.From)
 	}
-	r.known = true
+	if !r.known { // a place before the mark: what it is the supernode says
+		if r.mark = (point{}); page.From == r.at.Cursor {
+			r.mark = point{page.From, page.Base}
+		}
+		r.known = true
+	}
 	r.step(point{page.From, page.Base}, &wrong)
 	for _, e := range entriesOf(page, blobs) {
 		r.round(e.cursor)

@@ -60,9 +60,7 @@ func reread(ctx context.Context, l *link.Link, since uint64, left map[wire.Short
 		return nil, err
 	}
 	defer stream.Reset()
-	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()); err != nil {
-		return nil, err
-	}
+	_ = errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()) // what answers says why not
 	for range rereadPagesMax {
 		stream.Await(time.Now().Add(answerTimeout))
 		page, more, err := receivePage(ctx, stream)

@@ -134,10 +134,13 @@ func request[F wire.Frame](ctx context.Context, l *link.Link, ask wire.Frame) (a
 	}
 	defer s.Reset()
 	s.Await(time.Now().Add(answerTimeout))
-	if err := errors.Join(s.Send(ctx, ask), s.End()); err != nil {
-		return answer, err
+	sent := errors.Join(s.Send(ctx, ask), s.End())
+	// Who refuses may do so before all has arrived.
+	answer, err = receive[F](ctx, s)
+	if err != nil && sent != nil && !errors.As(err, new(*RefusedError)) {
+		err = sent
 	}
-	return receive[F](ctx, s)
+	return answer, err
 }
 
 // receive returns the next frame of a stream, if it is of the kind that is expected.
