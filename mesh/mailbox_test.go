@@ -1,0 +1,91 @@
+package mesh
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/store"
+)
+
+// Who collects elsewhere says so to each contact, and what is said after that is left there;
+// with the contact goes what was known of it.
+func TestMailboxMoves(t *testing.T) {
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	added := &keeper{id: peer.ID{0xca, 9}}
+	s.change(func() {
+		s.links++
+		added.link = s.links
+		s.nodes = append(s.nodes, added)
+	})
+	s.mu.Lock()
+	members := s.members
+	s.mu.Unlock()
+	for m := range members {
+		m.to.Changed()
+	}
+	var row int64
+	anna.within(waitLong, "is told", func() (told bool) {
+		anna.inside(func(*turn) error {
+			c, err := anna.contactCalled("Bruno")
+			told, row = len(c.mailbox.Card) == 2*len(peer.ID{}) && c.mailbox.Op == 0, c.row.ID
+			return err
+		})
+		return told
+	})
+	anna.inside(func(turn *turn) error { // what it says is kept with the contact and in no op
+		rows, err := turn.tx.Log(anna.device("Bruno").contact.talk.row.ID, nil, 100)
+		for _, op := range rows {
+			if op.Kind == uint8(conversation.KindMailbox) && len(op.Body) > 0 && (!op.Mine || op.State == uint8(conversation.StateDelivered)) {
+				t.Errorf("op %d holds a card", op.Seq)
+			}
+		}
+		return err
+	})
+	bruno.stop()
+	s.set(0, false)
+	anna.within(waitLong, "left at the new one", anna.keptBy(anna.says("Bruno", "ciao"), added))
+	if _, err := anna.Remove(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	anna.inside(func(turn *turn) error {
+		if _, err := turn.tx.Secret(mailboxOf(row)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the mailbox of who was removed: %v", err)
+		}
+		return nil
+	})
+}
+
+// What comes by supernode from who is blocked waits unread until they are let in again, and
+// nothing is left for them meanwhile.
+func TestBlockedByCustody(t *testing.T) {
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	if _, err := bruno.Block(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	anna.within(waitLong, "no link", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "held", anna.reaches(anna.says("Bruno", "still there?"), conversation.StateHeld))
+	bruno.within(waitLong, "it is collected", func() (waits bool) {
+		bruno.inside(func(turn *turn) error {
+			w, err := turn.unmatched()
+			waits = len(w.in) > 0
+			if depots := bruno.device("Anna").depots; depots != nil {
+				t.Errorf("can be left for who is blocked: %v", depots)
+			}
+			return err
+		})
+		return waits
+	})
+	if got := bruno.texts("Anna"); len(got) != 0 {
+		t.Errorf("bruno reads %q", got)
+	}
+	anna.stop()
+	if _, err := bruno.Unblock(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	bruno.within(waitLong, "reads it", func() bool { return slices.Equal(bruno.texts("Anna"), []string{"still there?"}) })
+}
