@@ -169,3 +169,43 @@ func TestPages(t *testing.T) {
 		t.Errorf("wanted %v, %v", wanted, err)
 	}
 }
+
+// A copy of a home that hears of its contact by supernode alone shows nothing as delivered
+// that is not, and nobody gets what it writes; the first link tells its owner.
+func TestOldCopyByCustody(t *testing.T) {
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "before")))
+	bruno.within(waitLong, "delivered", bruno.delivered(bruno.says("Anna", "before")))
+	anna.stop()
+	old := anna.copyHome(t)
+	bruno.stop()
+	anna.start()
+	anna.saysEach("Bruno", []string{"one", "two"})
+	anna.stop()
+	bruno.start()
+	bruno.within(waitLong, "has it", func() bool { return len(bruno.texts("Anna")) == 4 })
+	bruno.saysEach("Anna", []string{"got it"})
+	twin := &person{t: t, name: "Anna", air: newAir(), sky: s}
+	twin.startFrom(old)
+	t.Cleanup(func() { twin.stop() })
+	m := twin.saysEach("Bruno", []string{"written by the copy"})
+	bruno.within(waitLong, "it is collected", func() (waits bool) {
+		bruno.inside(func(turn *turn) error {
+			w, err := turn.unmatched()
+			waits = len(w.in) > 0
+			return err
+		})
+		return waits
+	})
+	if got := bruno.texts("Anna"); len(got) != 5 || bruno.shows("Anna")() {
+		t.Errorf("bruno has %q", got)
+	}
+	if m, err := twin.Message(t.Context(), m.ID); err != nil || m.State != conversation.StateHeld {
+		t.Errorf("%v, %v", m.State, err)
+	}
+	twin.stop()
+	twin.air = anna.air
+	twin.start()
+	twin.within(waitLong, "the owner is told", twin.shows("older copy", "Bruno", "sottovoce reset"))
+}
