@@ -51,13 +51,15 @@ func (w *watch) do(f func(on *witness.Watch) []witness.Breach) {
 // again, or offered again.
 func (w *watch) take(now time.Time) (found []witness.Breach, err error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	found, w.found = w.found, nil
 	if len(found) == 0 && w.on.At() < w.at+watchStep && now.Sub(w.saved).Abs() < watchPeriod {
+		w.mu.Unlock()
 		return nil, nil
 	}
 	w.at, w.saved = w.on.At(), now
-	return found, w.keep.Save(w.key, w.on.Save())
+	b := w.on.Save()
+	w.mu.Unlock() // who keeps it may be waiting for somebody who asks us
+	return found, w.keep.Save(w.key, b)
 }
 
 // asks is how many receipts there are: what is asked for now has to know of them.
