@@ -12,7 +12,8 @@ import (
 
 // Custodian leaves sealed blobs with supernodes and brings what they keep for our
 // communities. It knows links, tokens and logs; whose a blob is and what is in it, only
-// the node knows. Its methods are safe for concurrent use.
+// the node knows. Its methods are safe for concurrent use. Mailbox, Where, Supernodes and Beacons are asked
+// in the midst of a commit: they wait for nothing, least of all for the node or its store.
 //
 // spec: 06-conversations#custody
 type Custodian interface {
