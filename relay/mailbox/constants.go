@@ -57,3 +57,20 @@ const (
 	pageBlobsMax  = 256  // as many as a batch on the wire
 	pageOthersMax = 1024 // absences and deletions: some 100 KB
 )
+
+// What a file of blobs looks like.
+//
+// spec: 13-mailbox#a-file-of-blobs
+const (
+	stickMagic     = "sottovoce blobs 1\n"
+	stickVersion   = len("sottovoce blobs ") // where the version stands
+	stickRecord    = 8                       // CRC-32C, kind, size
+	kindCommunity  = kind(16)                // of a record: whose the following are
+	stickTombstone = 18
+)
+
+// How a file of blobs is read and written.
+const (
+	stickBuffer = 256 << 10
+	stickBatch  = 1 << 20 // bytes of blobs that are taken, or fetched, at once
+)

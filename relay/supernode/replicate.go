@@ -68,14 +68,20 @@ func (s stock) Get(ctx context.Context, ids []wire.ShortID, limit int) (blobs []
 //
 // spec: 12-replication#sets
 func (s stock) Keep(ctx context.Context, blobs [][]byte) ([]wire.Reason, error) {
+	reasons, _, err := s.Take(ctx, blobs)
+	return reasons, err
+}
+
+// Take is Keep, and says which blobs were not held before.
+func (s stock) Take(ctx context.Context, blobs [][]byte) (reasons []wire.Reason, fresh []bool, err error) {
 	terms := s.c.terms()
-	reasons := make([]wire.Reason, len(blobs))
+	reasons, fresh = make([]wire.Reason, len(blobs)), make([]bool, len(blobs))
 	var open []int
 	var deposits []mailbox.Deposit
 	for i, b := range blobs {
 		h, err := wire.ParseBlob(b)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if reasons[i] = terms.judge(h.ExpiryDay, int64(len(b))); reasons[i] == 0 {
 			open = append(open, i)
@@ -83,19 +89,19 @@ func (s stock) Keep(ctx context.Context, blobs [][]byte) ([]wire.Reason, error) 
 		}
 	}
 	if len(open) == 0 {
-		return reasons, nil
+		return reasons, fresh, nil
 	}
 	results, err := s.c.store.Append(ctx, s.c.id, deposits)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for at, i := range open {
-		reasons[i] = reasonOf(results[at].Err)
+		reasons[i], fresh[i] = reasonOf(results[at].Err), results[at].New
 		if results[at].New {
 			s.c.disk.add(s.c.number, int64(len(blobs[i])))
 		}
 	}
-	return reasons, nil
+	return reasons, fresh, nil
 }
 
 // Bury takes tombstones of a day, unless the day is over or too far ahead.

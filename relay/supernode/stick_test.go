@@ -1,0 +1,52 @@
+package supernode
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/mailbox"
+	"sottovoce/relay/mailbox/mailboxtest"
+)
+
+// What one supernode of a community keeps goes to another by a file, and to none of another community.
+func TestStick(t *testing.T) {
+	one := found(t)
+	copied := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(copied, os.DirFS(one.dir)); err != nil {
+		t.Fatal(err)
+	}
+	one.run(Config{Vouched: func() bool { return true }})
+	two := &rig{t: t, dir: copied, made: one.made, logs: &logged{}, from: one.from}
+	two.run(Config{Vouched: func() bool { return true }})
+	day := one.day()
+	stocks := stock{one.community()}
+	if _, err := stocks.Keep(t.Context(), [][]byte{mailboxtest.Blob(1, 0, day+3), mailboxtest.Blob(2, 1, day+4)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := stocks.Bury(t.Context(), day+3, [][16]byte{mailboxtest.D(9)}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := one.Export(t.Context(), f, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []mailbox.Imported{{New: 2, Tombstones: 1}, {Known: 2, Tombstones: 1}} {
+		done, err := two.Import(t.Context(), f, nil)
+		if err != nil || done.New != want.New || done.Known != want.Known || done.Tombstones != 1 || done.Refused != 0 {
+			t.Fatalf("%+v, %v", done, err)
+		}
+	}
+	if got := two.store.Stats().Blobs; got != 2 {
+		t.Errorf("%d blobs", got)
+	}
+	stranger := start(t)
+	if done, err := stranger.Import(t.Context(), f, nil); err != nil || done.Refused != 2 || done.Why[wire.ReasonCommunity] != 2 {
+		t.Errorf("at a supernode of another community: %+v, %v", done, err)
+	}
+}
