@@ -76,7 +76,9 @@ type Page struct {
 //
 // spec: 08-custody#links
 type Client struct {
-	cfg Config
+	cfg   Config
+	much  uint64        // bytes a day from which on tags are asked for first
+	pause time.Duration // between two scans
 
 	telling sync.Mutex // held while the collector is told who is reached; taken before mu
 
@@ -106,7 +108,7 @@ type member struct {
 // NewClient makes a Client of what was kept.
 func NewClient(cfg Config) (*Client, error) {
 	c := &Client{
-		cfg: cfg, members: make(map[community.ID]*member), sighted: make(map[peer.ID]link.Place),
+		cfg: cfg, much: muchPerDay, pause: scanPeriod, members: make(map[community.ID]*member), sighted: make(map[peer.ID]link.Place),
 		gifts: make(map[token.Contact]*gift), guests: make(map[guestKey]*guest), errands: make(chan struct{}, 1),
 	}
 	ids, err := c.loadIDs()

@@ -18,18 +18,26 @@ import (
 // spec: 08-custody#range
 func (s *station) collect(ctx context.Context, l *link.Link) {
 	for ctx.Err() == nil && l.Err() == nil {
-		err := s.follow(ctx, l)
-		wait := retryMin
+		read, wait := s.follow, retryMin
+		if s.scans() {
+			read = s.scan
+		}
+		err := read(ctx, l)
 		var no *RefusedError
 		switch {
 		case ctx.Err() != nil || l.Err() != nil:
 			return
+		case err == nil:
+			wait = s.client.pause
 		case errors.As(err, &no):
 			s.refused(no)
 			wait = notNowMin
 		case errors.Is(err, wire.ErrNewer):
 			s.troubled(Word(wire.ReasonYouOld))
 			wait = retryMax
+		case errors.Is(err, errMuch):
+			s.client.changed()
+			continue
 		case errors.Is(err, errShort):
 			continue // from the beginning
 		}
@@ -88,8 +96,16 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		if err := to.Collected(ctx, Page{Log: s.log, Since: min(since, page.From), Until: page.Until, Blobs: blobs, End: page.End}); err != nil {
 			return err
 		}
+		size := 0
+		for _, b := range blobs {
+			size += len(b)
+		}
+		s.counted(size)
 		if err := s.passed(r, page.End); err != nil {
 			return err
+		}
+		if s.scans() {
+			return errMuch
 		}
 	}
 }
@@ -132,7 +148,9 @@ func (s *station) passed(r *reader, end bool) error {
 
 // restart begins to read a log again that has lost its end: from 0, for the collector as well.
 func (s *station) restart(ctx context.Context, to Collector) error {
-	if err := s.change(func(state *stationState) { state.Mark, state.Head, state.Signed = point{}, point{}, point{} }); err != nil {
+	if err := s.change(func(state *stationState) {
+		state.Mark, state.Head, state.Signed, state.Skipped = point{}, point{}, point{}, 0
+	}); err != nil {
 		return err
 	}
 	if err := to.Collected(ctx, Page{Log: s.log}); err != nil {
@@ -156,9 +174,13 @@ type reader struct {
 // chain is known, if it is.
 func newReader(state *stationState, cursor uint64) *reader {
 	r := &reader{at: state.Mark, known: true, mark: state.Mark}
-	if since := cursor - cursor%wire.CursorStep; since < state.Mark.Cursor {
+	switch since := cursor - cursor%wire.CursorStep; {
+	case since < state.Mark.Cursor:
 		r.at, r.known = point{Cursor: since}, since == 0
 		r.points = append(r.points, state.Mark)
+		r.mark = r.at
+	case since > state.Mark.Cursor && cursor <= state.Skipped: // by scans, which say nothing of the chain
+		r.at, r.known = point{Cursor: since}, false
 		r.mark = r.at
 	}
 	r.expect(state.Head)

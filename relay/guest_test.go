@@ -239,7 +239,7 @@ func TestCardWithTokens(t *testing.T) {
 	if other := anna.Mailbox([32]byte{3}, nil); bytes.Contains(other, card[len(card)-token.Size:]) {
 		t.Error("another contact has the same tokens")
 	}
-	if member := anna.Mailbox(bruno, plain); !bytes.Equal(member, plain) {
+	if member := anna.Mailbox(bruno, plain); len(member) >= token.GiveMax*token.Size { // a checkpoint may have come
 		t.Error("who collects there as well is given tokens")
 	}
 }

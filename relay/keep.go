@@ -45,6 +45,11 @@ type stationState struct {
 	Attested uint64   `cbor:"6,keyasint,omitempty"` // Unix seconds of that
 	Ahead    int64    `cbor:"7,keyasint,omitempty"` // how many days its clock is before ours
 	Breaches []Breach `cbor:"8,keyasint,omitempty"`
+	Day      uint16   `cbor:"9,keyasint,omitempty"`  // ours, that Bytes are of
+	Bytes    uint64   `cbor:"10,keyasint,omitempty"` // of the log that were new on it
+	Before   uint64   `cbor:"11,keyasint,omitempty"` // on the day before
+	Skipped  uint64   `cbor:"12,keyasint,omitempty"` // how far was scanned: what lies before it was not followed
+	Decoys   decoys   `cbor:"13,keyasint,omitempty"`
 
 	wallet *token.Wallet
 }
@@ -69,7 +74,7 @@ func parseState(b []byte, s *stationState) (err error) {
 	if err = wire.Unmarshal(b, s); err != nil {
 		return err
 	}
-	if len(s.Receipts)%receiptSize != 0 || len(s.Breaches) > breachesMax {
+	if len(s.Receipts)%receiptSize != 0 || len(s.Decoys)%decoySize != 0 || len(s.Breaches) > breachesMax {
 		return fmt.Errorf("%w: receipts or breaches", wire.ErrMalformed)
 	}
 	if s.wallet = token.NewWallet(); len(s.Wallet) > 0 {

@@ -16,6 +16,12 @@ const (
 	attestPeriod = 24 * time.Hour
 	// newsPeriod is between two questions on a link what is new in the community.
 	newsPeriod = time.Hour
+	// muchPerDay is how many bytes a log may grow on a day before tags are asked for first.
+	muchPerDay = 100 << 20
+	// decoysEach is how many blobs are fetched beside each that is wanted, so that it is one of four.
+	decoysEach = 3
+	// scanPeriod is between two scans: nobody tells us what is new.
+	scanPeriod = time.Minute
 	// notNowMin is how long we leave a supernode alone that says "not now" to a collection.
 	notNowMin = time.Minute
 )
@@ -43,6 +49,8 @@ const (
 	// some 100 KB for a busy log.
 	watchStep   = 256
 	watchPeriod = time.Hour
+	// decoysMax is of how many blobs it is remembered what was fetched beside them.
+	decoysMax = 1024
 	// checkPeriod is how often a station looks whether something is due: a log-in, a checkpoint.
 	checkPeriod = time.Hour
 	// rereadPagesMax is how many pages are read again for one blob.

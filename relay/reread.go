@@ -45,6 +45,9 @@ func (c *Client) Reread(ctx context.Context, from Log, wanted []Unmatched) (blob
 		}
 		pages[since][w.ID] = true
 	}
+	if s.scans() {
+		return s.regain(ctx, l, wanted)
+	}
 	for _, since := range slices.Sorted(maps.Keys(pages)) {
 		if blobs, err = reread(ctx, l, since, pages[since], blobs); err != nil {
 			return nil, err
@@ -74,6 +77,39 @@ func reread(ctx context.Context, l *link.Link, since uint64, left map[wire.Short
 		if len(left) == 0 || page.End {
 			break
 		}
+	}
+	return blobs, nil
+}
+
+// regain fetches blobs again that were on pages too large to be read again, hidden among those that lie
+// where they do.
+//
+// spec: 08-custody#scan-and-get
+func (s *station) regain(ctx context.Context, l *link.Link, wanted []Unmatched) (blobs [][]byte, err error) {
+	ours := make(map[wire.ShortID]bool)
+	places := make(map[uint64]bool)
+	for _, w := range wanted {
+		ours[w.ID] = true
+		places[w.Since-w.Since%wire.CursorStep] = true
+	}
+	for _, since := range slices.Sorted(maps.Keys(places)) {
+		listing, err := request[wire.Entries](ctx, l, wire.Scan{Since: since})
+		if err != nil {
+			return nil, err
+		}
+		var of, others []wire.Entry
+		for e := range listing.List.All() {
+			if ours[e.ID] {
+				of = append(of, e)
+			} else {
+				others = append(others, e)
+			}
+		}
+		more, err := s.fetch(ctx, l, of, others)
+		if err != nil {
+			return nil, err
+		}
+		blobs = append(blobs, more...)
 	}
 	return blobs, nil
 }

@@ -81,7 +81,7 @@ func (c custodian) Where(card []byte) []peer.ID { return c.client.Where(card) }
 func (c custodian) Supernodes() (all []mesh.Supernode) {
 	for _, of := range c.client.Communities() {
 		for _, s := range of.Supernodes {
-			all = append(all, mesh.Supernode{ID: s.ID, Name: supernodeName(of, s), Community: of.Name, Reached: s.Reached, Level: levelAll})
+			all = append(all, mesh.Supernode{ID: s.ID, Name: supernodeName(of, s), Community: of.Name, Reached: s.Reached, Level: levelOf(s)})
 		}
 	}
 	return all
@@ -89,6 +89,16 @@ func (c custodian) Supernodes() (all []mesh.Supernode) {
 
 // levelAll is what a supernode can tell from how we collect: each member fetches everything.
 const levelAll = "it cannot tell whose messages are whose: we fetch all that it keeps"
+
+// levelScan is the same where a day's messages are too many for that.
+const levelScan = "it can guess with one chance in four which messages are ours: they are too many to fetch all"
+
+func levelOf(s relay.Supernode) string {
+	if s.Scans {
+		return levelScan
+	}
+	return levelAll
+}
 
 // supernodeName is what people know a supernode by: its community, and the beginning of its id.
 func supernodeName(of relay.Community, s relay.Supernode) string {
