@@ -3,7 +3,9 @@ package mailbox_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -328,6 +330,39 @@ func TestNoStick(t *testing.T) {
 		if _, err := mailbox.Import(t.Context(), nil, f, nil); !errors.Is(err, c.want) {
 			t.Errorf("from %s: %v", name, err)
 		}
+	}
+}
+
+// full refuses all for want of room.
+type full struct{ counter }
+
+func (f *full) Take(ctx context.Context, blobs [][]byte) ([]wire.Reason, []bool, error) {
+	_, fresh, err := f.counter.Take(ctx, blobs)
+	return slices.Repeat([]wire.Reason{wire.ReasonDiskFull}, len(blobs)), fresh, err
+}
+
+// A full disk and an end of patience stop an import; a record that is no blob does not.
+func TestStickStops(t *testing.T) {
+	from := newStore(t)
+	fill(t, from, 1, 80)
+	f := file(t)
+	if _, err := mailbox.Export(t.Context(), from, homes, f, nil); err != nil {
+		t.Fatal(err)
+	}
+	none := &full{}
+	done, err := mailbox.Import(t.Context(), func(mailbox.Community) mailbox.Taker { return none }, f, nil)
+	if !errors.Is(err, mailbox.ErrFull) || none.blobs == 64 || done.Refused != none.blobs {
+		t.Errorf("a full disk: %+v, %v, %d were brought", done, err, none.blobs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	some := &counter{}
+	if _, err := mailbox.Import(ctx, func(mailbox.Community) mailbox.Taker { return some }, f, func(mailbox.Progress) { cancel() }); !errors.Is(err, context.Canceled) || some.blobs == 64 {
+		t.Errorf("stopped: %v, %d were brought", err, some.blobs)
+	}
+	strange := append([]byte{0, 0, 0, 0, 1, 0, 0, 3}, "abc"...)
+	binary.BigEndian.PutUint32(strange, crc32.Checksum(strange[4:], crc32.MakeTable(crc32.Castagnoli)))
+	if got := bring(t, append(written(t, f), strange...), newStore(t), stickDay+3); got.Strange != 1 || got.New != 64 || got.Cut {
+		t.Errorf("with something else at the end: %+v", got)
 	}
 }
 
