@@ -81,6 +81,7 @@ type Client struct {
 	pause time.Duration // between two scans
 
 	telling sync.Mutex // held while the collector is told who is reached; taken before mu
+	listing sync.Mutex // held while the list of communities is saved; taken before mu
 
 	mu        sync.Mutex // guards the fields below; taken before that of a station
 	members   map[community.ID]*member
@@ -149,12 +150,16 @@ func (c *Client) loadIDs() (ids []community.ID, err error) {
 	return ids, nil
 }
 
-// saveIDs writes which communities there are. The lock is held.
+// saveIDs writes which communities there are. No lock is held meanwhile that the node may wait for, which has its store then.
 func (c *Client) saveIDs() error {
+	c.listing.Lock()
+	defer c.listing.Unlock()
 	var b []byte
+	c.mu.Lock()
 	for _, id := range c.ids() {
 		b = append(b, id[:]...)
 	}
+	c.mu.Unlock()
 	return c.cfg.Keep.Save(KeepMembership, b)
 }
 

@@ -90,8 +90,9 @@ func (c *Client) enlist(l *community.Link) (*member, error) {
 		return nil, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.members[l.Community()], c.saveIDs()
+	m = c.members[l.Community()]
+	c.mu.Unlock()
+	return m, c.saveIDs()
 }
 
 // reenlist takes another link for a community where we are not let in.
@@ -148,12 +149,15 @@ func (c *Client) Leave(id community.ID) error {
 		return errors.New("we are no member of that community")
 	}
 	delete(c.members, id)
-	errs := []error{c.saveIDs(), c.cfg.Keep.Save(keyOf(id), nil)}
-	for _, s := range m.stations {
+	stations := m.sorted()
+	for _, s := range stations {
 		s.stop()
-		errs = append(errs, s.forget())
 	}
 	c.mu.Unlock()
+	errs := []error{c.saveIDs(), c.cfg.Keep.Save(keyOf(id), nil)}
+	for _, s := range stations {
+		errs = append(errs, s.forget())
+	}
 	m.mu.Lock()
 	m.papers.Erase()
 	m.mu.Unlock()
