@@ -156,8 +156,9 @@ func betrayer(t *testing.T) (*rig, *relaytest.Liar) {
 	t.Helper()
 	r := found(t)
 	var liar *relaytest.Liar
-	r.wrap = func(s mailbox.Store) mailbox.Store { liar = relaytest.NewLiar(s); return liar }
-	r.run(Config{Vouched: func() bool { return true }})
+	r.run(Config{
+		Vouched: func() bool { return true }, Store: func(s mailbox.Store) mailbox.Store { liar = relaytest.NewLiar(s); return liar },
+	})
 	if err := r.Advertise([]string{r.at.String()}); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestClientsFindASplitView(t *testing.T) {
 	all := r.blobs(4)
 	anna.leave(r, all)
 	anna.wait("all is collected", func() bool { return anna.has(all) })
-	const withCheckpoint = 220 // bytes; without it has three keys and an address
+	const withCheckpoint = 220                                                                        // bytes; without it has three keys and an address
 	cardFor := func() []byte { return anna.Mailbox([32]byte{'b'}, anna.Mailbox([32]byte{'b'}, nil)) } // one that lists the log has it told
 	anna.wait("the checkpoint is in the card", func() bool { return len(cardFor()) > withCheckpoint })
 	card := cardFor()

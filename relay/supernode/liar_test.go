@@ -31,8 +31,9 @@ type follower struct {
 func newLiar(t *testing.T) *liar {
 	t.Helper()
 	l := &liar{rig: found(t)}
-	l.wrap = func(s mailbox.Store) mailbox.Store { l.Liar = relaytest.NewLiar(s); return l.Liar }
-	l.run(Config{Vouched: func() bool { return true }})
+	l.run(Config{
+		Vouched: func() bool { return true }, Store: func(s mailbox.Store) mailbox.Store { l.Liar = relaytest.NewLiar(s); return l.Liar },
+	})
 	for _, f := range []**follower{&l.anna, &l.bruno} {
 		p := l.join()
 		p.draw(10)

@@ -23,7 +23,6 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
 	"sottovoce/relay/community"
-	"sottovoce/relay/mailbox"
 	"sottovoce/relay/token"
 )
 
@@ -76,7 +75,6 @@ type rig struct {
 	tokens     token.PublicKey
 	logs       *logged
 	stop       func() error
-	wrap       func(mailbox.Store) mailbox.Store // puts another store before that of the communities; nil: does not
 }
 
 // logged is a log that tests read.
@@ -131,9 +129,7 @@ func (r *rig) run(cfg Config) {
 		r.t.Fatal(errors.Join(err, pc.Close()))
 	}
 	for _, c := range s.all() {
-		if r.wrap != nil {
-			c.store = r.wrap(c.store)
-			c.pages = newPager(c.store, c.id)
+		if cfg.Store != nil {
 			c.pages.keep = 0 // what it shows may change
 		}
 	}

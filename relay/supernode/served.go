@@ -62,9 +62,12 @@ func (s *Supernode) serve(f folder) error {
 	if err != nil {
 		return err
 	}
-	id := mailbox.Community(f.id)
+	id, store := mailbox.Community(f.id), mailbox.Store(s.store)
+	if s.cfg.Store != nil {
+		store = s.cfg.Store(store)
+	}
 	c := &served{
-		at: s, number: len(s.communities), id: id, folder: f, store: s.store, disk: s.disk, pages: newPager(s.store, id), work: s.work,
+		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), work: s.work,
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
 		changed: make(chan struct{}),
 	}

@@ -31,6 +31,8 @@ type Config struct {
 	Conn    net.PacketConn // for links; the supernode's to close. Required by Run
 	Finder  Finder         // announces it on its networks; nil: it does not
 	Vouched func() bool    // whether a battery or the network vouches for the clock; nil: nobody does
+	// Store puts another store before that of the data directory; nil: does not. It is how tests make a supernode lie.
+	Store func(mailbox.Store) mailbox.Store
 }
 
 // Limits are what an operator allows. The zero value is what a Raspberry Pi can do.
