@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"sottovoce/mesh/peer"
 	"sottovoce/relay/community"
 )
 
@@ -127,12 +128,19 @@ func (s *Supernode) InviteSupernode(id community.ID, root community.Root, life t
 // CloseSupernode has the root name a supernode no longer that is lost, or whose disk was copied.
 //
 // spec: 10-communities#a-lost-supernode
-func (s *Supernode) CloseSupernode(id community.ID, root community.Root, sign [32]byte) error {
+func (s *Supernode) CloseSupernode(id community.ID, root community.Root, at peer.ID) error {
 	c, err := s.of(id)
 	if err != nil {
 		return err
 	}
-	return c.change(func(h *community.House, now time.Time) (bool, error) { return true, h.Close(root, sign, now) })
+	return c.change(func(h *community.House, now time.Time) (bool, error) {
+		for _, k := range h.Supernodes() {
+			if k.ID() == at {
+				return true, h.Close(root, k.Sign, now)
+			}
+		}
+		return false, errors.New("the community has no such supernode")
+	})
 }
 
 // Revoke shuts a persona out, or takes a join link back, for ever. All links of members end, and come

@@ -66,7 +66,9 @@ type (
 		Invite  supernodeInviteCommand  `cmd:"" help:"Make a link by which people become members."`
 		Status  supernodeStatusCommand  `cmd:"" help:"Show what it does and what it keeps."`
 		Members supernodeMembersCommand `cmd:"" help:"Show who has joined."`
-		Revoke  supernodeRevokeCommand  `cmd:"" help:"Shut a member out."`
+		Revoke  supernodeRevokeCommand  `cmd:"" help:"Shut out a member, or another supernode."`
+		Export  supernodeExportCommand  `cmd:"" help:"Write what it keeps to a file, such as on a stick."`
+		Import  supernodeImportCommand  `cmd:"" help:"Take what another supernode has written to a file."`
 	}
 	supernodeInitCommand struct {
 		Community     string `help:"Found a community of this name." placeholder:"NAME" xor:"what"`
@@ -93,8 +95,9 @@ type (
 		Community string `help:"Which community, where there are several." placeholder:"NAME"`
 	}
 	supernodeRevokeCommand struct {
-		Persona   string `arg:"" help:"Id, or the beginning of one, that 'supernode members' shows."`
-		Community string `help:"Which community, where there are several." placeholder:"NAME"`
+		Who           string `arg:"" name:"id" help:"Id, or the beginning of one: of a member as 'supernode members' shows it, or of another supernode."`
+		Community     string `help:"Which community, where there are several." placeholder:"NAME"`
+		RootWordsFile string `help:"For another supernode: file with the root words that 'init' has shown." placeholder:"FILE"`
 	}
 )
 
@@ -134,7 +137,7 @@ func (supernodeMembersCommand) Help() string {
 
 // Help explains the command to a person.
 func (supernodeRevokeCommand) Help() string {
-	return explain("They cannot leave messages here any more from now on, and are locked out when the key of the week changes. What is kept stays until its day.",
+	return explain("They cannot leave or collect messages any more. What is kept stays until its day. Another supernode, lost or in other hands, is shut out by its id and the root words.",
 		"sottovoce supernode revoke pers-5fzq7ghabc --data /var/lib/sottovoce")
 }
 
@@ -414,10 +417,13 @@ func revokedWord(revoked bool) string {
 	return ""
 }
 
-// Run shuts a member out.
+// Run shuts somebody out.
 func (r *supernodeRevokeCommand) Run(c *call, s *supernodeCommand) error {
+	if strings.HasPrefix(r.Who, "peer-") {
+		return r.supernode(c, s)
+	}
 	return s.ask(c, func(ctx context.Context, node control.Supernode) error {
-		was, err := node.Revoke(ctx, r.Community, r.Persona)
+		was, err := node.Revoke(ctx, r.Community, r.Who)
 		if err != nil {
 			return err
 		}
@@ -425,5 +431,23 @@ func (r *supernodeRevokeCommand) Run(c *call, s *supernodeCommand) error {
 			return c.printJSON(was)
 		}
 		return c.printf("%s is no member of %s any more.\n", shortID(was.Persona), oneLine(was.Community))
+	})
+}
+
+// supernode shuts out another supernode, which takes the root.
+func (r *supernodeRevokeCommand) supernode(c *call, s *supernodeCommand) error {
+	if r.RootWordsFile == "" {
+		return control.Errorf(control.CodeUsage, "shutting out a supernode takes the root words of the community; give them with --root-words-file FILE")
+	}
+	words, err := readRootWords(r.RootWordsFile)
+	if err != nil {
+		return err
+	}
+	defer clear(words)
+	return s.ask(c, func(ctx context.Context, node control.Supernode) error {
+		if err := node.CloseSupernode(ctx, r.Community, r.Who, words); err != nil || c.json {
+			return err
+		}
+		return c.printf("%s is no supernode of the community any more. Members and the other supernodes hear of it by themselves.\n", r.Who)
 	})
 }

@@ -202,6 +202,15 @@ func (c *Client) Events(ctx context.Context, since *int64) (iter.Seq2[Event, err
 	}, nil
 }
 
+// post hands an object over and returns the answer, if it is a good one.
+func (c *Client) post(ctx context.Context, path string, in any) (*http.Response, error) {
+	var b bytes.Buffer
+	if err := encode(&b, in); err != nil {
+		return nil, AsError(err)
+	}
+	return c.request(ctx, http.MethodPost, path, &b, "application/json", contentLines)
+}
+
 // do asks one thing: in goes as JSON unless nil, the answer into out unless nil.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader

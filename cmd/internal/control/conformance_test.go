@@ -152,6 +152,13 @@ var exchanges = []exchange{
 	{route: "DELETE /v1/supernode/members/{persona}", target: "/v1/supernode/members/pers-a?community=Orchard", status: 200},
 	{route: "DELETE /v1/supernode/members/{persona}", target: "/v1/supernode/members/pers-x", status: 404},
 	{route: "DELETE /v1/supernode/members/{persona}", target: "/v1/supernode/members/pers-a?which=Orchard", status: 400},
+	{route: "POST /v1/supernode/{supernode}/close", target: "/v1/supernode/peer-d/close", body: `{"community":"Orchard","root_words":"one two three"}`, status: 204},
+	{route: "POST /v1/supernode/{supernode}/close", target: "/v1/supernode/peer-d/close", body: `{"root_words":"one"}`, status: 403},
+	{route: "POST /v1/supernode/export", body: `{"file":"/stick/orchard"}`, status: 200, kind: lines},
+	{route: "POST /v1/supernode/export", body: `{"file":"/stick/full"}`, status: 200, kind: lines},
+	{route: "POST /v1/supernode/export", body: `{"file":"orchard"}`, status: 400},
+	{route: "POST /v1/supernode/import", body: `{"file":"/stick/orchard"}`, status: 200, kind: lines},
+	{route: "POST /v1/supernode/import", body: `{}`, status: 400},
 	{route: "POST /v1/supernode/links", body: `{"community":"Orchard","uses":3,"seconds":3600}`, status: 201},
 	{route: "POST /v1/supernode/links", body: `{"supernode":true,"root_words":"one two three"}`, status: 201},
 	{route: "POST /v1/supernode/links", body: `{"supernode":true,"root_words":"one"}`, status: 403},
@@ -275,6 +282,9 @@ func (d *document) exchange(client *http.Client, op *operation, x exchange) (sho
 	}
 	kind := cmp.Or(x.kind, oneObject)
 	r.Header.Set("Accept", kind)
+	if op.RequestBody != nil && op.RequestBody.Content[kind] == (content{}) {
+		kind = oneObject // one question, answered by many lines
+	}
 	if x.body != "" {
 		r.Header.Set("Content-Type", kind)
 	}

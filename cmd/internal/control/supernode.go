@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,6 +22,14 @@ type Supernode interface {
 	// Revoke shuts a member out, by its persona or an unambiguous prefix of that: it draws no further tokens and gets none
 	// of the keys of the weeks to come.
 	Revoke(ctx context.Context, community, persona string) (Member, error)
+	// CloseSupernode shuts out another supernode of a community, lost or in other hands, by the beginning of its id. It takes
+	// the words of the community's root.
+	CloseSupernode(ctx context.Context, community, supernode string, words Passphrase) error
+	// Export writes what is kept to a file of its machine, or goes on with one that was interrupted; Import
+	// takes what such a file holds, as often as one likes. They yield how far they are, at the end at least; the first error is
+	// the last thing that is yielded.
+	Export(ctx context.Context, file string) iter.Seq2[Carried, error]
+	Import(ctx context.Context, file string) iter.Seq2[Carried, error]
 }
 
 // SupernodeStatus is what a supernode is doing, in its operator's words.
@@ -142,12 +151,35 @@ func (s *SupernodeServer) routes() map[string]http.HandlerFunc {
 		"GET /v1/supernode/members":              s.getMembers,
 		"DELETE /v1/supernode/members/{persona}": s.deleteMember,
 		"POST /v1/supernode/links":               s.postLinks,
+		"POST /v1/supernode/{supernode}/close":   s.postClose,
+		"POST /v1/supernode/export":              s.postExport,
+		"POST /v1/supernode/import":              s.postImport,
 	}
 }
 
 func (s *SupernodeServer) getSupernode(w http.ResponseWriter, r *http.Request) {
 	status, err := s.node.Status(r.Context())
 	answer(w, http.StatusOK, status, err)
+}
+
+// closeBody is the request of POST /v1/supernode/{supernode}/close.
+type closeBody struct {
+	Community string     `json:"community,omitempty"`
+	RootWords Passphrase `json:"root_words"`
+}
+
+func (s *SupernodeServer) postClose(w http.ResponseWriter, r *http.Request) {
+	var body closeBody
+	if err := readBody(w, r, &body); err != nil {
+		writeError(w, err)
+		return
+	}
+	defer clear(body.RootWords)
+	if err := s.node.CloseSupernode(r.Context(), body.Community, r.PathValue("supernode"), body.RootWords); err != nil {
+		writeError(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // memberList is the answer of GET /v1/supernode/members.
@@ -216,7 +248,11 @@ func (c *SupernodeClient) Close() { c.client.Close() }
 
 // do is that of Client, with the words of supernodes.
 func (c *SupernodeClient) do(ctx context.Context, method, path string, in, out any) error {
-	err := c.client.do(ctx, method, path, in, out)
+	return c.worded(c.client.do(ctx, method, path, in, out))
+}
+
+// worded says of what is not running that it is a supernode.
+func (c *SupernodeClient) worded(err error) error {
 	if err != nil && AsError(err).Code == CodeNotRunning {
 		return Errorf(CodeNotRunning, "no supernode is running on %s; start it with: sottovoce supernode up --data %s", c.data, c.data)
 	}
@@ -243,6 +279,11 @@ func (c *SupernodeClient) Members(ctx context.Context, community string) ([]Memb
 // Revoke is [Supernode.Revoke].
 func (c *SupernodeClient) Revoke(ctx context.Context, community, persona string) (was Member, err error) {
 	return was, c.do(ctx, http.MethodDelete, "/v1/supernode/members/"+segment(persona)+inCommunity(community), nil, &was)
+}
+
+// CloseSupernode is [Supernode.CloseSupernode].
+func (c *SupernodeClient) CloseSupernode(ctx context.Context, community, supernode string, words Passphrase) error {
+	return c.do(ctx, http.MethodPost, "/v1/supernode/"+segment(supernode)+"/close", closeBody{community, words}, nil)
 }
 
 // Invite is [Supernode.Invite].

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"iter"
 	"net"
 	"strings"
 	"sync"
@@ -48,9 +49,37 @@ func testSupernode(t *testing.T, node control.Supernode) {
 	if link.Uses != 3 || link.Supernode || !strings.HasPrefix(link.Link, "sottovoce:") {
 		t.Errorf("the link is %+v", link)
 	}
+	testCarried(t, node)
+	if err := node.CloseSupernode(ctx, "Orchard", "peer-d", control.Passphrase(controltest.RootWords)); err != nil {
+		t.Errorf("closing a supernode: %v", err)
+	}
+	wantCode(t, node.CloseSupernode(ctx, "", "peer-x", control.Passphrase(controltest.RootWords)), control.CodeNotFound)
 	terms := control.JoinTerms{Supernode: true, RootWords: control.Passphrase(controltest.RootWords)}
 	if link := must(node.Invite(ctx, terms)); !link.Supernode {
 		t.Errorf("the link for a supernode is %+v", link)
+	}
+}
+
+// testCarried brings blobs to a file and from one; why it ended too early is told like any other error.
+func testCarried(t *testing.T, node control.Supernode) {
+	last := func(all iter.Seq2[control.Carried, error]) (c control.Carried, err error) {
+		for c, err = range all {
+			if c.Total == 0 && err == nil {
+				t.Errorf("nothing is said of how far it is: %+v", c)
+			}
+		}
+		return c, err
+	}
+	if c, err := last(node.Export(t.Context(), "/stick/orchard")); err != nil || c.Done != c.Total {
+		t.Errorf("exported %+v, %v", c, err)
+	}
+	if c, err := last(node.Import(t.Context(), "/stick/orchard")); err != nil || c.New != 3 || c.Known != 2 || c.Refused != 1 || !c.Cut {
+		t.Errorf("imported %+v, %v", c, err)
+	}
+	_, err := last(node.Export(t.Context(), controltest.FullStick))
+	wantCode(t, err, control.CodeFull)
+	for range node.Import(t.Context(), "/stick/orchard") {
+		break // who goes away does not hang
 	}
 }
 

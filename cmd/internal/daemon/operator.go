@@ -163,6 +163,26 @@ func (o *operator) inviteSupernode(of community.ID, words []byte, life time.Dura
 	return o.node.InviteSupernode(of, root, life)
 }
 
+// CloseSupernode implements control.Supernode.
+func (o *operator) CloseSupernode(_ context.Context, which, other string, words control.Passphrase) error {
+	c, err := o.choose(which)
+	if err != nil {
+		return err
+	}
+	found := slices.DeleteFunc(slices.Clone(c.Supernodes), func(id peer.ID) bool {
+		return len(other) <= len("peer-") || !strings.HasPrefix(id.String(), other) || id == o.node.ID()
+	})
+	if len(found) != 1 {
+		return control.Errorf(control.CodeNotFound, "%d other supernodes of %s have an id that begins with %q; members see them all with: sottovoce community list --json", len(found), peer.ShowName(c.Name), other)
+	}
+	root, err := community.ParseWords(string(words))
+	if err != nil {
+		return supernodeFailure(o.data, err)
+	}
+	defer root.Erase()
+	return supernodeFailure(o.data, o.node.CloseSupernode(c.ID, root, found[0]))
+}
+
 // Revoke implements control.Supernode.
 func (o *operator) Revoke(_ context.Context, which, persona string) (control.Member, error) {
 	c, err := o.choose(which)

@@ -3,6 +3,7 @@ package controltest
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,52 @@ func (s *Supernode) Status(context.Context) (control.SupernodeStatus, error) {
 		status.Refused = []control.Refusal{{Reason: "disk full", Times: 1}, {Reason: "quota used up", Times: 2}}
 	}
 	return status, nil
+}
+
+// CloseSupernode is control.Supernode's.
+func (s *Supernode) CloseSupernode(_ context.Context, community, supernode string, words control.Passphrase) error {
+	switch {
+	case served(community) != nil:
+		return served(community)
+	case !strings.HasPrefix("peer-"+strings.Repeat("d", 52), supernode):
+		return control.Errorf(control.CodeNotFound, "no other supernode of Orchard has the id %q", supernode)
+	case strings.Join(strings.Fields(string(words)), " ") != RootWords:
+		return control.Errorf(control.CodeRefused, "those are not the root words of Orchard")
+	}
+	return nil
+}
+
+// Files that cannot be brought to or from.
+const (
+	FullStick  = "/stick/full"
+	OtherFile  = "/stick/other"
+	carriedAll = 4096
+)
+
+// Export is control.Supernode's.
+func (s *Supernode) Export(_ context.Context, file string) iter.Seq2[control.Carried, error] {
+	return carried(file, control.Carried{Done: carriedAll, Total: carriedAll})
+}
+
+// Import is control.Supernode's.
+func (s *Supernode) Import(_ context.Context, file string) iter.Seq2[control.Carried, error] {
+	return carried(file, control.Carried{Done: carriedAll, Total: carriedAll, New: 3, Known: 2, Refused: 1, Cut: true})
+}
+
+func carried(file string, all control.Carried) iter.Seq2[control.Carried, error] {
+	return func(yield func(control.Carried, error) bool) {
+		if !yield(control.Carried{Done: carriedAll / 2, Total: carriedAll}, nil) {
+			return
+		}
+		switch file {
+		case FullStick:
+			yield(control.Carried{}, control.Errorf(control.CodeFull, "%s: no space left on device", file))
+		case OtherFile:
+			yield(control.Carried{}, control.Errorf(control.CodeFailed, "%s is no file that a supernode wrote", file))
+		default:
+			yield(all, nil)
+		}
+	}
 }
 
 // served refuses other communities than the Orchard.
