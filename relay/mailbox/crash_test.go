@@ -261,6 +261,9 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal("room where there was none")
 	}
 	w.check()
+	if used := disk.used(); int64(used) != w.store.Stats().Bytes {
+		t.Fatalf("%d bytes on the disk, %d counted: a refusal left something", used, w.store.Stats().Bytes)
+	}
 	if w.store.Spent(ours, mailboxtest.Token(1<<32, today+5)) {
 		t.Fatal("a refusal cost a token")
 	}

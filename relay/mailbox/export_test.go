@@ -6,4 +6,7 @@ type (
 	File       = file
 )
 
-var OpenOn = openOn
+var (
+	OpenOn   = openOn
+	SyncData = syncData
+)
