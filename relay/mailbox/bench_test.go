@@ -74,6 +74,36 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkSince goes through a log of 40 MB, page by page of 1 MiB, as a range does.
+func BenchmarkSince(b *testing.B) {
+	store, err := mailbox.Open(b.TempDir(), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	const blobs = 10_000
+	for n := uint64(0); n < blobs; {
+		deposits := make([]mailbox.Deposit, 100)
+		for i := range deposits {
+			deposits[i].Blob = mailboxtest.Blob(n, 0, today)
+			n++
+		}
+		if _, err := store.Append(ctx, mailboxtest.Community(1), deposits); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(blobs * 4096)
+	for b.Loop() {
+		for since, end := uint64(0), false; !end; {
+			p, err := store.Since(ctx, mailboxtest.Community(1), since, 1<<20)
+			if err != nil {
+				b.Fatal(err)
+			}
+			since, end = p.Until, p.End
+		}
+	}
+}
+
 // BenchmarkMillion opens a store of a million blobs of 4 KiB of 58 days, which takes 4.3 GB of disk, and tells how long that
 // takes and how much memory the process has then. SOTTOVOCE_MILLION=1 lets it run.
 func BenchmarkMillion(b *testing.B) {

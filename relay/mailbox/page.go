@@ -67,8 +67,9 @@ type pageBuilder struct {
 
 func (b *pageBuilder) build(spots []spot, more bool, head Head) Page {
 	b.chain = b.page.Base
-	for _, s := range spots {
-		f, body, err := s.read()
+	whole := together(spots)
+	for i, s := range spots {
+		f, body, err := s.parts(whole[i])
 		switch {
 		case err != nil && !b.any: // as if it had expired
 			b.known = false
@@ -84,16 +85,54 @@ func (b *pageBuilder) build(spots []spot, more bool, head Head) Page {
 	return b.end(!more, head)
 }
 
-// read reads a record, without a body where that is not shown or damaged: then only the chain, which goes through it, tells that the rest is right.
-func (s spot) read() (frame, []byte, error) {
-	if !s.absent {
-		f, body, err := s.frame()
-		if err == nil {
-			return f, body, nil
-		}
+// parts takes a record apart, without a body where that is not shown or damaged: then only the chain, which goes through it, tells that the rest is right.
+func (s spot) parts(whole []byte) (frame, []byte, error) {
+	if f, body, err := parseFrame(whole); err == nil && f.cursor == s.cursor {
+		return f, body, nil
 	}
 	f, err := s.head()
 	return f, nil, err
+}
+
+// together reads the frames of the records that are shown, those that lie side by side in a file with one call. What cannot
+// be read stays empty.
+func together(spots []spot) [][]byte {
+	whole := make([][]byte, len(spots))
+	runs := map[*segment][]int{} // places in spots
+	for i, s := range spots {
+		if s.absent {
+			continue
+		}
+		run := runs[s.segment]
+		if n := len(run); n > 0 && spots[run[n-1]].end() != int64(s.at)*unit {
+			fetchRun(spots, run, whole)
+			run = run[:0]
+		}
+		runs[s.segment] = append(run, i)
+	}
+	for _, run := range runs {
+		fetchRun(spots, run, whole)
+	}
+	return whole
+}
+
+// end is where the frame ends in its file, in bytes.
+func (s spot) end() int64 { return int64(s.at)*unit + int64(s.size) }
+
+func fetchRun(spots []spot, run []int, whole [][]byte) {
+	first, last := spots[run[0]], spots[run[len(run)-1]]
+	begin := int64(first.at) * unit
+	b := make([]byte, last.end()-begin)
+	n, err := fill(first.segment.file, b, begin)
+	if err != nil {
+		return
+	}
+	for _, i := range run {
+		from, to := int64(spots[i].at)*unit-begin, spots[i].end()-begin
+		if to <= int64(n) {
+			whole[i] = b[from:to:to]
+		}
+	}
 }
 
 func (b *pageBuilder) take(s spot, f frame, body []byte) {

@@ -35,7 +35,7 @@ func testModel(t *testing.T, place func(t testing.TB) Opening) {
 		if err := m.store.Expire(ctx, m.finished); err != nil {
 			r.Fatal(err)
 		}
-		for range rapid.IntRange(1, 12).Draw(r, "steps") {
+		for range rapid.IntRange(1, 9).Draw(r, "steps") {
 			switch rapid.SampledFrom([]string{"deposit", "deposit", "deposit", "delete", "expire", "reopen"}).Draw(r, "do") {
 			case "deposit":
 				m.deposit(r)
