@@ -101,6 +101,9 @@ func TestFrameRoundTrip(t *testing.T) {
 			t.Errorf("%s begins with %#x", name, b[0])
 		}
 		for i := range b {
+			if i > smallFrameMax && i%1021 != 0 && i < len(b)-100 {
+				continue // inside a long list: some of its places will do
+			}
 			want := io.ErrUnexpectedEOF
 			if i == 0 {
 				want = io.EOF
