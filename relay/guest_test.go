@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,22 +132,44 @@ func client(t *testing.T, k *keep) (c *relay.Client, n *node, stop func()) {
 	return c, n, stop
 }
 
+// muted is a socket that can fall silent, as a machine does whose power fails.
+type muted struct {
+	net.PacketConn
+	dead atomic.Bool
+}
+
+func (m *muted) ReadFrom(b []byte) (n int, from net.Addr, err error) {
+	for {
+		if n, from, err = m.PacketConn.ReadFrom(b); err != nil || !m.dead.Load() {
+			return n, from, err
+		}
+	}
+}
+
+func (m *muted) WriteTo(b []byte, to net.Addr) (int, error) {
+	if m.dead.Load() {
+		return len(b), nil
+	}
+	return m.PacketConn.WriteTo(b, to)
+}
+
 // serve founds a community and runs its supernode.
-func serve(t *testing.T) (s *supernode.Supernode, id community.ID, at peer.Endpoint) {
+func serve(t *testing.T) (s *supernode.Supernode, id community.ID, socket *muted) {
 	t.Helper()
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	pc, err := listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	at = pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	at := pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	socket = &muted{PacketConn: pc}
 	dir := t.TempDir()
 	charter := supernode.Charter{Name: "Casa", Policy: community.Policy{Days: 58, Disk: 1 << 30, Tokens: 1000}, Addresses: []string{at.String()}}
 	made, err := supernode.Found(dir, charter, supernode.Config{Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := supernode.Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Conn: pc, Vouched: func() bool { return true }}
+	cfg := supernode.Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Conn: socket, Vouched: func() bool { return true }}
 	s, err = supernode.Open(dir, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +183,7 @@ func serve(t *testing.T) (s *supernode.Supernode, id community.ID, at peer.Endpo
 			t.Error(err)
 		}
 	})
-	return s, made.Community, at
+	return s, made.Community, socket
 }
 
 func sealed(t *testing.T) []byte {
@@ -321,6 +344,32 @@ func TestGuestOfNobody(t *testing.T) {
 	here.until(t, "Bruno may try again", func() bool { return len(here.reached) == 1 && here.reached[0].Link != first })
 	if kept := deposit(t, bruno, relay.Log{At: super.ID(), Community: id}, card, sealed(t)); kept != 1 {
 		t.Error("then it is not kept")
+	}
+}
+
+// TestSilence: a supernode that falls silent is noticed by the next deposit, not by QUIC's idle timeout, and
+// reached anew when it is back.
+func TestSilence(t *testing.T) {
+	t.Parallel() // it waits, mostly
+	super, id, socket := serve(t)
+	anna, there := member(t, super, id)
+	var first uint64
+	there.until(t, "Anna reaches her supernode", func() bool {
+		if len(there.reached) == 1 {
+			first = there.reached[0].Link
+		}
+		return first != 0
+	})
+	socket.dead.Store(true)
+	blob, begun := sealed(t), time.Now()
+	if _, err := anna.Deposit(within(t), super.ID(), []relay.Parcel{{Blob: blob}}); err == nil || time.Since(begun) > 10*time.Second {
+		t.Fatalf("after %v: %v", time.Since(begun), err)
+	}
+	there.until(t, "Anna knows that it is gone", func() bool { return len(there.reached) == 0 })
+	socket.dead.Store(false)
+	there.until(t, "Anna reaches it anew", func() bool { return len(there.reached) == 1 && there.reached[0].Link != first })
+	if kept := deposit(t, anna, relay.Log{At: super.ID(), Community: id}, nil, blob); kept != 1 {
+		t.Error("then it does not keep the blob")
 	}
 }
 

@@ -10,6 +10,8 @@ const (
 	retryJitter = 5 // one part in so many
 	// answerTimeout is how long an answer may take, and the silence inside one.
 	answerTimeout = 30 * time.Second
+	// silenceMax is how long the answer to a deposit may take before the link is taken for dead.
+	silenceMax = 3 * time.Second
 	// perChunk is what a deposit has more for each 64 KiB.
 	perChunk = 10 * time.Second
 	// attestPeriod is between two checkpoints.
