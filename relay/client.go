@@ -83,7 +83,9 @@ type Client struct {
 	telling sync.Mutex // held while the collector is told who is reached; taken before mu
 	listing sync.Mutex // held while the list of communities is saved; taken before mu
 
-	mu        sync.Mutex // guards the fields below; taken before that of a station
+	// mu guards the fields below; taken before that of a station. Nobody keeps anything while they hold
+	// it: the node asks for places inside the transaction that the Keep would wait for.
+	mu        sync.Mutex
 	members   map[community.ID]*member
 	sighted   map[peer.ID]link.Place
 	collector Collector       // nil while Run does not run
@@ -188,6 +190,17 @@ func (c *Client) settle(m *member) error {
 	known := m.papers.Supernodes()
 	id := m.papers.Community()
 	m.mu.Unlock()
+	states := make(map[peer.ID]*stationState)
+	for _, k := range known {
+		if c.settled(m, k.ID()) {
+			continue
+		}
+		state, err := loadState(c.cfg.Keep, Log{At: k.ID(), Community: id})
+		if err != nil {
+			return err
+		}
+		states[k.ID()] = state
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.members[id] != m {
@@ -201,11 +214,10 @@ func (c *Client) settle(m *member) error {
 			s.moved(k)
 			continue
 		}
-		state, err := loadState(c.cfg.Keep, Log{At: at, Community: id})
-		if err != nil {
-			return err
+		if states[at] == nil {
+			continue // it went meanwhile: whoever had it go looks again
 		}
-		s := newStation(c, m, k, state)
+		s := newStation(c, m, k, states[at])
 		m.stations[at] = s
 		if c.ctx != nil {
 			c.start(s)
@@ -218,6 +230,13 @@ func (c *Client) settle(m *member) error {
 		}
 	}
 	return nil
+}
+
+// settled reports whether a supernode has a station.
+func (c *Client) settled(m *member, at peer.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return m.stations[at] != nil
 }
 
 // start lets a station work. The lock is held.

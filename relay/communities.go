@@ -171,7 +171,9 @@ func (s *station) forget() error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	s.gone = true
+	s.mu.Lock()
 	s.state.wallet.Erase()
+	s.mu.Unlock()
 	return errors.Join(s.client.cfg.Keep.Save(s.watch.key, nil), s.client.cfg.Keep.Save(s.log.key(), nil))
 }
 
