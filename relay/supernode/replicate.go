@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net"
+	"slices"
+	"sync"
 
 	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/link"
@@ -177,7 +179,32 @@ func (v *visit) ally(ctx context.Context, s *link.CustodyStream, f wire.Ally) er
 	}
 	c.replicator.Arrived(id)
 	defer c.replicator.Left(id)
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watching.Go(func() { v.dismiss(ctx, c, id) })
 	return guest.Watch(ctx, s)
+}
+
+// dismiss ends the link of another supernode as soon as the community names it no more.
+//
+// spec: 12-replication#log-in
+func (v *visit) dismiss(ctx context.Context, c *served, id peer.ID) {
+	for {
+		c.mu.Lock()
+		changed, named := c.changed, slices.ContainsFunc(c.house.Supernodes(), func(k community.Known) bool { return k.ID() == id })
+		c.mu.Unlock()
+		if !named {
+			v.link.Close(link.ReasonBye)
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // serve carries out a request of another supernode. What it brings takes of the memory that there is for deposits.

@@ -126,6 +126,20 @@ func TestSecondSupernode(t *testing.T) {
 			t.Errorf("%+v", allies)
 		}
 	}
+
+	// whom the root names no more is let in no more
+	root, err := community.ParseWords(strings.Join(a.made.Words, " "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.CloseSupernode(a.made.Community, root, b.ID()); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(15 * time.Second); b.Status().Communities[0].Allies[0].Linked; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a supernode that was closed keeps its link")
+		}
+	}
 }
 
 // TestStrangersAreNoAllies: the requests of supernodes are for those that the community names.
