@@ -18,10 +18,10 @@ func TestFollowersGetTheSame(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	p := r.join()
-	p.draw(100)
+	p.draw(6)
 	l := p.mustMember()
 	first := r.blobs(70)
-	r.verify(r.deposit(l, wire.Deposit{Tokens: p.take(70)}, first...), first)
+	r.put(first)
 	early, late := r.request(l, wire.RangeFrame{Follow: true}), r.request(p.mustMember(), wire.RangeFrame{Since: 64, Follow: true})
 	for _, c := range []struct {
 		name string
@@ -34,8 +34,8 @@ func TestFollowersGetTheSame(t *testing.T) {
 	}
 	r.next(early)
 	for range 3 {
-		more := r.blobs(5)
-		r.deposit(l, wire.Deposit{Tokens: p.take(5)}, more...)
+		more := r.blobs(2)
+		r.deposit(l, wire.Deposit{Tokens: p.take(2)}, more...)
 		one, other := r.next(early), r.next(late)
 		if !slices.EqualFunc(one.blobs, more, bytes.Equal) || !slices.EqualFunc(other.blobs, more, bytes.Equal) || one.Chain != other.Chain || !one.End {
 			t.Fatalf("followers get %d and %d blobs, up to %d and %d", len(one.blobs), len(other.blobs), one.Until, other.Until)
@@ -50,12 +50,11 @@ func TestPagesMakeTheChain(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	p := r.join()
-	p.draw(60)
 	l := p.mustMember()
 	file, _ := newBlob(t, wire.Class3, r.today()+3)
 	gone, d := newBlob(t, wire.Class0, r.today()+3)
 	all := append(r.blobs(10), file, gone)
-	r.deposit(l, wire.Deposit{Tokens: p.take(27)}, all...)
+	r.put(all)
 	r.collect(l, 0) // what is deleted must not come out of a page that is kept
 	r.ask(l, wire.Delete{Tombstones: wire.Tombstones{}.Add(d, r.today()+3)})
 	pages := r.collect(l, 0)
@@ -99,11 +98,10 @@ func TestScanAndGet(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	p := r.join()
-	p.draw(40)
 	l := p.mustMember()
 	file, _ := newBlob(t, wire.Class3, r.today()+3)
 	all := append(r.blobs(20), file)
-	r.deposit(l, wire.Deposit{Tokens: p.take(36)}, all...)
+	r.put(all)
 	answer := r.ask(l, wire.Scan{}).(wire.Entries)
 	var ids wire.ShortIDs
 	i := 0

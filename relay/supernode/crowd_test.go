@@ -102,9 +102,10 @@ func TestPatienceIsBounded(t *testing.T) {
 			t.Fatalf("%d blocks are kept", len(p.blocks))
 		}
 		time.Sleep(time.Hour)
-		p.of(blockAt(4 * blocksMax))
-		p.of(blockAt(5 * blocksMax))
-		if len(p.blocks) > 2 {
+		for i := range blocksMax {
+			p.of(blockAt(4*blocksMax + i))
+		}
+		if _, kept := p.blocks[blockAt(0)]; kept || len(p.blocks) > blocksMax {
 			t.Fatalf("%d blocks are kept after an hour", len(p.blocks))
 		}
 	})

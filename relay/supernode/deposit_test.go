@@ -191,13 +191,13 @@ func TestTokensOfAnotherDay(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	r := found(t)
-	const limit = 200 << 10
+	const limit = 100 << 10
 	r.run(Config{Vouched: func() bool { return true }, Limits: Limits{Disk: limit}})
 	p := r.join()
-	p.draw(60)
+	p.draw(30)
 	l := p.mustMember()
 	kept, full := 0, 0
-	for range 60 {
+	for range 30 {
 		for _, reason := range reasons(r.deposit(l, wire.Deposit{Tokens: p.take(1)}, r.blobs(1)...)) {
 			switch reason {
 			case 0:
@@ -209,7 +209,7 @@ func TestFullDisk(t *testing.T) {
 			}
 		}
 	}
-	if kept == 0 || kept > limit/(4<<10) || kept+full != 60 {
+	if kept == 0 || kept > limit/(4<<10) || kept+full != 30 {
 		t.Errorf("%d are kept and %d refused on a disk for %d", kept, full, limit/(4<<10))
 	}
 	if got := len(bodies(r.collect(l, 0))); got != kept {

@@ -67,4 +67,6 @@ const (
 	patienceBurst     = 4096
 	// blocksMax is how many blocks of addresses are told apart; the others share one patience.
 	blocksMax = 4096
+	// sweepPause is how long no block is forgotten after some were looked for: that looks at all.
+	sweepPause = time.Second
 )

@@ -108,13 +108,13 @@ func TestRevoked(t *testing.T) {
 func TestAllowance(t *testing.T) {
 	t.Parallel()
 	r := found(t)
-	cfg := Config{Vouched: func() bool { return true }, Limits: Limits{Tokens: 300}}
+	cfg := Config{Vouched: func() bool { return true }, Limits: Limits{Tokens: 20}}
 	r.run(cfg)
 	p := r.join()
-	if p.grant.Allowance != 300 {
+	if p.grant.Allowance != 20 {
 		t.Errorf("a new member may draw %d", p.grant.Allowance)
 	}
-	p.draw(256)
+	p.draw(12)
 	ask := func(n int, day uint16) wire.Reason {
 		d, err := token.NewDraw(rand.Reader, r.community().issuers.key.Public(), token.Info{Day: day}, n)
 		if err != nil {
@@ -122,7 +122,7 @@ func TestAllowance(t *testing.T) {
 		}
 		return refusedFor(r.ask(p.login(), wire.Draw{Day: uint32(day), Blinded: d.Request()}))
 	}
-	if got := ask(45, r.today()); got != wire.ReasonQuota {
+	if got := ask(9, r.today()); got != wire.ReasonQuota {
 		t.Errorf("more than is left: %s", Word(got))
 	}
 	if got := ask(1, r.today()+1); got != wire.ReasonWrongDay {
@@ -132,10 +132,10 @@ func TestAllowance(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.run(cfg)
-	if got := ask(45, r.today()); got != wire.ReasonQuota || p.grant.Allowance != 44 {
+	if got := ask(9, r.today()); got != wire.ReasonQuota || p.grant.Allowance != 8 {
 		t.Errorf("after a restart: %s, with %d left", Word(got), p.grant.Allowance)
 	}
-	if got := ask(44, r.today()); got != 0 {
+	if got := ask(8, r.today()); got != 0 {
 		t.Errorf("what is left: %s", Word(got))
 	}
 }

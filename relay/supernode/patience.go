@@ -47,6 +47,7 @@ type patience struct {
 	mu     sync.Mutex // guards the following
 	blocks map[block]*rate.Limiter
 	rest   *rate.Limiter // of all for whom there is no place
+	swept  time.Time     // when those that are full again were last looked for
 }
 
 func newPatience() *patience {
@@ -62,8 +63,8 @@ func (p *patience) of(b block) *rate.Limiter {
 	if l, found := p.blocks[b]; found {
 		return l
 	}
-	if len(p.blocks) >= blocksMax {
-		now := time.Now()
+	if now := time.Now(); len(p.blocks) >= blocksMax && now.Sub(p.swept) >= sweepPause {
+		p.swept = now
 		for other, l := range p.blocks {
 			if l.TokensAt(now) >= patienceBurst {
 				delete(p.blocks, other)

@@ -383,6 +383,22 @@ func (r *rig) deposit(l *link.Link, f wire.Deposit, blobs ...[]byte) wire.Kept {
 	return kept
 }
 
+// put keeps blobs that nobody has to pay for.
+func (r *rig) put(blobs [][]byte) {
+	r.t.Helper()
+	deposits := make([]mailbox.Deposit, len(blobs))
+	for i, b := range blobs {
+		deposits[i].Blob = b
+	}
+	results, err := r.store.Append(r.t.Context(), r.community().id, deposits)
+	for _, one := range results {
+		err = errors.Join(err, one.Err)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // reasons are those of the results, 0 for what is kept.
 func reasons(k wire.Kept) (all []wire.Reason) {
 	for reason := range k.Results.All() {

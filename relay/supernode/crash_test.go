@@ -68,7 +68,7 @@ func TestKilled(t *testing.T) {
 	}
 	kill := r.spawn()
 	p := r.joinBy(invite)
-	p.draw(200)
+	p.draw(60)
 	signed := map[uint64][]byte{} // by cursor
 	for round := range 3 {
 		l := p.mustMember()
@@ -76,8 +76,11 @@ func TestKilled(t *testing.T) {
 		go func() {
 			defer close(done)
 			for len(p.tokens) >= 3 {
-				blobs := r.blobs(3)
-				kept, err := r.tryDeposit(l, wire.Deposit{Blobs: 3, Tokens: p.take(3)}, blobs)
+				if len(p.tokens) == 0 {
+					return
+				}
+				blobs := r.blobs(2)
+				kept, err := r.tryDeposit(l, wire.Deposit{Blobs: 2, Tokens: p.take(2)}, blobs)
 				if err != nil {
 					return
 				}
