@@ -23,6 +23,7 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
 	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox"
 	"sottovoce/relay/token"
 )
 
