@@ -37,7 +37,7 @@ func TestWhoIsLetIn(t *testing.T) {
 		"a log-in of another link":           {relayed, wire.ReasonNoMember},
 		"a community that is not served":     {other, wire.ReasonCommunity},
 		"a frame of later versions":          {wire.Unknown{}, 0},
-		"an invite of nobody, by a stranger": {wire.Join{Community: r.made.Community, Proof: make([]byte, 96)}, wire.ReasonNoMember},
+		"an invite of nobody, by a stranger": {wire.Join{Community: r.made.Community, Persona: stranger.persona.Persona(), Proof: make([]byte, 96)}, wire.ReasonNoMember},
 	} {
 		if _, later := c.f.(wire.Unknown); later {
 			continue // cannot be sent as a frame; see TestLaterVersions
