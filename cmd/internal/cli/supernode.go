@@ -214,19 +214,27 @@ func (s *supernodeCommand) ask(c *call, question func(context.Context, control.S
 	defer cancel()
 	running := control.NewSupernodeClient(s.Data)
 	defer running.Close()
-	_, err := running.Version(ctx)
-	if err == nil {
-		return question(ctx, running)
+	for end := c.now().Add(openTimeout); ; {
+		_, err := running.Version(ctx)
+		if err == nil {
+			return question(ctx, running)
+		}
+		if !isNotRunning(err) {
+			return err
+		}
+		opened, done, err := c.Supernodes.Open(s.Data)
+		if err == nil {
+			return errors.Join(question(ctx, opened), done())
+		}
+		// Who has the directory without answering is just starting or stopping, or another command.
+		if control.AsError(err).Code != control.CodeRunning || c.now().After(end) || !sleep(ctx, downPoll) {
+			return err
+		}
 	}
-	if !isNotRunning(err) {
-		return err
-	}
-	opened, done, err := c.Supernodes.Open(s.Data)
-	if err != nil {
-		return err
-	}
-	return errors.Join(question(ctx, opened), done())
 }
+
+// openTimeout is how long a command waits for a data directory that somebody else has just now.
+const openTimeout = 3 * time.Second
 
 // Run makes a join link.
 func (i *supernodeInviteCommand) Run(c *call, s *supernodeCommand) error {

@@ -21,12 +21,14 @@ import (
 )
 
 const (
-	portDefault     = 4242                // that 'supernode up' listens on when nothing else is said
-	daysMax         = wire.ExpiryDaysMax  // that a blob is kept
-	tokensADay      = 1024                // for each member: as many short messages
-	diskOfCommunity = 1 << 40             // bytes: no bound but that of each operator
-	linkLife        = 7 * 24 * time.Hour  // of a join link, when nothing else is said
-	linkLifeMax     = 90 * 24 * time.Hour // whoever has a link can join
+	portDefault     = 4242                  // that 'supernode up' listens on when nothing else is said
+	daysMax         = wire.ExpiryDaysMax    // that a blob is kept
+	tokensADay      = 1024                  // for each member: as many short messages
+	diskOfCommunity = 1 << 40               // bytes: no bound but that of each operator
+	linkLife        = 7 * 24 * time.Hour    // of a join link, when nothing else is said
+	linkLifeMax     = 90 * 24 * time.Hour   // whoever has a link can join
+	commandTime     = 3 * time.Second       // that a command has a data directory open, at most
+	commandPoll     = 20 * time.Millisecond // between two tries to have it after that
 	secondsPerDay   = 24 * 60 * 60
 )
 

@@ -65,7 +65,7 @@ func (r *RunningSupernode) open(o SupernodeOptions) (err error) {
 	}
 	r.conn = conn
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
-	r.node, err = supernode.Open(o.Data, supernode.Config{
+	r.node, err = openPatiently(o.Data, supernode.Config{
 		Rand: rand.Reader, Log: o.Log, Limits: supernode.Limits{Disk: o.Disk, Days: o.Days}, Conn: conn, Finder: finder, Vouched: clockVouched,
 	})
 	if err != nil {
@@ -82,6 +82,25 @@ func (r *RunningSupernode) open(o SupernodeOptions) (err error) {
 	}
 	r.socket, err = control.Listen(o.Data)
 	return err
+}
+
+// openPatiently takes hold of a data directory. Where no supernode answers for one that is in use, a command has it open,
+// and is done with it in a moment.
+func openPatiently(data string, cfg supernode.Config) (*supernode.Supernode, error) {
+	running := control.NewSupernodeClient(data)
+	defer running.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	for {
+		s, err := supernode.Open(data, cfg)
+		if !errors.Is(err, supernode.ErrInUse) {
+			return s, err
+		}
+		if _, asked := running.Version(ctx); asked == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		time.Sleep(commandPoll)
+	}
 }
 
 // Run serves until ctx ends, and has let go of the data directory when it returns.
