@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -71,6 +72,10 @@ func openDirectory(path string, found bool) (*directory, error) {
 	}
 	lock := flock.New(filepath.Join(path, lockName), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
+	for end := time.Now().Add(lockPatience); err == nil && !got && time.Now().Before(end); {
+		time.Sleep(lockPause)
+		got, err = lock.TryLock()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("locking the data directory: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"sottovoce/mesh/wire"
 )
@@ -184,5 +185,24 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestShortHold: a command that looks at the directory does not keep the supernode from starting.
+func TestShortHold(t *testing.T) {
+	t.Parallel()
+	r := found(t)
+	s, err := r.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	time.AfterFunc(50*time.Millisecond, func() { closed <- s.Close() })
+	again, err := r.open()
+	if err := errors.Join(err, <-closed); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -54,6 +54,10 @@ const (
 	statsAge = 10 * time.Second
 	// diskDefault is what blobs may take of the disk, in bytes, where nothing is said.
 	diskDefault = 2 << 30
+	// lockPatience is how long a data directory is waited for: a command that looks at one holds it for
+	// some milliseconds, and must not keep the supernode from starting. lockPause is between two looks.
+	lockPatience = 500 * time.Millisecond
+	lockPause    = 20 * time.Millisecond
 	// keyFileMax and houseMax bound the files of a data directory in bytes.
 	keyFileMax = 4 << 10
 	houseMax   = 16 << 20
