@@ -8,5 +8,5 @@ func freeDisk(folder string) int64 {
 	if unix.Statfs(folder, &s) != nil {
 		return 0
 	}
-	return int64(s.Bavail) * s.Bsize
+	return int64(s.Bavail) * int64(s.Bsize) // of 32 bits on some machines
 }
