@@ -209,6 +209,14 @@ func (h *House) Login(at Place, key [32]byte, sig [64]byte, now time.Time) (g Gr
 	return h.grant(now), false, nil
 }
 
+// Admits reports whether a key is still that of a member, or of a supernode of the community.
+//
+// spec: 10-communities#revocation
+func (h *House) Admits(key [32]byte) bool {
+	one := h.file.view().members[key]
+	return h.stands() && (h.file.isSupernode(key) || one != nil && !one.Revoked)
+}
+
 // Join makes a persona a member by the proof of a link, or gives a further supernode its seat by its
 // card. To join again is no error and costs no use.
 //

@@ -59,20 +59,32 @@ func (v *visit) enter(ctx context.Context, s *link.CustodyStream, id, persona [3
 		return refusalOf(err)
 	}
 	v.at.heard(member{c.id, persona}, uint16(min(day, 1<<16-1)))
-	v.loggedIn(c, persona)
+	if err := v.loggedIn(c, persona); err != nil {
+		return err
+	}
 	return s.Send(ctx, wire.Grant{
 		Papers: in.grant.Papers, Week: in.grant.Week, PSK: in.grant.Key, Next: in.grant.Next, Day: in.grant.Day, Allowance: c.left(persona, uint16(in.grant.Day)),
 	})
 }
 
-// loggedIn keeps who is here until the link ends.
-func (v *visit) loggedIn(c *served, persona community.Persona) {
+// loggedIn keeps who is here until the link ends, or they are shut out.
+//
+// spec: 10-communities#revocation
+func (v *visit) loggedIn(c *served, persona community.Persona) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.in == nil {
+	if err := c.receive(v, persona); err != nil {
+		return err
+	}
+	switch v.in {
+	case nil:
 		v.at.loggedIn.Add(1)
+	case c:
+	default:
+		v.in.goodbye(v)
 	}
 	v.in, v.persona = c, persona
+	return nil
 }
 
 // who is logged in; nil if nobody is.
@@ -155,7 +167,7 @@ func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers
 	if err := v.at.patience.spend(ctx, v.block, pricePapers); err != nil {
 		return err
 	}
-	c, _ := v.who()
+	c, persona := v.who()
 	switch pleads := c == nil; {
 	case pleads == (f.Community == nil):
 		return errJunk
@@ -163,13 +175,13 @@ func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers
 		if c = v.at.serving(*f.Community); c == nil || !v.mayPlead() {
 			return s.Send(ctx, wire.Papers{})
 		}
-		_, err := c.exchange(f.Papers, false)
+		_, err := c.exchange(f.Papers, false, nil)
 		if err != nil && !errors.Is(err, wire.ErrMalformed) {
 			return err
 		}
 		return s.Send(ctx, wire.Papers{})
 	}
-	answer, err := c.exchange(f.Papers, false)
+	answer, err := c.exchange(f.Papers, false, &persona)
 	if err != nil {
 		return err
 	}
@@ -192,12 +204,16 @@ func (v *visit) mayPlead() bool {
 }
 
 // exchange takes papers of a member, or of another supernode, and returns what whoever sent them lacks; nothing if that is nothing.
-func (c *served) exchange(b []byte, bySupernode bool) (lacking community.Papers, err error) {
+// It refuses a persona that was shut out; nil: none has logged in.
+func (c *served) exchange(b []byte, bySupernode bool, by *community.Persona) (lacking community.Papers, err error) {
 	theirs, err := community.ParsePapers(b)
 	if err != nil {
 		return community.Papers{}, err
 	}
 	return lacking, c.change(func(h *community.House, now time.Time) (bool, error) {
+		if by != nil && !h.Admits(*by) {
+			return false, errShutOut
+		}
 		var changed bool
 		lacking, changed, err = h.Exchange(theirs, bySupernode, now, c.at.cfg.Rand)
 		return changed, err

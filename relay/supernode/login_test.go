@@ -2,6 +2,7 @@ package supernode
 
 import (
 	"crypto/rand"
+	"errors"
 	"testing"
 	"time"
 
@@ -77,13 +78,13 @@ func TestJoinLinksAreCounted(t *testing.T) {
 	}
 }
 
-// TestRevoked shuts a member out: their link ends, and the key that they have opens no other.
+// TestRevoked shuts a member out: their links end, that on which they have logged in as well, and the key that they have opens no other.
 func TestRevoked(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	anna, mallory := r.join(), r.join()
 	mallory.draw(1)
-	theirs, ours := mallory.mustMember(), anna.mustMember()
+	theirs, ours, named, stays := mallory.mustMember(), anna.mustMember(), mallory.login(), anna.login()
 	s := r.request(theirs, wire.RangeFrame{Follow: true})
 	r.next(s)
 	if err := r.Revoke(r.made.Community, mallory.persona.Persona()); err != nil {
@@ -91,6 +92,14 @@ func TestRevoked(t *testing.T) {
 	}
 	<-theirs.Done()
 	<-ours.Done() // all links come back under the new key
+	select {
+	case <-named.Done():
+	case <-within(t).Done():
+		t.Error("who was shut out stays where they have logged in")
+	}
+	if got := refusedFor(r.ask(stays, wire.Papers{Papers: r.community().offer()})); got != 0 {
+		t.Errorf("who was not is refused papers: %s", Word(got))
+	}
 	if l, err := mallory.member(); err == nil {
 		t.Errorf("the old key opens a link: %v", l.Proof().Mode)
 	}
@@ -160,5 +169,29 @@ func TestClockByMembers(t *testing.T) {
 	r.tick(t.Context(), 0)
 	if st := r.Status(); st.Finished != st.Today-1 {
 		t.Errorf("with an agreed clock: day %d is finished with, today is %d", st.Finished, st.Today)
+	}
+}
+
+// TestRevokedMeanwhile shuts a member out between their log-in and what they ask next, before their link has ended.
+func TestRevokedMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	mallory, c := r.join(), r.community()
+	persona, papers := mallory.persona.Persona(), r.community().offer()
+	if err := r.Revoke(r.made.Community, persona); err != nil {
+		t.Fatal(err)
+	}
+	v := &visit{at: r.Supernode}
+	_, told := c.exchange(papers, false, &persona)
+	for what, err := range map[string]error{"a log-in": v.loggedIn(c, persona), "a draw": c.count(persona, r.today(), 1), "papers": told} {
+		var no refusal
+		if !errors.As(err, &no) || no.reason != wire.ReasonNoMember {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, kept := c.personas[v]; kept || v.in != nil {
+		t.Error("the log-in holds")
 	}
 }

@@ -145,7 +145,7 @@ func (s stock) Merge(_ context.Context, theirs []byte) (ours []byte, err error) 
 	if len(theirs) == 0 {
 		return nil, nil
 	}
-	lacking, err := s.c.exchange(theirs, true)
+	lacking, err := s.c.exchange(theirs, true, nil)
 	if err != nil || lacking.Descriptor == nil && len(lacking.Entries) == 0 {
 		return nil, err
 	}

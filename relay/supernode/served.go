@@ -36,10 +36,11 @@ type served struct {
 	house     *community.House
 	allowance *token.Allowance
 	issuers   *issuers
-	keys      []weekKey // that links of members are answered by
-	serial    uint32    // of the last of them
-	guests    map[*visit]struct{}
-	changed   chan struct{} // closed when the house has changed
+	keys      []weekKey                    // that links of members are answered by
+	serial    uint32                       // of the last of them
+	guests    map[*visit]struct{}          // links of members, who have no name there
+	personas  map[*visit]community.Persona // who has logged in
+	changed   chan struct{}                // closed when the house has changed
 }
 
 // weekKey is a key that links of members are answered by. Its id is never used for another one.
@@ -69,7 +70,7 @@ func (s *Supernode) serve(f folder) error {
 	c := &served{
 		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), work: s.work,
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
-		changed: make(chan struct{}),
+		personas: make(map[*visit]community.Persona), changed: make(chan struct{}),
 	}
 	c.replicate()
 	s.disk.serve(id)
@@ -137,7 +138,7 @@ func (c *served) change(with func(h *community.House, now time.Time) (changed bo
 }
 
 // rekeyed answers by the keys that there are now, and ends the links that were made by others: whoever
-// was shut out has those.
+// was shut out has those. So end the links on which they have logged in.
 //
 // spec: 10-communities#revocation
 func (c *served) rekeyed() {
@@ -164,6 +165,11 @@ func (c *served) rekeyed() {
 			v.link.Close(link.ReasonBye)
 		}
 	}
+	for v, persona := range c.personas {
+		if !c.house.Admits(persona) {
+			v.link.Close(link.ReasonBye)
+		}
+	}
 	c.at.rekey(c.number, pairs)
 }
 
@@ -183,11 +189,26 @@ func (c *served) welcome(v *visit) bool {
 	return true
 }
 
-// goodbye forgets a link that has ended.
+// receive notes whose link this is from now on, unless they were shut out since they have logged in.
+func (c *served) receive(v *visit, persona community.Persona) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.house.Admits(persona) {
+		return errShutOut
+	}
+	c.personas[v] = persona
+	return nil
+}
+
+// errShutOut tells somebody that they are no member any more.
+var errShutOut = refusalOf(community.ErrRevoked)
+
+// goodbye forgets a link that has ended, or is that of another community's member now.
 func (c *served) goodbye(v *visit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.guests, v)
+	delete(c.personas, v)
 }
 
 // turn moves on to the keys of this week.
@@ -230,6 +251,9 @@ func (c *served) perMember() int {
 func (c *served) count(persona community.Persona, today uint16, n int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.house.Admits(persona) {
+		return errShutOut
+	}
 	most := c.perMember()
 	if left := c.allowance.Left(token.Persona(persona), today, most); n > left {
 		return refusal{wire.ReasonQuota, fmt.Sprintf("%d tokens are left for today", left)}

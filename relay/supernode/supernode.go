@@ -236,6 +236,7 @@ func (s *Supernode) left(v *visit) {
 		v.home.goodbye(v)
 	}
 	if c, _ := v.who(); c != nil {
+		c.goodbye(v)
 		s.loggedIn.Add(-1)
 	}
 }
