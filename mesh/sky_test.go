@@ -106,6 +106,13 @@ func (k *keeper) take(blob []byte) uint64 {
 	return k.cursor
 }
 
+// junkLike is junk under a blob's tag.
+func junkLike(blob []byte) []byte {
+	junk := slices.Clone(blob)
+	junk[len(junk)-1] ^= 1
+	return junk
+}
+
 const skyPage = 256
 
 // page is what follows a cursor.
@@ -124,9 +131,7 @@ func (k *keeper) page(since uint64) Page {
 	}
 	if k.invents {
 		for _, b := range p.Blobs[:min(len(p.Blobs), 8)] {
-			junk := slices.Clone(b)
-			junk[len(junk)-1] ^= 1
-			p.Blobs = slices.Insert(p.Blobs, 0, junk)
+			p.Blobs = slices.Insert(p.Blobs, 0, junkLike(b))
 		}
 	}
 	if k.reorders {

@@ -12,6 +12,7 @@ import (
 
 	"sottovoce/mesh/session"
 	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
 )
 
 // unmatched finds the blobs of logs that no key was known for, by how their tags begin. It
@@ -20,10 +21,12 @@ import (
 // spec: 06-conversations#collection
 type unmatched struct {
 	loaded bool
-	in     map[waitingTag]int64    // row of the stretch
-	last   map[int64]store.Stretch // the newest of each log
-	days   map[uint16]int          // on which they expire; what has expired is not taken out before the next reading
-	oldest []int64                 // stretches, the oldest first
+	in     map[waitingTag]waitingBlob   // the first under each tag
+	more   map[waitingTag][]waitingBlob // and those after it: anybody may leave junk under a tag that was seen
+	count  int                          // of blobs
+	last   map[int64]store.Stretch      // the newest of each log
+	days   map[uint16]int               // on which they expire; what has expired is not taken out before the next reading
+	oldest []int64                      // stretches, the oldest first
 
 	fresh  [][16]byte     // tags that are in the table since it was last compared
 	behind map[int64]bool // whether a log is in the midst of a catch-up; one that is not there begins one
@@ -38,7 +41,52 @@ type waitingTag struct {
 	prefix uint64
 }
 
+// waitingBlob is a blob under it.
+type waitingBlob struct {
+	row int64   // of the stretch
+	id  [8]byte // how its id begins
+}
+
 func prefixOf(tag [16]byte) uint64 { return binary.BigEndian.Uint64(tag[:]) }
+
+// under lists what waits under a tag.
+func (w *unmatched) under(tag waitingTag) []waitingBlob {
+	first, found := w.in[tag]
+	if !found {
+		return nil
+	}
+	return append([]waitingBlob{first}, w.more[tag]...)
+}
+
+// waits reports whether a blob waits under a tag.
+func (w *unmatched) waits(tag waitingTag, id [8]byte) bool {
+	first, found := w.in[tag]
+	return found && (first.id == id || slices.ContainsFunc(w.more[tag], func(b waitingBlob) bool { return b.id == id }))
+}
+
+// put takes a blob in that does not wait yet.
+func (w *unmatched) put(tag waitingTag, b waitingBlob) {
+	if _, found := w.in[tag]; found {
+		w.more[tag] = append(w.more[tag], b)
+	} else {
+		w.in[tag] = b
+	}
+	w.count++
+}
+
+// take takes a blob out.
+func (w *unmatched) take(tag waitingTag, id [8]byte) {
+	if !w.waits(tag, id) {
+		return
+	}
+	rest := slices.DeleteFunc(w.under(tag), func(b waitingBlob) bool { return b.id == id })
+	delete(w.in, tag)
+	delete(w.more, tag)
+	w.count -= 1 + len(rest)
+	for _, b := range rest {
+		w.put(tag, b)
+	}
+}
 
 // unmatched returns the index, read from the store if need be.
 func (t *turn) unmatched() (*unmatched, error) {
@@ -47,7 +95,7 @@ func (t *turn) unmatched() (*unmatched, error) {
 		return w, nil
 	}
 	*w = unmatched{
-		loaded: true, in: make(map[waitingTag]int64), last: make(map[int64]store.Stretch), days: make(map[uint16]int),
+		loaded: true, in: make(map[waitingTag]waitingBlob), more: make(map[waitingTag][]waitingBlob), last: make(map[int64]store.Stretch), days: make(map[uint16]int),
 		behind: make(map[int64]bool), looked: w.looked, far: w.far,
 	}
 	for tag := range t.n.tags {
@@ -60,7 +108,7 @@ func (t *turn) unmatched() (*unmatched, error) {
 // index takes a stretch in.
 func (w *unmatched) index(s store.Stretch) {
 	for _, u := range s.Entries {
-		w.in[waitingTag{s.Log, prefixOf(u.Tag)}] = s.ID
+		w.put(waitingTag{s.Log, prefixOf(u.Tag)}, waitingBlob{s.ID, u.ID})
 		w.days[u.ExpiryDay]++
 	}
 	if w.last[s.Log].ID != s.ID {
@@ -85,10 +133,10 @@ func (w *unmatched) add(t *turn, log *store.Log, since uint64, rest []store.Unma
 			if u.ExpiryDay < today || int(u.ExpiryDay) > int(today)+startDaysAhead {
 				continue
 			}
-			if _, known := w.in[waitingTag{log.ID, prefixOf(u.Tag)}]; known {
+			same := func(other store.Unmatched) bool { return other.Tag == u.Tag && other.ID == u.ID }
+			if w.waits(waitingTag{log.ID, prefixOf(u.Tag)}, u.ID) || slices.ContainsFunc(s.Entries[before:], same) {
 				continue
 			}
-			w.in[waitingTag{log.ID, prefixOf(u.Tag)}] = s.ID
 			w.days[u.ExpiryDay]++
 			s.Entries = append(s.Entries, u)
 			some--
@@ -102,9 +150,9 @@ func (w *unmatched) add(t *turn, log *store.Log, since uint64, rest []store.Unma
 		}
 		if fresh {
 			w.oldest = append(w.oldest, s.ID)
-			for _, u := range s.Entries {
-				w.in[waitingTag{log.ID, prefixOf(u.Tag)}] = s.ID
-			}
+		}
+		for _, u := range s.Entries[before:] {
+			w.put(waitingTag{log.ID, prefixOf(u.Tag)}, waitingBlob{s.ID, u.ID})
 		}
 		w.last[log.ID] = s
 	}
@@ -113,7 +161,7 @@ func (w *unmatched) add(t *turn, log *store.Log, since uint64, rest []store.Unma
 
 // shrink lets the oldest go when there are too many.
 func (w *unmatched) shrink(t *turn) error {
-	for len(w.in) > unmatchedKept && len(w.oldest) > 1 {
+	for w.count > unmatchedKept && len(w.oldest) > 1 {
 		id := w.oldest[0]
 		w.oldest = w.oldest[1:]
 		s, err := t.tx.Stretch(id)
@@ -138,7 +186,7 @@ func (w *unmatched) drop(t *turn, s store.Stretch, fits func(store.Unmatched) bo
 			kept = append(kept, u)
 			continue
 		}
-		delete(w.in, waitingTag{s.Log, prefixOf(u.Tag)})
+		w.take(waitingTag{s.Log, prefixOf(u.Tag)}, u.ID)
 	}
 	if len(kept) == len(s.Entries) {
 		return nil
@@ -157,19 +205,21 @@ func (w *unmatched) drop(t *turn, s store.Stretch, fits func(store.Unmatched) bo
 	return nil
 }
 
-// forget takes out what was opened, of whichever log.
-func (w *unmatched) forget(t *turn, tag [16]byte) error {
+// forget takes out a blob that a key was known for, of whichever log. What else waits under
+// its tag stays: of two, one is junk.
+func (w *unmatched) forget(t *turn, tag [16]byte, id [8]byte) error {
 	for _, log := range t.n.custody.logs {
-		id, found := w.in[waitingTag{log.ID, prefixOf(tag)}]
-		if !found {
-			continue
-		}
-		s, err := t.tx.Stretch(id)
-		if err != nil {
-			return err
-		}
-		if err := w.drop(t, s, func(u store.Unmatched) bool { return u.Tag == tag }); err != nil {
-			return err
+		for _, b := range w.under(waitingTag{log.ID, prefixOf(tag)}) {
+			if b.id != id {
+				continue
+			}
+			s, err := t.tx.Stretch(b.row)
+			if err != nil {
+				return err
+			}
+			if err := w.drop(t, s, func(u store.Unmatched) bool { return u.Tag == tag && u.ID == id }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -178,17 +228,15 @@ func (w *unmatched) forget(t *turn, tag [16]byte) error {
 // find adds what waits under a tag to what is to be read again.
 func (w *unmatched) find(t *turn, tag [16]byte, wanted map[Log][]Unmatched) error {
 	for log, row := range t.n.custody.logs {
-		id, found := w.in[waitingTag{row.ID, prefixOf(tag)}]
-		if !found {
-			continue
-		}
-		s, err := t.tx.Stretch(id)
-		if err != nil {
-			return err
-		}
-		for _, u := range s.Entries {
-			if u.Tag == tag {
-				wanted[log] = append(wanted[log], Unmatched{Since: s.Since, ID: u.ID})
+		for _, b := range w.under(waitingTag{row.ID, prefixOf(tag)}) {
+			s, err := t.tx.Stretch(b.row)
+			if err != nil {
+				return err
+			}
+			for _, u := range s.Entries {
+				if u.Tag == tag && u.ID == b.id {
+					wanted[log] = append(wanted[log], Unmatched{Since: s.Since, ID: u.ID})
+				}
 			}
 		}
 	}
@@ -264,7 +312,8 @@ func (t *turn) cameAgain(blobs [][]byte) error {
 		if !known {
 			continue
 		}
-		if err := w.forget(t, h.Tag); err != nil {
+		id := wire.IDOf(blob)
+		if err := w.forget(t, h.Tag, [8]byte(id[:])); err != nil {
 			return err
 		}
 	}
