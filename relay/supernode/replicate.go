@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"sync"
 
 	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/link"
@@ -152,7 +151,7 @@ func (s stock) Merge(_ context.Context, theirs []byte) (ours []byte, err error) 
 	return lacking.Bytes(), nil
 }
 
-// ally lets another supernode in, and tells it what is held here until its link ends.
+// ally lets another supernode in, and tells it what is held here until its link ends, or it is named no more.
 //
 // spec: 12-replication#log-in
 func (v *visit) ally(ctx context.Context, s *link.CustodyStream, f wire.Ally) error {
@@ -170,41 +169,42 @@ func (v *visit) ally(ctx context.Context, s *link.CustodyStream, f wire.Ally) er
 		return refusalOf(err)
 	}
 	guest := replica.NewGuest(stock{c}, c.id, place.Exporter, func() uint32 { return uint32(v.at.today()) })
-	v.mu.Lock()
-	again := v.guest != nil
-	v.guest = guest
-	v.mu.Unlock()
-	if again {
-		return errJunk
+	if err := v.allied(c, id, guest); err != nil {
+		return err
 	}
+	defer v.part(c)
 	c.replicator.Arrived(id)
 	defer c.replicator.Left(id)
-	ctx, cancel := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel()
-	watching.Go(func() { v.dismiss(ctx, c, id) })
 	return guest.Watch(ctx, s)
 }
 
-// dismiss ends the link of another supernode as soon as the community names it no more.
+// part ends the link of another supernode with the stream of its log-in: nothing would be left that it holds by.
 //
 // spec: 12-replication#log-in
-func (v *visit) dismiss(ctx context.Context, c *served, id peer.ID) {
-	for {
-		c.mu.Lock()
-		changed, named := c.changed, slices.ContainsFunc(c.house.Supernodes(), func(k community.Known) bool { return k.ID() == id })
-		c.mu.Unlock()
-		if !named {
-			v.link.Close(link.ReasonBye)
-			return
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
-		}
+func (v *visit) part(c *served) {
+	v.mu.Lock()
+	v.guest = nil
+	v.mu.Unlock()
+	v.link.Close(link.ReasonBye)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.allies, v)
+}
+
+// allied serves another supernode on this link from now on, unless it is named no more since it has logged in.
+func (v *visit) allied(c *served, id peer.ID, guest *replica.Guest) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case v.guest != nil:
+		return errJunk
+	case !slices.ContainsFunc(c.house.Supernodes(), func(k community.Known) bool { return k.ID() == id }):
+		return refusalOf(community.ErrNoMember)
 	}
+	v.guest, c.allies[v] = guest, id
+	return nil
 }
 
 // serve carries out a request of another supernode. What it brings takes of the memory that there is for deposits.
@@ -261,13 +261,21 @@ func (c *served) replicate() {
 	})
 }
 
-// renamed tells who the supernodes of the community are now, and wakes those who watch its papers. The lock is held.
+// renamed tells who the supernodes of the community are now, ends the links of those that are not any more, and wakes those who
+// watch its papers. The lock is held.
+//
+// spec: 12-replication#log-in
 func (c *served) renamed() {
 	var ids []peer.ID
 	for _, k := range c.house.Supernodes() {
 		ids = append(ids, k.ID())
 	}
 	c.replicator.Allies(ids)
+	for v, id := range c.allies {
+		if !slices.Contains(ids, id) {
+			v.link.Close(link.ReasonBye)
+		}
+	}
 	close(c.changed)
 	c.changed = make(chan struct{})
 }

@@ -16,6 +16,7 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 	"sottovoce/relay/mailbox"
+	"sottovoce/relay/replica"
 )
 
 // second makes a further supernode of r's community, which runs.
@@ -186,5 +187,51 @@ func TestStrangersAreNoAllies(t *testing.T) {
 		t.Errorf("not served any more: %v", err)
 	} else {
 		l.Close(link.ReasonBye)
+	}
+}
+
+// TestAllyWhoseStreamEnds: the log-in of a supernode ends with the stream that it came by, and with its name, whether it has
+// logged in just before, or long ago.
+func TestAllyWhoseStreamEnds(t *testing.T) {
+	t.Parallel()
+	a := start(t)
+	if err := a.Advertise([]string{a.at.String()}); err != nil {
+		t.Fatal(err)
+	}
+	b, c := a.second(), a.community()
+	login := func() (*link.Link, *link.CustodyStream) {
+		l := a.visitor()
+		s := a.request(l, dialer{b.community()}.Ally(a.keys.ID(), l.Proof().Exporter))
+		if f, err := s.Receive(within(t)); err != nil {
+			t.Fatalf("%#v, %v", f, err)
+		}
+		return l, s
+	}
+	ended := func(what string, l *link.Link) {
+		t.Helper()
+		select {
+		case <-l.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s keeps its link", what)
+		}
+	}
+	l, s := login()
+	s.Reset()
+	a.put(a.blobs(1)) // there is something to tell
+	ended("who has reset the stream of its log-in", l)
+
+	l, _ = login()
+	root, err := community.ParseWords(strings.Join(a.made.Words, " "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := b.keys.ID()
+	if err := a.CloseSupernode(a.made.Community, root, id); err != nil {
+		t.Fatal(err)
+	}
+	ended("who is named no more", l)
+	v, no := &visit{}, refusal{}
+	if err := v.allied(c, id, &replica.Guest{}); !errors.As(err, &no) || no.reason != wire.ReasonNoMember || v.ours() != nil {
+		t.Errorf("who is named no more since it has logged in: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
 	"sottovoce/relay/community"
@@ -40,6 +41,7 @@ type served struct {
 	serial    uint32                       // of the last of them
 	guests    map[*visit]struct{}          // links of members, who have no name there
 	personas  map[*visit]community.Persona // who has logged in
+	allies    map[*visit]peer.ID           // links of the community's other supernodes
 	changed   chan struct{}                // closed when the house has changed
 }
 
@@ -70,7 +72,7 @@ func (s *Supernode) serve(f folder) error {
 	c := &served{
 		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), work: s.work,
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
-		personas: make(map[*visit]community.Persona), changed: make(chan struct{}),
+		personas: make(map[*visit]community.Persona), allies: make(map[*visit]peer.ID), changed: make(chan struct{}),
 	}
 	c.replicate()
 	s.disk.serve(id)
