@@ -53,7 +53,7 @@ func (t *turn) act(d *device, action outbox.Action) (outbox.Event, error) {
 	case outbox.Transmit:
 		return nil, t.transmit(d, a)
 	case outbox.Deposit:
-		t.deposit(d, a)
+		return nil, t.deposit(d, a)
 	case outbox.Wait:
 		d.tick = a.Until
 		t.n.wakeBy(a.Until)

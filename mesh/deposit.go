@@ -1,9 +1,14 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
+	"io"
+	"slices"
 	"sync"
+	"time"
 
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/outbox"
@@ -14,47 +19,58 @@ import (
 
 // deposit is blobs of one device that are to be left at a supernode.
 type deposit struct {
-	row   int64
-	card  []byte
-	blobs []int64
+	row     int64
+	card    []byte
+	blobs   []int64
+	answers []outbox.Answer // one a blob; the loop's
+	open    int             // blobs without an answer
 }
 
-// depositBox holds what is to be left at one supernode. Of each device there is at most one
-// deposit in it or under way, and their bytes are read when it is their turn.
+// slip is one blob of a deposit that waits for its turn.
+type slip struct {
+	of   *deposit
+	k    int    // its place among the deposit's blobs
+	rank uint64 // random: whose is lowest goes first
+}
+
+// depositBox holds what is to be left at one supernode, as one heap: a request takes from it
+// without regard to devices, in random order. Of each device there is at most one deposit in it
+// or under way, and their bytes are read when it is their turn.
+//
+// spec: 06-conversations#custody
 type depositBox struct {
 	wake chan struct{} // holds one token; never closed
 
 	mu      sync.Mutex // guards waiting
-	waiting []deposit
+	waiting []slip
 }
 
 func newDepositBox() *depositBox { return &depositBox{wake: make(chan struct{}, 1)} }
 
-func (b *depositBox) put(d deposit) {
+func (b *depositBox) put(slips []slip) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting = append(b.waiting, d)
+	b.waiting = append(b.waiting, slips...)
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
 }
 
-// take returns deposits that go together: one request of the custodian for many devices
-// costs the supernode one write to its disk.
-func (b *depositBox) take() (some []deposit) {
+// take returns what goes into the next request at the most: one for many devices costs the
+// supernode one write to its disk.
+func (b *depositBox) take() []slip {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	blobs := 0
-	for len(b.waiting) > 0 && blobs < depositBlobs {
-		blobs += len(b.waiting[0].blobs)
-		some = append(some, b.waiting[0])
-		b.waiting = b.waiting[1:]
-	}
+	slices.SortStableFunc(b.waiting, func(a, b slip) int { return cmp.Compare(a.rank, b.rank) })
+	n := min(len(b.waiting), wire.BatchBlobsMax)
+	some := slices.Clone(b.waiting[:n])
+	b.waiting = slices.Delete(b.waiting, 0, n)
 	return some
 }
 
-// run leaves at a supernode what is put, until ctx ends.
+// run leaves at a supernode what is put, until ctx ends. What is put within a moment goes together:
+// when one is reached that is what waits for all devices.
 func (b *depositBox) run(ctx context.Context, n *Node, at peer.ID) {
 	for {
 		select {
@@ -62,96 +78,139 @@ func (b *depositBox) run(ctx context.Context, n *Node, at peer.ID) {
 		case <-ctx.Done():
 			return
 		}
+		select {
+		case <-time.After(depositMoment):
+		case <-ctx.Done():
+			return
+		}
 		for some := b.take(); len(some) > 0 && ctx.Err() == nil; some = b.take() {
-			n.leave(ctx, at, some)
+			if rest := n.leave(ctx, at, some); len(rest) > 0 {
+				b.put(rest)
+			}
 		}
 	}
 }
 
-// leave deposits, and hands the loop the answers.
-func (n *Node) leave(ctx context.Context, at peer.ID, some []deposit) {
+// leave deposits what fits into one request, hands the loop the answers, and returns the rest.
+func (n *Node) leave(ctx context.Context, at peer.ID, some []slip) (rest []slip) {
 	var parcels []Parcel
-	counts := make([][]bool, len(some)) // which blobs there were to leave
+	var there []bool // of which blobs there is something to leave
 	err := n.store.View(func(tx *store.Tx) error {
-		for i, d := range some {
-			for _, id := range d.blobs {
-				blob, err := tx.OutBlob(id)
-				if err != nil && !errors.Is(err, store.ErrNotFound) {
-					return err
-				}
-				there := err == nil && blob.Bytes != nil // else it was receipted meanwhile
-				counts[i] = append(counts[i], there)
-				if there {
-					parcels = append(parcels, Parcel{Blob: blob.Bytes, Card: d.card})
-				}
+		size := 0
+		for _, s := range some {
+			blob, err := tx.OutBlob(s.of.blobs[s.k])
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if size += len(blob.Bytes); len(parcels) > 0 && size > wire.BatchSizeMax {
+				return nil
+			}
+			whole := err == nil && blob.Bytes != nil // else it was receipted meanwhile
+			if there = append(there, whole); whole {
+				parcels = append(parcels, Parcel{Blob: blob.Bytes, Card: s.of.card})
 			}
 		}
 		return nil
 	})
 	var results []Custody
-	if err == nil && len(parcels) > 0 {
-		limited, cancel := context.WithTimeout(ctx, depositMax)
-		results, err = n.custodian.Deposit(limited, at, parcels)
-		cancel()
+	if err == nil {
+		some, rest = some[:len(there)], some[len(there):]
+		if len(parcels) > 0 {
+			limited, cancel := context.WithTimeout(ctx, depositMax)
+			results, err = n.custodian.Deposit(limited, at, parcels)
+			cancel()
+		}
 	}
 	if err != nil || len(results) != len(parcels) {
 		n.log.Debug("a supernode took nothing", "error", err)
 		results = nil
 	}
-	run := func(t *turn) error {
-		next := results
-		for i, d := range some {
-			answers := make([]Custody, len(d.blobs))
-			for k := range d.blobs {
-				switch {
-				case i >= len(counts) || k >= len(counts[i]) || counts[i][k] && len(next) == 0:
-					answers[k].Reason = wire.ReasonNotNow
-				case counts[i][k]:
-					answers[k], next = next[0], next[1:]
-				default:
-					answers[k].Reason = wire.ReasonTooLarge // there is nothing to leave
-				}
-			}
-			if err := t.deposited(at, d, answers); err != nil {
-				return err
-			}
+	answers := make([]Custody, len(some))
+	for i, s := range some {
+		switch {
+		case err != nil || there[i] && len(results) == 0:
+			answers[i].Reason = wire.ReasonNotNow
+		case there[i]:
+			answers[i], results = results[0], results[1:]
+		default:
+			answers[i].Reason = wire.ReasonTooLarge // there is nothing to leave
 		}
-		return nil
+		s.of.open--
 	}
+	run := func(t *turn) error { return t.deposited(at, some, answers) }
 	if err := n.await(ctx, command{run: run, done: make(chan error, 1), patient: true}); err != nil {
 		n.log.Debug("what a supernode holds was not noted", "error", err)
 	}
+	return rest
 }
 
 // deposit has blobs of a device left at a supernode after the commit.
-func (t *turn) deposit(d *device, a outbox.Deposit) {
-	job := deposit{row: d.row, card: d.contact.mailbox.Card, blobs: a.Blobs}
-	if to := t.n.custody.depots[a.At]; to != nil {
-		t.then(func() { to.box.put(job) })
+func (t *turn) deposit(d *device, a outbox.Deposit) error {
+	to := t.n.custody.depots[a.At]
+	if to == nil {
+		return nil
 	}
+	job := &deposit{row: d.row, card: d.contact.mailbox.Card, blobs: a.Blobs, answers: make([]outbox.Answer, len(a.Blobs)), open: len(a.Blobs)}
+	slips, err := shuffled(job, a.First, t.n.rand)
+	if err != nil {
+		return err
+	}
+	t.then(func() { to.box.put(slips) })
+	return nil
 }
 
-// deposited takes in what a supernode said to blobs of a device.
+// shuffled gives the blobs of a deposit random places among all that waits. In those places what is
+// offered for the first time keeps its order: a session is found by its start, and by tags that are
+// not too far ahead. What is offered again does not, or it would show after a few times which blobs
+// always come in one order.
+func shuffled(of *deposit, first []int64, rand io.Reader) ([]slip, error) {
+	slips := make([]slip, len(of.blobs))
+	var fresh []int    // places of the first ones,
+	var ranks []uint64 // and their ranks
+	for k, id := range of.blobs {
+		var b [8]byte
+		if _, err := io.ReadFull(rand, b[:]); err != nil {
+			return nil, err
+		}
+		slips[k] = slip{of, k, binary.BigEndian.Uint64(b[:])}
+		if slices.Contains(first, id) {
+			fresh, ranks = append(fresh, k), append(ranks, slips[k].rank)
+		}
+	}
+	slices.Sort(ranks)
+	for i, k := range fresh {
+		slips[k].rank = ranks[i]
+	}
+	return slips, nil
+}
+
+// deposited takes in what a supernode said to blobs: what it holds at once, and the rest of it once
+// all blobs of a device's deposit have an answer.
 //
 // spec: 06-conversations#custody
-func (t *turn) deposited(at peer.ID, of deposit, results []Custody) error {
+func (t *turn) deposited(at peer.ID, some []slip, results []Custody) error {
 	n := t.n
-	d := n.devices[of.row]
-	if d == nil {
-		return nil // removed
-	}
 	depot, number := n.depotOf(at)
-	answers := make([]outbox.Answer, len(results))
 	var evidence int64
 	var statement []byte
+	var ended []*deposit
 	for i, r := range results {
-		answers[i] = outbox.Answer{Blob: of.blobs[i], Reason: r.Reason, Day: r.Day}
+		of, blob := some[i].of, some[i].of.blobs[some[i].k]
+		d := n.devices[of.row]
+		if d == nil {
+			continue // removed
+		}
+		if of.open == 0 && !slices.Contains(ended, of) {
+			ended = append(ended, of)
+		}
+		answer := &of.answers[some[i].k]
+		*answer = outbox.Answer{Blob: blob, Reason: r.Reason, Day: r.Day}
 		if r.Reason != 0 {
 			depot.says(r, t)
 			continue
 		}
 		if r.Log.At != at {
-			answers[i].Reason = wire.ReasonNotNow
+			answer.Reason = wire.ReasonNotNow
 			continue
 		}
 		if evidence == 0 || string(statement) != string(r.Evidence) {
@@ -161,15 +220,20 @@ func (t *turn) deposited(at peer.ID, of deposit, results []Custody) error {
 			}
 			statement = r.Evidence
 		}
-		if err := t.heldBy(of.blobs[i], r, evidence); errors.Is(err, errLogs) {
-			answers[i].Reason = wire.ReasonNotNow
+		if err := t.heldBy(blob, r, evidence); errors.Is(err, errLogs) {
+			answer.Reason = wire.ReasonNotNow
 			continue
 		} else if err != nil {
 			return err
 		}
 		depot.reason = 0
 	}
-	return t.step(d, outbox.Deposited{At: number, Answers: answers})
+	for _, of := range ended {
+		if err := t.step(n.devices[of.row], outbox.Deposited{At: number, Answers: of.answers}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // says notes why a supernode took nothing, and which day it has.

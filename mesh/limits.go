@@ -113,7 +113,7 @@ const (
 
 // Of supernodes.
 const (
-	depositBlobs   = 256              // blobs after which no more deposits go into one request
+	depositMoment  = time.Second / 4  // in which what is to be left is gathered
 	depositMax     = time.Minute      // for a deposit to be answered
 	logsMax        = 256              // logs of supernodes that are known
 	unmatchedKept  = 1 << 20          // blobs that wait for their key; the oldest go

@@ -60,7 +60,7 @@ func (q *Queue) deposit(now time.Time, todo []Action) []Action {
 		if d.busy || now.Before(d.due) {
 			continue
 		}
-		var ids []int64
+		var ids, first []int64
 		var taken room
 		for k := range q.page {
 			e := &q.page[k]
@@ -74,12 +74,15 @@ func (q *Queue) deposit(now time.Time, todo []Action) []Action {
 			if e.since.IsZero() {
 				e.since = now
 			}
+			if !e.Old && !slices.Contains(e.offered, d.At) {
+				first, e.offered = append(first, e.ID), append(e.offered, d.At)
+			}
 			e.left = append(e.left, left{at: d.At, link: d.Link})
 			ids = append(ids, e.ID)
 		}
 		if ids != nil {
 			d.busy = true
-			todo = append(todo, Deposit{At: d.At, Blobs: ids})
+			todo = append(todo, Deposit{At: d.At, Blobs: ids, First: first})
 		}
 	}
 	return todo

@@ -21,6 +21,7 @@ type shore struct {
 	day     uint16 // that blobs are sealed to expire on
 
 	sent     []int64           // transmitted
+	first    []int64           // that were offered to the first supernode for the first time
 	asked    map[int64][]int64 // deposits that are not answered, by supernode
 	resealed []int64
 }
@@ -57,6 +58,14 @@ func (s *shore) step(ev Event) {
 				}
 				if !slices.IsSorted(a.Blobs) || len(a.Blobs) > DepositBlobsMax {
 					s.Errorf("deposit of %v", a.Blobs)
+				}
+				for _, id := range a.First {
+					if slices.Contains(s.first, id) && a.At == 1 || !slices.Contains(a.Blobs, id) {
+						s.Errorf("%v are offered for the first time", a.First)
+					}
+				}
+				if a.At == 1 {
+					s.first = append(s.first, a.First...)
 				}
 				s.asked[a.At] = a.Blobs
 			case Reseal:

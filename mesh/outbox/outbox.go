@@ -112,11 +112,12 @@ type (
 		Link  uint64
 		Blobs []int64
 	}
-	// Deposit asks that these blobs be left at a supernode, in this order; the answer is
-	// Deposited, whatever comes of it.
+	// Deposit asks that these blobs be left at a supernode; the answer is Deposited, whatever
+	// comes of it. First are those of them that it was never offered, in the order in which they were sealed.
 	Deposit struct {
 		At    int64
 		Blobs []int64
+		First []int64
 	}
 	// Expire asks that the ops in these blobs be marked expired and the bytes go.
 	Expire struct{ Blobs []int64 }

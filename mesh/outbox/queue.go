@@ -47,12 +47,13 @@ type Queue struct {
 // entry is a blob and where it stands on the present link.
 type entry struct {
 	Blob
-	handed bool      // between Transmit and Sent
-	tries  int       // completed transmissions
-	sent   time.Time // the first of them
-	due    time.Time // of the next one, when tries > 0
-	left   []left    // at which supernodes
-	since  time.Time // it was first left at one, or was to be
+	handed  bool      // between Transmit and Sent
+	tries   int       // completed transmissions
+	sent    time.Time // the first of them
+	due     time.Time // of the next one, when tries > 0
+	left    []left    // at which supernodes
+	since   time.Time // it was first left at one, or was to be
+	offered []int64   // supernodes at which it was, or was to be, since the start of the program
 }
 
 // inFlight reports whether e takes room of the flight limit. A blob that was sent as
@@ -253,7 +254,7 @@ func (q *Queue) routeUp(link uint64) {
 func (q *Queue) forgetLink() {
 	for i := range q.page {
 		e := &q.page[i]
-		*e = entry{Blob: e.Blob, left: e.left, since: e.since}
+		*e = entry{Blob: e.Blob, left: e.left, since: e.since, offered: e.offered}
 	}
 }
 
