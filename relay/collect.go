@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,6 +19,11 @@ import (
 // spec: 08-custody#range
 func (s *station) collect(ctx context.Context, l *link.Link) {
 	for ctx.Err() == nil && l.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(s.rest(time.Now())):
+		}
 		read, wait := s.follow, retryMin
 		if s.scans() {
 			read = s.scan
@@ -38,8 +44,9 @@ func (s *station) collect(ctx context.Context, l *link.Link) {
 		case errors.Is(err, errMuch):
 			s.client.changed()
 			continue
-		case errors.Is(err, errShort):
-			continue // from the beginning
+		case errors.Is(err, errAgain), errors.Is(err, wire.ErrMalformed):
+			s.setback(time.Now())
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -48,8 +55,29 @@ func (s *station) collect(ctx context.Context, l *link.Link) {
 	}
 }
 
-// errShort says that the log was read from the beginning since it is shorter than it was.
-var errShort = errors.New("the log is shorter than it was")
+// errAgain says that the log has to be read from the beginning since it is not what it was.
+var errAgain = errors.New("the log is not what it was")
+
+// setback notes that a log made no sense, or has to be read from its beginning: before the next try comes a rest, longer each time,
+// until a day goes by without.
+//
+// spec: 08-custody#limits
+func (s *station) setback(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fallen = min(max(2*s.fallen, retryMin), setbackMax)
+	if now.Sub(s.fell) > setbackForgotten {
+		s.fallen = retryMin
+	}
+	s.fell = now
+}
+
+// rest is how long to leave the log alone after a setback, whatever has become of the link since.
+func (s *station) rest(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(s.fell.Add(s.fallen).Sub(now), 0)
+}
 
 // follow reads pages from where we stand, and gives them to the collector.
 func (s *station) follow(ctx context.Context, l *link.Link) error {
@@ -82,6 +110,9 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		} else {
 			stream.Await(time.Now().Add(answerTimeout))
 		}
+		if r.barren(page) {
+			return fmt.Errorf("%w: pages that do not move on", wire.ErrMalformed)
+		}
 		since := r.at.Cursor
 		s.watch.page(page, blobs, asked, s.client.today())
 		s.mu.Lock()
@@ -92,6 +123,9 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 			if b.Kind == BreachShort {
 				return s.restart(ctx, to)
 			}
+		}
+		if !page.End && page.Cursors.Len()+page.Absent.Len() == 0 {
+			continue // deletions, or nothing: the next page says as much, and costs no commit
 		}
 		if err := to.Collected(ctx, Page{Log: s.log, Since: min(since, page.From), Until: page.Until, Blobs: blobs, End: page.End}); err != nil {
 			return err
@@ -156,7 +190,7 @@ func (s *station) restart(ctx context.Context, to Collector) error {
 	if err := to.Collected(ctx, Page{Log: s.log}); err != nil {
 		return err
 	}
-	return errShort
+	return errAgain
 }
 
 // reader follows the chain of a log along its pages.
@@ -168,6 +202,7 @@ type reader struct {
 	mark   point   // the last multiple of wire.CursorStep that was passed
 	points []point // what the supernode has shown or signed before, ahead of at, ascending
 	least  uint64  // the log is at least as long: it was when the reading began
+	stuck  bool    // the last page neither moved on nor ended
 }
 
 // newReader stands where the log can be asked for: not behind the collector's cursor, and where the
@@ -196,6 +231,13 @@ func (r *reader) expect(p point) {
 	}
 	r.points = append(r.points, p)
 	slices.SortFunc(r.points, func(a, b point) int { return cmp.Compare(a.Cursor, b.Cursor) })
+}
+
+// barren reports whether a page is the second in a row that neither moves on nor ends. One may do so: it was the end when it was made.
+func (r *reader) barren(page wire.Page) bool {
+	before := r.stuck
+	r.stuck = !page.End && page.Until <= r.at.Cursor
+	return before && r.stuck
 }
 
 // entry is one blob of a page as the chain has it.

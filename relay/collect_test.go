@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -244,5 +245,38 @@ func TestDecoysStay(t *testing.T) {
 	}
 	if len(d) != decoysMax*decoySize {
 		t.Errorf("%d bytes are remembered", len(d))
+	}
+}
+
+// A supernode has nobody read and write without pause: pages that do not move on are malformed, and what fails waits longer each time.
+func TestSetback(t *testing.T) {
+	r := newReader(new(stationState), 0)
+	nothing, end, some := wire.Page{}, wire.Page{End: true}, wire.Page{Until: 1} // some: a deletion
+	for i, c := range []struct {
+		page wire.Page
+		want bool
+	}{{nothing, false}, {some, false}, {nothing, false}, {end, false}, {nothing, false}, {nothing, true}} {
+		if r.barren(c.page) != c.want {
+			t.Errorf("page %d: malformed %t, want %t", i, !c.want, c.want)
+		}
+	}
+	now, s := time.Unix(1e9, 0), new(station)
+	if got := s.rest(now); got != 0 {
+		t.Errorf("waits %v for nothing", got)
+	}
+	after := func() time.Duration { s.setback(now); return s.rest(now) }
+	for want := retryMin; want < setbackMax; want *= 2 {
+		if got := after(); got != want || s.rest(now.Add(want/2)) != want/2 {
+			t.Fatalf("waits %v, want %v", got, want)
+		}
+		now = now.Add(want)
+	}
+	for range 5 {
+		if got := after(); got != setbackMax {
+			t.Errorf("waits %v", got)
+		}
+	}
+	if now = now.Add(setbackForgotten + 1); after() != retryMin {
+		t.Errorf("waits %v after a good day", s.rest(now))
 	}
 }

@@ -8,6 +8,10 @@ const (
 	retryMin    = 2 * time.Second
 	retryMax    = 15 * time.Minute
 	retryJitter = 5 // one part in so many
+	// setbackMax bounds the wait before a log is read that made no sense, or has to be read from its beginning: it begins with
+	// retryMin, is doubled each time, and begins anew after setbackForgotten without.
+	setbackMax       = time.Hour
+	setbackForgotten = 24 * time.Hour
 	// answerTimeout is how long an answer may take, and the silence inside one.
 	answerTimeout = 30 * time.Second
 	// silenceMax is how long the answer to a deposit may take before the link is taken for dead.

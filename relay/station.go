@@ -48,6 +48,8 @@ type station struct {
 	owes    bool          // it lacks papers that we have
 	trouble string        // why it is not reached, or what is wrong; for people
 	last    time.Time     // when it was reached last
+	fell    time.Time     // when its log made no sense last, or had to be read from its beginning
+	fallen  time.Duration // how long we waited then
 }
 
 func newStation(c *Client, m *member, k community.Known, state *stationState) *station {
