@@ -118,10 +118,12 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		s.mu.Lock()
 		r.expect(s.state.Signed)
 		s.mu.Unlock()
-		for _, b := range r.read(page, blobs) {
-			s.breach(b)
-			if b.Kind == BreachShort {
-				return s.restart(ctx, to)
+		if wrong := r.read(page, blobs); len(wrong) > 0 {
+			for _, b := range wrong {
+				s.breach(b)
+			}
+			if s.another(wrong) {
+				return s.restart(ctx, to, wrong...)
 			}
 		}
 		if !page.End && page.Cursors.Len()+page.Absent.Len() == 0 {
@@ -180,13 +182,31 @@ func (s *station) passed(r *reader, end bool) error {
 	return s.change(func(state *stationState) { state.Mark, state.Head = r.mark, r.at })
 }
 
-// restart begins to read a log again that has lost its end: from 0, for the collector as well.
-func (s *station) restart(ctx context.Context, to Collector) error {
+// another reports whether what was found wrong with a page says that this is another log than we have read, of which we may not have seen
+// what lies before: it is shorter, or has another chain at a place where it did not have this one when it was read from the beginning.
+//
+// spec: 08-custody#page
+func (s *station) another(wrong []Breach) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(wrong, func(b Breach) bool {
+		return b.Kind == BreachShort || !slices.Contains(s.state.Turns, point{b.Cursor, b.Shown})
+	})
+}
+
+// restart begins to read a log again that is not the one that we have read: from 0, for the collector as well. What is wrong is remembered
+// place by place: found there again, it is no reason to read again, or what lies behind it would never be.
+func (s *station) restart(ctx context.Context, to Collector, wrong ...Breach) error {
 	if err := s.change(func(state *stationState) {
 		state.Mark, state.Head, state.Signed, state.Skipped = point{}, point{}, point{}, 0
+		for _, b := range wrong {
+			state.Turns = slices.DeleteFunc(slices.Clone(state.Turns), func(p point) bool { return p.Cursor == b.Cursor })
+			state.Turns = append(state.Turns[max(0, len(state.Turns)+1-turnsKept):], point{b.Cursor, b.Shown})
+		}
 	}); err != nil {
 		return err
 	}
+	s.watch.do(func(on *witness.Watch) []witness.Breach { on.Restart(); return nil })
 	if err := to.Collected(ctx, Page{Log: s.log}); err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"sottovoce/mesh/wire"
+	"sottovoce/relay/token"
+	"sottovoce/relay/witness"
 )
 
 // modelLog is what a supernode has, as a list.
@@ -278,5 +282,38 @@ func TestSetback(t *testing.T) {
 	}
 	if now = now.Add(setbackForgotten + 1); after() != retryMin {
 		t.Errorf("waits %v after a good day", s.rest(now))
+	}
+}
+
+// noCollector takes all, and knows nothing.
+type noCollector struct{ Collector }
+
+func (noCollector) Collected(context.Context, Page) error { return nil }
+
+// A place where the chain is another is a reason to read from the beginning once, until it is another again.
+func TestAnother(t *testing.T) {
+	c := &Client{cfg: Config{Keep: noKeep{}}}
+	s := &station{client: c, state: &stationState{wallet: token.NewWallet()}, watch: &watch{on: witness.NewWatch(witness.Log{})}}
+	at := func(cursor uint64, chain byte) []Breach {
+		return []Breach{{Kind: BreachChain, Cursor: cursor, Shown: [32]byte{chain}}}
+	}
+	for i, c := range []struct {
+		wrong []Breach
+		want  bool
+	}{{at(64, 1), true}, {at(64, 1), false}, {at(128, 1), true}, {at(64, 1), false}, {at(64, 2), true}, {at(64, 1), true}, {[]Breach{{Kind: BreachShort}}, true}} {
+		if s.another(c.wrong) != c.want {
+			t.Fatalf("finding %d: another log %t, want %t", i, !c.want, c.want)
+		}
+		if c.want {
+			if err := s.restart(t.Context(), noCollector{}, c.wrong...); !errors.Is(err, errAgain) {
+				t.Fatal(err)
+			}
+		}
+	}
+	for n := range uint64(2 * turnsKept) {
+		_ = s.restart(t.Context(), noCollector{}, at(n, 1)...)
+	}
+	if len(s.state.Turns) != turnsKept {
+		t.Errorf("%d places are remembered", len(s.state.Turns))
 	}
 }

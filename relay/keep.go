@@ -50,6 +50,7 @@ type stationState struct {
 	Before   uint64   `cbor:"11,keyasint,omitempty"` // on the day before
 	Skipped  uint64   `cbor:"12,keyasint,omitempty"` // how far was scanned: what lies before it was not followed
 	Decoys   decoys   `cbor:"13,keyasint,omitempty"`
+	Turns    []point  `cbor:"14,keyasint,omitempty"` // where the log was another than before, one a place: it was read again for that
 
 	wallet *token.Wallet
 }
@@ -74,7 +75,7 @@ func parseState(b []byte, s *stationState) (err error) {
 	if err = wire.Unmarshal(b, s); err != nil {
 		return err
 	}
-	if len(s.Receipts)%receiptSize != 0 || len(s.Decoys)%decoySize != 0 || len(s.Breaches) > breachesMax {
+	if len(s.Receipts)%receiptSize != 0 || len(s.Decoys)%decoySize != 0 || len(s.Breaches) > breachesMax || len(s.Turns) > turnsKept {
 		return fmt.Errorf("%w: receipts or breaches", wire.ErrMalformed)
 	}
 	if s.wallet = token.NewWallet(); len(s.Wallet) > 0 {

@@ -49,6 +49,8 @@ const (
 	doubtMax = 1024
 	// breachesMax is how many breaches are kept of one supernode.
 	breachesMax = 8
+	// turnsKept is of how many places it is remembered that a log was read again since its chain was another there.
+	turnsKept = 64
 	// heardMax is how many checkpoints of contacts are remembered as heard: cards are looked at with each deposit.
 	heardMax = 256
 	// watchStep and watchPeriod are how far a log is followed, and how long, before what is known of it is kept: it is

@@ -200,6 +200,11 @@ func Mixed() View {
 	}
 }
 
+// Replaced has another blob at the place of the n-th: the log of an older disk that has grown since.
+func Replaced(n int, blob []byte) View {
+	return func(all []Shown) []Shown { all[n].Blob = blob; return all }
+}
+
 // Junk has one bit of every blob wrong, in what is sealed.
 func Junk() View {
 	return func(all []Shown) []Shown {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -211,6 +212,31 @@ func TestClientsFindASplitView(t *testing.T) {
 	bruno.Where(card)
 	bruno.wait("the breach is told", func() bool { return len(bruno.breaches()) > 0 })
 	if b := bruno.breaches()[0]; b.Kind != relay.BreachSplit {
+		t.Errorf("%+v", b)
+	}
+}
+
+// TestClientReadsAnotherLog: a supernode that went back to an old copy of its disk, and has grown beyond where a member stands before
+// that comes, is read from the beginning: what it took meanwhile is signed for. A place that is wrong each time is passed in the end.
+func TestClientReadsAnotherLog(t *testing.T) {
+	t.Parallel()
+	r, liar := betrayer(t)
+	anna := r.reader()
+	r.put(r.blobs(2 * wire.CursorStep))
+	more := r.blobs(1)
+	anna.leave(r, more)
+	anna.wait("all is collected", func() bool { return anna.has(more) })
+	anna.wait("no breach", func() bool { return len(anna.breaches()) == 0 })
+	other := r.blobs(1)
+	liar.Show(relaytest.Replaced(3, other[0]))
+	r.community().pages.forget()
+	anna.leave(r, r.blobs(1)) // all who follow are sent a page of another log
+	anna.wait("the breach is told", func() bool { return len(anna.breaches()) > 0 })
+	anna.wait("what came before is collected", func() bool { return anna.has(other) })
+	last := r.blobs(1)
+	anna.leave(r, last)
+	anna.wait("what comes now is collected", func() bool { return anna.has(last) })
+	if b := anna.breaches(); !slices.ContainsFunc(b, func(b relay.Breach) bool { return b.Kind == relay.BreachChain }) {
 		t.Errorf("%+v", b)
 	}
 }

@@ -98,6 +98,13 @@ func (w *Watch) Resume(cursor uint64) {
 	}
 }
 
+// Restart says that the log is read from its beginning, as another one than was followed. What was signed for, and what others were
+// told, is held against this one.
+func (w *Watch) Restart() {
+	w.s.At, w.s.Blind, w.s.Points, w.s.Sure = Point{}, false, nil, nil
+	w.s.Belied = w.s.Ours != nil
+}
+
 // At is how far the log was followed.
 func (w *Watch) At() uint64 { return w.s.At.Cursor }
 
