@@ -13,13 +13,14 @@ type ClockState string
 // The states of the clock.
 const (
 	ClockVouched ClockState = "vouched" // by a battery or the network
-	ClockAgreed  ClockState = "agreed"  // two members who logged in have the same day
+	ClockAgreed  ClockState = "agreed"  // two members who logged in have the same day; what expires goes by the mark
 	ClockAlone   ClockState = "alone"   // nobody has said anything yet; nothing expires
 	ClockDoubted ClockState = "doubted" // members have another day; nothing expires
 )
 
 // days decides what day it is here and whether that may be acted on. A Raspberry Pi wakes up in the
-// past or years ahead: it must neither throw away what is still due nor keep everybody out.
+// past or years ahead: it must neither throw away what is still due nor keep everybody out. Members hear its day from it before
+// they say theirs, and two of them may be one person: by their word alone no more expires than the time that it was up for.
 //
 // spec: 08-custody#the-day
 type days[K comparable] struct {
@@ -33,6 +34,13 @@ type days[K comparable] struct {
 // membersNeeded is how many members must have our day before it is acted on: one alone could make
 // a supernode throw everything away.
 const membersNeeded = 2
+
+// plausibleFrom is the day before which no clock was ever right, and plausibleUntil the first after which none is, for a while:
+// 2026-01-01, 2080-01-01. spec: 08-custody#the-day
+const (
+	plausibleFrom  = 20_454
+	plausibleUntil = 40_177
+)
 
 // differMax bounds the members kept whose day is another one.
 const differMax = 8
@@ -83,20 +91,29 @@ func (d *days[K]) raise(now time.Time, up time.Duration, vouched bool) (risen bo
 		clear(d.agree)
 		clear(d.differ)
 	}
-	d.last, d.vouched = today, vouched
+	d.last, d.vouched = today, vouched && plausible(today)
 	before := d.mark.Day
-	d.mark = d.mark.Raise(now, up, d.settled())
+	first := !plausible(d.mark.Day) && plausible(today) && d.settled()
+	d.mark = d.mark.Raise(now, up, d.vouched || first)
 	return d.mark.Day != before
 }
 
-// finished is the last day that is over for good, and is to be expired; ok is false while the clock
-// is not believed.
+// plausible reports whether a clock may say that day.
+func plausible(day uint16) bool { return plausibleFrom <= day && day < plausibleUntil }
+
+// finished is the last day that is over for good, and is to be expired: by the clock if it is vouched for, by the mark if members
+// agree. ok is false while the clock is not believed.
+//
+// spec: 08-custody#the-day
 func (d *days[K]) finished(now time.Time) (day uint16, ok bool) {
-	today := d.today(now)
-	if !d.settled() || today == 0 {
+	day = d.mark.Day
+	if d.vouched {
+		day = d.today(now)
+	}
+	if !d.settled() || day == 0 {
 		return 0, false
 	}
-	return today - 1, true
+	return day - 1, true
 }
 
 // theirs is the latest day that members have whose day is not ours; 0 if there are none.

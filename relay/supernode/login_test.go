@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sottovoce/mesh/clock"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/token"
 )
@@ -193,5 +194,26 @@ func TestRevokedMeanwhile(t *testing.T) {
 	defer c.mu.Unlock()
 	if _, kept := c.personas[v]; kept || v.in != nil {
 		t.Error("the log-in holds")
+	}
+}
+
+// TestClockAhead starts with a clock that is far ahead of the last day that was believed, and two members who say that it is right.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	r := found(t)
+	r.run(Config{})
+	held, _ := newBlob(t, wire.Class0, r.today()-10) // it came while the clock was right
+	r.put([][]byte{held})
+	r.mu.Lock()
+	r.days.mark = clock.Mark{Day: r.day() - 40}
+	r.mu.Unlock()
+	l := r.join().mustMember()
+	r.join()
+	r.tick(t.Context(), time.Hour)
+	if st := r.Status(); st.Clock != ClockAgreed || st.Finished != r.day()-41 {
+		t.Errorf("%s, and day %d is finished with, %d before today", st.Clock, st.Finished, r.day()-st.Finished)
+	}
+	if got := bodies(r.collect(l, 0)); len(got) != 1 {
+		t.Errorf("%d blobs are left of one", len(got))
 	}
 }
