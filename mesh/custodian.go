@@ -25,6 +25,7 @@ type custody struct {
 	numbers map[peer.ID]int64 // by which outboxes call supernodes, from 1 on
 	due     bool              // where can be deposited may be another question now
 	tell    bool              // and whether somebody is to be told of our mailbox
+	later   time.Time         // when both will be, because of what was collected; zero: not
 	since   time.Time         // one was reached after none
 	depots  map[int64]*depot
 }

@@ -107,7 +107,7 @@ func TestReceiptSlot(t *testing.T) {
 		d.owes -= receiptSlot.Milliseconds()
 		turn.n.custody.since = turn.n.custody.since.Add(-receiptSlot)
 		turn.n.wakeBy(turn.now)
-		return nil
+		return turn.slotComes()
 	})
 	bruno.within(waitLong, "the receipt is left", func() bool { return s.held(0) == before+1 })
 	bruno.kill()

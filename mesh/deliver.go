@@ -22,6 +22,9 @@ func (t *turn) step(d *device, event outbox.Event) error {
 		if v := d.route.live; v != nil && v.held.IsZero() && d.open() {
 			events = append(events, outbox.RouteUp{Link: v.id})
 		}
+		if t.now.Before(d.quiet) {
+			events = append(events, outbox.Quiet{Until: d.quiet})
+		}
 		if len(d.depots) > 0 {
 			events = append(events, outbox.Reached{Depots: d.depots})
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
@@ -138,8 +139,16 @@ func (t *turn) theyMoved(c *contactState, op *conversation.Op, a conversation.Ad
 		return nil
 	}
 	c.mailbox.Card, c.mailbox.Lamport = bytes.Clone(card), a.Lamport
-	t.n.custody.due, t.n.custody.tell = true, true
-	t.n.wakeBy(t.now)
+	n := t.n
+	if slices.ContainsFunc(c.devices, func(d *device) bool { return d.route.live != nil }) {
+		n.custody.due, n.custody.tell = true, true
+		n.wakeBy(t.now)
+		return t.saveMailbox(c)
+	}
+	if n.custody.later.IsZero() { // else who dials, or answers, would be who collected it
+		n.custody.later = slotAfter(t.now)
+	}
+	n.wakeBy(n.custody.later)
 	return t.saveMailbox(c)
 }
 
@@ -148,6 +157,11 @@ func (t *turn) tickCustody() error {
 	n := t.n
 	if n.custodian == nil {
 		return nil
+	}
+	if at := n.custody.later; at.After(t.now) {
+		n.wakeBy(at)
+	} else if !at.IsZero() {
+		n.custody.later, n.custody.due, n.custody.tell = time.Time{}, true, true
 	}
 	if err := errors.Join(t.lookForDepots(), t.tellMailboxes(), t.lookFarAhead()); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/peer"
@@ -88,4 +89,54 @@ func TestBlockedByCustody(t *testing.T) {
 		t.Fatal(err)
 	}
 	bruno.within(waitLong, "reads it", func() bool { return slices.Equal(bruno.texts("Anna"), []string{"still there?"}) })
+}
+
+// Who collects a card leaves nothing by itself before the slot of receipts: neither its own
+// card, nor what waits, at where the other collects now. What its person says goes at once.
+func TestCardIsAnsweredInASlot(t *testing.T) {
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	s.change(func() { s.answers = true })
+	bruno.inside(func(turn *turn) error { // as if neither had heard of the other's
+		c, err := bruno.contactCalled("Anna")
+		if err == nil {
+			c.mailbox = theirMailbox{Lamport: c.mailbox.Lamport}
+			err = turn.saveMailbox(c)
+		}
+		return err
+	})
+	bruno.stop()
+	anna.inside(func(turn *turn) error {
+		c, err := anna.contactCalled("Bruno")
+		if err == nil {
+			err = turn.tellMailboxAgain(c)
+		}
+		return err
+	})
+	anna.within(waitLong, "her card is left", func() bool { return s.held(0) > 0 })
+	anna.kill()
+	before := s.held(0)
+	bruno.start()
+	var later, quiet time.Time
+	bruno.within(waitLong, "her card came", func() bool {
+		bruno.inside(func(turn *turn) error {
+			d := bruno.device("Anna")
+			later, quiet = turn.n.custody.later, d.quiet
+			return nil
+		})
+		return !later.IsZero()
+	})
+	if later.Unix()%300 != 0 || !quiet.Equal(later) {
+		t.Errorf("it is answered at %v, and quiet until %v", later, quiet)
+	}
+	for range 3 { // turns, and what the last one deposits
+		bruno.inside(func(turn *turn) error { turn.n.wakeBy(turn.now); return nil })
+		time.Sleep(20 * time.Millisecond)
+	}
+	if s.held(0) != before {
+		t.Errorf("%d blobs were left before the slot", s.held(0)-before)
+	}
+	bruno.inside(func(turn *turn) error { return turn.slotComes() })
+	bruno.within(waitLong, "her card is answered", func() bool { return s.held(0) == before+1 })
+	bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "ciao"), conversation.StateHeld))
 }

@@ -101,6 +101,7 @@ func (t *turn) say(c *contactState, body conversation.Body) (*store.Op, error) {
 			return nil, err
 		}
 		d.queued++
+		d.said = d.said || op.Kind != conversation.KindMailbox && op.Kind != conversation.KindDiscovery
 		t.touch(d)
 	}
 	text, _ := op.Text()
@@ -112,6 +113,9 @@ func (t *turn) say(c *contactState, body conversation.Body) (*store.Op, error) {
 // states of ops follow their deliveries, and everything that moved is saved.
 func (t *turn) settle() error {
 	for d := range t.dirty {
+		if err := t.speak(d); err != nil {
+			return err
+		}
 		if d.queued != 0 {
 			queued := outbox.OpsQueued{Ops: d.queued}
 			d.queued = 0

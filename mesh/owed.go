@@ -24,6 +24,36 @@ func (t *turn) owe(d *device) error {
 	return nil
 }
 
+// hush leaves nothing at supernodes for a device by itself, until the slot of receipts, when
+// something of it came by supernode (from is nil): what followed would show who collected that.
+// What our person says does not wait, nor what goes over a link.
+//
+// spec: 06-conversations#answers-by-supernode
+func (t *turn) hush(from, d *device) error {
+	if from != nil || d.route.live != nil || t.now.Before(d.quiet) {
+		return nil
+	}
+	d.quiet = slotAfter(t.now)
+	return t.step(d, outbox.Quiet{Until: d.quiet})
+}
+
+// speak ends that for a device that our person has said something to.
+func (t *turn) speak(d *device) error {
+	said := d.said
+	if d.said = false; !said || !t.now.Before(d.quiet) {
+		return nil
+	}
+	d.quiet = time.Time{}
+	if !t.n.custody.later.IsZero() { // it may have told where it collects now
+		t.n.custody.later = t.now
+		t.n.wakeBy(t.now)
+	}
+	return t.step(d, outbox.Quiet{})
+}
+
+// slotAfter is the end of the five minutes of the clock that a time is in.
+func slotAfter(at time.Time) time.Time { return at.Truncate(receiptSlot).Add(receiptSlot) }
+
 // paid notes that the receipts are under way.
 func (t *turn) paid(d *device) error {
 	if d.owes == 0 {
@@ -43,7 +73,7 @@ func (t *turn) slotOf(d *device) time.Time {
 	if from.After(t.now) { // the clock went back
 		from = t.now
 	}
-	return from.Truncate(receiptSlot).Add(receiptSlot)
+	return slotAfter(from)
 }
 
 // payDue sends receipts that are owed to a device and whose slot has come, in one blob of

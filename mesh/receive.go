@@ -138,6 +138,9 @@ func (t *turn) open(from *device, blob []byte) (known bool, err error) {
 		return true, nil
 	}
 	t.touch(d)
+	if err := t.hush(from, d); err != nil {
+		return true, err
+	}
 	delete(t.n.tags, header.Tag)
 	t.n.opened.add(d.row, header.Tag, blob)
 	d.stale = true

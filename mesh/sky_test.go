@@ -7,9 +7,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
+	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -21,6 +23,7 @@ type sky struct {
 	members map[*fakeCustodian]struct{}
 	links   uint64
 	rereads int
+	answers bool // to whom no card came from none is told
 	sighted []peer.ID
 	places  []link.Place
 }
@@ -263,7 +266,12 @@ func (f *fakeCustodian) Reread(_ context.Context, from Log, wanted []Unmatched) 
 }
 
 // Mailbox implements Custodian: a card lists supernodes.
-func (f *fakeCustodian) Mailbox(identity.AccountID, []byte) (card []byte) {
+func (f *fakeCustodian) Mailbox(_ identity.AccountID, theirs []byte) (card []byte) {
+	f.sky.mu.Lock()
+	defer f.sky.mu.Unlock()
+	if f.sky.answers && theirs == nil {
+		return nil
+	}
 	for _, k := range f.sky.nodes {
 		card = append(card, k.id[:]...)
 	}
@@ -336,4 +344,20 @@ func meetUnder(t *testing.T, s *sky) (anna, bruno *person) {
 		})
 	}
 	return anna, bruno
+}
+
+// slotComes has five minutes pass for what waits for the slot of receipts.
+func (t *turn) slotComes() error {
+	n := t.n
+	if !n.custody.later.IsZero() {
+		n.custody.later = t.now
+	}
+	n.wakeBy(t.now)
+	for _, d := range n.devices {
+		d.quiet = time.Time{}
+		if err := t.step(d, outbox.Quiet{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

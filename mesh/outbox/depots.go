@@ -55,6 +55,9 @@ func (q *Queue) reached(now time.Time, ev Reached) {
 //
 // spec: 06-conversations#custody
 func (q *Queue) deposit(now time.Time, todo []Action) []Action {
+	if now.Before(q.quiet) {
+		return todo
+	}
 	for i := range q.depots {
 		d := &q.depots[i]
 		if d.busy || now.Before(d.due) {
@@ -205,7 +208,7 @@ func (q *Queue) unleave(blob, at int64) {
 //
 // spec: 06-conversations#custody
 func (q *Queue) sealableAway(now time.Time) int {
-	if now.Before(q.sealAt) || !slices.ContainsFunc(q.depots, func(d depot) bool { return !now.Before(d.due) }) {
+	if now.Before(q.sealAt) || now.Before(q.quiet) || !slices.ContainsFunc(q.depots, func(d depot) bool { return !now.Before(d.due) }) {
 		return 0
 	}
 	if slices.ContainsFunc(q.page, func(e entry) bool { return len(e.left) == 0 }) {

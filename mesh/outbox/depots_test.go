@@ -138,6 +138,31 @@ func TestTwoAtOnceAndLaterAll(t *testing.T) {
 }
 
 // After a start of the program everything is offered wherever a supernode is reached.
+func TestQuiet(t *testing.T) {
+	s := newShore(t, 0)
+	s.step(Reached{Depots: []Depot{{At: 1, Link: 1}}})
+	until := s.now.Add(time.Minute)
+	s.step(Quiet{Until: until})
+	s.resting = 1
+	s.step(OpsQueued{Ops: 1})
+	s.step(Sealed{Blobs: []Blob{{ID: 100, Size: 4096, Expires: s.now.Add(LifeMax), Day: s.day}}})
+	if len(s.asked) != 0 || s.resting != 1 || !s.tick.Equal(until) {
+		t.Errorf("asked %v, %d rest, woken at %v", s.asked, s.resting, s.tick)
+	}
+	s.now = until
+	s.step(Tick{})
+	if !slices.Contains(s.asked[1], 100) {
+		t.Errorf("asked %v", s.asked)
+	}
+	s = newShore(t, 1)
+	s.step(Quiet{Until: s.now.Add(time.Minute)})
+	s.step(Reached{Depots: []Depot{{At: 1, Link: 1}}})
+	s.step(Quiet{})
+	if len(s.asked[1]) != 1 {
+		t.Errorf("asked %v", s.asked)
+	}
+}
+
 func TestOldBlobsAreOfferedEverywhere(t *testing.T) {
 	s := &shore{T: t, q: New(), now: time.Unix(1_800_000_000, 0), asked: make(map[int64][]int64)}
 	s.step(Loaded{Blobs: []Blob{{ID: 7, Size: 4096, Expires: s.now.Add(LifeMax), Old: true}}})

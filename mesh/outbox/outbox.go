@@ -87,6 +87,9 @@ type (
 		At      int64
 		Answers []Answer
 	}
+	// Quiet says that nothing is to be left at supernodes before a time; it replaces what
+	// was said last.
+	Quiet struct{ Until time.Time }
 	// Overtaken says that nothing more is to be sent under a session.
 	Overtaken struct{ Session [8]byte }
 	// Tick says that the time of a Wait has come, or nothing at all.
@@ -142,6 +145,7 @@ func (Receipted) event()  {}
 func (Refused) event()    {}
 func (Reached) event()    {}
 func (Deposited) event()  {}
+func (Quiet) event()      {}
 func (Overtaken) event()  {}
 func (Tick) event()       {}
 

@@ -39,6 +39,7 @@ type Queue struct {
 	dead [][8]byte // sessions that were overtaken, the latest last
 
 	depots   []depot   // where can be deposited, the nearest first
+	quiet    time.Time // before which nothing is
 	sealAt   time.Time // before which nothing more is sealed for supernodes alone
 	resealed time.Time // when a supernode's day was last taken over, for which blobs are sealed again,
 	sealDay  uint16    // and that day
@@ -115,6 +116,8 @@ func (q *Queue) Step(now time.Time, ev Event) []Action {
 		q.reached(now, ev)
 	case Deposited:
 		todo = q.deposited(now, ev, todo)
+	case Quiet:
+		q.quiet = ev.Until
 	case Overtaken:
 		q.full = false
 		q.dead = append(q.dead, ev.Session)
@@ -231,6 +234,7 @@ func (q *Queue) next(now time.Time) (earliest time.Time, ok bool) {
 	}
 	for i := range q.depots {
 		consider(q.depots[i].due)
+		consider(q.quiet)
 	}
 	if q.ops > 0 && len(q.depots) > 0 && !q.up {
 		consider(q.sealAt)
