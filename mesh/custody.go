@@ -21,8 +21,9 @@ type Custodian interface {
 	// calls of c may wait for a commit.
 	Run(ctx context.Context, c Collector) error
 	// Deposit asks a supernode to keep blobs, and returns one answer for each, in order.
-	// What is said to be kept was signed for, and the signature verified. An error says
-	// that nothing is known of any of them.
+	// What is said to be kept was signed for, and the signature verified. Of those with
+	// wire.ReasonNotNow perhaps nothing is known, and an error says so of all. It gives up
+	// by itself what takes too long.
 	Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]Custody, error)
 	// Reread brings blobs that were on pages before, as far as the supernode has them
 	// still, in any order and with others among them. Who asks for blobs by id shows

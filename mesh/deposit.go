@@ -116,9 +116,7 @@ func (n *Node) leave(ctx context.Context, at peer.ID, some []slip) (rest []slip)
 	if err == nil {
 		some, rest = some[:len(there)], some[len(there):]
 		if len(parcels) > 0 {
-			limited, cancel := context.WithTimeout(ctx, depositMax)
-			results, err = n.custodian.Deposit(limited, at, parcels)
-			cancel()
+			results, err = n.custodian.Deposit(ctx, at, parcels)
 		}
 	}
 	if err != nil || len(results) != len(parcels) {

@@ -114,7 +114,6 @@ const (
 // Of supernodes.
 const (
 	depositMoment  = time.Second / 4  // in which what is to be left is gathered
-	depositMax     = time.Minute      // for a deposit to be answered
 	logsMax        = 256              // logs of supernodes that are known
 	unmatchedKept  = 1 << 20          // blobs that wait for their key; the oldest go
 	startTagsMax   = 1 << 17          // tags of starts in memory, as long as there are no more

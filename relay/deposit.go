@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"slices"
 	"time"
 
 	"sottovoce/mesh/identity"
@@ -28,38 +29,45 @@ type Custody struct {
 	Evidence []byte      // what OpenReceipt takes; blobs may share one
 }
 
-// Deposit asks a supernode to keep blobs, and returns one answer for each, in order. It fails with
-// ErrUnreached, or because the link was lost on the way: nothing is known of any of them then, and
-// they are to be offered again. The tokens that were on their way are used for the same blobs then.
+// Deposit asks a supernode to keep blobs, and returns one answer for each, in order: "not now" for those
+// of which nothing is known, because we are no member where they are to be left, or since a link was lost
+// on the way. They are to be offered again, and the tokens that were on their way are used for the same
+// blobs then. It fails, with ErrForeign, ErrUnreached or what ended the link, if that is so of all. Each
+// request has a deadline of its own.
 //
 // spec: 08-custody#deposit
 func (c *Client) Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]Custody, error) {
 	answers := make([]Custody, len(parcels))
-	groups := make(map[depositor][]int)
+	groups := make(map[depositor][]*item)
 	var order []depositor
+	var errs []error
 	for i, p := range parcels {
+		answers[i].Reason = wire.ReasonNotNow
+		h, err := wire.ParseBlob(p.Blob)
 		s := c.depositorFor(at, p.Card)
-		if s == nil {
-			return nil, ErrForeign
+		if err == nil && s == nil {
+			err = ErrForeign
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
 		if groups[s] == nil {
 			order = append(order, s)
 		}
-		groups[s] = append(groups[s], i)
+		groups[s] = append(groups[s], &item{blob: p.Blob, id: wire.IDOf(p.Blob), header: h, answer: &answers[i]})
 	}
 	for _, s := range order {
-		items := make([]*item, len(groups[s]))
-		for i, n := range groups[s] {
-			h, err := wire.ParseBlob(parcels[n].Blob)
-			if err != nil {
-				return nil, err
-			}
-			items[i] = &item{blob: parcels[n].Blob, id: wire.IDOf(parcels[n].Blob), header: h, answer: &answers[n]}
-		}
-		if err := s.deposit(ctx, items); err != nil {
-			return nil, err
-		}
+		errs = append(errs, s.deposit(ctx, groups[s]))
 	}
+	err := errors.Join(errs...)
+	if err == nil {
+		return answers, nil
+	}
+	if !slices.ContainsFunc(answers, func(a Custody) bool { return a.Reason != wire.ReasonNotNow || a.Log != Log{} }) {
+		return nil, err
+	}
+	c.cfg.Log.Debug("some blobs could not be left with a supernode", "error", err)
 	return answers, nil
 }
 
@@ -397,16 +405,18 @@ type Tombstone struct {
 }
 
 // Withdraw shows a supernode the secrets of blobs that it is to delete. It pays for those that it
-// does not hold, so that they cannot come to it later.
+// does not hold, so that they cannot come to it later. An error says that some were not withdrawn.
 //
 // spec: 08-custody#delete
 func (c *Client) Withdraw(ctx context.Context, at peer.ID, stones []Tombstone) error {
 	groups := make(map[depositor][]Tombstone)
 	var order []depositor
+	var errs []error
 	for _, t := range stones {
 		s := c.depositorFor(at, t.Card)
 		if s == nil {
-			return ErrForeign
+			errs = append(errs, ErrForeign)
+			continue
 		}
 		if groups[s] == nil {
 			order = append(order, s)
@@ -414,15 +424,11 @@ func (c *Client) Withdraw(ctx context.Context, at peer.ID, stones []Tombstone) e
 		groups[s] = append(groups[s], t)
 	}
 	for _, s := range order {
-		for all := groups[s]; len(all) > 0; {
-			n := min(len(all), wire.BatchBlobsMax)
-			if err := s.withdraw(ctx, all[:n]); err != nil {
-				return err
-			}
-			all = all[n:]
+		for some := range slices.Chunk(groups[s], wire.BatchBlobsMax) {
+			errs = append(errs, s.withdraw(ctx, some))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // withdraw deletes what is held, and pays for the rest.

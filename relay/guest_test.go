@@ -26,6 +26,7 @@ import (
 type keep struct {
 	mu     sync.Mutex // guards values
 	values map[string][]byte
+	saved  func(value []byte) // if set, is told of each
 }
 
 func (k *keep) Load(key string) ([]byte, error) {
@@ -37,6 +38,9 @@ func (k *keep) Load(key string) ([]byte, error) {
 func (k *keep) Save(key string, value []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.saved != nil {
+		k.saved(value)
+	}
 	if k.values[key] = bytes.Clone(value); len(value) == 0 {
 		delete(k.values, key)
 	}

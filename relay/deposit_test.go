@@ -1,0 +1,98 @@
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+	"time"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay"
+	"sottovoce/relay/token"
+)
+
+// elsewhere is a card with a token for another community at the supernode of a card, and without an address of it.
+func elsewhere(t *testing.T, card []byte) []byte {
+	t.Helper()
+	var other struct {
+		Logs []struct {
+			Community [32]byte `cbor:"1,keyasint"`
+			Sign      [32]byte `cbor:"2,keyasint"`
+			Agree     [32]byte `cbor:"3,keyasint"`
+			Addresses []string `cbor:"4,keyasint,omitempty"`
+			Tokens    []byte   `cbor:"5,keyasint,omitempty"`
+		} `cbor:"1,keyasint,omitempty"`
+		Giver []byte `cbor:"2,keyasint,omitempty"`
+	}
+	if err := wire.Unmarshal(card, &other); err != nil {
+		t.Fatal(err)
+	}
+	one := token.Token{byte(wire.DayAt(time.Now()) >> 8), byte(wire.DayAt(time.Now()))}
+	log := &other.Logs[0]
+	log.Community[0]++
+	log.Addresses, log.Tokens, other.Giver = nil, one[:], make([]byte, 16)
+	card, err := wire.Marshal(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return card
+}
+
+// TestDepositInParts: what was kept is heard of, although other blobs of the same call have nowhere to go, or their link is lost.
+func TestDepositInParts(t *testing.T) {
+	super, id, _ := serve(t)
+	invite, err := super.Invite(id, 1, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &keep{values: make(map[string][]byte)}
+	anna, there, _ := client(t, k)
+	if _, err := anna.Join(within(t), invite.Text()); err != nil {
+		t.Fatal(err)
+	}
+	there.until(t, "Anna reaches her supernode", func() bool { return len(there.reached) == 1 })
+
+	card := elsewhere(t, anna.Mailbox([32]byte{2}, nil))
+	got, err := anna.Deposit(within(t), super.ID(), []relay.Parcel{
+		{Blob: sealed(t), Card: card}, {Blob: sealed(t)}, {Blob: []byte("no blob")}, {Blob: sealed(t), Card: []byte("no card")},
+	})
+	if err != nil || len(got) != 4 || got[1].Reason != 0 {
+		t.Fatalf("answers %v, %v", got, err)
+	}
+	for _, i := range []int{0, 2, 3} {
+		if got[i].Reason != wire.ReasonNotNow {
+			t.Errorf("blob %d is answered by %d", i, got[i].Reason)
+		}
+	}
+	if _, err := anna.Deposit(within(t), super.ID(), []relay.Parcel{{Blob: sealed(t), Card: []byte("no card")}}); !errors.Is(err, relay.ErrForeign) {
+		t.Errorf("for nobody: %v", err)
+	}
+
+	// Two requests: the link is lost as soon as the first is answered.
+	var parcels []relay.Parcel
+	for size := 0; size <= wire.BatchSizeMax; {
+		h := wire.Header{Class: wire.Class2, ExpiryDay: wire.DayAt(time.Now()) + 7}
+		blob := append(h.Append(nil), make([]byte, wire.Class2.Size()-wire.HeaderSize)...)
+		if _, err := rand.Read(blob[4:36]); err != nil {
+			t.Fatal(err)
+		}
+		parcels = append(parcels, relay.Parcel{Blob: blob})
+		size += len(blob)
+	}
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	first := wire.IDOf(parcels[0].Blob).Short()
+	k.mu.Lock()
+	k.saved = func(value []byte) {
+		if bytes.Contains(value, first[:]) { // it was signed for
+			cancel()
+		}
+	}
+	k.mu.Unlock()
+	got, err = anna.Deposit(ctx, super.ID(), parcels)
+	if err != nil || len(got) != len(parcels) || got[0].Reason != 0 || got[len(got)-1].Reason != wire.ReasonNotNow {
+		t.Fatalf("answers %v, %v", got, err)
+	}
+}
