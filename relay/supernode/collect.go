@@ -56,24 +56,24 @@ func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64
 	if !frame.End {
 		ahead.Go(func() { _, _ = c.pages.page(ctx, frame.Until) }) // the pager keeps it
 	}
-	return frame.Until, frame.End, v.send(ctx, s, frame, page.blobs)
+	return frame.Until, frame.End, v.send(ctx, s, frame, page.blobs, page.size())
 }
 
-// send sends a frame and what follows it, within the memory that answers may take and at the rate
-// that the operator allows.
-func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, then []byte) error {
-	if err := v.at.pace.wait(ctx, len(then)); err != nil {
+// send sends a frame and what follows it, which take so many bytes together, within the memory that answers may take and at the
+// rate that the operator allows.
+func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, then []byte, size int) error {
+	if err := v.at.pace.wait(ctx, size); err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	memory, err := v.at.out.take(waiting, v.block, len(then), s.Reset)
+	memory, err := v.at.out.take(waiting, v.block, size, s.Reset)
 	if err != nil {
 		return err
 	}
 	defer memory.give()
-	memory.move(len(then)) // as if it left at once: what the far end has read is not known
-	v.at.sent.Add(uint64(len(then)))
+	memory.move(size) // as if it left at once: what the far end has read is not known
+	v.at.sent.Add(uint64(size))
 	return s.SendEncoded(ctx, f, then)
 }
 
@@ -91,10 +91,7 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 		for _, e := range listing.Entries {
 			answer.List = answer.List.Add(wire.Entry{Tag: e.Tag, Class: e.Class, ID: wire.ShortID(e.ID)})
 		}
-		if err := v.at.pace.wait(ctx, len(answer.List)); err != nil {
-			return err
-		}
-		if err := s.Send(ctx, answer); err != nil || listing.End {
+		if err := v.send(ctx, s, answer, nil, len(answer.List)); err != nil || listing.End {
 			return err
 		}
 		cursor = listing.Until

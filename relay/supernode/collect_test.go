@@ -238,3 +238,36 @@ func TestOneReadForAll(t *testing.T) {
 		t.Errorf("a page that could not be read: %v, %d are kept", err, len(p.kept))
 	}
 }
+
+// graveyard is a store of which everything was deleted.
+type graveyard struct{ mailbox.Store }
+
+func (graveyard) Since(_ context.Context, _ mailbox.Community, cursor uint64, _ int) (mailbox.Page, error) {
+	return mailbox.Page{From: cursor, Until: cursor + 1024, Absent: make([]mailbox.Absence, 1024)}, nil
+}
+
+// TestDeletedTakesMemory: pages without a blob count as what they take, where they are kept and on their way.
+func TestDeletedTakesMemory(t *testing.T) {
+	p := newPager(graveyard{}, mailbox.Community{})
+	for from := range uint64(500) {
+		if _, err := p.page(t.Context(), from*1024); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := 0
+	for _, r := range p.kept {
+		held += len(r.leaf.frame.Absent)
+	}
+	if held == 0 || held > pagesKept {
+		t.Errorf("%d bytes are kept, %d are allowed", held, pagesKept)
+	}
+
+	r := start(t)
+	l := r.join().mustMember()
+	blob, d := newBlob(t, wire.Class0, r.today()+7)
+	r.put([][]byte{blob})
+	r.ask(l, wire.Delete{Tombstones: wire.Tombstones{}.Add(d, r.today()+7)})
+	if got := r.collect(l, 0); got[0].Absent.Len() != 1 || r.Status().Sent < uint64(len(got[0].Absent)) {
+		t.Errorf("%d are said to be deleted, in %d bytes", got[0].Absent.Len(), r.Status().Sent)
+	}
+}

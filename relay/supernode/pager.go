@@ -16,6 +16,9 @@ type leaf struct {
 	blobs []byte    // as they follow on the stream
 }
 
+// size is how many bytes it takes, here and on its way: a page whose blobs were all deleted is not small.
+func (l *leaf) size() int { return len(l.frame.Cursors) + len(l.frame.Absent) + len(l.blobs) }
+
 // pager keeps the pages that were asked for last, so that a thousand followers cost one read. It
 // does not know who asks.
 //
@@ -118,14 +121,14 @@ func (p *pager) settle(r *reading) {
 		p.kept = slices.Delete(p.kept, at, at+1)
 	default:
 		r.counted = true
-		p.bytes += len(r.leaf.blobs)
+		p.bytes += r.leaf.size()
 	}
 	for i := 0; (p.bytes > p.keep || len(p.kept) > pagesMax) && i < len(p.kept); {
 		if !p.kept[i].counted {
 			i++ // it is being read
 			continue
 		}
-		p.bytes -= len(p.kept[i].leaf.blobs)
+		p.bytes -= p.kept[i].leaf.size()
 		p.kept = slices.Delete(p.kept, i, i+1)
 	}
 }

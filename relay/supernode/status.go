@@ -33,7 +33,7 @@ type Status struct {
 	NextExpiry  uint16 // the day after which the next blobs go; 0: none are held
 	Finished    uint16 // the last day whose blobs have gone; 0: none yet
 	Kept        uint64 // deposits signed for in this run
-	Sent        uint64 // bytes of pages in this run
+	Sent        uint64 // bytes of pages and listings in this run
 	Refused     map[wire.Reason]uint64
 	Communities []CommunityStatus // in the order of their ids
 }
@@ -95,7 +95,7 @@ func (s Status) WriteMetrics(w io.Writer) error {
 	m.one("disk_max_bytes", "gauge", "Bytes of disk that blobs may take.", float64(s.DiskMax))
 	m.one("clock_believed", "gauge", "1 where the clock is believed and blobs expire.", flag(s.Clock == ClockVouched || s.Clock == ClockAgreed))
 	m.one("kept_total", "counter", "Deposits signed for.", float64(s.Kept))
-	m.one("sent_bytes_total", "counter", "Bytes of pages sent.", float64(s.Sent))
+	m.one("sent_bytes_total", "counter", "Bytes of pages and listings sent.", float64(s.Sent))
 	m.head("refused_total", "counter", "What was refused, by reason.")
 	for _, r := range slices.Sorted(maps.Keys(s.Refused)) {
 		m.line("refused_total", fmt.Sprintf("reason=%q", Word(r)), float64(s.Refused[r]))
