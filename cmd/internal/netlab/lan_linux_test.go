@@ -224,9 +224,7 @@ func TestCaptureSeesEveryFrame(t *testing.T) {
 	anna, bert := lan.Host("anna"), lan.Host("bert")
 	before := listen(t, anna, anna.IPv4)
 	a, b := listen(t, anna, anna.ULA), listen(t, bert, bert.ULA)
-	if err := passes(t, a, b); err != nil {
-		t.Fatal(err)
-	}
+	bert.waitFor("packets", func() error { return passes(t, a, b) })
 	capture := lan.Capture()
 	if capture.Contains([]byte("needle")) {
 		t.Fatal("found a needle before it was sent")
