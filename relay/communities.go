@@ -37,7 +37,8 @@ type Supernode struct {
 }
 
 // Join takes a join link, and waits until a supernode has let us in or ctx ends: then it goes on by
-// itself, for as long as Run runs. errors.Is tells community.ErrLink and its like, ErrUnreached, and
+// itself, for as long as Run runs. A link of a community that we belong to is taken as well, unless
+// one of the supernodes that it names is reached and all are known. errors.Is tells community.ErrLink and its like, ErrUnreached, and
 // wire.ErrNewer.
 //
 // spec: 08-custody#join
@@ -55,13 +56,13 @@ func (c *Client) Join(ctx context.Context, text string) (Community, error) {
 	}
 	for {
 		m.mu.Lock()
-		joined, refusal, heard := m.papers.Joined(), m.papers.Refusal(), m.heard
+		joining, refusal, heard := m.papers.Joining(), m.papers.Refusal(), m.heard
 		m.mu.Unlock()
 		switch {
-		case joined:
-			return c.shown(m), nil
 		case refusal != nil:
 			return Community{}, refusal
+		case !joining:
+			return c.shown(m), nil
 		}
 		select {
 		case <-heard:
@@ -95,10 +96,12 @@ func (c *Client) enlist(l *community.Link) (*member, error) {
 	return m, c.saveIDs()
 }
 
-// reenlist takes another link for a community where we are not let in.
+// reenlist takes another link for a community, if there is anything left to do by it: who is a member
+// may have lost all supernodes, and be given the link of a new one.
 func (c *Client) reenlist(m *member, l *community.Link) error {
+	reached := c.reaches(m, l)
 	m.mu.Lock()
-	if m.papers.Joined() && m.papers.Refusal() == nil {
+	if reached && !m.papers.Joining() && m.papers.Refusal() == nil && m.papers.Knows(l) {
 		m.mu.Unlock()
 		return nil
 	}
@@ -121,6 +124,16 @@ func (c *Client) reenlist(m *member, l *community.Link) error {
 		s.rouse()
 	}
 	return nil
+}
+
+// reaches reports whether a supernode that a link names is reached now.
+func (c *Client) reaches(m *member, l *community.Link) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(l.Stops, func(stop community.Stop) bool {
+		s := m.stations[stop.ID()]
+		return s != nil && s.reached() != 0
+	})
 }
 
 // reported takes what came of a visit, and wakes who waits to join.

@@ -105,11 +105,17 @@ func newHouse(t *testing.T) *house {
 // foundHouse founds a community and runs its first supernode.
 func foundHouse(t *testing.T) (*house, community.Root) {
 	t.Helper()
-	h := newHouse(t)
 	root, err := community.NewRoot(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return foundBy(t, root)
+}
+
+// foundBy founds the community of a root and runs its first supernode.
+func foundBy(t *testing.T, root community.Root) (*house, community.Root) {
+	t.Helper()
+	h := newHouse(t)
 	kept, err := community.ParseWords(words(root))
 	if err != nil {
 		t.Fatal(err)

@@ -155,7 +155,7 @@ func troubleOf(err error) string {
 // attend keeps a member link until it is lost, logging in first where that is needed.
 func (s *station) attend(ctx context.Context) error {
 	key, ok := s.memberKey()
-	if !ok {
+	if !ok || s.joining() {
 		if err := s.visit(ctx); err != nil {
 			return err
 		}
@@ -194,6 +194,13 @@ func (s *station) memberKey() (handshake.LinkKey, bool) {
 	secret := key.Secret.LinkSecret()
 	defer secret.Erase()
 	return handshake.NewLinkKey(secret[:]), true
+}
+
+// joining reports whether a join link that has not done its work yet names the supernode.
+func (s *station) joining() bool {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	return s.member.papers.JoiningAt(s.log.At)
 }
 
 func (s *station) distrust() {
@@ -328,7 +335,7 @@ func (s *station) errands(ctx context.Context, l *link.Link) {
 // wanted says whether a visit is due, and whether somebody waits for it.
 func (s *station) wanted() (urgent, wanted bool) {
 	s.member.mu.Lock()
-	stale := s.member.papers.Stale(s.log.At, uint32(s.client.today()))
+	stale, joining := s.member.papers.Stale(s.log.At, uint32(s.client.today())), s.member.papers.JoiningAt(s.log.At)
 	s.member.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -336,7 +343,7 @@ func (s *station) wanted() (urgent, wanted bool) {
 	if s.state.marks(s.known.Token) {
 		n = 0
 	}
-	return n > 0 && now, n > 0 || stale || s.owes
+	return n > 0 && now || joining, n > 0 || joining || stale || s.owes
 }
 
 // theirDay is the day by the supernode's clock. The lock is held.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +86,11 @@ func drawLink(rand io.Reader, root [32]byte, until time.Time, seat bool) (*Link,
 
 // Community returns the id of the community that the link leads to.
 func (l *Link) Community() ID { return IDOf(l.Root) }
+
+// leadsTo reports whether the link names a supernode.
+func (l *Link) leadsTo(at peer.ID) bool {
+	return slices.ContainsFunc(l.Stops, func(s Stop) bool { return s.ID() == at })
+}
 
 // Invite names the link; it tells nothing of the secret.
 func (l *Link) Invite() Invite {

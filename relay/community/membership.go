@@ -22,7 +22,7 @@ import (
 type Membership struct {
 	file    *file
 	persona PersonaKey
-	link    *Link // nil once it has done its work
+	link    *Link // nil once a supernode that it leads to has let us in
 	granted map[peer.ID]*granted
 	refused error // why the link was not taken
 	alarms  []Alarm
@@ -65,16 +65,38 @@ func (m *Membership) Rejoin(link *Link, rand io.Reader) error {
 	case link.Seat:
 		return errors.New("this join link makes a supernode, not a member")
 	}
-	if m.Refusal() != nil && m.link == nil {
+	if m.shutOut() {
 		persona, err := NewPersonaKey(rand)
 		if err != nil {
 			return err
 		}
 		m.persona.Erase()
 		m.persona = persona
+		for at, known := range m.granted { // what they said, they said to somebody else
+			m.Distrust(at)
+			known.week, known.refused = 0, false
+		}
 	}
 	m.link, m.refused = link, nil
 	return nil
+}
+
+// shutOut reports whether every supernode has refused us since it last let us in.
+func (m *Membership) shutOut() bool {
+	for _, s := range m.file.supernodes() {
+		if known := m.granted[s.ID()]; known == nil || !known.refused {
+			return false
+		}
+	}
+	return m.file.descriptor != nil
+}
+
+// letIn reports whether a supernode has let us in, as whom we are now, and has not refused us since.
+func (m *Membership) letIn() bool {
+	return slices.ContainsFunc(m.file.supernodes(), func(s Known) bool {
+		known := m.granted[s.ID()]
+		return known != nil && known.week != 0 && !known.refused
+	})
 }
 
 // Community returns the community's id.
@@ -96,21 +118,33 @@ func (m *Membership) Name() string {
 func (m *Membership) Descriptor() *Descriptor { return m.file.descriptor }
 
 // Joined reports whether a supernode has let us in, as whom we are now.
-func (m *Membership) Joined() bool { return m.file.descriptor != nil && m.link == nil }
+func (m *Membership) Joined() bool {
+	return m.file.descriptor != nil && (m.link == nil || m.letIn())
+}
+
+// Joining reports whether a link has not done its work yet. A member may use another one, since its
+// supernodes may be lost.
+func (m *Membership) Joining() bool { return m.link != nil }
+
+// JoiningAt reports whether such a link names a supernode.
+func (m *Membership) JoiningAt(at peer.ID) bool { return m.link != nil && m.link.leadsTo(at) }
+
+// Knows reports whether all that a link names are supernodes of the community, as far as we know it.
+func (m *Membership) Knows(link *Link) bool {
+	return !slices.ContainsFunc(link.Stops, func(s Stop) bool { return !m.file.isSupernodeID(s.ID()) })
+}
 
 // Refusal says why we are not let in: ErrLinkUsed and the like when the link was not taken,
 // ErrNoMember when every supernode has refused us since it last let us in; else nil. A supernode
 // alone may have lost its disk, or not have heard of us yet.
 func (m *Membership) Refusal() error {
-	if m.link != nil {
+	switch {
+	case m.refused != nil:
 		return m.refused
+	case m.shutOut():
+		return ErrNoMember
 	}
-	for _, s := range m.file.supernodes() {
-		if known := m.granted[s.ID()]; known == nil || !known.refused {
-			return nil
-		}
-	}
-	return ErrNoMember
+	return nil
 }
 
 // Ends returns the last day on which the descriptor is good for newcomers. After it members go on,
@@ -122,8 +156,8 @@ func (m *Membership) Ends() uint32 {
 	return m.file.descriptor.Until
 }
 
-// Supernodes lists the community's, with those that the link names before we were let in. One whose
-// card has no addresses is tried where the link said.
+// Supernodes lists the community's, with those that the link names until it has done its work: they
+// are tried where it says, too. One whose card has no addresses is tried where the last link said.
 //
 // spec: 10-communities#addresses
 func (m *Membership) Supernodes() []Known {
@@ -137,9 +171,18 @@ func (m *Membership) Supernodes() []Known {
 		return all
 	}
 	for _, s := range m.link.Stops {
-		if !slices.ContainsFunc(all, func(k Known) bool { return k.ID() == s.ID() }) {
+		i := slices.IndexFunc(all, func(k Known) bool { return k.ID() == s.ID() })
+		if i < 0 {
 			all = append(all, Known{Supernode: Supernode{Sign: s.Sign, Agree: s.Agree}, Addresses: slices.Clone(s.Addresses)})
+			continue
 		}
+		known := slices.Clone(all[i].Addresses)
+		for _, a := range s.Addresses {
+			if !slices.Contains(known, a) {
+				known = append(known, a)
+			}
+		}
+		all[i].Addresses = known
 	}
 	return all
 }
@@ -189,8 +232,11 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 		for _, s := range m.link.Stops {
 			m.at(s.ID()).typed = s.Addresses
 		}
+		// An old supernode that comes back does not end a link that leads to a new one.
+		if m.link.leadsTo(at) || m.Knows(m.link) {
+			m.link, m.refused = nil, nil
+		}
 	}
-	m.link, m.refused = nil, nil
 	return exchange, nil // what was wrong in the papers was left out, and alarms are raised where it matters
 }
 
@@ -282,8 +328,10 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 // spec: 10-communities#at-the-member
 func (m *Membership) Refused(at peer.ID, err error) {
 	switch {
-	case m.link != nil && slices.Contains(linkRefusals[:], err):
-		m.refused = err
+	case slices.Contains(linkRefusals[:], err):
+		if m.JoiningAt(at) { // others need not have heard of the link
+			m.refused = err
+		}
 	case errors.Is(err, ErrNoMember) || errors.Is(err, ErrRevoked):
 		m.at(at).refused = true
 		m.Distrust(at)

@@ -386,8 +386,23 @@ func TestFoundAgain(t *testing.T) {
 		t.Fatal("not the same community")
 	}
 	who := m.Persona()
-	w.must(m.Rejoin(w.invite(again, 1), w.rand))
+	link := w.invite(again, 1)
+	if m.Knows(link) {
+		t.Error("the new supernode is known")
+	}
+	w.must(m.Rejoin(link, w.rand))
+	// The old one is not lost after all, or in other hands: the link goes on leading to the new one.
+	w.must(w.visit(h, m))
+	m.Refused(h.device.ID(), ErrLinkUnknown)
+	m, err = LoadMembership(m.Save())
+	w.must(err)
+	if !m.Joined() || !m.Joining() || !m.JoiningAt(again.device.ID()) || m.JoiningAt(h.device.ID()) || m.Refusal() != nil || len(m.Supernodes()) != 2 {
+		t.Fatalf("between the two: joined %v, joining %v, %v", m.Joined(), m.Joining(), m.Refusal())
+	}
 	w.must(w.visit(again, m))
+	if m.Joining() || !m.Knows(link) {
+		t.Error("the link has not done its work")
+	}
 	if m.Persona() != who || len(m.Supernodes()) != 1 || m.Supernodes()[0].ID() != again.device.ID() {
 		t.Errorf("persona kept: %v, %d supernodes", m.Persona() == who, len(m.Supernodes()))
 	}
