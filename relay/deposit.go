@@ -128,7 +128,11 @@ func (s *station) deposit(ctx context.Context, items []*item) error {
 		}
 		again = again[n:]
 	}
-	if err := s.pay(ctx, fresh); err != nil {
+	err := s.pay(ctx, fresh)
+	s.mu.Lock()
+	s.doubt.add(fresh)
+	s.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	for len(fresh) > 0 {
@@ -241,9 +245,6 @@ func (s *station) offer(ctx context.Context, items []*item) error {
 		ask.Tokens = token.Append(ask.Tokens, t.tokens)
 	}
 	defer clear(ask.Tokens)
-	s.mu.Lock()
-	s.doubt.add(items)
-	s.mu.Unlock()
 	kept, err := exchange(ctx, l, ask, blobs, size)
 	var no *RefusedError
 	switch {
@@ -321,13 +322,13 @@ func (s *station) answered(items []*item, kept wire.Kept) error {
 	})
 }
 
-// doubt are the tokens of blobs that were offered and for which there is no answer, or one after which
+// doubt are the tokens of blobs that were to be offered and for which there is no answer, or one after which
 // they may be offered again: the same blob is paid for with the same tokens, and no other with those.
 //
 // spec: 11-tokens#paying
 type doubt map[wire.BlobID][]token.Token
 
-// add remembers what goes out now; what there is no room for is paid for anew.
+// add remembers what is about to go out; what there is no room for is paid for anew.
 func (d doubt) add(items []*item) {
 	for _, t := range items {
 		if len(t.tokens) > 0 && len(d) < doubtMax {

@@ -96,3 +96,38 @@ func TestDepositInParts(t *testing.T) {
 		t.Fatalf("answers %v, %v", got, err)
 	}
 }
+
+// TestGuestInDoubt: a guest whose link breaks before the answer pays for the same blobs with the same tokens, however often, and
+// for no others.
+func TestGuestInDoubt(t *testing.T) {
+	super, id, _ := serve(t)
+	anna, there := member(t, super, id)
+	var card []byte
+	there.until(t, "Bruno's card has tokens", func() bool {
+		card = anna.Mailbox([32]byte{2}, nil)
+		return len(card) > token.GiveMax*token.Size
+	})
+	brunos := &keep{values: make(map[string][]byte)}
+	bruno, _, _ := client(t, brunos)
+	var blobs [][]byte
+	var parcels []relay.Parcel
+	for range token.GiveMax {
+		blobs = append(blobs, sealed(t))
+		parcels = append(parcels, relay.Parcel{Blob: blobs[len(blobs)-1], Card: card})
+	}
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	brunos.mu.Lock()
+	brunos.saved = func([]byte) { cancel() } // the tokens are off the disk, and about to be sent
+	brunos.mu.Unlock()
+	if _, err := bruno.Deposit(ctx, super.ID(), parcels); !errors.Is(err, context.Canceled) {
+		t.Fatalf("without a link: %v", err)
+	}
+	at := relay.Log{At: super.ID(), Community: id}
+	if kept := deposit(t, bruno, at, card, sealed(t)); kept != 0 {
+		t.Error("another blob is paid for with the tokens")
+	}
+	if kept := deposit(t, bruno, at, card, blobs...); kept != len(blobs) {
+		t.Errorf("%d of %d are kept", kept, len(blobs))
+	}
+}

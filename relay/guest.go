@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type guest struct {
 	addresses []string
 	state     guestState
 	given     *token.Given
+	doubt     doubt         // what was offered and may be paid for already
 	number    uint64        // by which the node knows that it can be tried; 0: not now
 	wait      time.Duration // until the next try, when one has failed
 }
@@ -91,7 +93,7 @@ func (c *Client) loadGuests() error {
 }
 
 func newGuest(c *Client, k guestKey) *guest {
-	return &guest{client: c, guestKey: k, given: token.NewGiven(), number: c.links, wait: retryMin}
+	return &guest{client: c, guestKey: k, given: token.NewGiven(), doubt: make(doubt), number: c.links, wait: retryMin}
 }
 
 func parseGuest(b []byte, g *guest) (err error) {
@@ -155,7 +157,8 @@ func (g *guest) meet(l mailboxLog) bool {
 	defer g.mu.Unlock()
 	g.addresses = l.Addresses
 	g.given.Accept(tokens, g.today())
-	return len(g.state.Receipts) > 0 || g.given.Count(g.today()) > 0
+	maps.DeleteFunc(g.doubt, func(_ wire.BlobID, sent []token.Token) bool { return !token.Good(sent[0].Day(), g.today()) })
+	return len(g.state.Receipts) > 0 || len(g.doubt) > 0 || g.given.Count(g.today()) > 0
 }
 
 // today is the supernode's day. The lock is held.
@@ -212,16 +215,20 @@ func (g *guest) deposit(ctx context.Context, items []*item) error {
 	})
 }
 
-// pay gives tokens to items, in their order, as far as there are any. They are off the disk before it returns.
+// pay gives tokens to items, in their order, as far as there are any: those that they had, if they were offered before
+// and there was no answer. They are off the disk before it returns.
 //
-// spec: 11-tokens#given-tokens
+// spec: 11-tokens#paying
 func (g *guest) pay(items []*item) error {
 	g.mu.Lock()
 	taken := false
 	for _, t := range items {
-		t.tokens = g.given.Take(token.Cost(t.header.Class), g.today())
-		taken = taken || t.tokens != nil
+		if t.tokens = g.doubt[t.id]; t.tokens == nil {
+			t.tokens = g.given.Take(token.Cost(t.header.Class), g.today())
+			taken = taken || t.tokens != nil
+		}
 	}
+	g.doubt.add(items)
 	g.mu.Unlock()
 	if !taken {
 		return nil
@@ -325,6 +332,7 @@ func (g *guest) offer(ctx context.Context, l *link.Link, items []*item) error {
 	}
 	g.heard(kept.Day)
 	g.mu.Lock()
+	g.doubt.settle(items)
 	g.state.Receipts = g.state.Receipts.expire(g.today())
 	for _, t := range items {
 		g.state.Receipts = g.state.Receipts.drop(t.id.Short())
