@@ -174,6 +174,24 @@ func TestPages(t *testing.T) {
 		}
 		return err
 	})
+	far := Entry{Tag: [16]byte{3}, ID: [8]byte{3}, ExpiryDay: entry.ExpiryDay}
+	for _, p := range []Page{{Log: log, Since: 1, Until: 70}, {Log: log, Since: 70, Until: 71, Scanned: []Entry{far}}} {
+		if err := c.Collected(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	anna.inside(func(turn *turn) error { // it is read again from near where it lies
+		w, err := turn.unmatched()
+		if err != nil {
+			return err
+		}
+		wanted := make(map[Log][]Unmatched)
+		err = w.find(turn, far.Tag, wanted)
+		if !slices.Equal(wanted[log], []Unmatched{{Since: 70, ID: far.ID}}) {
+			t.Errorf("wanted %v", wanted)
+		}
+		return err
+	})
 	if wanted, err := c.Match(t.Context(), []Entry{entry}); err != nil || !slices.Equal(wanted, []bool{false}) {
 		t.Errorf("wanted %v, %v", wanted, err)
 	}

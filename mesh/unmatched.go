@@ -118,12 +118,14 @@ func (w *unmatched) index(s store.Stretch) {
 }
 
 // add notes blobs of a page. What is noted of a log already, or has expired, or will not
-// for longer than blobs live, is not.
+// for longer than blobs live, is not. A stretch is of pages that a supernode is asked for
+// with the same cursor: what it names is read again from there, and lies no further on than
+// they did.
 func (w *unmatched) add(t *turn, log *store.Log, since uint64, rest []store.Unmatched) error {
 	today := t.n.mark.Day
 	for len(rest) > 0 {
 		s, some := store.Stretch{Log: log.ID, Since: since}, store.StretchMax
-		if last := w.last[log.ID]; last.ID != 0 && last.Since <= since && len(last.Entries) < store.StretchMax {
+		if last := w.last[log.ID]; last.ID != 0 && last.Since/wire.CursorStep == since/wire.CursorStep && len(last.Entries) < store.StretchMax {
 			s, some = last, store.StretchMax-len(last.Entries)
 			s.Entries = slices.Clone(s.Entries)
 		}

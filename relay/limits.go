@@ -1,6 +1,10 @@
 package relay
 
-import "time"
+import (
+	"time"
+
+	"sottovoce/mesh/wire"
+)
 
 // Constants of the protocol. spec: 08-custody#limits
 const (
@@ -61,8 +65,13 @@ const (
 	decoysMax = 1024
 	// checkPeriod is how often a station looks whether something is due: a log-in, a checkpoint.
 	checkPeriod = time.Hour
-	// rereadPagesMax is how many pages are read again for one blob.
+	// rereadPagesMax is how many pages are read again for one checkpoint.
 	rereadPagesMax = 4
+	// rereadMax is how far on a blob may lie from where it is looked for again, in blobs: its page, or the listing
+	// that named it, began within a step of cursors.
+	rereadMax = wire.CursorStep + wire.EntriesMax
+	// rereadListings is how many listings that takes.
+	rereadListings = 2
 	// giftPeriod is after how many days a contact is given tokens again: they are good for a fortnight.
 	giftPeriod = 3
 	// giftPause is how long a contact waits for whom there were no tokens.

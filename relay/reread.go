@@ -17,10 +17,10 @@ type Unmatched struct {
 	ID    wire.ShortID
 }
 
-// Reread brings blobs that were on pages before, as far as the supernode has them still, with others
-// of those pages among them: who asks for blobs by id shows which are its own.
+// Reread brings blobs that were on pages before, as far as the supernode has them still. Whole pages
+// are read: who asks for blobs by id shows which are its own.
 //
-// spec: 08-custody#range
+// spec: 06-conversations#collection
 func (c *Client) Reread(ctx context.Context, from Log, wanted []Unmatched) (blobs [][]byte, err error) {
 	c.mu.Lock()
 	var s *station
@@ -56,7 +56,7 @@ func (c *Client) Reread(ctx context.Context, from Log, wanted []Unmatched) (blob
 	return blobs, nil
 }
 
-// reread reads pages from since until all that is left was on them, and appends their blobs.
+// reread reads pages from since until all that is left was on them, and appends it.
 func reread(ctx context.Context, l *link.Link, since uint64, left map[wire.ShortID]bool, blobs [][]byte) ([][]byte, error) {
 	stream, err := l.Request(ctx)
 	if err != nil {
@@ -64,16 +64,22 @@ func reread(ctx context.Context, l *link.Link, since uint64, left map[wire.Short
 	}
 	defer stream.Reset()
 	_ = errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()) // what answers says why not
-	for range rereadPagesMax {
+	for seen := 0; seen < rereadMax; {
 		stream.Await(time.Now().Add(answerTimeout))
 		page, more, err := receivePage(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
-		blobs = append(blobs, more...)
-		for _, e := range entriesOf(page, more) {
+		for _, blob := range more {
+			if left[wire.IDOf(blob).Short()] {
+				blobs = append(blobs, blob)
+			}
+		}
+		entries := entriesOf(page, more)
+		for _, e := range entries {
 			delete(left, e.id.Short())
 		}
+		seen += max(1, len(entries))
 		if len(left) == 0 || page.End {
 			break
 		}
@@ -93,17 +99,24 @@ func (s *station) regain(ctx context.Context, l *link.Link, wanted []Unmatched) 
 		places[w.Since-w.Since%wire.CursorStep] = true
 	}
 	for _, since := range slices.Sorted(maps.Keys(places)) {
-		listing, err := request[wire.Entries](ctx, l, wire.Scan{Since: since})
-		if err != nil {
-			return nil, err
-		}
 		var of, others []wire.Entry
-		for e := range listing.List.All() {
-			if ours[e.ID] {
-				of = append(of, e)
-			} else {
-				others = append(others, e)
+		for range rereadListings {
+			listing, err := request[wire.Entries](ctx, l, wire.Scan{Since: since})
+			if err != nil {
+				return nil, err
 			}
+			for e := range listing.List.All() {
+				if ours[e.ID] {
+					of = append(of, e)
+					delete(ours, e.ID)
+				} else {
+					others = append(others, e)
+				}
+			}
+			if listing.End || len(ours) == 0 {
+				break
+			}
+			since = listing.Until - listing.Until%wire.CursorStep
 		}
 		more, err := s.fetch(ctx, l, of, others)
 		if err != nil {

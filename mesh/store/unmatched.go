@@ -14,7 +14,8 @@ type Unmatched struct {
 	ExpiryDay uint16
 }
 
-// Stretch is a row of those that came after a cursor of a log and not much later.
+// Stretch is a row of those that came on pages after a cursor of a log; the mesh keeps
+// together what is read again from one place.
 type Stretch struct {
 	ID      int64
 	Log     int64
