@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,6 +33,9 @@ func (d *Disk) run() {
 			d.commit(d.gather(r))
 		case e := <-d.expiries:
 			e.done <- d.expire(e.day)
+		case found := <-d.losses:
+			found.log.lose(found.places)
+			close(found.done)
 		}
 	}
 }
@@ -67,7 +71,9 @@ func (d *Disk) commit(batch []*request) {
 		r.results = append(r.results, p.remove(r.removals)...)
 	}
 	ordered := slices.SortedFunc(maps.Values(plans), func(a, b *plan) int { return cmp.Compare(a.log.name, b.log.name) })
-	d.disown(ordered)
+	for _, p := range ordered {
+		p.log.lose(p.broken)
+	}
 	if err := d.write(ordered); err != nil {
 		for _, r := range batch {
 			r.fail(err, plans[r.community].first)
@@ -90,14 +96,39 @@ func (r *request) fail(err error, first uint64) {
 	}
 }
 
-// disown takes blobs out of the index that the disk does not return any more, so that they can be brought again.
-func (d *Disk) disown(plans []*plan) {
-	for _, p := range plans {
-		p.log.mu.Lock()
-		for _, b := range p.broken {
-			b.segment.remove(b.position)
-		}
-		p.log.mu.Unlock()
+// loss is what a reader found that the disk does not return any more.
+type loss struct {
+	log    *log
+	places []place
+	done   chan struct{} // closed by the committer
+}
+
+// disown takes what the disk does not return out of the index. Who calls it holds nothing, since the committer does it; where
+// that does not come to it, the next reader finds the same.
+func (d *Disk) disown(ctx context.Context, l *log, places []place) {
+	if len(places) == 0 {
+		return
+	}
+	found := loss{l, places, make(chan struct{})}
+	select {
+	case d.losses <- found:
+		<-found.done
+	case <-d.stop:
+	case <-ctx.Done():
+	}
+}
+
+// lose marks blobs as lost, so that nobody is told that they are held and they can be brought again; the committer's.
+//
+// spec: 13-mailbox#what-the-disk-loses
+func (l *log) lose(places []place) {
+	if len(places) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range places {
+		p.segment.lose(p.position)
 	}
 }
 

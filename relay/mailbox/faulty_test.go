@@ -34,10 +34,14 @@ type faulty struct {
 	syncFail bool // syncs fail, once
 }
 
+// span is a part of a file in bytes.
+type span struct{ from, to int }
+
 // inode is the content of a file.
 type inode struct {
 	now, synced []byte
 	pending     []pending
+	bad         []span // cannot be read
 }
 
 // pending is a write that was not synced; without bytes it cut the file at an offset.
@@ -207,6 +211,11 @@ func (f *faultyFile) ReadAt(b []byte, at int64) (int, error) {
 	defer f.disk.mu.Unlock()
 	if at >= int64(len(f.node.now)) {
 		return 0, io.EOF
+	}
+	for _, bad := range f.node.bad {
+		if int(at) < bad.to && bad.from < int(at)+len(b) {
+			return 0, errEIO
+		}
 	}
 	n := copy(b, f.node.now[at:])
 	if n < len(b) {

@@ -1,37 +1,52 @@
 package mailbox
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Since is Store's.
 func (d *Disk) Since(ctx context.Context, c Community, cursor uint64, limit int) (Page, error) {
-	done, err := d.reading(ctx)
-	if err != nil {
-		return Page{}, err
-	}
-	defer done()
 	l := d.seen(c)
 	if l == nil {
-		return Page{From: cursor, Until: cursor, End: true}, nil
+		l = newLog(d.disk, c) // empty
 	}
-	l.mu.RLock()
-	head := l.head
-	spots, more := l.spots(cursor, limit)
-	last, found := l.before(cursor)
-	l.mu.RUnlock()
-	if cursor >= head.Cursor {
-		return Page{From: cursor, Base: head.Chain, Until: cursor, Chain: head.Chain, End: true}, nil
-	}
-	b := pageBuilder{page: Page{From: cursor}, known: cursor == 0}
-	if found {
-		if f, err := last.head(); err == nil {
-			b.page.Base, b.known = f.after(), true
-		}
-	}
-	return b.build(spots, more, head), nil
+	page, broken, err := d.since(ctx, l, cursor, limit)
+	d.disown(ctx, l, broken)
+	return page, err
 }
 
-// spots are the records behind a cursor that make up one page; more says that others follow. With mu held.
-func (l *log) spots(cursor uint64, limit int) (spots []spot, more bool) {
+// since is Since, and says what it found broken.
+func (d *Disk) since(ctx context.Context, l *log, cursor uint64, limit int) (page Page, broken []place, err error) {
+	done, err := d.reading(ctx)
+	if err != nil {
+		return Page{}, nil, err
+	}
+	defer done()
+	for {
+		l.mu.RLock()
+		b := pageBuilder{page: Page{From: cursor}, known: cursor == 0, head: l.head}
+		spots, more := l.spots(cursor, limit)
+		last, found := l.before(cursor)
+		l.mu.RUnlock()
+		if cursor >= b.head.Cursor {
+			return Page{From: cursor, Base: b.head.Chain, Until: cursor, Chain: b.head.Chain, End: true}, broken, nil
+		}
+		if found {
+			if f, err := last.head(); err == nil {
+				b.page.Base, b.known = f.after(), true
+			}
+		}
+		page = b.build(spots, more)
+		if broken = append(broken, b.broken...); b.any || len(more) == 0 {
+			return page, broken, nil
+		}
+		cursor = page.Until // nothing on the page could be read
+	}
+}
+
+// spots are the records behind a cursor that make up one page; more is the one that follows, if any. With mu held.
+func (l *log) spots(cursor uint64, limit int) (spots, more []spot) {
 	size, blobs, others := 0, 0, 0
 	l.walk(cursor, func(s *segment, position int, deletion bool) bool {
 		next := spot{}
@@ -43,7 +58,7 @@ func (l *log) spots(cursor uint64, limit int) (spots []spot, more bool) {
 		shown := !next.deletion && !next.absent
 		switch {
 		case shown && blobs > 0 && size+next.size-frameHeader > limit, blobs == pageBlobsMax, others == pageOthersMax:
-			more = true
+			more = []spot{next}
 			return false
 		case shown:
 			blobs++
@@ -63,26 +78,48 @@ type pageBuilder struct {
 	chain Chain // behind the last record
 	known bool  // Base is the chain at From
 	any   bool  // there is a record
+	head  Head  // of the log
+
+	broken []place // blobs that the disk does not return
 }
 
-func (b *pageBuilder) build(spots []spot, more bool, head Head) Page {
+func (b *pageBuilder) build(spots, more []spot) Page {
 	b.chain = b.page.Base
 	whole := together(spots)
 	for i, s := range spots {
 		f, body, err := s.parts(whole[i])
+		if body == nil && !s.absent && !s.deletion {
+			s.lost = true
+			b.broken = append(b.broken, place{s.segment, s.position})
+		}
+		if s.lost && err == nil && !b.hangs(f, slices.Concat(spots[i+1:], more)) {
+			err = errTorn
+		}
 		switch {
 		case err != nil && !b.any: // as if it had expired
 			b.known = false
 			b.page.From, b.page.Until = s.cursor, s.cursor
 			continue
 		case err != nil, b.any && f.before != b.chain:
-			return b.end(false, head)
+			return b.end(false)
 		case !b.any && (!b.known || f.before != b.chain):
 			b.page.From, b.page.Base = s.cursor-1, f.before
 		}
 		b.take(s, f, body)
 	}
-	return b.end(!more, head)
+	return b.end(len(more) == 0)
+}
+
+// hangs tells whether the chain goes through a lost blob as what stands before its body says.
+func (b *pageBuilder) hangs(f frame, others []spot) bool {
+	if (b.any || b.known) && f.before != b.chain {
+		return false
+	}
+	if len(others) == 0 {
+		return b.head.Chain == f.after()
+	}
+	next, err := others[0].head()
+	return err == nil && next.before == f.after()
 }
 
 // parts takes a record apart, without a body where that is not shown or damaged: then only the chain, which goes through it, tells that the rest is right.
@@ -94,8 +131,8 @@ func (s spot) parts(whole []byte) (frame, []byte, error) {
 	return f, nil, err
 }
 
-// together reads the frames of the records that are shown, those that lie side by side in a file with one call. What cannot
-// be read stays empty.
+// together reads the frames of the records that are shown, those that lie side by side in a file with one call, or each by itself where
+// that fails. What cannot be read stays empty.
 func together(spots []spot) [][]byte {
 	whole := make([][]byte, len(spots))
 	runs := map[*segment][]int{} // places in spots
@@ -124,12 +161,15 @@ func fetchRun(spots []spot, run []int, whole [][]byte) {
 	begin := int64(first.at) * unit
 	b := make([]byte, last.end()-begin)
 	n, err := fill(first.segment.file, b, begin)
-	if err != nil {
+	if err != nil && len(run) > 1 {
+		for _, i := range run {
+			fetchRun(spots, []int{i}, whole)
+		}
 		return
 	}
 	for _, i := range run {
 		from, to := int64(spots[i].at)*unit-begin, spots[i].end()-begin
-		if to <= int64(n) {
+		if err == nil && to <= int64(n) {
 			whole[i] = b[from:to:to]
 		}
 	}
@@ -151,7 +191,8 @@ func (b *pageBuilder) take(s spot, f frame, body []byte) {
 }
 
 // end closes the page behind its last record; at the head if it reaches so far.
-func (b *pageBuilder) end(all bool, head Head) Page {
+func (b *pageBuilder) end(all bool) Page {
+	head := b.head
 	switch {
 	case all && !b.any: // nothing is left of what was there
 		if !b.known || b.page.Base != head.Chain {

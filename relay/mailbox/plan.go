@@ -155,12 +155,13 @@ func (p *plan) remove(removals []Removal) []Result {
 
 // held finds the blobs on the disk that tombstones would delete, with one walk over each segment.
 func (p *plan) held(removals []Removal) map[forbids][]Absence {
-	marks := map[uint16]map[uint32]bool{}
+	marks := map[uint16]map[uint32]forbids{}
 	for _, r := range removals {
 		if marks[r.Day] == nil {
-			marks[r.Day] = map[uint32]bool{}
+			marks[r.Day] = map[uint32]forbids{}
 		}
-		marks[r.Day][markOf(wire.CommitTo(r.D))] = true
+		under := forbids{wire.CommitTo(r.D), r.Day}
+		marks[r.Day][markOf(under.commit)] = under
 	}
 	found := map[forbids][]Absence{}
 	for day, wanted := range marks {
@@ -168,10 +169,11 @@ func (p *plan) held(removals []Removal) map[forbids][]Absence {
 		if s == nil {
 			continue
 		}
-		s.marked(wanted, func(position int) {
+		s.marked(wanted, func(position int, under forbids) {
 			f, body, err := s.frame(position)
-			if err != nil {
+			if err != nil { // nobody can tell any more what it is committed to: a mark is enough
 				p.broken = append(p.broken, place{s, position})
+				found[under] = append(found[under], Absence{s.cursor(position), s.idOf(position)})
 				return
 			}
 			if h, err := wire.ParseHeader(body); err == nil {

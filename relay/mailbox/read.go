@@ -10,40 +10,53 @@ import (
 // spot is where a record stands, as read from the index.
 type spot struct {
 	segment  *segment
+	position int // in the index
 	cursor   uint64
+	id       ShortID // of a blob
 	at       uint32
 	size     int
 	deletion bool
-	absent   bool // a blob that is not shown: gone, or of class 3
+	absent   bool // a blob that is not shown: gone, lost, or of class 3
+	lost     bool // a blob that the disk does not return
 }
 
 // frame reads the record whole.
 func (s spot) frame() (frame, []byte, error) { return s.segment.frameAt(s.at, s.size, s.cursor) }
 
-// head reads what stands before the body, for which nothing vouches but that its cursor is right.
+// head reads what stands before the body, for which nothing vouches but that it fits the index.
 func (s spot) head() (frame, error) {
 	b := make([]byte, frameHeader)
 	if n, err := fill(s.segment.file, b, int64(s.at)*unit); err != nil || n < frameHeader {
 		return frame{}, errTorn
 	}
 	f, err := parseFrameHeader(b)
-	if err == nil && f.cursor != s.cursor {
+	if err == nil && (f.cursor != s.cursor || s.deletion != (f.kind == kindTombstone) || !s.deletion && ShortID(f.id[:8]) != s.id) {
 		err = errTorn
 	}
 	return f, err
 }
 
+// idOf is the id of the blob at a position; where the disk does not tell, zeros behind its beginning.
+func (s *segment) idOf(position int) wire.BlobID {
+	if f, err := s.blobSpot(position).head(); err == nil {
+		return f.id
+	}
+	var id wire.BlobID
+	copy(id[:], s.entry(position).id[:])
+	return id
+}
+
 func (s *segment) blobSpot(p int) spot {
 	e := s.entry(p)
 	return spot{
-		segment: s, cursor: s.cursor(p), at: e.at, size: int(e.units) * unit,
-		absent: e.isGone() || e.class() == wire.Class3,
+		segment: s, position: p, cursor: s.cursor(p), id: e.id, at: e.at, size: int(e.units) * unit,
+		absent: e.isGone() || e.class() == wire.Class3, lost: e.state&lost != 0,
 	}
 }
 
 func (s *segment) tombSpot(i int) spot {
 	t := s.tombs[i]
-	return spot{segment: s, cursor: t.cursor, at: t.at, size: frameHeader + tombstoneBody, deletion: true}
+	return spot{segment: s, position: i, cursor: t.cursor, at: t.at, size: frameHeader + tombstoneBody, deletion: true}
 }
 
 // walk goes through the records behind a cursor in their order, until each returns false; with mu held.
@@ -167,20 +180,27 @@ func (d *Disk) Scan(ctx context.Context, c Community, cursor uint64, limit int) 
 
 // Get is Store's.
 func (d *Disk) Get(ctx context.Context, c Community, ids []ShortID, limit int) ([]Record, error) {
-	done, err := d.reading(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	l := d.seen(c)
 	if l == nil {
-		return nil, nil
+		l = newLog(d.disk, c) // empty
 	}
-	var records []Record
+	records, broken, err := d.get(ctx, l, ids, limit)
+	d.disown(ctx, l, broken)
+	return records, err
+}
+
+// get is Get, and says what it found broken.
+func (d *Disk) get(ctx context.Context, l *log, ids []ShortID, limit int) (records []Record, broken []place, err error) {
+	done, err := d.reading(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
 	size := 0
 	for _, s := range l.spotsOf(ids) {
 		_, body, err := s.frame()
 		if err != nil {
+			broken = append(broken, place{s.segment, s.position})
 			continue
 		}
 		if size += len(body); size > limit && len(records) > 0 {
@@ -188,7 +208,7 @@ func (d *Disk) Get(ctx context.Context, c Community, ids []ShortID, limit int) (
 		}
 		records = append(records, Record{s.cursor, body})
 	}
-	return records, nil
+	return records, broken, nil
 }
 
 // spotsOf finds the blobs whose ids begin so.
@@ -386,6 +406,7 @@ func (d *Disk) Stats() Stats {
 		for _, day := range l.days() {
 			s := l.segments[day]
 			stats.Blobs += s.live
+			stats.Lost += s.lost
 			stats.Logs[c] = append(stats.Logs[c], Day{Day: day, Blobs: s.live, Tombstones: len(s.forbidden), Bytes: s.bytes()})
 		}
 		l.mu.RUnlock()

@@ -15,14 +15,17 @@ type entry struct {
 	at    uint32 // offset of the frame in units
 	units uint16 // length of the frame
 	high  uint8  // cursor, upper 8 bits
-	state uint8  // class, and whether it is gone
+	state uint8  // class, and whether it is gone or lost
 }
 
-// gone is the bit of an entry's state that says that its blob was deleted, or that the disk does not return what was written.
-const gone = 0x80
+// The bits of an entry's state beside the class.
+const (
+	gone = 0x80 // its blob was deleted
+	lost = 0x40 // the disk does not return what was written
+)
 
-func (e *entry) class() wire.Class { return wire.Class(e.state &^ gone) }
-func (e *entry) isGone() bool      { return e.state&gone != 0 }
+func (e *entry) class() wire.Class { return wire.Class(e.state &^ (gone | lost)) }
+func (e *entry) isGone() bool      { return e.state&(gone|lost) != 0 }
 
 // chunk is a run of entries that is allocated once, however many there will be.
 const chunkLen = 256
@@ -40,7 +43,8 @@ type segment struct {
 	table     table
 	tombs     []tomb
 	forbidden map[[16]byte]uint64 // deletion commitments shown, with the cursor of the tombstone
-	live      int                 // blobs that were not deleted
+	live      int                 // blobs that are neither gone nor lost
+	lost      int                 // blobs that were found to be lost
 
 	// Side index.
 	sideName string
@@ -92,6 +96,13 @@ func (s *segment) add(r sideRecord) {
 		}
 		return
 	}
+	mark := markOf(r.commit)
+	s.find(ShortID(r.id[:8]), func(p int) bool { // nothing is taken twice but what was lost
+		if s.entry(p).mark == mark {
+			s.lose(p)
+		}
+		return false
+	})
 	last := len(s.chunks) - 1
 	if last < 0 || len(s.chunks[last]) == chunkLen {
 		// A first chunk grows from small: most segments of a small community stay so.
@@ -111,7 +122,7 @@ func (s *segment) add(r sideRecord) {
 	}
 	behind := r.cursor - s.bases[last]
 	e := entry{
-		tag: r.tag, id: ShortID(r.id[:8]), low: uint32(behind), high: uint8(behind >> 32), mark: markOf(r.commit),
+		tag: r.tag, id: ShortID(r.id[:8]), low: uint32(behind), high: uint8(behind >> 32), mark: mark,
 		at: r.at, units: r.units, state: uint8(r.class),
 	}
 	*chunk = append(*chunk, e)
@@ -121,9 +132,19 @@ func (s *segment) add(r sideRecord) {
 
 // remove marks the blob at a position as gone.
 func (s *segment) remove(position int) {
-	if e := s.entry(position); !e.isGone() {
-		e.state |= gone
+	e := s.entry(position)
+	if !e.isGone() {
 		s.live--
+	}
+	e.state |= gone
+}
+
+// lose marks the blob at a position as lost.
+func (s *segment) lose(position int) {
+	if e := s.entry(position); !e.isGone() {
+		e.state |= lost
+		s.live--
+		s.lost++
 	}
 }
 
@@ -139,12 +160,13 @@ func (s *segment) behind(cursor uint64) (blob, deletion int) {
 	return blob, deletion
 }
 
-// marked calls found with the positions of all blobs that are there and may be committed to one of the marks.
-func (s *segment) marked(marks map[uint32]bool, found func(position int)) {
+// marked calls found with the positions of all blobs that may be committed to one of the marks, and what that mark stands for; lost ones
+// too, since a disk may return them after the next start.
+func (s *segment) marked(marks map[uint32]forbids, found func(position int, under forbids)) {
 	for c, chunk := range s.chunks {
 		for i := range chunk {
-			if !chunk[i].isGone() && marks[chunk[i].mark] {
-				found(c*chunkLen + i)
+			if under, wanted := marks[chunk[i].mark]; wanted && chunk[i].state&gone == 0 {
+				found(c*chunkLen+i, under)
 			}
 		}
 	}

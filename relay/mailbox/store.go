@@ -80,7 +80,7 @@ type Record struct {
 	Blob   []byte
 }
 
-// Absence is a blob that was in the log and that a page does not bring: deleted, or of class 3. Its id is told
+// Absence is a blob that was in the log and that a page does not bring: deleted, lost by the disk, or of class 3. Its id is told
 // so that the chain can be computed.
 type Absence struct {
 	Cursor uint64
@@ -141,6 +141,9 @@ type Stats struct {
 	Bytes int64 // on the disk, of all communities
 	Limit int64 // 0: none
 	Blobs int
+	// Lost are the blobs that the disk was found not to return any more, of days that are not finished with; not those that nobody has
+	// asked for since the store was opened. They are taken again.
+	Lost int
 	// Cut are the bytes at the ends of files that were no whole records when the store was opened: writes that a crash
 	// interrupted, which nobody was told of.
 	Cut  int64

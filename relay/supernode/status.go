@@ -23,6 +23,7 @@ type Status struct {
 	LoggedIn    int       // of them, those that a persona has logged in by
 	Followers   int       // requests that wait for what comes
 	Blobs       int64
+	Lost        int   // blobs that the disk was found not to return any more
 	Disk        int64 // bytes that they take
 	DiskMax     int64 // bytes that they may take
 	Days        int   // how many days ahead a blob may ask to be kept
@@ -93,6 +94,7 @@ func (s Status) WriteMetrics(w io.Writer) error {
 	m.one("links", "gauge", "Members and supernodes connected now.", float64(s.Links))
 	m.one("followers", "gauge", "Requests that wait for what comes.", float64(s.Followers))
 	m.one("disk_max_bytes", "gauge", "Bytes of disk that blobs may take.", float64(s.DiskMax))
+	m.one("lost_blobs", "gauge", "Blobs that the disk was found not to return any more.", float64(s.Lost))
 	m.one("clock_believed", "gauge", "1 where the clock is believed and blobs expire.", flag(s.Clock == ClockVouched || s.Clock == ClockAgreed))
 	m.one("kept_total", "counter", "Deposits signed for.", float64(s.Kept))
 	m.one("sent_bytes_total", "counter", "Bytes of pages and listings sent.", float64(s.Sent))
@@ -159,7 +161,7 @@ func (s *Supernode) Status() Status {
 	s.mu.Lock()
 	st := Status{
 		ID: s.ID(), Started: s.started, Links: s.crowd.count(), LoggedIn: int(s.loggedIn.Load()), Followers: int(s.followers.Load()),
-		Blobs: int64(stats.Blobs), Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days, Bandwidth: s.cfg.Limits.Bandwidth,
+		Blobs: int64(stats.Blobs), Lost: stats.Lost, Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days, Bandwidth: s.cfg.Limits.Bandwidth,
 		Today: wire.DayAt(s.days.mark.Date(time.Now())), Clock: s.days.state(), TheirDay: s.days.theirs(), Finished: finished,
 		Kept: s.keptCount.Load(), Sent: s.sent.Load(), Refused: maps.Clone(s.refusals),
 	}

@@ -38,7 +38,7 @@ func TestStatusAndMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		"sottovoce_supernode_kept_total 3\n", `sottovoce_supernode_refused_total{reason="token missing, spent or false"} 2` + "\n",
-		"sottovoce_supernode_clock_believed 1\n", `sottovoce_supernode_blobs{community="`,
+		"sottovoce_supernode_clock_believed 1\n", "sottovoce_supernode_lost_blobs 0\n", `sottovoce_supernode_blobs{community="`,
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -53,6 +54,9 @@ func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 	status := control.SupernodeStatus{
 		ID: s.ID.String(), Version: o.version, Blobs: s.Blobs, Disk: s.Disk, DiskMax: s.DiskMax, DiskFree: freeDisk(o.data), Days: s.Days,
 		Clock: control.Clock(s.Clock), Advertised: o.advertised, Kept: s.Kept, Refused: refusals(s), Communities: []control.ServedCommunity{},
+	}
+	if s.Lost > 0 {
+		status.Notices = append(status.Notices, fmt.Sprintf("the disk has lost %d blobs, so that it may be failing; move the data directory to another", s.Lost))
 	}
 	for _, c := range s.Communities {
 		status.Communities = append(status.Communities, control.ServedCommunity{
