@@ -260,26 +260,24 @@ func (s *station) offer(ctx context.Context, items []*item) error {
 	return s.answered(items, kept)
 }
 
-// exchange sends a deposit or a deletion and returns its answer. Without one in time the link is ended, since a
-// supernode whose power has failed does not say so: a new link tells whether it is there.
+// exchange sends a deposit or a deletion and returns its answer. One that takes too long costs the stream and
+// never the link: whether the supernode is there QUIC tells, which acknowledges whatever the disk does.
 //
 // spec: 08-custody#streams
 func exchange(ctx context.Context, l *link.Link, ask wire.Frame, blobs [][]byte, size int) (kept wire.Kept, err error) {
-	asked := ctx
-	ctx, cancel := context.WithTimeout(ctx, silenceMax+time.Duration(size/(64<<10))*perChunk)
-	defer cancel()
-	defer func() {
-		if err != nil && ctx.Err() != nil && asked.Err() == nil {
-			l.Close(link.ReasonBye)
-		}
-	}()
 	stream, err := l.Request(ctx)
 	if err != nil {
 		return kept, err
 	}
 	defer stream.Reset()
-	stream.Await(time.Time{})
-	sent := errors.Join(stream.Send(ctx, ask, blobs...), stream.End())
+	wait := 2*answerTimeout + time.Duration(size)*perChunk/(64<<10)
+	sent := stream.Send(ctx, ask, blobs...)
+	if sent == nil {
+		sent = stream.End()
+	} else {
+		wait = refusalTimeout
+	}
+	stream.Await(time.Now().Add(wait))
 	// Who refuses does so before all has arrived, and reads no more.
 	kept, err = receive[wire.Kept](ctx, stream)
 	if err != nil && sent != nil && !errors.As(err, new(*RefusedError)) {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
 	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox"
+	"sottovoce/relay/relaytest"
 	"sottovoce/relay/supernode"
 	"sottovoce/relay/token"
 )
@@ -136,58 +137,57 @@ func client(t *testing.T, k *keep) (c *relay.Client, n *node, stop func()) {
 	return c, n, stop
 }
 
-// muted is a socket that can fall silent, as a machine does whose power fails.
-type muted struct {
-	net.PacketConn
-	dead atomic.Bool
+// host runs a supernode, whose store can stall.
+type host struct {
+	dir   string
+	at    *net.UDPAddr
+	store *relaytest.Liar
+	stop  func()
 }
 
-func (m *muted) ReadFrom(b []byte) (n int, from net.Addr, err error) {
-	for {
-		if n, from, err = m.PacketConn.ReadFrom(b); err != nil || !m.dead.Load() {
-			return n, from, err
-		}
-	}
-}
-
-func (m *muted) WriteTo(b []byte, to net.Addr) (int, error) {
-	if m.dead.Load() {
-		return len(b), nil
-	}
-	return m.PacketConn.WriteTo(b, to)
-}
-
-// serve founds a community and runs its supernode.
-func serve(t *testing.T) (s *supernode.Supernode, id community.ID, socket *muted) {
+// start starts the supernode, in the same place each time.
+func (h *host) start(t *testing.T) *supernode.Supernode {
 	t.Helper()
-	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
-	pc, err := listen()
+	pc, err := net.ListenUDP("udp4", h.at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := pc.LocalAddr().(*net.UDPAddr).AddrPort()
-	socket = &muted{PacketConn: pc}
-	dir := t.TempDir()
-	charter := supernode.Charter{Name: "Casa", Policy: community.Policy{Days: 58, Disk: 1 << 30, Tokens: 1000}, Addresses: []string{at.String()}}
-	made, err := supernode.Found(dir, charter, supernode.Config{Rand: rand.Reader})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := supernode.Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Conn: socket, Vouched: func() bool { return true }}
-	s, err = supernode.Open(dir, cfg)
+	h.at = pc.LocalAddr().(*net.UDPAddr)
+	s, err := supernode.Open(h.dir, supernode.Config{
+		Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Conn: pc, Vouched: func() bool { return true },
+		Store: func(s mailbox.Store) mailbox.Store { h.store = relaytest.NewLiar(s); return h.store },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
+	h.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := errors.Join(<-done, s.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return s, made.Community, socket
+	t.Cleanup(h.stop)
+	return s
+}
+
+// serve founds a community and runs its supernode.
+func serve(t *testing.T) (s *supernode.Supernode, id community.ID, h *host) {
+	t.Helper()
+	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	h = &host{dir: t.TempDir(), at: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+	charter := supernode.Charter{Name: "Casa", Policy: community.Policy{Days: 58, Disk: 1 << 30, Tokens: 1000}}
+	made, err := supernode.Found(h.dir, charter, supernode.Config{Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = h.start(t)
+	if err := s.Advertise([]string{h.at.String()}); err != nil {
+		t.Fatal(err)
+	}
+	return s, made.Community, h
 }
 
 func sealed(t *testing.T) []byte {
@@ -351,28 +351,42 @@ func TestGuestOfNobody(t *testing.T) {
 	}
 }
 
-// TestSilence: a supernode that falls silent is noticed by the next deposit, not by QUIC's idle timeout, and
-// reached anew when it is back.
-func TestSilence(t *testing.T) {
+// TestSlowDisk: a supernode that is slow to answer keeps its members, and its answer counts.
+func TestSlowDisk(t *testing.T) {
 	t.Parallel() // it waits, mostly
-	super, id, socket := serve(t)
+	super, id, h := serve(t)
 	anna, there := member(t, super, id)
-	var first uint64
-	there.until(t, "Anna reaches her supernode", func() bool {
-		if len(there.reached) == 1 {
-			first = there.reached[0].Link
+	link := func() uint64 {
+		there.mu.Lock()
+		defer there.mu.Unlock()
+		if len(there.reached) != 1 {
+			return 0
 		}
-		return first != 0
-	})
-	socket.dead.Store(true)
-	blob, begun := sealed(t), time.Now()
-	if _, err := anna.Deposit(within(t), super.ID(), []relay.Parcel{{Blob: blob}}); err == nil || time.Since(begun) > 10*time.Second {
-		t.Fatalf("after %v: %v", time.Since(begun), err)
+		return there.reached[0].Link
 	}
+	before := link()
+	time.AfterFunc(5*time.Second, h.store.Stall())
+	if kept := deposit(t, anna, relay.Log{At: super.ID(), Community: id}, nil, sealed(t)); kept != 1 {
+		t.Error("what takes five seconds is not kept")
+	}
+	if after := link(); before == 0 || after != before {
+		t.Errorf("link %d is now %d", before, after)
+	}
+}
+
+// TestBackAgain: a supernode that went is reached anew when it is back.
+func TestBackAgain(t *testing.T) {
+	t.Parallel() // it waits, mostly
+	super, id, h := serve(t)
+	anna, there := member(t, super, id)
+	h.stop()
 	there.until(t, "Anna knows that it is gone", func() bool { return len(there.reached) == 0 })
-	socket.dead.Store(false)
-	there.until(t, "Anna reaches it anew", func() bool { return len(there.reached) == 1 && there.reached[0].Link != first })
-	if kept := deposit(t, anna, relay.Log{At: super.ID(), Community: id}, nil, blob); kept != 1 {
+	if _, err := anna.Deposit(within(t), super.ID(), []relay.Parcel{{Blob: sealed(t)}}); !errors.Is(err, relay.ErrUnreached) {
+		t.Errorf("nobody is there: %v", err)
+	}
+	h.start(t)
+	there.until(t, "Anna reaches it anew", func() bool { return len(there.reached) == 1 })
+	if kept := deposit(t, anna, relay.Log{At: super.ID(), Community: id}, nil, sealed(t)); kept != 1 {
 		t.Error("then it does not keep the blob")
 	}
 }

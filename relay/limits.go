@@ -18,8 +18,6 @@ const (
 	setbackForgotten = 24 * time.Hour
 	// answerTimeout is how long an answer may take, and the silence inside one.
 	answerTimeout = 30 * time.Second
-	// silenceMax is how long the answer to a deposit may take before the link is taken for dead.
-	silenceMax = 3 * time.Second
 	// perChunk is what a deposit has more for each 64 KiB.
 	perChunk = 10 * time.Second
 	// attestPeriod is between two checkpoints.
@@ -40,6 +38,8 @@ const (
 const (
 	// steadyAfter is how long a link has to last before the next try is as quick as the first.
 	steadyAfter = time.Minute
+	// refusalTimeout is how long a refusal may take of what could not be sent whole.
+	refusalTimeout = 5 * time.Second
 	// drawTimeout bounds a deposit's wait for tokens.
 	drawTimeout = 20 * time.Second
 	// visitTimeout bounds a link in mode supernode: log-in and draws.

@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/testutils/simnet"
 
+	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/wire"
 )
 
@@ -75,6 +76,47 @@ func TestIdleLink(t *testing.T) {
 		}
 		if took := time.Since(begin); took > idleTimeout+keepAlivePeriod+time.Second { // the last keep-alive starts the clock again
 			t.Errorf("a dead link lived for %v", took)
+		}
+	})
+}
+
+// A request to a supernode that is gone without a word ends with the link, 45 s after it was sent; one that is only
+// slow to answer keeps it.
+func TestRequestToNobody(t *testing.T) {
+	t.Parallel()
+	onCable(t, func(t *testing.T, c *cable, pa, pb net.PacketConn) {
+		client, super := newClient(t, pa), newSupernode(t, pb)
+		dialed, accepted := linked(t, visit(super, handshake.Member), client, super)
+		ctx := t.Context()
+		ask := func() (*CustodyStream, time.Time) {
+			s, err := dialed.Request(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Send(ctx, wire.Deposit{Blobs: 1}, blob(1)); err != nil {
+				t.Fatal(err)
+			}
+			return s, time.Now()
+		}
+		slow, _ := ask()
+		in, err := accepted.Requested(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if err := in.Send(ctx, wire.Refused{Reason: wire.ReasonNotNow}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := slow.Receive(ctx); err != nil {
+			t.Fatalf("what is answered late: %v", err)
+		}
+		time.Sleep(custodyKeepAlive - time.Second) // no keep-alive has told before
+		c.pulled.Store(true)
+		lost, begin := ask()
+		var idle *quic.IdleTimeoutError
+		_, err = lost.Receive(ctx)
+		if took := time.Since(begin); !errors.As(err, &idle) || dialed.Err() == nil || took > custodyIdleTimeout+time.Second {
+			t.Errorf("%v after %v", err, took)
 		}
 	})
 }
