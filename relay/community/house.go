@@ -298,6 +298,16 @@ func (f *file) write(e Entry, author signer, now time.Time) error {
 	return err
 }
 
+// Unknown lists the places of the entries in papers that are not held here.
+func (h *House) Unknown(theirs Papers) (places []int) {
+	for i, raw := range theirs.Entries {
+		if !h.file.roster.holds(raw) {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
 // Exchange takes papers of somebody who is logged in, and answers with what they lack by what they
 // have shown: no papers, if that is nothing. bySupernode says that it is another supernode, which may vouch for a seat that was
 // taken in time. changed says that there is something to keep.

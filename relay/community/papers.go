@@ -22,6 +22,34 @@ type Papers struct {
 	Entries    [][]byte    `cbor:"3,keyasint,omitempty"` // of the roster, each after the one that it goes behind
 	Heads      []wire.Hash `cbor:"4,keyasint,omitempty"` // of the whole roster that the sender knows
 	Roster     wire.Hash   `cbor:"5,keyasint"`           // the same for two who know the same roster; zero: these are no papers
+
+	verified map[int]verified // what Verify found, by the place in Entries
+}
+
+// verified is an entry whose signature was looked at.
+type verified struct {
+	entry *Entry
+	err   error
+}
+
+// Verify verifies the signatures of the entries in these places, before somebody takes the papers under a lock: that is what
+// takes long about them.
+//
+// spec: 10-communities#exchange-of-papers
+func (p *Papers) Verify(id ID, places []int) {
+	p.verified = make(map[int]verified, len(places))
+	for _, i := range places {
+		e, err := parseEntry(p.Entries[i], id)
+		p.verified[i] = verified{e, err}
+	}
+}
+
+// entry returns the entry in a place, verified now unless it was before.
+func (p Papers) entry(i int, id ID) (*Entry, error) {
+	if v, done := p.verified[i]; done {
+		return v.entry, v.err
+	}
+	return parseEntry(p.Entries[i], id)
 }
 
 // IsZero reports whether these are no papers: there is nothing to say.
@@ -117,8 +145,8 @@ func (f *file) merge(p Papers, seatOpen func(Seat) bool) (m merged, err error) {
 			wrong(e)
 		}
 	}
-	for _, raw := range p.Entries {
-		if e := f.mergeEntry(raw, &m); e != nil {
+	for i := range p.Entries {
+		if e := f.mergeEntry(p, i, &m); e != nil {
 			wrong(e)
 		}
 	}
@@ -261,14 +289,14 @@ func (f *file) takeSeat(c *Card, seatOpen func(Seat) bool, m *merged) error {
 	return nil
 }
 
-// mergeEntry takes an entry of the roster, if its author's entries may count.
+// mergeEntry takes the entry of the roster in a place of papers, if its author's entries may count.
 //
 // spec: 10-communities#merging
-func (f *file) mergeEntry(raw []byte, m *merged) error {
-	if f.roster.holds(raw) {
+func (f *file) mergeEntry(p Papers, i int, m *merged) error {
+	if f.roster.holds(p.Entries[i]) {
 		return nil
 	}
-	e, err := parseEntry(raw, f.id)
+	e, err := p.entry(i, f.id)
 	if err != nil {
 		return err
 	}

@@ -267,6 +267,30 @@ func TestEntriesInPlace(t *testing.T) {
 	}
 }
 
+// TestVerifiedBefore verifies papers before they are taken: nothing is verified again then, and what was wrong stays out.
+func TestVerifiedBefore(t *testing.T) {
+	w := newWorld(t, 68)
+	h := w.found()
+	old := w.reload(h)
+	w.must(w.visit(h, w.member(w.invite(h, 3))))
+	p := h.file.papersSince(nil)
+	forged := slices.Clone(p.Entries[len(p.Entries)-1])
+	forged[len(forged)-1] ^= 1
+	p.Entries = append(p.Entries, forged)
+	places := old.Unknown(p)
+	p.Verify(w.root.ID(), places)
+	for _, i := range places {
+		p.Entries[i] = []byte{byte(i)} // nobody could verify that
+	}
+	_, changed, err := old.Exchange(p, false, w.now, w.rand)
+	if err != nil || !changed || len(old.Members()) != 1 || len(old.file.roster.entries) != len(p.Entries)-1 {
+		t.Errorf("%v: %d members, %d entries of %d", err, len(old.Members()), len(old.file.roster.entries), len(p.Entries))
+	}
+	if got := h.Unknown(h.file.papersSince(nil)); len(got) != 0 {
+		t.Errorf("%d of our own entries are unknown", len(got))
+	}
+}
+
 func TestCards(t *testing.T) {
 	w := newWorld(t, 64)
 	h := w.found()

@@ -210,6 +210,7 @@ func (c *served) exchange(b []byte, bySupernode bool, by *community.Persona) (la
 	if err != nil {
 		return community.Papers{}, err
 	}
+	c.verify(&theirs)
 	return lacking, c.change(func(h *community.House, now time.Time) (bool, error) {
 		if by != nil && !h.Admits(*by) {
 			return false, errShutOut
@@ -218,4 +219,14 @@ func (c *served) exchange(b []byte, bySupernode bool, by *community.Persona) (la
 		lacking, changed, err = h.Exchange(theirs, bySupernode, now, c.at.cfg.Rand)
 		return changed, err
 	})
+}
+
+// verify verifies what is new in papers without the lock: all who deposit need that, and anybody may show papers.
+//
+// spec: 10-communities#exchange-of-papers
+func (c *served) verify(theirs *community.Papers) {
+	c.mu.Lock()
+	unknown := c.house.Unknown(*theirs)
+	c.mu.Unlock()
+	theirs.Verify(community.ID(c.id), unknown)
 }
