@@ -30,6 +30,7 @@ type tail struct {
 	commit  uint64
 	frames  uint32
 	held    int
+	resumes bool   // behind damage it goes on with a later commit
 	release func() // enters what is held back into the index
 }
 
@@ -196,7 +197,7 @@ func (ld *loading) spent(day uint16) error {
 		return err
 	}
 	var held []byte
-	t := &tail{file: s.file, size: &s.size}
+	t := &tail{file: s.file, size: &s.size, resumes: true}
 	t.release = func() {
 		for ; len(held) > 0; held = held[tokenSize:] {
 			s.set.add([tokenSize]byte(held))
@@ -219,25 +220,55 @@ func (ld *loading) scan(t *tail, at, size int64, take func(f frame, body []byte,
 	ld.tails = append(ld.tails, t)
 	in := bufio.NewReaderSize(io.NewSectionReader(t.file, at, size-at), 256<<10)
 	var b []byte
+	whole := at // where the last whole frame ends
 	for {
 		f, body, err := readFrame(in, &b)
 		switch {
 		case errors.Is(err, errTorn):
-			ld.cut += size - at
-			return at, cutTo(t.file, at, size)
+			if at, err = t.resume(whole, size); err != nil {
+				return whole, err
+			}
+			ld.cut += at - whole
+			if at == size {
+				return whole, cutTo(t.file, whole, size)
+			}
+			in.Reset(io.NewSectionReader(t.file, at, size-at))
+			continue
 		case err != nil:
-			return at, err
+			return whole, err
 		}
 		if f.commit != t.commit {
 			t.release()
-			t.from, t.commit, t.frames, t.held = at, f.commit, f.frames, 0
+			t.from, t.commit, t.frames, t.held = whole, f.commit, f.frames, 0
 		}
 		if err := take(f, body, at); err != nil {
-			return at, err
+			return whole, err
 		}
 		t.held++
 		at += f.length()
+		whole = at
 	}
+}
+
+// resume finds where whole frames of a later commit begin behind damage at an offset of a file of so many bytes, which no crash makes:
+// size, if nowhere.
+func (t *tail) resume(at, size int64) (int64, error) {
+	if !t.resumes {
+		return size, nil
+	}
+	rest := make([]byte, size-at)
+	if n, err := fill(t.file, rest, at); err != nil || n < len(rest) {
+		return size, err
+	}
+	for from := unit; from+frameHeader <= len(rest); from += unit {
+		if kind(rest[from+4]) != kindSpent { // bodies are hashes: few places are left
+			continue
+		}
+		if f, _, err := parseFrame(rest[from:]); err == nil && f.commit > t.commit {
+			return at + int64(from), nil
+		}
+	}
+	return size, nil
 }
 
 // readFrame reads one frame into *b, which grows as needed; the end of the file is errTorn.

@@ -158,3 +158,33 @@ func TestLostIsDeleted(t *testing.T) {
 		})
 	}
 }
+
+// TestDamagedTokens: damage in the middle of the tokens that were spent gives back those of one commit at the most, at each start.
+func TestDamagedTokens(t *testing.T) {
+	for _, at := range []int{2, 6, 20, 70, 100} { // of the second frame
+		disk, w := newFaulty(), newWitness(t, 13)
+		for range 3 {
+			var err error
+			if w.store, err = mailbox.OpenOn(disk, 0); err != nil {
+				t.Fatal(err)
+			}
+			first := w.next
+			for range 4 {
+				w.deposit(1)
+			}
+			back := 0
+			for n := range w.next {
+				if !w.store.Spent(ours, mailboxtest.Token(n, today+5)) {
+					back++
+				}
+			}
+			if want := min(int(first), 1); back != want {
+				t.Fatalf("byte %d: %d tokens can be spent again, want %d", at, back, want)
+			}
+			w.store.Close()
+			if disk = disk.crash(func() bool { return true }); first == 0 {
+				disk.fileOf(t, ".spent").now[128+at] ^= 1
+			}
+		}
+	}
+}

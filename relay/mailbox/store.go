@@ -144,8 +144,8 @@ type Stats struct {
 	// Lost are the blobs that the disk was found not to return any more, of days that are not finished with; not those that nobody has
 	// asked for since the store was opened. They are taken again.
 	Lost int
-	// Cut are the bytes at the ends of files that were no whole records when the store was opened: writes that a crash
-	// interrupted, which nobody was told of.
+	// Cut are the bytes that were no whole records when the store was opened: at the ends of files, writes that a crash
+	// interrupted, which nobody was told of; elsewhere, damage among spent tokens.
 	Cut  int64
 	Logs map[Community][]Day // ascending by day
 }
