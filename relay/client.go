@@ -95,6 +95,7 @@ type Client struct {
 	said      []Reached // what the collector was told last
 	gifts     map[token.Contact]*gift
 	guests    map[guestKey]*guest
+	gone      []guestKey // guests that gave way, and are on disk still
 
 	errands chan struct{} // one token: gifts are due, or there are new guests
 }

@@ -108,7 +108,8 @@ func TestGuestInDoubt(t *testing.T) {
 		return len(card) > token.GiveMax*token.Size
 	})
 	brunos := &keep{values: make(map[string][]byte)}
-	bruno, _, _ := client(t, brunos)
+	bruno, _, stop := client(t, brunos)
+	bruno.Where(elsewhere(t, card)) // another place, where he leaves nothing
 	var blobs [][]byte
 	var parcels []relay.Parcel
 	for range token.GiveMax {
@@ -129,5 +130,13 @@ func TestGuestInDoubt(t *testing.T) {
 	}
 	if kept := deposit(t, bruno, at, card, blobs...); kept != len(blobs) {
 		t.Errorf("%d of %d are kept", kept, len(blobs))
+	}
+	brunos.mu.Lock()
+	brunos.saved = nil
+	brunos.mu.Unlock()
+	stop()
+	bruno, _, _ = client(t, brunos)
+	if kept := deposit(t, bruno, at, card, blobs...); kept != len(blobs) {
+		t.Errorf("after a restart %d of %d are kept", kept, len(blobs))
 	}
 }

@@ -130,6 +130,9 @@ func (c *Client) runErrands(ctx context.Context) {
 		if err := c.give(); err != nil {
 			c.cfg.Log.Warn("a contact is not given tokens", "error", err)
 		}
+		if err := c.forget(); err != nil {
+			c.cfg.Log.Warn("a place to deposit is not forgotten", "error", err)
+		}
 		c.told()
 	}
 }

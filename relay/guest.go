@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -25,6 +26,9 @@ type guest struct {
 	client *Client
 	guestKey
 	keys identity.DeviceKeys
+
+	named time.Time // when a card named it last; guarded by Client.mu, as is
+	kept  bool      // whether it is on disk: it was deposited at
 
 	working sync.Mutex // held while tokens are taken, kept and sent; taken before mu
 
@@ -76,6 +80,9 @@ func (c *Client) loadGuests() error {
 		if err != nil {
 			return err
 		}
+		if len(kept) == 0 {
+			continue // it gave way
+		}
 		c.links++
 		g := newGuest(c, k)
 		if err := parseGuest(kept, g); err != nil {
@@ -87,6 +94,7 @@ func (c *Client) loadGuests() error {
 			}
 			continue
 		}
+		g.named, g.kept = c.cfg.Now(), true
 		c.guests[k] = g
 	}
 	return nil
@@ -131,7 +139,7 @@ func (c *Client) met(card []byte) (all []*guest) {
 		}
 		g := c.guests[k]
 		if g == nil {
-			if len(l.Tokens) == 0 || len(c.guests) >= guestsMax {
+			if len(l.Tokens) == 0 || !c.room(k.giver) {
 				continue
 			}
 			c.links++
@@ -140,11 +148,69 @@ func (c *Client) met(card []byte) (all []*guest) {
 			c.guests[k] = g
 			c.poke()
 		}
-		if g.meet(l) {
+		if g.named = c.cfg.Now(); g.meet(l) {
 			all = append(all, g)
 		}
 	}
 	return all
+}
+
+// room reports whether there may be one guest more by what a giver says. If there are too many, of the giver's or in all,
+// one gives way that no card has named for a while: first such as were never deposited at, then who was named longest ago.
+// The lock is held.
+func (c *Client) room(giver [giverSize]byte) bool {
+	var out *guest
+	own, now := 0, c.cfg.Now()
+	for _, g := range c.guests {
+		if g.giver == giver {
+			own++
+		}
+	}
+	if own < mailboxLogsMax && len(c.guests) < guestsMax {
+		return true
+	}
+	for _, g := range c.guests {
+		idle := guestIdle
+		if g.kept {
+			idle = guestKeptIdle
+		}
+		if g.giver != giver && own >= mailboxLogsMax || now.Sub(g.named) < idle {
+			continue
+		}
+		if out == nil || g.before(out) {
+			out = g
+		}
+	}
+	if out == nil {
+		return false
+	}
+	delete(c.guests, out.guestKey)
+	if out.kept {
+		c.gone = append(c.gone, out.guestKey)
+	}
+	return true
+}
+
+// before is the order in which guests give way. The client's lock is held.
+func (g *guest) before(o *guest) bool {
+	if g.kept != o.kept {
+		return o.kept
+	}
+	return cmp.Or(g.named.Compare(o.named), slices.Compare(g.bytes(), o.bytes())) < 0
+}
+
+// forget takes off the disk the guests that gave way.
+func (c *Client) forget() error {
+	c.mu.Lock()
+	gone := c.gone
+	c.gone = nil
+	gone = slices.DeleteFunc(gone, func(k guestKey) bool { return c.guests[k] != nil }) // it is back
+	c.mu.Unlock()
+	var errs []error
+	for _, k := range gone {
+		errs = append(errs, c.cfg.Keep.Save(k.key(), nil))
+	}
+	return errors.Join(errs...)
 }
 
 // meet takes what a card says of the log, and reports whether anything can be done there.
@@ -248,8 +314,11 @@ func (g *guest) save() error {
 	}
 	var all []byte
 	g.client.mu.Lock()
+	g.kept = true
 	for _, other := range g.client.sortedGuests() {
-		all = append(all, other.bytes()...)
+		if other.kept {
+			all = append(all, other.bytes()...)
+		}
 	}
 	g.client.mu.Unlock()
 	return errors.Join(g.client.cfg.Keep.Save(g.key(), b), g.client.cfg.Keep.Save(keepGuests, all))

@@ -80,6 +80,10 @@ const (
 	// as a guest.
 	giftsMax  = 512
 	guestsMax = 256
+	// guestIdle is how long no card named a log before it gives way, and guestKeptIdle how long one that was deposited
+	// at: the node looks at all cards at once, at the least when it reaches a supernode.
+	guestIdle     = 10 * time.Minute
+	guestKeptIdle = 24 * time.Hour
 	// savedMax bounds what is saved of one supernode, in bytes.
 	savedMax = 256 << 10
 )
