@@ -29,15 +29,17 @@ func (t *turn) collected(p Page) error {
 		return err
 	}
 	rest := make([]store.Unmatched, 0, len(p.Blobs)+len(p.Scanned))
-	for _, blob := range p.Blobs {
-		header, known, err := t.tryKeys(blob)
+	foreign, err := t.tryAll(p.Blobs, nil)
+	if err != nil {
+		return err
+	}
+	for _, blob := range foreign {
+		header, err := wire.ParseHeader(blob)
 		if err != nil {
 			return err
 		}
-		if !known {
-			id := wire.IDOf(blob)
-			rest = append(rest, store.Unmatched{Tag: header.Tag, ID: [8]byte(id[:]), ExpiryDay: header.ExpiryDay})
-		}
+		id := wire.IDOf(blob)
+		rest = append(rest, store.Unmatched{Tag: header.Tag, ID: [8]byte(id[:]), ExpiryDay: header.ExpiryDay})
 	}
 	for _, e := range p.Scanned {
 		rest = append(rest, store.Unmatched{Tag: e.Tag, ID: e.ID, ExpiryDay: e.ExpiryDay})
@@ -164,6 +166,30 @@ func (s *starts) renew(d *device, row int64) {
 		have.add(s, d, day)
 	}
 	s.of[row] = have
+}
+
+// tryAll opens blobs that came by supernode, and as long as some open also those that none did
+// for, which it returns: what is behind its start, or far behind others, need not be read again.
+// opened hears of each that a key was known for, unless it is nil.
+func (t *turn) tryAll(blobs [][]byte, opened func(wire.Header, []byte) error) (left [][]byte, err error) {
+	for todo := blobs; ; todo = left {
+		left = nil
+		for _, blob := range todo {
+			h, known, err := t.tryKeys(blob)
+			if err == nil && known && opened != nil {
+				err = opened(h, blob)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !known {
+				left = append(left, blob)
+			}
+		}
+		if len(left) == 0 || len(left) == len(todo) {
+			return left, nil
+		}
+	}
 }
 
 // tryKeys opens a blob that came by supernode, if a key for it is known.

@@ -40,20 +40,35 @@ func TestFarAhead(t *testing.T) {
 		k.starves = true
 	})
 	bruno.start()
-	bruno.within(waitLong, "it is asked for", func() bool {
+	bruno.within(waitLong, "what is to be asked for again", func() (some bool) {
+		bruno.inside(func(turn *turn) error {
+			w := &turn.n.custody.waiting
+			if some = w.wanted != nil; some && w.slot.Unix()%300 != 0 {
+				t.Errorf("it is at %v", w.slot)
+			}
+			return nil
+		})
+		return some
+	})
+	s.change(func() {
+		if s.rereads > 0 {
+			t.Error("it was asked for before the slot")
+		}
+	})
+	bruno.within(waitLong, "it is asked for", bruno.inSlot(func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.rereads > 0
-	})
+	}))
 	if got := bruno.texts("Anna"); len(got) != 0 {
 		t.Fatalf("bruno has %q", got)
 	}
 	bruno.stop()
 	s.change(func() { s.nodes[1].starves = false })
 	bruno.start()
-	bruno.within(waitLong, "the last", func() bool { return slices.Equal(bruno.texts("Anna"), last) })
+	bruno.within(waitLong, "the last", bruno.inSlot(func() bool { return slices.Equal(bruno.texts("Anna"), last) }))
 	s.set(0, true)
-	bruno.within(waitLong, "all", func() bool { return slices.Equal(bruno.texts("Anna"), append(slices.Clone(first), last...)) })
+	bruno.within(waitLong, "all", bruno.inSlot(func() bool { return slices.Equal(bruno.texts("Anna"), append(slices.Clone(first), last...)) }))
 	bruno.inside(func(turn *turn) error {
 		w, err := turn.unmatched()
 		for _, tag := range bruno.device("Anna").tags {
@@ -99,9 +114,9 @@ func TestStartByCustody(t *testing.T) {
 	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(waitLong, "what came behind it", func() bool {
+	bruno.within(waitLong, "what came behind it", bruno.inSlot(func() bool {
 		return slices.Equal(bruno.texts("Anna"), []string{"ciao", "ciao", "it is me", "really"})
-	})
+	}))
 }
 
 // A supernode whose day is behind ours gets what is sealed for its day, and starts too.

@@ -163,7 +163,7 @@ func (t *turn) tickCustody() error {
 	} else if !at.IsZero() {
 		n.custody.later, n.custody.due, n.custody.tell = time.Time{}, true, true
 	}
-	if err := errors.Join(t.lookForDepots(), t.tellMailboxes(), t.lookFarAhead()); err != nil {
+	if err := errors.Join(t.lookForDepots(), t.tellMailboxes(), t.lookFarAhead(), t.rereadDue()); err != nil {
 		return err
 	}
 	w := &n.custody.waiting

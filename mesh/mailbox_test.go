@@ -88,7 +88,7 @@ func TestBlockedByCustody(t *testing.T) {
 	if _, err := bruno.Unblock(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(waitLong, "reads it", func() bool { return slices.Equal(bruno.texts("Anna"), []string{"still there?"}) })
+	bruno.within(waitLong, "reads it", bruno.inSlot(func() bool { return slices.Equal(bruno.texts("Anna"), []string{"still there?"}) }))
 }
 
 // Who collects a card leaves nothing by itself before the slot of receipts: neither its own

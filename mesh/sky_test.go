@@ -346,12 +346,21 @@ func meetUnder(t *testing.T, s *sky) (anna, bruno *person) {
 	return anna, bruno
 }
 
+// inSlot has slots come until something is true.
+func (p *person) inSlot(ok func() bool) func() bool {
+	return func() bool {
+		p.inside(func(turn *turn) error { return turn.slotComes() })
+		return ok()
+	}
+}
+
 // slotComes has five minutes pass for what waits for the slot of receipts.
 func (t *turn) slotComes() error {
 	n := t.n
 	if !n.custody.later.IsZero() {
 		n.custody.later = t.now
 	}
+	n.custody.waiting.slot = t.now
 	n.wakeBy(t.now)
 	for _, d := range n.devices {
 		d.quiet = time.Time{}

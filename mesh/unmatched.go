@@ -33,6 +33,9 @@ type unmatched struct {
 	looked time.Time      // when it was last looked far ahead
 	far    []int64        // devices for which that is still to be done
 	again  time.Time      // when fresh tags are compared; zero: not
+
+	wanted map[Log][]Unmatched // what is read again in the next slot; nil: nothing
+	slot   time.Time           // when that is
 }
 
 // waitingTag is a tag of a log. Two that begin alike cost a look.
@@ -271,7 +274,40 @@ func (t *turn) matchAgain() error {
 		}
 	}
 	w.fresh = nil
-	t.reread(wanted)
+	t.rereadSoon(wanted)
+	return nil
+}
+
+// rereadSoon has blobs read again in the slot of receipts: at once would show who collected
+// what made the reader look.
+//
+// spec: 06-conversations#answers-by-supernode
+func (t *turn) rereadSoon(wanted map[Log][]Unmatched) {
+	w := &t.n.custody.waiting
+	for from, some := range wanted {
+		if w.wanted == nil {
+			w.wanted, w.slot = make(map[Log][]Unmatched), slotAfter(t.now)
+		}
+		for _, u := range some {
+			if !slices.Contains(w.wanted[from], u) {
+				w.wanted[from] = append(w.wanted[from], u)
+			}
+		}
+		t.n.wakeBy(w.slot)
+	}
+}
+
+// rereadDue does so when the slot has come.
+func (t *turn) rereadDue() error {
+	w := &t.n.custody.waiting
+	switch {
+	case w.wanted == nil:
+	case w.slot.After(t.now):
+		t.n.wakeBy(w.slot)
+	default:
+		t.reread(w.wanted)
+		w.wanted = nil
+	}
 	return nil
 }
 
@@ -306,18 +342,11 @@ func (t *turn) cameAgain(blobs [][]byte) error {
 	if err != nil {
 		return err
 	}
-	for _, blob := range blobs {
-		h, known, err := t.tryKeys(blob)
-		if err != nil {
-			return err
-		}
-		if !known {
-			continue
-		}
+	if _, err := t.tryAll(blobs, func(h wire.Header, blob []byte) error {
 		id := wire.IDOf(blob)
-		if err := w.forget(t, h.Tag, [8]byte(id[:])); err != nil {
-			return err
-		}
+		return w.forget(t, h.Tag, [8]byte(id[:]))
+	}); err != nil {
+		return err
 	}
 	return t.matchAgain()
 }
@@ -360,7 +389,7 @@ func (t *turn) lookFarAhead() error {
 			return err
 		}
 	}
-	t.reread(wanted)
+	t.rereadSoon(wanted)
 	if len(w.far) > 0 {
 		n.wakeBy(t.now)
 	}
