@@ -266,7 +266,30 @@ func (c *Client) Run(ctx context.Context, to Collector) error {
 	c.ctx = nil // nothing begins any more
 	c.mu.Unlock()
 	c.stations.Wait()
+	c.putBack()
 	return context.Cause(ctx)
+}
+
+// putBack has on disk again, at an orderly end, the tokens that were taken off it and not used.
+//
+// spec: 11-tokens#wallet
+func (c *Client) putBack() {
+	c.mu.Lock()
+	all := c.all()
+	c.mu.Unlock()
+	for _, s := range all {
+		s.saving.Lock()
+		s.mu.Lock()
+		save := s.state.wallet.Settle()
+		s.mu.Unlock()
+		s.saving.Unlock()
+		if !save {
+			continue
+		}
+		if err := s.change(func(*stationState) {}); err != nil {
+			c.cfg.Log.Warn("tokens that were not used are lost", "error", err)
+		}
+	}
 }
 
 // all are the stations, by community and id. The lock is held.

@@ -1,10 +1,12 @@
 package relay
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/token"
 )
@@ -70,4 +72,42 @@ func TestMarkedTokens(t *testing.T) {
 	if s.marks([32]byte{1}) || !s.marks([32]byte{2}) || s.marks([32]byte{3}) {
 		t.Error("the wrong key is left alone")
 	}
+}
+
+// TestPutBack: tokens that were taken off the disk and not used are there again after an orderly end.
+func TestPutBack(t *testing.T) {
+	kept := mapKeep{}
+	cfg := Config{Keep: kept, Now: func() time.Time { return time.Unix(20_000*86_400, 0) }}
+	c, err := NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := Log{Community: [32]byte{1}}
+	s := &station{client: c, log: log, state: &stationState{wallet: token.NewWallet()}, doubt: make(doubt)}
+	c.members[log.Community] = &member{stations: map[peer.ID]*station{log.At: s}}
+	tokens := make([]token.Token, 20)
+	for i := range tokens {
+		tokens[i] = token.Token{20_000 >> 8, 20_000 & 0xff, byte(i)}
+	}
+	s.state.wallet.Add(tokens, 20_000)
+	if _, err := s.take([]*item{{id: wire.BlobID{1}, answer: new(Custody)}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = c.Run(ctx, nil)
+	state, err := loadState(kept, log)
+	if err != nil || state.wallet.Count(20_000) != 19 {
+		t.Errorf("%d of 19 tokens are left, %v", state.wallet.Count(20_000), err)
+	}
+}
+
+// mapKeep is a Keep in memory for one goroutine.
+type mapKeep map[string][]byte
+
+func (k mapKeep) Load(key string) ([]byte, error) { return k[key], nil }
+
+func (k mapKeep) Save(key string, value []byte) error {
+	k[key] = value
+	return nil
 }
