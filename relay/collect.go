@@ -358,7 +358,7 @@ func (s *station) attest(ctx context.Context, l *link.Link) {
 	if err != nil {
 		return
 	}
-	if !ed25519.Verify(s.keys.Sign[:], s.log.Checkpoint(said.Cursor, said.Chain, said.Day), said.Signature[:]) {
+	if said.Cursor%wire.CursorStep != 0 || !ed25519.Verify(s.keys.Sign[:], s.log.Checkpoint(said.Cursor, said.Chain, said.Day), said.Signature[:]) {
 		s.troubled(Word(wire.ReasonYouOld))
 		return
 	}
@@ -367,12 +367,12 @@ func (s *station) attest(ctx context.Context, l *link.Link) {
 	})
 	s.client.changed() // our cards tell of it
 	s.mu.Lock()
-	head = s.state.Head
+	mark := s.state.Mark
 	s.mu.Unlock()
-	if said.Cursor == head.Cursor && said.Chain != head.Chain {
-		s.breach(Breach{Kind: BreachSplit, Cursor: said.Cursor, Said: said.Chain, Shown: head.Chain})
+	if said.Cursor == mark.Cursor && said.Chain != mark.Chain {
+		s.breach(Breach{Kind: BreachSplit, Cursor: said.Cursor, Said: said.Chain, Shown: mark.Chain})
 	}
-	// If our head is elsewhere, the reader compares when it comes by.
+	// If our mark is elsewhere, the reader compares when it comes by.
 	err = s.change(func(state *stationState) { state.Signed, state.Attested = point{said.Cursor, said.Chain}, now })
 	if err != nil {
 		s.client.cfg.Log.Warn("a checkpoint is not kept", "error", err)

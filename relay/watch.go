@@ -102,7 +102,8 @@ func (w *watch) last() *witness.Checkpoint {
 	return &c
 }
 
-// told takes a checkpoint that a contact was given. It reports whether there is something to do.
+// told takes a checkpoint that a contact was given. It reports whether there is something to tell. Nothing is read for it: that would
+// show who was told.
 func (w *watch) told(c witness.Checkpoint) (news bool) {
 	w.mu.Lock()
 	_, again := w.heard[c]
@@ -118,8 +119,7 @@ func (w *watch) told(c witness.Checkpoint) (news bool) {
 	}
 	w.do(func(on *witness.Watch) []witness.Breach {
 		found := on.Told(c)
-		_, wanted := on.Ask()
-		news = wanted || len(found) > 0
+		news = len(found) > 0
 		return found
 	})
 	return news

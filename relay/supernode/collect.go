@@ -132,15 +132,27 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 	return s.SendEncoded(ctx, answer, blobs)
 }
 
-// attest signs for where the log stands. The day is the mark's, which never falls: a clock that was years ahead once would make
-// every later checkpoint look like that of an older log.
+// attest signs for the log at the last multiple of wire.CursorStep: a place whose chain all members know who have read so far. The day
+// is the mark's, which never falls: a clock that was years ahead once would make every later checkpoint look like that of an older log.
 //
 // spec: 08-custody#checkpoint
 func (v *visit) attest(ctx context.Context, s *link.CustodyStream) error {
 	c := v.home
 	head, day := c.store.Head(c.id), uint32(v.at.markDay())
-	signature := c.at.sign(c.log().Checkpoint(head.Cursor, head.Chain, day))
-	return s.Send(ctx, wire.Checkpoint{Cursor: head.Cursor, Chain: head.Chain, Day: day, Signature: signature})
+	cursor := head.Cursor - head.Cursor%wire.CursorStep
+	var chain mailbox.Chain
+	if cursor > 0 {
+		page, err := c.store.Since(ctx, c.id, cursor, 1)
+		if err != nil {
+			return err
+		}
+		if page.From != cursor {
+			return refusal{wire.ReasonNotNow, "what lies there has expired"}
+		}
+		chain = page.Base
+	}
+	signature := c.at.sign(c.log().Checkpoint(cursor, chain, day))
+	return s.Send(ctx, wire.Checkpoint{Cursor: cursor, Chain: chain, Day: day, Signature: signature})
 }
 
 // deadline is when a request with so many bytes has to be whole, counted from its beginning.

@@ -53,15 +53,15 @@ func TestPagesMakeTheChain(t *testing.T) {
 	l := p.mustMember()
 	file, _ := newBlob(t, wire.Class3, r.today()+3)
 	gone, d := newBlob(t, wire.Class0, r.today()+3)
-	all := append(r.blobs(10), file, gone)
+	all := append(r.blobs(wire.CursorStep), file, gone)
 	r.put(all)
 	r.collect(l, 0) // what is deleted must not come out of a page that is kept
 	r.ask(l, wire.Delete{Tombstones: wire.Tombstones{}.Add(d, r.today()+3)})
 	pages := r.collect(l, 0)
-	if got := bodies(pages); !slices.EqualFunc(got, all[:10], bytes.Equal) {
-		t.Fatalf("%d blobs are collected, want 10: neither the file nor what was deleted", len(got))
+	if got := bodies(pages); !slices.EqualFunc(got, all[:wire.CursorStep], bytes.Equal) {
+		t.Fatalf("%d blobs are collected, want 64: neither the file nor what was deleted", len(got))
 	}
-	ids := map[uint64]wire.BlobID{}
+	ids, chains := map[uint64]wire.BlobID{}, map[uint64][32]byte{}
 	var chain [32]byte
 	for _, page := range pages {
 		if page.Base != chain {
@@ -77,6 +77,7 @@ func TestPagesMakeTheChain(t *testing.T) {
 			if id, found := ids[cursor]; found {
 				chain = wire.HashOf("sv1 chain", chain[:], id[:])
 			}
+			chains[cursor] = chain
 		}
 		if page.Chain != chain {
 			t.Fatalf("the chain at %d is another", page.Until)
@@ -87,6 +88,10 @@ func TestPagesMakeTheChain(t *testing.T) {
 	}
 
 	c := r.ask(l, wire.Attest{}).(wire.Checkpoint)
+	if head := r.store.Head(r.community().id).Cursor; c.Cursor == 0 || c.Cursor != head-head%wire.CursorStep {
+		t.Errorf("a checkpoint at %d, where others may not know the chain; the log ends at %d", c.Cursor, head)
+	}
+	chain = chains[c.Cursor]
 	sign := r.device.Public().Sign
 	said := r.community().log().Checkpoint(c.Cursor, c.Chain, c.Day)
 	if c.Chain != chain || c.Day != uint32(r.today()) || !ed25519.Verify(sign[:], said, c.Signature[:]) {

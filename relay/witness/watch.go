@@ -108,14 +108,9 @@ func (w *Watch) Restart() {
 // At is how far the log was followed.
 func (w *Watch) At() uint64 { return w.s.At.Cursor }
 
-// Ask says where to read the log again, so that what others were told, and what was signed for at a place that we have passed, can
-// be held against it; false: nowhere.
+// Ask says where to read the log again, so that what was signed for at a place that we have passed can be held against it; false:
+// nowhere.
 func (w *Watch) Ask() (since uint64, wanted bool) {
-	for _, c := range w.s.Told {
-		if c.Cursor < w.s.At.Cursor {
-			return w.before(c.Cursor), true
-		}
-	}
 	for _, d := range w.s.Due {
 		for _, i := range d.Left {
 			if cursor := d.Receipt.Kept[i].Cursor; cursor <= w.s.At.Cursor {
@@ -311,21 +306,22 @@ func (w *Watch) beyond(end, asked uint64, signed []Checkpoint) (found []Breach) 
 }
 
 // Given takes a checkpoint that the supernode has signed for us, and how many Receipts there were when it was asked for. One
-// with another signature is dropped.
+// with another signature is dropped. The log may go on behind it by less than pointStep.
 //
 // spec: 12-replication#checkpoints
 func (w *Watch) Given(c Checkpoint, asked uint64) (found []Breach) {
 	if !w.log.Verify(c) {
 		return nil
 	}
-	found = append(w.judge(c), w.beyond(c.Cursor, asked, []Checkpoint{c})...)
+	found = append(w.judge(c), w.beyond(c.Cursor+pointStep-1, asked, []Checkpoint{c})...)
 	if w.s.Ours == nil || c.Day >= w.s.Ours.Day {
 		w.s.Ours, w.s.Belied = &c, len(found) > 0
 	}
 	return found
 }
 
-// Told takes a checkpoint that another member was given, and told us. One with another signature is dropped.
+// Told takes a checkpoint that another member was given, and told us. One with another signature is dropped; one for a place whose chain
+// is not known waits until the log is read there for another reason.
 //
 // spec: 12-replication#exchange
 func (w *Watch) Told(c Checkpoint) (found []Breach) {
