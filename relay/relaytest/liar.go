@@ -157,7 +157,13 @@ func (l *Liar) Head(c mailbox.Community) mailbox.Head {
 
 // Moved never tells of more than is shown.
 func (l *Liar) Moved(c mailbox.Community, cursor uint64) <-chan struct{} {
-	return l.Store.Moved(c, max(cursor, l.Store.Head(c).Cursor))
+	head := l.Store.Head(c).Cursor // before what is shown is looked at: what comes in between is told
+	if l.Head(c).Cursor > cursor {
+		now := make(chan struct{})
+		close(now)
+		return now
+	}
+	return l.Store.Moved(c, max(cursor, head))
 }
 
 func (l *Liar) shown(ctx context.Context, c mailbox.Community, view View) (all []Shown, err error) {
