@@ -135,7 +135,7 @@ func TestDoctorOfPackets(t *testing.T) {
 	anna.IP("address", "add", anna.IPv4.String()+"/24", "brd", "+", "dev", "eth0")
 	anna.IP("address", "del", anna.IPv4.String()+"/32", "dev", "eth0")
 
-	anna.say(bert, "back") // no link comes about without packets of full size
+	anna.say(bert, "back")                                   // no link comes about without packets of full size
 	off := bert.Firewall("input", "meta length > 1000 drop") // as where a tunnel with a small MTU drops in silence
 	anna.finds([]string{"seen mutual ok", "packets lost bad"})
 	off()
