@@ -16,7 +16,7 @@ import (
 //
 // spec: 06-conversations#collection
 func (t *turn) collected(p Page) error {
-	log, err := t.logOf(p.Log)
+	log, err := t.logOf(p.Log, nil)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,14 @@ func (c collector) Match(ctx context.Context, entries []Entry) (wanted []bool, e
 // Collected opens what of a page is ours.
 func (c collector) Collected(ctx context.Context, p Page) error {
 	run := func(t *turn) error { return t.collected(p) }
-	return c.n.await(ctx, command{run: run, done: make(chan error, 1), patient: true})
+	err := c.n.await(ctx, command{run: run, done: make(chan error, 1), patient: true})
+	if errors.Is(err, errLogs) {
+		c.n.post(func(t *turn) error {
+			t.notice("what a supernode keeps for you cannot be collected: too many supernodes are known; leave communities that you need no more")
+			return nil
+		})
+	}
+	return err
 }
 
 // Reached says where can be deposited now.
@@ -194,14 +201,20 @@ func (t *turn) startAnew(d *device) error {
 	return t.step(d, outbox.Sealed{Blobs: blobs})
 }
 
-// logOf returns what is known of a log.
-func (t *turn) logOf(l Log) (*store.Log, error) {
+// logOf returns what is known of a log: of one that we collect from, or of one that a contact
+// named.
+//
+// spec: 09-storage#logs
+func (t *turn) logOf(l Log, named *contactState) (*store.Log, error) {
 	logs := t.n.custody.logs
 	if known := logs[l]; known != nil {
 		return known, nil
 	}
-	if len(logs) >= logsMax {
+	if len(logs) >= logsMax || named != nil && (len(logs) >= logsForeign || named.logs >= logsOfContact) {
 		return nil, refuse(errLogs)
+	}
+	if named != nil {
+		named.logs++
 	}
 	row := &store.Log{Supernode: l.At, Community: l.Community}
 	if err := t.tx.PutLog(row); err != nil {

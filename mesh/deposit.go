@@ -218,7 +218,7 @@ func (t *turn) deposited(at peer.ID, some []slip, results []Custody) error {
 			}
 			statement = r.Evidence
 		}
-		if err := t.heldBy(blob, r, evidence); errors.Is(err, errLogs) {
+		if err := t.heldBy(d.contact, blob, r, evidence); errors.Is(err, errLogs) {
 			answer.Reason = wire.ReasonNotNow
 			continue
 		} else if err != nil {
@@ -248,8 +248,8 @@ func (s *depot) says(r Custody, t *turn) {
 // heldBy notes that a supernode signed for a blob, and makes what is in it held.
 //
 // spec: 06-conversations#delivery-states
-func (t *turn) heldBy(blob int64, r Custody, evidence int64) error {
-	log, err := t.logOf(r.Log)
+func (t *turn) heldBy(to *contactState, blob int64, r Custody, evidence int64) error {
+	log, err := t.logOf(r.Log, to)
 	if err != nil {
 		return err
 	}

@@ -177,11 +177,39 @@ func (t *turn) tickCustody() error {
 	return t.matchAgain()
 }
 
+// dropLogs forgets logs that hold nothing, unless they are collected from.
+//
+// spec: 09-storage#logs
+func (t *turn) dropLogs() error {
+	n := t.n
+	for _, c := range n.contacts {
+		c.logs = 0
+	}
+	idle, err := t.tx.IdleLogs()
+	if err != nil || n.custodian == nil {
+		return err
+	}
+	used := n.custodian.Supernodes()
+	for _, l := range idle {
+		if l.Cursor > 0 && slices.ContainsFunc(used, func(s Supernode) bool { return s.ID == l.Supernode }) {
+			continue
+		}
+		if err := t.tx.DropLog(l.ID); err != nil {
+			return err
+		}
+		delete(n.custody.logs, Log{l.Supernode, l.Community})
+	}
+	return nil
+}
+
 // expireCustody forgets what has expired of what supernodes hold, and looks for the rest far
 // ahead.
 func (t *turn) expireCustody() error {
 	n := t.n
 	if err := errors.Join(t.tx.ExpireCustody(), t.tx.ExpireUnmatched(n.mark.Day)); err != nil {
+		return err
+	}
+	if err := t.dropLogs(); err != nil {
 		return err
 	}
 	looked := n.custody.waiting.looked

@@ -140,3 +140,56 @@ func TestCardIsAnsweredInASlot(t *testing.T) {
 	bruno.within(waitLong, "her card is answered", func() bool { return s.held(0) == before+1 })
 	bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "ciao"), conversation.StateHeld))
 }
+
+// Whatever a contact's cards name, there is room for the logs of our own supernodes; and what
+// holds nothing goes.
+func TestLogsOfAContact(t *testing.T) {
+	s := newSky(1)
+	anna, _ := meetUnder(t, s)
+	named := 0
+	fill := func() {
+		anna.inside(func(turn *turn) error {
+			c, err := anna.contactCalled("Bruno")
+			if err != nil {
+				return err
+			}
+			for range 300 {
+				named++
+				_, err := turn.logOf(Log{At: peer.ID{1, byte(named >> 8), byte(named)}}, c)
+				if err != nil && !errors.Is(err, errLogs) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	count := func() (logs int) {
+		anna.inside(func(turn *turn) error {
+			logs = len(turn.n.custody.logs)
+			return nil
+		})
+		return logs
+	}
+	own := count()
+	if fill(); count() != own+logsOfContact {
+		t.Errorf("one contact made %d known", count()-own)
+	}
+	for range 20 {
+		anna.inside(func(*turn) error {
+			c, err := anna.contactCalled("Bruno")
+			c.logs = 0
+			return err
+		})
+		fill()
+	}
+	if count() != logsForeign {
+		t.Errorf("%d are known", count())
+	}
+	if err := (collector{anna.Node}).Collected(t.Context(), Page{Log: Log{At: peer.ID{2}}, Until: 1}); err != nil {
+		t.Errorf("our own: %v", err)
+	}
+	anna.inside(func(turn *turn) error { return turn.expireCustody() })
+	if rows := count(); rows > own {
+		t.Errorf("%d are left of %d", rows, own)
+	}
+}

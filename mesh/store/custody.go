@@ -34,9 +34,12 @@ type Keeper struct {
 }
 
 const (
-	sqlAddLog      = `INSERT INTO logs (supernode, community, cursor, id) VALUES (?,?,?,?)`
-	sqlSetLog      = `UPDATE logs SET supernode=?, community=?, cursor=? WHERE id=?`
-	sqlLogs        = `SELECT id, supernode, community, cursor FROM logs ORDER BY id`
+	sqlAddLog   = `INSERT INTO logs (supernode, community, cursor, id) VALUES (?,?,?,?)`
+	sqlSetLog   = `UPDATE logs SET supernode=?, community=?, cursor=? WHERE id=?`
+	sqlLogs     = `SELECT id, supernode, community, cursor FROM logs ORDER BY id`
+	sqlIdleLogs = `SELECT id, supernode, community, cursor FROM logs l WHERE NOT EXISTS (SELECT 1 FROM custody c WHERE c.log = l.id)
+		AND NOT EXISTS (SELECT 1 FROM unmatched u WHERE u.log = l.id) ORDER BY id`
+	sqlDropLog     = `DELETE FROM logs WHERE id=?`
 	sqlAddEvidence = `INSERT INTO evidence (statement, id) VALUES (?,?)`
 	sqlSetCustody  = `INSERT INTO custody (blob, log, cursor, evidence, time) VALUES (?,?,?,?,?)
 		ON CONFLICT (blob, log) DO UPDATE SET cursor=excluded.cursor, evidence=excluded.evidence, time=excluded.time`
@@ -58,9 +61,17 @@ func (tx *Tx) PutLog(l *Log) error {
 }
 
 // Logs returns all logs in the order they came.
-func (tx *Tx) Logs() ([]Log, error) {
+func (tx *Tx) Logs() ([]Log, error) { return tx.query(sqlLogs).logs() }
+
+// IdleLogs returns those that hold nothing of ours, and nothing that waits for its key.
+func (tx *Tx) IdleLogs() ([]Log, error) { return tx.query(sqlIdleLogs).logs() }
+
+// DropLog forgets a log that IdleLogs named, ErrNotFound if there is none.
+func (tx *Tx) DropLog(id int64) error { return tx.change(sqlDropLog).int(id).execOne() }
+
+func (q *query) logs() ([]Log, error) {
 	var all []Log
-	err := tx.query(sqlLogs).each(func(r *row) {
+	err := q.each(func(r *row) {
 		l := Log{ID: r.int(0), Cursor: uint64(r.int(3))}
 		r.array(1, l.Supernode[:])
 		r.array(2, l.Community[:])
