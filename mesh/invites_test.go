@@ -286,9 +286,9 @@ func TestInviteThroughKills(t *testing.T) {
 			lan := newAir()
 			anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 			link := anna.invites().Link
-			asked := make(chan error, 1)
+			asked, node := make(chan error, 1), bruno.Node
 			go func() {
-				_, err := bruno.Add(t.Context(), link)
+				_, err := node.Add(t.Context(), link)
 				asked <- err
 			}()
 			time.Sleep(time.Duration(i/3) * 6 * time.Millisecond)
