@@ -40,6 +40,7 @@ const (
 	typingAgain     = 4 * time.Second  // until we say so again
 	typingTaken     = time.Second      // between two words of theirs that are taken
 	logPage         = 256              // ops read at a time
+	glancePage      = 16               // ops read at a time where the last few will do
 	opPrefixRows    = 64               // ops looked at for one prefix of an id
 	openLinksMax    = 32               // links in mode open, all together
 	handOverMax     = 10 * time.Second // until a request counts as not handed over

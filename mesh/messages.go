@@ -224,6 +224,7 @@ func standingOf(tx *store.Tx, row *store.Op) (standing, error) {
 type LogQuery struct {
 	Newest int       // that many of the newest of what is chosen; 0 is all
 	After  string    // what follows the message with this id or prefix of one
+	Before string    // what stands before the message with this id or prefix of one
 	Since  time.Time // the author's clock said this time or later
 }
 
@@ -244,68 +245,87 @@ func (n *Node) Log(ctx context.Context, to string, q LogQuery) ([]Message, error
 	var messages []Message
 	view := n.view.Load()
 	err = n.store.View(func(tx *store.Tx) error {
-		after, err := q.start(tx, conv)
+		after, err := opIn(tx, conv, q.After)
 		if err != nil {
 			return err
 		}
-		messages, err = view.log(ctx, tx, conv, q, after)
+		before, err := opIn(tx, conv, q.Before)
+		if err != nil {
+			return err
+		}
+		messages, err = view.log(ctx, tx, conv, q, after, before)
 		return err
 	})
 	return messages, err
 }
 
-// start is where the message that the query names stands, nil when it names none.
-func (q LogQuery) start(tx *store.Tx, conv int64) (*conversation.Place, error) {
-	if q.After == "" {
+// opIn is the op of a message in a conversation, nil when none is named.
+func opIn(tx *store.Tx, conv int64, message string) (*store.Op, error) {
+	if message == "" {
 		return nil, nil
 	}
-	row, err := opCalled(tx, q.After)
+	row, err := opCalled(tx, message)
 	if err == nil && row.Conversation != conv {
 		err = ErrNotFound
 	}
-	if err != nil {
-		return nil, err
-	}
-	p := standsAt(row)
-	return &p, nil
+	return row, err
 }
 
 func standsAt(row *store.Op) conversation.Place {
 	return conversation.Place{Lamport: row.Lamport, Author: row.Author, ID: row.ID}
 }
 
-// log reads back from the newest until the query has what it wants.
-func (v *view) log(ctx context.Context, tx *store.Tx, conv int64, q LogQuery, after *conversation.Place) ([]Message, error) {
+// log reads back, from the newest or from before an op, until the query has what it wants.
+func (v *view) log(ctx context.Context, tx *store.Tx, conv int64, q LogQuery, after, before *store.Op) ([]Message, error) {
 	var newestFirst []Message
-	var before *store.Position
+	var failed error
+	err := backwards(ctx, tx, conv, before, logPage, func(row *store.Op) bool {
+		if after != nil && !standsAt(after).Less(standsAt(row)) || q.Newest > 0 && len(newestFirst) == q.Newest {
+			return false
+		}
+		if row.Kind != uint8(conversation.KindText) || time.UnixMilli(row.Time).Before(q.Since) {
+			return true
+		}
+		var sum standing
+		if sum, failed = standingOf(tx, row); failed != nil {
+			return false
+		}
+		newestFirst = append(newestFirst, *v.shows(row, textOf(row), sum))
+		return true
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	slices.Reverse(newestFirst)
+	return newestFirst, nil
+}
+
+// backwards goes through a conversation from before an op, or from its end, to its beginning, reading page ops at a time,
+// as long as more says so.
+func backwards(ctx context.Context, tx *store.Tx, conv int64, before *store.Op, page int, more func(*store.Op) bool) error {
+	var at *store.Position
+	if before != nil {
+		p := before.Position()
+		at = &p
+	}
 	for {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
-		rows, err := tx.Log(conv, before, logPage)
+		rows, err := tx.Log(conv, at, page)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for i := len(rows) - 1; i >= 0; i-- {
-			row := &rows[i]
-			if after != nil && !after.Less(standsAt(row)) || q.Newest > 0 && len(newestFirst) == q.Newest {
-				slices.Reverse(newestFirst)
-				return newestFirst, nil
+		for i := range slices.Backward(rows) {
+			if !more(&rows[i]) {
+				return nil
 			}
-			if row.Kind != uint8(conversation.KindText) || time.UnixMilli(row.Time).Before(q.Since) {
-				continue
-			}
-			sum, err := standingOf(tx, row)
-			if err != nil {
-				return nil, err
-			}
-			newestFirst = append(newestFirst, *v.shows(row, textOf(row), sum))
 		}
-		if len(rows) < logPage {
-			slices.Reverse(newestFirst)
-			return newestFirst, nil
+		if len(rows) < page {
+			return nil
 		}
-		before = &store.Position{Lamport: rows[0].Lamport, Author: rows[0].Author, ID: rows[0].ID}
+		p := rows[0].Position()
+		at = &p
 	}
 }
 

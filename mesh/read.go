@@ -3,7 +3,6 @@ package mesh
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"sottovoce/mesh/conversation"
@@ -77,7 +76,7 @@ type ReadResult struct {
 func (n *Node) Read(ctx context.Context, what string) (ReadResult, error) {
 	var r ReadResult
 	err := n.do(ctx, func(t *turn) error {
-		c, last, err := t.readUpTo(what)
+		c, last, err := t.readUpTo(ctx, what)
 		if err != nil {
 			return refuse(err)
 		}
@@ -95,13 +94,13 @@ func (n *Node) Read(ctx context.Context, what string) (ReadResult, error) {
 var ErrOwnMessage = errors.New("that is a message of your own; give one of theirs")
 
 // readUpTo finds what was meant: a contact, and the last message of theirs to be read.
-func (t *turn) readUpTo(what string) (*contactState, *store.Op, error) {
+func (t *turn) readUpTo(ctx context.Context, what string) (*contactState, *store.Op, error) {
 	if !strings.HasPrefix(what, "msg-") {
 		c, err := t.n.contactCalled(what)
 		if err != nil {
 			return nil, nil, err
 		}
-		last, err := t.lastOfTheirs(c)
+		last, err := t.lastOfTheirs(ctx, c)
 		return c, last, err
 	}
 	row, err := opCalled(t.tx, what)
@@ -123,20 +122,8 @@ func (t *turn) readUpTo(what string) (*contactState, *store.Op, error) {
 }
 
 // lastOfTheirs is the last text of a contact, nil if there is none.
-func (t *turn) lastOfTheirs(c *contactState) (*store.Op, error) {
-	var before *store.Position
-	for {
-		rows, err := t.tx.Log(c.talk.row.ID, before, logPage)
-		if err != nil || len(rows) == 0 {
-			return nil, err
-		}
-		for _, row := range slices.Backward(rows) {
-			if !row.Mine && row.Kind == uint8(conversation.KindText) {
-				return &row, nil
-			}
-		}
-		before = &store.Position{Lamport: rows[0].Lamport, Author: rows[0].Author, ID: rows[0].ID}
-	}
+func (t *turn) lastOfTheirs(ctx context.Context, c *contactState) (*store.Op, error) {
+	return lastText(ctx, t.tx, c.talk.row.ID, func(row *store.Op) bool { return !row.Mine })
 }
 
 // read moves our mark up to an op of theirs, and tells them if that is shared.

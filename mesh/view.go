@@ -21,15 +21,20 @@ type view struct {
 
 // talkView names a conversation and the other person in it.
 type talkView struct {
-	id   conversation.ID
-	with Person
+	id      conversation.ID
+	with    Person
+	authors []peer.ID // their devices
 }
 
 // refreshView makes what changed about people visible.
 func (n *Node) refreshView() {
 	v := &view{me: n.myself(), talks: make(map[int64]talkView, len(n.contacts)), supernodes: make(map[peer.ID]string)}
 	for _, c := range n.contacts {
-		v.talks[c.talk.row.ID] = talkView{id: c.talk.log.ID(), with: n.person(c)}
+		talk := talkView{id: c.talk.log.ID(), with: n.person(c)}
+		for _, d := range c.devices {
+			talk.authors = append(talk.authors, d.id)
+		}
+		v.talks[c.talk.row.ID] = talk
 	}
 	for _, s := range n.supernodes() {
 		v.supernodes[s.ID] = s.shownName()

@@ -107,6 +107,13 @@ func (c *Client) Message(ctx context.Context, id string) (m Message, err error) 
 	return m, c.do(ctx, http.MethodGet, "/v1/messages/"+segment(id), nil, &m)
 }
 
+// Conversations is [Node.Conversations].
+func (c *Client) Conversations(ctx context.Context) ([]Overview, error) {
+	var list overviewList
+	err := c.do(ctx, http.MethodGet, "/v1/conversations", nil, &list)
+	return list.Conversations, err
+}
+
 // Log is [Node.Log].
 func (c *Client) Log(ctx context.Context, to string, q LogQuery) ([]Message, error) {
 	query := url.Values{}
@@ -115,6 +122,9 @@ func (c *Client) Log(ctx context.Context, to string, q LogQuery) ([]Message, err
 	}
 	if q.After != "" {
 		query.Set("after", q.After)
+	}
+	if q.Before != "" {
+		query.Set("before", q.Before)
 	}
 	if !q.Since.IsZero() {
 		query.Set("since", q.Since.Format(time.RFC3339Nano))

@@ -103,6 +103,8 @@ var exchanges = []exchange{
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?n=2&since=2026-11-22T18:00:00Z", status: 200},
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?after=msg-t5cfgz", status: 200},
 	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?n=-1", status: 400},
+	{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/Bob/messages?before=msg-t5cfgz&n=1", status: 200},
+	{route: "GET /v1/conversations", status: 200},
 	{route: "GET /v1/search", target: "/v1/search?q=are+you&from=%C3%84nne&in=Bob&since=2026-11-22T18:00:00Z&until=2027-11-22T18:00:00Z&n=5", status: 200},
 	{route: "GET /v1/search", target: "/v1/search?q=", status: 400},
 	{route: "PUT /v1/retention", body: `{"days":365,"disk":1073741824}`, status: 200},
@@ -166,7 +168,7 @@ var exchanges = []exchange{
 
 // infallible are the routes that fail only when the node itself does.
 var infallible = []string{
-	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "GET /v1/visibility", "POST /v1/down",
+	"GET /v1/version", "GET /v1/me", "GET /v1/status", "GET /v1/nearby", "GET /v1/contacts", "GET /v1/conversations", "GET /v1/requests", "GET /v1/invites", "GET /v1/retention", "GET /v1/local-only", "GET /v1/visibility", "POST /v1/down",
 	"GET /v1/diagnostics", "GET /v1/doctor", "POST /v1/scan", "GET /v1/communities", "GET /v1/supernode",
 }
 

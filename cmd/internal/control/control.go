@@ -83,6 +83,8 @@ type Node interface {
 	// Typing tells a contact that the person is writing to it, or has stopped, if that is shared and they are connected. To be
 	// called again as long as they write: it holds for some seconds.
 	Typing(ctx context.Context, to string, typing bool) error
+	// Conversations lists those with all contacts; the one in which something came last is the last.
+	Conversations(ctx context.Context) ([]Overview, error)
 	// Log lists messages of the conversation with one contact in the conversation's order, oldest first.
 	Log(ctx context.Context, to string, q LogQuery) ([]Message, error)
 
@@ -162,6 +164,8 @@ type LogQuery struct {
 	N int
 	// After keeps what follows the message with this id in the conversation's order; empty is everything.
 	After string
+	// Before keeps what stands before the message with this id; empty is everything.
+	Before string
 	// Since keeps messages whose author's clock said this time or later; the zero time is everything.
 	Since time.Time
 }

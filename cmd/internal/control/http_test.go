@@ -61,6 +61,7 @@ func TestShapes(t *testing.T) {
 		{"POST", "/v1/requests/Stranger/accept", "", nil},
 		{"POST", "/v1/messages", `{"to":"Bob","text":"one"}`, nil},
 		{"POST", "/v1/messages", "{\"to\":\"Bob\",\"text\":\"two\"}\n\n{\"to\":\"nobody\",\"text\":\"x\"}\nnonsense\n{\"to\":\"Bob\",\"text\":\"three\"}", []string{"Content-Type", "application/x-ndjson"}},
+		{"GET", "/v1/conversations", "", nil},
 		{"GET", "/v1/conversations/Bob/messages?n=2", "", nil},
 		{"GET", "/v1/conversations/Stranger/messages", "", nil},
 		{"GET", "/v1/events?since=0", "", lines},

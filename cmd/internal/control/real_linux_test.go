@@ -85,6 +85,7 @@ func TestRealNodeConforms(t *testing.T) {
 		{route: "GET /v1/messages/{id}", target: "/v1/messages/msg-aaaa", status: 404},
 		{route: "GET /v1/messages/{id}/journey", target: "/v1/messages/" + m.ID + "/journey", status: 200},
 		{route: "GET /v1/conversations/{to}/messages", target: "/v1/conversations/" + who + "/messages", status: 200},
+		{route: "GET /v1/conversations", status: 200},
 		{route: "GET /v1/conversations/{to}/export", target: "/v1/conversations/" + who + "/export", status: 200, kind: lines},
 		{route: "GET /v1/search", target: "/v1/search?q=private", status: 200},
 		{route: "GET /v1/retention", status: 200},

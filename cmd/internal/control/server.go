@@ -98,6 +98,7 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/messages/{id}":                s.getMessage,
 		"GET /v1/messages/{id}/journey":        s.getJourney,
 		"POST /v1/messages/{id}/read":          s.postRead("id"),
+		"GET /v1/conversations":                s.getConversations,
 		"GET /v1/conversations/{to}/messages":  s.getLog,
 		"POST /v1/conversations/{to}/read":     s.postRead("to"),
 		"POST /v1/conversations/{to}/typing":   s.postTyping,
@@ -214,6 +215,19 @@ func (s *Server) getMessage(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, m, err)
 }
 
+// overviewList is the answer of GET /v1/conversations.
+type overviewList struct {
+	Conversations []Overview `json:"conversations"`
+}
+
+func (s *Server) getConversations(w http.ResponseWriter, r *http.Request) {
+	found, err := s.node.Conversations(r.Context())
+	if found == nil {
+		found = []Overview{}
+	}
+	answer(w, http.StatusOK, overviewList{found}, err)
+}
+
 // messageList is the answer of GET /v1/conversations/{to}/messages.
 type messageList struct {
 	Messages []Message `json:"messages"`
@@ -244,12 +258,14 @@ func parseLogQuery(values map[string][]string) (LogQuery, error) {
 			}
 		case "after":
 			q.After = v
+		case "before":
+			q.Before = v
 		case "since":
 			if q.Since, err = time.Parse(time.RFC3339, v); err != nil {
 				return q, Errorf(CodeUsage, "since is a time such as 2026-11-22T18:00:00Z; not %q", v)
 			}
 		default:
-			return q, Errorf(CodeUsage, "there is no parameter %q here; there are n, after and since", key)
+			return q, Errorf(CodeUsage, "there is no parameter %q here; there are n, after, before and since", key)
 		}
 	}
 	return q, nil

@@ -141,6 +141,19 @@ type Conversation struct {
 	With string           `json:"with"` // the other person's id
 }
 
+// UnreadMax is how far Overview.Unread counts; a hundred are "many".
+const UnreadMax = 100
+
+// Overview is a conversation as a list of them shows it.
+type Overview struct {
+	Conversation Conversation `json:"conversation"`
+	Person       Person       `json:"person"`
+	// Unread counts their messages behind the last one that was read, up to [UnreadMax].
+	Unread int `json:"unread"`
+	// Newest is the last message, absent where nothing was said.
+	Newest *Message `json:"newest,omitempty"`
+}
+
 // Message is one text in a conversation, ours or theirs.
 type Message struct {
 	ID           string       `json:"id"` // msg-…

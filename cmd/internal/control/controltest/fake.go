@@ -419,6 +419,9 @@ func (f *Fake) Log(_ context.Context, to string, q control.LogQuery) ([]control.
 	}
 	var found []control.Message
 	for _, m := range f.messages {
+		if m.ID == q.Before {
+			break
+		}
 		if m.Conversation.ID == "conv-"+strings.TrimPrefix(p.ID, "acct-") && !m.Time.Before(q.Since) {
 			found = append(found, m)
 		}
