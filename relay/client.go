@@ -81,7 +81,7 @@ type Client struct {
 	pause time.Duration // between two scans
 
 	telling sync.Mutex // held while the collector is told who is reached; taken before mu
-	listing sync.Mutex // held while the list of communities is saved; taken before mu
+	listing sync.Mutex // held while a list of what is kept is saved, or one of the list is forgotten; taken before mu
 
 	// mu guards the fields below; taken before that of a station. Nobody keeps anything while they hold
 	// it: the node asks for places inside the transaction that the Keep would wait for.
@@ -95,7 +95,8 @@ type Client struct {
 	said      []Reached // what the collector was told last
 	gifts     map[token.Contact]*gift
 	guests    map[guestKey]*guest
-	gone      []guestKey // guests that gave way, and are on disk still
+	gone      []guestKey      // guests that gave way, and are on disk still
+	lapsed    []token.Contact // gifts likewise
 
 	errands chan struct{} // one token: gifts are due, or there are new guests
 }

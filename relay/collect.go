@@ -22,7 +22,7 @@ func (s *station) collect(ctx context.Context, l *link.Link) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(s.rest(time.Now())):
+		case <-time.After(s.client.jittered(s.rest(time.Now()))):
 		}
 		read, wait := s.follow, retryMin
 		if s.scans() {
@@ -50,7 +50,7 @@ func (s *station) collect(ctx context.Context, l *link.Link) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(s.jittered(wait)):
+		case <-time.After(s.client.jittered(wait)):
 		}
 	}
 }

@@ -171,7 +171,7 @@ func withTokens(items []*item) (paid []*item) {
 	return paid
 }
 
-// pay takes tokens for items, and has some drawn if there are too few. They are off the disk before
+// pay takes tokens for items, and has some drawn if there are too few and a visit may bring more. They are off the disk before
 // it returns: a token that may have been sent is never sent again.
 //
 // spec: 11-tokens#wallet
@@ -184,6 +184,10 @@ func (s *station) pay(ctx context.Context, items []*item) error {
 	defer cancel()
 	for range 1 + lacking/token.DrawMax {
 		s.mu.Lock()
+		if s.barren() {
+			s.mu.Unlock()
+			return nil
+		}
 		s.lacking = max(s.lacking, lacking)
 		drawn := s.drawn
 		s.mu.Unlock()

@@ -27,6 +27,11 @@ type gift struct {
 	tried time.Time // when they were given last, or there were none
 }
 
+// good reports whether tokens of a gift may be good today, by our day.
+func (g *gift) good(today uint16) bool {
+	return len(g.Logs) > 0 && int(today) <= int(g.Day)+token.DaysBack+1 // the supernode's may be another
+}
+
 type giftLog struct {
 	At        [32]byte `cbor:"1,keyasint"`
 	Community [32]byte `cbor:"2,keyasint"`
@@ -64,13 +69,12 @@ func (c *Client) loadGifts() error {
 		if err != nil {
 			return err
 		}
-		g := &gift{}
-		if len(kept) > 0 {
-			if g, err = parseGift(kept); err != nil {
-				return err
-			}
+		if len(kept) == 0 {
+			continue // it gave way
 		}
-		c.gifts[to] = g
+		if c.gifts[to], err = parseGift(kept); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -84,30 +88,59 @@ func parseGift(b []byte) (*gift, error) {
 }
 
 // giftLocked is what a contact was given last, and sees to it that it is given more when it is time,
-// for the logs that its own card does not list.
+// for the logs that its own card does not list. Who is a member of all of them takes no place.
 func (c *Client) giftLocked(to token.Contact, said mailboxCard) *gift {
 	g := c.gifts[to]
+	now := c.cfg.Now()
+	if g != nil {
+		g.due = nil
+		if age := int(wire.DayAt(now)) - int(g.Day); age >= 0 && age < giftPeriod || !g.tried.IsZero() && now.Sub(g.tried) < giftPause {
+			return g
+		}
+	}
+	var due []Log
+	for _, s := range c.all() {
+		if !said.lists(s.log) {
+			due = append(due, s.log)
+		}
+	}
+	if len(due) == 0 {
+		return g
+	}
 	if g == nil {
-		if len(c.gifts) >= giftsMax {
+		if !c.giftRoom() {
 			return nil
 		}
 		g = &gift{}
 		c.gifts[to] = g
 	}
-	now := c.cfg.Now()
-	if age := int(wire.DayAt(now)) - int(g.Day); age >= 0 && age < giftPeriod || !g.tried.IsZero() && now.Sub(g.tried) < giftPause {
-		return g
+	g.due = due
+	c.poke()
+	return g
+}
+
+// giftRoom reports whether there may be one gift more. If there are too many, one gives way of which no token is good any
+// more, or for which there was none: the one that was tried longest ago. The lock is held.
+func (c *Client) giftRoom() bool {
+	if len(c.gifts) < giftsMax {
+		return true
 	}
-	g.due = nil
-	for _, s := range c.all() {
-		if !said.lists(s.log) {
-			g.due = append(g.due, s.log)
+	var out token.Contact
+	found := false
+	for _, to := range sortedContacts(c.gifts) {
+		g := c.gifts[to]
+		if len(g.due) > 0 || g.good(c.today()) {
+			continue
+		}
+		if !found || g.tried.Before(c.gifts[out].tried) {
+			out, found = to, true
 		}
 	}
-	if len(g.due) > 0 {
-		c.poke()
+	if found {
+		delete(c.gifts, out)
+		c.lapsed = append(c.lapsed, out)
 	}
-	return g
+	return found
 }
 
 // poke has the errands looked at.
@@ -189,9 +222,10 @@ func (s *station) give(to token.Contact) ([]token.Token, error) {
 // handOver puts a gift in the place of the last one, and reports whether there was anything to give.
 func (c *Client) handOver(to token.Contact, next *gift) (given bool, err error) {
 	c.mu.Lock()
-	last := c.gifts[to]
-	last.tried = next.tried
-	next.Giver = last.Giver
+	if last := c.gifts[to]; last != nil { // else it gave way
+		last.tried = next.tried
+		next.Giver = last.Giver
+	}
 	c.mu.Unlock()
 	if len(next.Logs) == 0 {
 		return false, nil
@@ -208,7 +242,9 @@ func (c *Client) handOver(to token.Contact, next *gift) (given bool, err error) 
 	c.mu.Lock()
 	var all []byte
 	for _, contact := range sortedContacts(c.gifts) {
-		all = append(all, contact[:]...)
+		if contact == to || len(c.gifts[contact].Logs) > 0 {
+			all = append(all, contact[:]...)
+		}
 	}
 	c.mu.Unlock()
 	if err := errors.Join(c.cfg.Keep.Save(keepGifts, all), c.cfg.Keep.Save(giftKey(to), b)); err != nil {

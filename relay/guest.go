@@ -156,17 +156,17 @@ func (c *Client) met(card []byte) (all []*guest) {
 }
 
 // room reports whether there may be one guest more by what a giver says. If there are too many, of the giver's or in all,
-// one gives way that no card has named for a while: first such as were never deposited at, then who was named longest ago.
+// one gives way that no card has named for a while, or one of a giver who has more of them: first such as were never
+// deposited at, then who was named longest ago. A hostile contact may call itself another giver on each card.
 // The lock is held.
 func (c *Client) room(giver [giverSize]byte) bool {
 	var out *guest
-	own, now := 0, c.cfg.Now()
+	of, now := make(map[[giverSize]byte]int), c.cfg.Now()
 	for _, g := range c.guests {
-		if g.giver == giver {
-			own++
-		}
+		of[g.giver]++
 	}
-	if own < mailboxLogsMax && len(c.guests) < guestsMax {
+	full := of[giver] >= guestsOfGiver
+	if !full && len(c.guests) < guestsMax {
 		return true
 	}
 	for _, g := range c.guests {
@@ -174,7 +174,10 @@ func (c *Client) room(giver [giverSize]byte) bool {
 		if g.kept {
 			idle = guestKeptIdle
 		}
-		if g.giver != giver && own >= mailboxLogsMax || now.Sub(g.named) < idle {
+		if g.giver != giver && full {
+			continue
+		}
+		if crowd := !full && !g.kept && of[g.giver] > of[giver]+1; !crowd && now.Sub(g.named) < idle {
 			continue
 		}
 		if out == nil || g.before(out) {
@@ -199,16 +202,27 @@ func (g *guest) before(o *guest) bool {
 	return cmp.Or(g.named.Compare(o.named), slices.Compare(g.bytes(), o.bytes())) < 0
 }
 
-// forget takes off the disk the guests that gave way.
+// forget takes off the disk the guests and gifts that gave way.
 func (c *Client) forget() error {
+	c.listing.Lock()
+	defer c.listing.Unlock()
+	var keys []string
 	c.mu.Lock()
-	gone := c.gone
-	c.gone = nil
-	gone = slices.DeleteFunc(gone, func(k guestKey) bool { return c.guests[k] != nil }) // it is back
+	for _, k := range c.gone {
+		if c.guests[k] == nil { // else it is back
+			keys = append(keys, k.key())
+		}
+	}
+	for _, to := range c.lapsed {
+		if g := c.gifts[to]; g == nil || len(g.Logs) == 0 {
+			keys = append(keys, giftKey(to))
+		}
+	}
+	c.gone, c.lapsed = nil, nil
 	c.mu.Unlock()
 	var errs []error
-	for _, k := range gone {
-		errs = append(errs, c.cfg.Keep.Save(k.key(), nil))
+	for _, key := range keys {
+		errs = append(errs, c.cfg.Keep.Save(key, nil))
 	}
 	return errors.Join(errs...)
 }
@@ -313,6 +327,8 @@ func (g *guest) save() error {
 		return err
 	}
 	var all []byte
+	g.client.listing.Lock()
+	defer g.client.listing.Unlock()
 	g.client.mu.Lock()
 	g.kept = true
 	for _, other := range g.client.sortedGuests() {
@@ -350,7 +366,7 @@ func (g *guest) tried(err error) {
 		g.mu.Unlock()
 		return
 	}
-	wait := g.wait
+	wait := c.jittered(g.wait)
 	g.wait, g.number = min(2*g.wait, retryMax), 0
 	g.mu.Unlock()
 	c.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/wire"
+	"sottovoce/relay/token"
 )
 
 // Constants of the protocol. spec: 08-custody#limits
@@ -80,6 +81,8 @@ const (
 	// as a guest.
 	giftsMax  = 512
 	guestsMax = 256
+	// guestsOfGiver is in how many of them by what one contact gave: an honest card has tokens for as many logs.
+	guestsOfGiver = mailboxTokensMax / (token.GiveMax * token.Size)
 	// guestIdle is how long no card named a log before it gives way, and guestKeptIdle how long one that was deposited
 	// at: the node looks at all cards at once, at the least when it reaches a supernode.
 	guestIdle     = 10 * time.Minute

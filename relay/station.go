@@ -47,6 +47,7 @@ type station struct {
 	drawn   chan struct{} // closed, and made anew, when a visit has ended
 	owes    bool          // it lacks papers that we have
 	trouble string        // why it is not reached, or what is wrong; for people
+	dry     uint16        // its day of which it gives us no more tokens; 0: none
 	last    time.Time     // when it was reached last
 	fell    time.Time     // when its log made no sense last, or had to be read from its beginning
 	fallen  time.Duration // how long we waited then
@@ -120,18 +121,18 @@ func (s *station) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.roused:
-		case <-time.After(s.jittered(wait)):
+		case <-time.After(s.client.jittered(wait)):
 		}
 		wait = min(2*wait, retryMax)
 	}
 }
 
 // jittered is d, somewhat longer or shorter: many who lost one supernode do not come back at once.
-func (s *station) jittered(d time.Duration) time.Duration {
+func (c *Client) jittered(d time.Duration) time.Duration {
 	var b [8]byte
-	_, _ = s.client.cfg.Rand.Read(b[:])
+	_, _ = c.cfg.Rand.Read(b[:])
 	spread := d / retryJitter
-	return d - spread + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(2*spread))
+	return d - spread + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(2*spread+1))
 }
 
 // troubleOf is an error in words for people.
@@ -296,12 +297,12 @@ func (s *station) serve(ctx context.Context, l *link.Link) error {
 
 // errands visits the supernode for keys and tokens, and asks for checkpoints, when it is time.
 func (s *station) errands(ctx context.Context, l *link.Link) {
-	var due, asked time.Time // of the visit, zero: none is; when we asked what is new
+	var due, ask time.Time // of the visit, zero: none is; when we ask what is new
 	for ctx.Err() == nil {
 		now := time.Now()
-		if now.Sub(asked) >= newsPeriod {
+		if !now.Before(ask) {
 			s.news(ctx, l)
-			asked = now
+			ask = now.Add(s.client.jittered(newsPeriod))
 		}
 		urgent, wanted := s.wanted()
 		switch {
@@ -309,7 +310,7 @@ func (s *station) errands(ctx context.Context, l *link.Link) {
 			s.troubled(troubleOf(s.visit(ctx)))
 			due = time.Time{}
 			if _, still := s.wanted(); still { // it did not work: not at once again
-				due = time.Now().Add(s.jittered(retryMax))
+				due = time.Now().Add(s.client.jittered(retryMax))
 			}
 		case wanted && due.IsZero():
 			delay, err := token.Delay(s.client.cfg.Rand)
@@ -320,7 +321,7 @@ func (s *station) errands(ctx context.Context, l *link.Link) {
 		}
 		s.attest(ctx, l)
 		s.judge(ctx, l)
-		wait := checkPeriod
+		wait := min(checkPeriod, time.Until(ask))
 		if !due.IsZero() {
 			wait = min(wait, time.Until(due))
 		}
@@ -340,10 +341,18 @@ func (s *station) wanted() (urgent, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, now := s.state.wallet.Wanted(s.theirDay(), s.lacking)
-	if s.state.marks(s.known.Token) {
+	if s.barren() {
 		n = 0
 	}
 	return n > 0 && now || joining, n > 0 || joining || stale || s.owes
+}
+
+// barren reports whether a visit would bring no tokens: the day's are drawn, or the supernode marks those that it gives.
+// The lock is held.
+//
+// spec: 11-tokens#when-to-draw
+func (s *station) barren() bool {
+	return s.dry != 0 && s.dry == s.theirDay() || s.state.marks(s.known.Token)
 }
 
 // theirDay is the day by the supernode's clock. The lock is held.

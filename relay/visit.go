@@ -99,6 +99,9 @@ func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
 	n, _ := s.state.wallet.Wanted(uint16(g.Day), s.lacking)
 	public := token.PublicKey(s.known.Token)
 	marks := s.state.marks(public)
+	if g.Allowance == 0 {
+		s.dry = uint16(g.Day)
+	}
 	s.mu.Unlock()
 	if n = min(n, int(g.Allowance)); n == 0 || marks {
 		return nil
@@ -123,7 +126,11 @@ func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
 	if err != nil {
 		return err
 	}
-	return s.change(func(state *stationState) { state.wallet.Add(tokens, uint16(g.Day)) })
+	return s.change(func(state *stationState) {
+		if state.wallet.Add(tokens, uint16(g.Day)); n == int(g.Allowance) {
+			s.dry = uint16(g.Day)
+		}
+	})
 }
 
 // request sends a frame on a stream of its own and returns the one frame that answers it.
