@@ -2,12 +2,10 @@ package relay
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
+	"iter"
 	"slices"
-	"time"
 
-	"sottovoce/mesh/identity"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -38,27 +36,28 @@ type Custody struct {
 // spec: 08-custody#deposit
 func (c *Client) Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]Custody, error) {
 	answers := make([]Custody, len(parcels))
-	groups := make(map[depositor][]*item)
-	var order []depositor
+	groups := make(map[Log][]*item)
+	var order []Log
 	var errs []error
 	for i, p := range parcels {
 		answers[i].Reason = wire.ReasonNotNow
 		h, err := wire.ParseBlob(p.Blob)
-		s := c.depositorFor(at, p.Card)
-		if err == nil && s == nil {
+		by, log := c.payerFor(at, p.Card)
+		if err == nil && by == nil {
 			err = ErrForeign
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if groups[s] == nil {
-			order = append(order, s)
+		if groups[log] == nil {
+			order = append(order, log)
 		}
-		groups[s] = append(groups[s], &item{blob: p.Blob, id: wire.IDOf(p.Blob), header: h, answer: &answers[i]})
+		groups[log] = append(groups[log], &item{by: by, blob: p.Blob, id: wire.IDOf(p.Blob), header: h, answer: &answers[i]})
 	}
-	for _, s := range order {
-		errs = append(errs, s.deposit(ctx, groups[s]))
+	for _, log := range order {
+		items := groups[log]
+		errs = append(errs, c.at(ctx, items, func(to *counter) error { return to.deposit(ctx, items) }))
 	}
 	err := errors.Join(errs...)
 	if err == nil {
@@ -71,27 +70,66 @@ func (c *Client) Deposit(ctx context.Context, at peer.ID, parcels []Parcel) ([]C
 	return answers, nil
 }
 
-// depositor is a log in which blobs can be left: that of a supernode of ours, or as a guest.
-type depositor interface {
-	deposit(ctx context.Context, items []*item) error
-	withdraw(ctx context.Context, stones []Tombstone) error
+// payer pays for blobs in one log, and remembers what was signed for there: a station for all that collect there, a guest
+// for whoever gave the tokens.
+type payer interface {
+	// held reports whether a blob was signed for.
+	held(id wire.ShortID) bool
+	// pay gives tokens to items that have none, in their order, as far as there are any. Those are off the disk before it returns.
+	pay(ctx context.Context, items []*item) error
+	// refused takes what a whole request was refused for.
+	refused(no *RefusedError)
+	// answered takes the answers for items; all is what was signed for together, verified.
+	answered(items []*item, kept wire.Kept, all []Kept) error
 }
 
-// depositorFor is where a blob for the giver of a card is left at a supernode; nil: nowhere.
-func (c *Client) depositorFor(at peer.ID, card []byte) depositor {
+// payerFor is who pays for a blob for the giver of a card at a supernode, and in which log it is left; nil: nobody.
+func (c *Client) payerFor(at peer.ID, card []byte) (payer, Log) {
 	if s := c.stationFor(at, card); s != nil {
-		return s
+		return s, s.log
 	}
 	for _, g := range c.met(card) {
 		if g.log.At == at {
-			return g
+			return g, g.log
 		}
 	}
-	return nil
+	return nil, Log{}
+}
+
+// at calls f with the counter of the log that items are for: over the link of its station, or one that is made for as long.
+func (c *Client) at(ctx context.Context, items []*item, f func(*counter) error) error {
+	var guests []*guest
+	for by := range shares(items) {
+		if s, ours := by.(*station); ours {
+			return f(&counter{log: s.log, keys: s.keys, link: s.linked})
+		}
+		guests = append(guests, by.(*guest))
+	}
+	return c.call(ctx, guests, f)
+}
+
+// shares are the items of each payer, those first that come first.
+func shares(items []*item) iter.Seq2[payer, []*item] {
+	return func(yield func(payer, []*item) bool) {
+		of := make(map[payer][]*item)
+		var order []payer
+		for _, t := range items {
+			if of[t.by] == nil {
+				order = append(order, t.by)
+			}
+			of[t.by] = append(of[t.by], t)
+		}
+		for _, by := range order {
+			if !yield(by, of[by]) {
+				return
+			}
+		}
+	}
 }
 
 // item is one blob of a deposit.
 type item struct {
+	by     payer
 	blob   []byte
 	id     wire.BlobID
 	header wire.Header
@@ -99,76 +137,17 @@ type item struct {
 	answer *Custody
 }
 
-// deposit offers items: what the supernode has signed for without tokens, since what is held is
-// free, the rest with.
-func (s *station) deposit(ctx context.Context, items []*item) error {
-	if s.reached() == 0 {
-		return ErrUnreached
-	}
-	var again, fresh []*item
+// linked is the station's link; nil: it is lost.
+func (s *station) linked() *link.Link {
 	s.mu.Lock()
-	for _, t := range items {
-		if s.state.Receipts.find(t.id.Short()) >= 0 {
-			again = append(again, t)
-		} else {
-			fresh = append(fresh, t)
-		}
-	}
-	s.mu.Unlock()
-	for len(again) > 0 {
-		n := batch(again)
-		if err := s.offer(ctx, again[:n]); err != nil {
-			return err
-		}
-		for _, t := range again[:n] {
-			if t.answer.Reason == wire.ReasonToken {
-				s.breach(Breach{Kind: BreachLost, Said: t.id})
-				fresh = append(fresh, t)
-			}
-		}
-		again = again[n:]
-	}
-	err := s.pay(ctx, fresh)
-	s.mu.Lock()
-	s.doubt.add(fresh)
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	for len(fresh) > 0 {
-		n := batch(fresh)
-		paid := withTokens(fresh[:n])
-		if len(paid) > 0 {
-			if err := s.offer(ctx, paid); err != nil {
-				return err
-			}
-		}
-		fresh = fresh[n:]
-	}
-	return nil
+	defer s.mu.Unlock()
+	return s.link
 }
 
-// batch is how many of items, at least one, go into one request.
-func batch(items []*item) int {
-	size := 0
-	for i, t := range items {
-		if size += len(t.blob); i == wire.BatchBlobsMax || i > 0 && size > wire.BatchSizeMax {
-			return i
-		}
-	}
-	return len(items)
-}
-
-// withTokens are those that were paid for; the others are answered as unpaid.
-func withTokens(items []*item) (paid []*item) {
-	for _, t := range items {
-		if t.tokens == nil {
-			t.answer.Reason = wire.ReasonToken
-			continue
-		}
-		paid = append(paid, t)
-	}
-	return paid
+func (s *station) held(id wire.ShortID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Receipts.find(id) >= 0
 }
 
 // pay takes tokens for items, and has some drawn if there are too few and a visit may bring more. They are off the disk before
@@ -176,6 +155,11 @@ func withTokens(items []*item) (paid []*item) {
 //
 // spec: 11-tokens#wallet
 func (s *station) pay(ctx context.Context, items []*item) error {
+	defer func() {
+		s.mu.Lock()
+		s.doubt.add(items)
+		s.mu.Unlock()
+	}()
 	lacking, err := s.take(items)
 	if err != nil || lacking == 0 {
 		return err
@@ -231,97 +215,28 @@ func (s *station) take(items []*item) (lacking int, err error) {
 	return lacking, err
 }
 
-// offer makes one deposit and takes the answer.
-//
-// spec: 08-custody#deposit
-func (s *station) offer(ctx context.Context, items []*item) error {
-	s.mu.Lock()
-	l := s.link
-	s.mu.Unlock()
-	if l == nil {
-		return ErrUnreached
-	}
-	ask := wire.Deposit{Blobs: uint16(len(items))}
-	blobs, size := make([][]byte, len(items)), 0
-	for i, t := range items {
-		blobs[i] = t.blob
-		size += len(t.blob)
-		ask.Tokens = token.Append(ask.Tokens, t.tokens)
-	}
-	defer clear(ask.Tokens)
-	kept, err := exchange(ctx, l, ask, blobs, size)
-	var no *RefusedError
-	switch {
-	case errors.As(err, &no):
-		for _, t := range items {
-			*t.answer = Custody{Reason: no.Reason, Day: uint16(min(no.Day, 1<<16-1)), Log: s.log}
-		}
-		s.refused(no)
-		return nil
-	case err != nil:
-		return err
-	}
-	return s.answered(items, kept)
-}
-
-// exchange sends a deposit or a deletion and returns its answer. One that takes too long costs the stream and
-// never the link: whether the supernode is there QUIC tells, which acknowledges whatever the disk does.
-//
-// spec: 08-custody#streams
-func exchange(ctx context.Context, l *link.Link, ask wire.Frame, blobs [][]byte, size int) (kept wire.Kept, err error) {
-	stream, err := l.Request(ctx)
-	if err != nil {
-		return kept, err
-	}
-	defer stream.Reset()
-	wait := 2*answerTimeout + time.Duration(size)*perChunk/(64<<10)
-	sent := stream.Send(ctx, ask, blobs...)
-	if sent == nil {
-		sent = stream.End()
-	} else {
-		wait = refusalTimeout
-	}
-	stream.Await(time.Now().Add(wait))
-	// Who refuses does so before all has arrived, and reads no more.
-	kept, err = receive[wire.Kept](ctx, stream)
-	if err != nil && sent != nil && !errors.As(err, new(*RefusedError)) {
-		err = sent
-	}
-	return kept, err
-}
-
-// answered takes the answers for items once what is kept is verified, and keeps that it was signed for.
+// answered takes the answers for items, and keeps what was signed for.
 //
 // spec: 08-custody#kept
-func (s *station) answered(items []*item, kept wire.Kept) error {
-	all, err := s.log.verify(s.keys, items, kept)
-	if err != nil {
-		return err
-	}
+func (s *station) answered(items []*item, kept wire.Kept, all []Kept) error {
 	s.heard(kept.Day)
 	if len(all) > 0 {
 		s.watch.signed(all, *kept.Signature)
 	}
-	changed := false
 	s.mu.Lock()
 	s.doubt.settle(items)
-	for _, t := range items {
-		changed = changed || (s.state.Receipts.find(t.id.Short()) >= 0) != (t.answer.Reason == 0)
-	}
 	today := s.theirDay()
+	_, news := s.state.Receipts.after(items, today)
 	s.mu.Unlock()
-	if !changed {
+	for _, t := range items {
+		if t.tokens == nil && t.answer.Reason == wire.ReasonToken {
+			s.breach(Breach{Kind: BreachLost, Said: t.id})
+		}
+	}
+	if !news {
 		return nil
 	}
-	return s.change(func(state *stationState) {
-		state.Receipts = state.Receipts.expire(today)
-		for _, t := range items {
-			state.Receipts = state.Receipts.drop(t.id.Short())
-		}
-		for _, k := range all {
-			state.Receipts = state.Receipts.add(k)
-		}
-	})
+	return s.change(func(state *stationState) { state.Receipts, _ = state.Receipts.after(items, today) })
 }
 
 // doubt are the tokens of blobs that were to be offered and for which there is no answer, or one after which
@@ -330,10 +245,10 @@ func (s *station) answered(items []*item, kept wire.Kept) error {
 // spec: 11-tokens#paying
 type doubt map[wire.BlobID][]token.Token
 
-// add remembers what is about to go out; what there is no room for is paid for anew.
+// add remembers what is about to go out; a tombstone, and what there is no room for, is paid for anew.
 func (d doubt) add(items []*item) {
 	for _, t := range items {
-		if len(t.tokens) > 0 && len(d) < doubtMax {
+		if t.blob != nil && len(t.tokens) > 0 && len(d) < doubtMax {
 			d[t.id] = t.tokens
 		}
 	}
@@ -350,43 +265,6 @@ func (d doubt) settle(items []*item) {
 	}
 }
 
-// verify takes the answers for items into them, and returns what is kept, once it has verified that it
-// was signed for.
-//
-// spec: 08-custody#kept
-func (l Log) verify(keys identity.DeviceKeys, items []*item, kept wire.Kept) (all []Kept, err error) {
-	if kept.Results.Len() != len(items) {
-		return nil, errAnswer
-	}
-	answers := make([]Custody, 0, len(items))
-	for reason, cursor := range kept.Results.All() {
-		t := items[len(answers)]
-		answers = append(answers, Custody{Reason: reason, Day: uint16(min(kept.Day, 1<<16-1)), Log: l, Cursor: cursor})
-		switch {
-		case reason != 0:
-		case cursor == 0:
-			return nil, errAnswer
-		default:
-			all = append(all, Kept{ID: t.id, ExpiryDay: t.header.ExpiryDay, Cursor: cursor})
-		}
-	}
-	var proof []byte
-	if len(all) > 0 {
-		statement := l.Receipt(all)
-		if kept.Signature == nil || !ed25519.Verify(keys.Sign[:], statement, kept.Signature[:]) {
-			return nil, errAnswer
-		}
-		proof = evidence(keys, *kept.Signature, statement)
-	}
-	for i, a := range answers {
-		if a.Reason == 0 {
-			a.Evidence = proof
-		}
-		*items[i].answer = a
-	}
-	return all, nil
-}
-
 // refused takes what a whole request was refused for.
 func (s *station) refused(no *RefusedError) {
 	if no.Day != 0 {
@@ -396,97 +274,4 @@ func (s *station) refused(no *RefusedError) {
 	case wire.ReasonWeOld, wire.ReasonYouOld, wire.ReasonCommunity, wire.ReasonNoMember:
 		s.troubled(Word(no.Reason))
 	}
-}
-
-// Tombstone deletes the blobs of a day that commit to Secret.
-//
-// spec: 07-blobs#deletion-commitment
-type Tombstone struct {
-	Card      []byte // of whom the blob was for
-	Secret    [16]byte
-	ExpiryDay uint16
-}
-
-// Withdraw shows a supernode the secrets of blobs that it is to delete. It pays for those that it
-// does not hold, so that they cannot come to it later. An error says that some were not withdrawn.
-//
-// spec: 08-custody#delete
-func (c *Client) Withdraw(ctx context.Context, at peer.ID, stones []Tombstone) error {
-	groups := make(map[depositor][]Tombstone)
-	var order []depositor
-	var errs []error
-	for _, t := range stones {
-		s := c.depositorFor(at, t.Card)
-		if s == nil {
-			errs = append(errs, ErrForeign)
-			continue
-		}
-		if groups[s] == nil {
-			order = append(order, s)
-		}
-		groups[s] = append(groups[s], t)
-	}
-	for _, s := range order {
-		for some := range slices.Chunk(groups[s], wire.BatchBlobsMax) {
-			errs = append(errs, s.withdraw(ctx, some))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// withdraw deletes what is held, and pays for the rest.
-func (s *station) withdraw(ctx context.Context, stones []Tombstone) error {
-	left, err := s.delete(ctx, stones, nil)
-	if err != nil || len(left) == 0 {
-		return err
-	}
-	items := make([]*item, len(left))
-	for i := range items {
-		items[i] = &item{answer: new(Custody)} // class 0: one token
-	}
-	if err := s.pay(ctx, items); err != nil {
-		return err
-	}
-	var tokens []byte
-	n := len(withTokens(items))
-	for _, t := range items[:n] {
-		tokens = token.Append(tokens, t.tokens)
-	}
-	if n == 0 {
-		return &RefusedError{Reason: wire.ReasonToken}
-	}
-	if left, err = s.delete(ctx, left[:n], tokens); err == nil && len(left) > 0 {
-		err = &RefusedError{Reason: wire.ReasonToken}
-	}
-	return err
-}
-
-// delete shows secrets, and returns those that a token is wanted for.
-func (s *station) delete(ctx context.Context, stones []Tombstone, tokens []byte) (unpaid []Tombstone, err error) {
-	s.mu.Lock()
-	l := s.link
-	s.mu.Unlock()
-	if l == nil {
-		return nil, ErrUnreached
-	}
-	ask := wire.Delete{Tokens: tokens}
-	for _, t := range stones {
-		ask.Tombstones = ask.Tombstones.Add(t.Secret, t.ExpiryDay)
-	}
-	kept, err := exchange(ctx, l, ask, nil, 0)
-	if err != nil {
-		return nil, err
-	}
-	if kept.Results.Len() != len(stones) {
-		return nil, errAnswer
-	}
-	s.heard(kept.Day)
-	next := 0
-	for reason := range kept.Results.All() {
-		if reason == wire.ReasonToken {
-			unpaid = append(unpaid, stones[next])
-		}
-		next++
-	}
-	return unpaid, nil
 }

@@ -13,31 +13,44 @@ import (
 	"sottovoce/relay/token"
 )
 
-// elsewhere is a card with a token for another community at the supernode of a card, and without an address of it.
-func elsewhere(t *testing.T, card []byte) []byte {
+// cardLog is one log on a card.
+type cardLog struct {
+	Community [32]byte `cbor:"1,keyasint"`
+	Sign      [32]byte `cbor:"2,keyasint"`
+	Agree     [32]byte `cbor:"3,keyasint"`
+	Addresses []string `cbor:"4,keyasint,omitempty"`
+	Tokens    []byte   `cbor:"5,keyasint,omitempty"`
+}
+
+// changed is a card of one log, with f's change.
+func changed(t *testing.T, card []byte, f func(*cardLog)) []byte {
 	t.Helper()
 	var other struct {
-		Logs []struct {
-			Community [32]byte `cbor:"1,keyasint"`
-			Sign      [32]byte `cbor:"2,keyasint"`
-			Agree     [32]byte `cbor:"3,keyasint"`
-			Addresses []string `cbor:"4,keyasint,omitempty"`
-			Tokens    []byte   `cbor:"5,keyasint,omitempty"`
-		} `cbor:"1,keyasint,omitempty"`
-		Giver []byte `cbor:"2,keyasint,omitempty"`
+		Logs  []cardLog `cbor:"1,keyasint,omitempty"`
+		Giver []byte    `cbor:"2,keyasint,omitempty"`
 	}
 	if err := wire.Unmarshal(card, &other); err != nil {
 		t.Fatal(err)
 	}
-	one := token.Token{byte(wire.DayAt(time.Now()) >> 8), byte(wire.DayAt(time.Now()))}
-	log := &other.Logs[0]
-	log.Community[0]++
-	log.Addresses, log.Tokens, other.Giver = nil, one[:], make([]byte, 16)
+	f(&other.Logs[0])
+	if len(other.Giver) == 0 {
+		other.Giver = make([]byte, 16)
+	}
 	card, err := wire.Marshal(other)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return card
+}
+
+// elsewhere is a card with a token for another community at the supernode of a card, and without an address of it.
+func elsewhere(t *testing.T, card []byte) []byte {
+	t.Helper()
+	return changed(t, card, func(log *cardLog) {
+		one := token.Token{byte(wire.DayAt(time.Now()) >> 8), byte(wire.DayAt(time.Now()))}
+		log.Community[0]++
+		log.Addresses, log.Tokens = nil, one[:]
+	})
 }
 
 // TestDepositInParts: what was kept is heard of, although other blobs of the same call have nowhere to go, or their link is lost.

@@ -31,7 +31,7 @@ func TestDoubt(t *testing.T) {
 	s.state.wallet.Add(tokens, 20_000)
 	offer := func(id byte) *item {
 		t.Helper()
-		one := &item{id: wire.BlobID{id}, answer: new(Custody)}
+		one := &item{blob: []byte{id}, id: wire.BlobID{id}, answer: new(Custody)}
 		if lacking, err := s.take([]*item{one}); err != nil || lacking != 0 {
 			t.Fatalf("%d tokens are lacking, %v", lacking, err)
 		}
@@ -58,7 +58,7 @@ func TestDoubt(t *testing.T) {
 	}
 	many := make([]*item, 2*doubtMax)
 	for i := range many {
-		many[i] = &item{id: wire.BlobID{byte(i), byte(i >> 8), 1}, tokens: tokens[:1]}
+		many[i] = &item{blob: []byte{1}, id: wire.BlobID{byte(i), byte(i >> 8), 1}, tokens: tokens[:1]}
 	}
 	if s.doubt.add(many); len(s.doubt) != doubtMax {
 		t.Errorf("%d blobs are remembered", len(s.doubt))

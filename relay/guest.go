@@ -263,43 +263,11 @@ func (c *Client) sortedGuests() []*guest {
 	return all
 }
 
-// deposit offers items over a link of its own: what was signed for without tokens, the rest with.
-func (g *guest) deposit(ctx context.Context, items []*item) error {
-	return g.visit(ctx, func(l *link.Link) error {
-		var paid []*item
-		for _, t := range items {
-			g.mu.Lock()
-			held := g.state.Receipts.find(t.id.Short()) >= 0
-			g.mu.Unlock()
-			if held {
-				if err := g.offer(ctx, l, []*item{t}); err != nil {
-					return err
-				}
-				if t.answer.Reason != wire.ReasonToken {
-					continue
-				}
-			}
-			paid = append(paid, t)
-		}
-		if err := g.pay(paid); err != nil {
-			return err
-		}
-		for paid = withTokens(paid); len(paid) > 0; {
-			n := batch(paid)
-			if err := g.offer(ctx, l, paid[:n]); err != nil {
-				return err
-			}
-			paid = paid[n:]
-		}
-		return nil
-	})
-}
-
 // pay gives tokens to items, in their order, as far as there are any: those that they had, if they were offered before
 // and there was no answer. They are off the disk before it returns.
 //
 // spec: 11-tokens#paying
-func (g *guest) pay(items []*item) error {
+func (g *guest) pay(_ context.Context, items []*item) error {
 	g.mu.Lock()
 	taken := false
 	for _, t := range items {
@@ -340,21 +308,50 @@ func (g *guest) save() error {
 	return errors.Join(g.client.cfg.Keep.Save(g.key(), b), g.client.cfg.Keep.Save(keepGuests, all))
 }
 
-// visit makes a link for as long as f takes. One deposit at a time: nobody else takes the tokens meanwhile.
-func (g *guest) visit(ctx context.Context, f func(l *link.Link) error) error {
-	g.working.Lock()
-	defer g.working.Unlock()
-	g.mu.Lock()
-	known := g.addresses
-	g.mu.Unlock()
-	l, done, err := g.client.dial(ctx, g.log.At, known, handshake.Supernode, &handshake.Pair{Their: g.keys.Agree})
+// call makes a link for as long as f takes, for guests of one log. If there is something for the contacts of several, it goes over
+// one link, so that a link or a request is not always one recipient's. One call at a time: nobody else takes the tokens meanwhile.
+//
+// spec: 08-custody#guests
+func (c *Client) call(ctx context.Context, guests []*guest, f func(*counter) error) error {
+	slices.SortFunc(guests, func(a, b *guest) int { return slices.Compare(a.bytes(), b.bytes()) }) // locks in one order
+	var said [][]string
+	for _, g := range guests {
+		g.working.Lock()
+		defer g.working.Unlock()
+		g.mu.Lock()
+		said = append(said, g.addresses)
+		g.mu.Unlock()
+	}
+	log, keys := guests[0].log, guests[0].keys
+	l, done, err := c.dial(ctx, log.At, inTurn(said), handshake.Supernode, &handshake.Pair{Their: keys.Agree})
 	if err == nil {
-		err = f(l)
+		err = f(&counter{log: log, keys: keys, guest: &log.Community, link: func() *link.Link { return l }})
 		l.Close(link.ReasonBye)
 		done()
 	}
-	g.tried(err)
+	for _, g := range guests {
+		g.tried(err)
+	}
 	return err
+}
+
+// inTurn is the first of each list, then the second of each, without doubles: nobody's addresses crowd those out that another
+// contact tells.
+func inTurn(lists [][]string) (all []string) {
+	for k := 0; ; k++ {
+		more := false
+		for _, list := range lists {
+			if k >= len(list) {
+				continue
+			}
+			if more = true; !slices.Contains(all, list[k]) {
+				all = append(all, list[k])
+			}
+		}
+		if !more {
+			return all
+		}
+	}
 }
 
 // tried notes what came of a try: after one that failed the node is told to leave it alone for a while.
@@ -387,68 +384,37 @@ func (g *guest) tried(err error) {
 	c.poke()
 }
 
-// offer makes one deposit and takes the answer.
+func (g *guest) held(id wire.ShortID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.state.Receipts.find(id) >= 0
+}
+
+func (g *guest) refused(no *RefusedError) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.heard(no.Day)
+}
+
+// answered takes the answers for items, and keeps what was signed for.
 //
-// spec: 08-custody#guests
-func (g *guest) offer(ctx context.Context, l *link.Link, items []*item) error {
-	ask := wire.Deposit{Blobs: uint16(len(items)), Community: &g.log.Community}
-	blobs, size := make([][]byte, len(items)), 0
-	for i, t := range items {
-		blobs[i] = t.blob
-		size += len(t.blob)
-		ask.Tokens = token.Append(ask.Tokens, t.tokens)
-	}
-	defer clear(ask.Tokens)
-	kept, err := exchange(ctx, l, ask, blobs, size)
-	var no *RefusedError
-	if errors.As(err, &no) {
-		for _, t := range items {
-			*t.answer = Custody{Reason: no.Reason, Day: uint16(min(no.Day, 1<<16-1)), Log: g.log}
-		}
-		g.heard(no.Day)
+// spec: 08-custody#kept
+func (g *guest) answered(items []*item, kept wire.Kept, _ []Kept) error {
+	g.mu.Lock()
+	g.heard(kept.Day)
+	g.doubt.settle(items)
+	receipts, news := g.state.Receipts.after(items, g.today())
+	g.state.Receipts = receipts
+	g.mu.Unlock()
+	if !news {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	all, err := g.log.verify(g.keys, items, kept)
-	if err != nil {
-		return err
-	}
-	g.heard(kept.Day)
-	g.mu.Lock()
-	g.doubt.settle(items)
-	g.state.Receipts = g.state.Receipts.expire(g.today())
-	for _, t := range items {
-		g.state.Receipts = g.state.Receipts.drop(t.id.Short())
-	}
-	for _, k := range all {
-		g.state.Receipts = g.state.Receipts.add(k)
-	}
-	g.mu.Unlock()
 	return g.save()
 }
 
-// heard notes the supernode's day; 0 says nothing.
+// heard notes the supernode's day; 0 says nothing. The lock is held.
 func (g *guest) heard(day uint32) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if day != 0 {
 		g.state.Ahead = int64(min(day, 1<<16-1)) - int64(g.client.today())
 	}
-}
-
-// withdraw deletes what is held. For what is not, no token of a contact is spent.
-func (g *guest) withdraw(ctx context.Context, stones []Tombstone) error {
-	return g.visit(ctx, func(l *link.Link) error {
-		ask := wire.Delete{Community: &g.log.Community}
-		for _, t := range stones {
-			ask.Tombstones = ask.Tombstones.Add(t.Secret, t.ExpiryDay)
-		}
-		kept, err := exchange(ctx, l, ask, nil, 0)
-		if err == nil && kept.Results.Len() != len(stones) {
-			err = errAnswer
-		}
-		return err
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,6 +318,58 @@ func TestGuest(t *testing.T) {
 	}
 	if err := bruno.Withdraw(within(t), at.At, []relay.Tombstone{{Card: card, Secret: [16]byte{1}, ExpiryDay: wire.DayAt(time.Now())}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGuestOfSeveral: what is for two contacts who collect in one log goes over one link, although one of them names a wrong address,
+// and each blob is paid for by whom it is for.
+func TestGuestOfSeveral(t *testing.T) {
+	super, id, _ := serve(t)
+	anna, there := member(t, super, id)
+	at := relay.Log{At: super.ID(), Community: id}
+	card := func(contact byte) (card []byte) {
+		there.until(t, "the card has tokens", func() bool {
+			card = anna.Mailbox([32]byte{contact}, nil)
+			return len(card) > 8*token.Size
+		})
+		return card
+	}
+	right, second := card(2), 0
+	wrong := changed(t, card(3), func(l *cardLog) {
+		l.Addresses, second = []string{"127.0.0.1:9"}, len(l.Tokens)/token.Size // what the first has left over
+	})
+	var links atomic.Int32
+	bruno, err := relay.NewClient(relay.Config{
+		Keep: &keep{values: make(map[string][]byte)}, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Listen: func() (net.PacketConn, error) { links.Add(1); return listen() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := func(each int, cards ...[]byte) (kept int) {
+		t.Helper()
+		var parcels []relay.Parcel
+		for range each {
+			for _, card := range cards {
+				parcels = append(parcels, relay.Parcel{Blob: sealed(t), Card: card})
+			}
+		}
+		got, err := bruno.Deposit(within(t), at.At, parcels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range got {
+			if a.Reason == 0 {
+				kept++
+			}
+		}
+		return kept
+	}
+	if kept := leave(second-1, right, wrong); kept != 2*second-2 || links.Load() != 1 {
+		t.Errorf("%d of %d are kept over %d links", kept, 2*second-2, links.Load())
+	}
+	if kept := leave(3, wrong, right); kept != 1+3 || links.Load() != 2 {
+		t.Errorf("by the last token of one, and more of the other, %d of 4 are kept, over %d links in all", kept, links.Load())
 	}
 }
 

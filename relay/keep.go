@@ -129,6 +129,19 @@ func (r receipts) drop(id wire.ShortID) receipts {
 	return append(r[:at:at], r[at+receiptSize:]...)
 }
 
+// after is what is remembered once there are answers for items, and whether any of it is news.
+func (r receipts) after(items []*item, today uint16) (left receipts, news bool) {
+	left = r.expire(today)
+	for _, t := range items {
+		before := left.find(t.id.Short()) >= 0
+		if left = left.drop(t.id.Short()); t.answer.Reason == 0 {
+			left = left.add(Kept{ID: t.id, ExpiryDay: t.header.ExpiryDay})
+		}
+		news = news || before != (t.answer.Reason == 0)
+	}
+	return left, news
+}
+
 // expire forgets what has expired by the end of yesterday.
 func (r receipts) expire(today uint16) receipts {
 	var left receipts

@@ -41,6 +41,8 @@ const (
 	steadyAfter = time.Minute
 	// refusalTimeout is how long a refusal may take of what could not be sent whole.
 	refusalTimeout = 5 * time.Second
+	// namedMax is how many addresses of one name of a host are dialled: others have to have their turn.
+	namedMax = 4
 	// drawTimeout bounds a deposit's wait for tokens.
 	drawTimeout = 20 * time.Second
 	// visitTimeout bounds a link in mode supernode: log-in and draws.

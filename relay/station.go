@@ -259,7 +259,7 @@ func (c *Client) addresses(ctx context.Context, known []string) (all []peer.Endp
 			continue
 		}
 		found, _ := c.cfg.Resolve(ctx, host) // a name that leads nowhere is one address less
-		for _, ip := range found {
+		for _, ip := range found[:min(len(found), namedMax)] {
 			all = append(all, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
 		}
 	}
