@@ -33,9 +33,9 @@ func (l mailboxLog) at() peer.ID {
 	return community.Supernode{Sign: l.Sign, Agree: l.Agree}.ID()
 }
 
-// lists reports whether who gave the card collects from a log.
-func (m mailboxCard) lists(log Log) bool {
-	return slices.ContainsFunc(m.Logs, func(l mailboxLog) bool { return l.Community == log.Community && l.at() == log.At })
+// shares reports whether who gave the card collects from a community: from all of its supernodes, those as well that were added since.
+func (m mailboxCard) shares(community [32]byte) bool {
+	return slices.ContainsFunc(m.Logs, func(l mailboxLog) bool { return l.Community == community })
 }
 
 // last is the checkpoint that the giver tells of a log; nil: none.
@@ -105,7 +105,7 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 		}
 		var tokens []byte
 		var last *witness.Checkpoint
-		if tokens = gift.of(s.log); said.lists(s.log) {
+		if tokens = gift.of(s.log); said.shares(s.log.Community) {
 			tokens, last = nil, s.watch.last()
 		}
 		if given += len(tokens); given > mailboxTokensMax {
@@ -164,7 +164,7 @@ func (c *Client) serving(card []byte) (all []*station) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.all() {
-		if card == nil || said.lists(s.log) {
+		if card == nil || said.shares(s.log.Community) {
 			all = append(all, s)
 		}
 		if last := said.last(s.log); last != nil && s.watch.told(*last) {

@@ -98,10 +98,11 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		return err
 	}
 	defer stream.Reset()
-	_ = errors.Join(stream.Send(ctx, wire.RangeFrame{Since: r.at.Cursor, Follow: true}), stream.End()) // what answers says why not
+	_ = errors.Join(stream.Send(ctx, wire.RangeFrame{Since: r.at.Cursor, Follow: true, News: true}), stream.End()) // what answers says why not
 	stream.Await(time.Now().Add(answerTimeout))
+	told := tally{since: time.Now()}
 	for {
-		page, blobs, err := receivePage(ctx, stream)
+		page, blobs, err := s.nextPage(ctx, stream, &told)
 		if err != nil {
 			return err
 		}
@@ -146,9 +147,38 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 	}
 }
 
-// receivePage reads a page and its blobs, which come at once once the page has.
-func receivePage(ctx context.Context, stream *link.CustodyStream) (page wire.Page, blobs [][]byte, err error) {
-	if page, err = receive[wire.Page](ctx, stream); err != nil {
+// nextPage reads the next page of a stream of pages, and takes the papers that come before it.
+func (s *station) nextPage(ctx context.Context, stream *link.CustodyStream, told *tally) (wire.Page, [][]byte, error) {
+	for {
+		f, err := stream.Receive(ctx)
+		if err != nil {
+			return wire.Page{}, nil, err
+		}
+		papers, is := f.(wire.Papers)
+		if !is {
+			return pageOf(ctx, stream, f)
+		}
+		if told.tooMany(time.Now()) {
+			return wire.Page{}, nil, fmt.Errorf("%w: papers without end", wire.ErrMalformed)
+		}
+		if err := s.learn(papers); err != nil {
+			return wire.Page{}, nil, err
+		}
+	}
+}
+
+// receivePage reads a page and its blobs.
+func receivePage(ctx context.Context, stream *link.CustodyStream) (wire.Page, [][]byte, error) {
+	f, err := stream.Receive(ctx)
+	if err != nil {
+		return wire.Page{}, nil, err
+	}
+	return pageOf(ctx, stream, f)
+}
+
+// pageOf reads the blobs of what is to be a page, which come at once once the page has.
+func pageOf(ctx context.Context, stream *link.CustodyStream, f wire.Frame) (page wire.Page, blobs [][]byte, err error) {
+	if page, err = answerOf[wire.Page](f); err != nil {
 		return page, nil, err
 	}
 	stream.Await(time.Now().Add(answerTimeout))

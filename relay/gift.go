@@ -88,7 +88,7 @@ func parseGift(b []byte) (*gift, error) {
 }
 
 // giftLocked is what a contact was given last, and sees to it that it is given more when it is time,
-// for the logs that its own card does not list. Who is a member of all of them takes no place.
+// for the logs of communities that its own card does not name. Who is a member of all of them takes no place.
 func (c *Client) giftLocked(to token.Contact, said mailboxCard) *gift {
 	g := c.gifts[to]
 	now := c.cfg.Now()
@@ -100,7 +100,7 @@ func (c *Client) giftLocked(to token.Contact, said mailboxCard) *gift {
 	}
 	var due []Log
 	for _, s := range c.all() {
-		if !said.lists(s.log) {
+		if !said.shares(s.log.Community) {
 			due = append(due, s.log)
 		}
 	}

@@ -23,8 +23,11 @@ const (
 	perChunk = 10 * time.Second
 	// attestPeriod is between two checkpoints.
 	attestPeriod = 24 * time.Hour
-	// newsPeriod is between two questions on a link what is new in the community.
+	// newsPeriod is between two questions on a link what is new in the community, where that is not told.
 	newsPeriod = time.Hour
+	// newsBurst and newsLeast are how often what is new may be told on a stream: twice as often as an honest supernode does.
+	newsBurst = 8
+	newsLeast = 15 * time.Second
 	// muchPerDay is how many bytes a log may grow on a day before tags are asked for first.
 	muchPerDay = 100 << 20
 	// decoysEach is how many blobs are fetched beside each that is wanted, so that it is one of four.

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
@@ -59,6 +60,11 @@ func (s *station) askPapers(ctx context.Context, l *link.Link, ask wire.Papers) 
 	if err != nil {
 		return false, err
 	}
+	return s.merge(answer)
+}
+
+// merge takes the papers of a supernode. more says that both have more to say.
+func (s *station) merge(answer wire.Papers) (more bool, err error) {
 	theirs, err := community.ParsePapers(answer.Papers)
 	if err != nil {
 		return false, err
@@ -94,27 +100,54 @@ func (s *station) plead(ctx context.Context, l *link.Link) error {
 // errNothing says that there is nothing to show.
 var errNothing = errors.New("we know nothing of that community")
 
-// news asks on a link without a name what is new in the community: another supernode, another
-// address. If we know more than is shown, we bring that along when we visit. We show nothing of what we know there, as that could tell who we are.
+// news asks on a link without a name what is new in the community, where nobody tells it: who scans does not follow.
 //
 // spec: 10-communities#exchange-of-papers
 func (s *station) news(ctx context.Context, l *link.Link) {
-	before, alarms := s.knows()
-	owes, err := s.askPapers(ctx, l, wire.Papers{})
+	answer, err := request[wire.Papers](ctx, l, wire.Papers{})
+	if err == nil {
+		err = s.learn(answer)
+	}
 	if err != nil {
-		return
+		s.client.cfg.Log.Debug("what is new in a community is not known", "err", err)
+	}
+}
+
+// learn takes what a supernode tells everybody of the community: another supernode, another address. If we know more than is told, we
+// bring that along when we visit. We show nothing of what we know here, as that could tell who we are.
+//
+// spec: 10-communities#exchange-of-papers
+func (s *station) learn(told wire.Papers) error {
+	before, alarms := s.knows()
+	owes, err := s.merge(told)
+	if err != nil {
+		return err
 	}
 	if owes {
 		s.mu.Lock()
 		s.owes = true
 		s.mu.Unlock()
+		s.rouse()
 	}
 	if now, raised := s.knows(); now == before && raised == alarms {
-		return
+		return nil
 	}
 	if err := s.keepPapers(); err != nil {
 		s.client.cfg.Log.Warn("what is new in a community cannot be kept", "err", err)
 	}
+	return nil
+}
+
+// tally counts the papers that are told on one stream.
+type tally struct {
+	since time.Time
+	n     int
+}
+
+// tooMany counts one more, and reports whether they are more than any honest supernode tells.
+func (t *tally) tooMany(now time.Time) bool {
+	t.n++
+	return t.n > newsBurst+int(now.Sub(t.since)/newsLeast)
 }
 
 // knows returns a mark of what is known of the community, and how many alarms there are.

@@ -181,8 +181,8 @@ func reached(c *relay.Client) (n int) {
 	return n
 }
 
-// A second supernode reaches a member by itself, by a link on which nobody has a name; and who has
-// joined there is let in by the first.
+// A second supernode reaches a member by itself, by the link on which it collects and nobody has a name; and who has
+// joined at the first is let in by the second.
 func TestNewsOfASupernode(t *testing.T) {
 	one, root := foundHouse(t)
 	invite, err := one.Invite(one.id, 1, time.Hour)
@@ -192,12 +192,11 @@ func TestNewsOfASupernode(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	annas := new(shelf)
-	anna, l, stop := live(t, annas)
+	anna, l, _ := live(t, annas)
 	if _, err := anna.Join(ctx, invite.Text()); err != nil {
 		t.Fatal(err)
 	}
 	l.until(t, "Anna reaches the first", func() bool { return reached(anna) == 1 })
-	stop()
 	seat, err := one.InviteSupernode(one.id, root, time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +206,6 @@ func TestNewsOfASupernode(t *testing.T) {
 		t.Fatal(err)
 	}
 	two.start()
-	anna, l, _ = live(t, annas)
 	l.until(t, "Anna hears of the second and reaches it", func() bool { return reached(anna) == 2 })
 	if c := anna.Communities()[0]; len(c.Alarms) != 0 || c.Trouble != nil {
 		t.Errorf("%+v", c)

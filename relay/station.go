@@ -301,7 +301,9 @@ func (s *station) errands(ctx context.Context, l *link.Link) {
 	for ctx.Err() == nil {
 		now := time.Now()
 		if !now.Before(ask) {
-			s.news(ctx, l)
+			if s.scans() { // who follows is told
+				s.news(ctx, l)
+			}
 			ask = now.Add(s.client.jittered(newsPeriod))
 		}
 		urgent, wanted := s.wanted()

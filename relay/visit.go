@@ -156,6 +156,11 @@ func receive[F wire.Frame](ctx context.Context, s *link.CustodyStream) (answer F
 	if err != nil {
 		return answer, err
 	}
+	return answerOf[F](f)
+}
+
+// answerOf is a frame that has come, if it is of the kind that is expected.
+func answerOf[F wire.Frame](f wire.Frame) (answer F, err error) {
 	switch f := f.(type) {
 	case F:
 		return f, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sottovoce/mesh/identity"
@@ -122,3 +123,23 @@ func (c *Card) ID() peer.ID { return c.Supernode.ID() }
 
 // Format prints the supernode's id only.
 func (c Card) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "card of %v", c.Supernode.ID()) }
+
+// Beacon is a key by which a supernode is recognised on a network.
+type Beacon struct {
+	Supernode peer.ID
+	Key       identity.DiscoveryKey // of the day that was asked for
+}
+
+// beacons are the keys of a day of all supernodes whose cards are known, by their ids.
+func (f *file) beacons(day uint32) (all []Beacon) {
+	for _, id := range slices.SortedFunc(maps.Keys(f.cards), peer.ID.Compare) {
+		from := f.cards[id].Beacon
+		if day > from.Day()+beaconDaysMax {
+			continue
+		}
+		if key, err := from.Reach(day); err == nil {
+			all = append(all, Beacon{Supernode: id, Key: key})
+		}
+	}
+	return all
+}

@@ -152,6 +152,9 @@ func (h *House) Descriptor() *Descriptor { return h.file.descriptor }
 // Supernodes lists the community's, this one included.
 func (h *House) Supernodes() []Known { return h.file.supernodes() }
 
+// Where changes with the descriptor and the cards, and with nothing else: who joins or is revoked does not change it.
+func (h *House) Where() wire.Hash { return h.file.where() }
+
 // Alarms lists what was found wrong since the last Dismiss.
 func (h *House) Alarms() []Alarm { return slices.Clone(h.alarms) }
 
@@ -162,6 +165,13 @@ func (h *House) Dismiss() { h.alarms = nil }
 //
 // spec: 10-communities#beacons
 func (h *House) Beacon(day uint32) (identity.DiscoveryKey, error) { return h.card.Beacon.Reach(day) }
+
+// Beacons is Beacon for the other supernodes whose cards are known, by their ids.
+//
+// spec: 10-communities#beacons
+func (h *House) Beacons(day uint32) []Beacon {
+	return slices.DeleteFunc(h.file.beacons(day), func(b Beacon) bool { return b.Supernode == h.device.ID() })
+}
 
 // Keys returns the secrets of the weeks for which links of members are answered.
 //

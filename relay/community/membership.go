@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"time"
 
-	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -375,29 +373,11 @@ func (m *Membership) Distrust(at peer.ID) {
 	}
 }
 
-// Beacon is a key by which a supernode is recognised on a network.
-type Beacon struct {
-	Supernode peer.ID
-	Key       identity.DiscoveryKey // of the day that was asked for
-}
-
 // Beacons returns the keys of a day of all supernodes whose cards we have, by their ids. Days more
 // than ten years from a card's have none.
 //
 // spec: 10-communities#beacons
-func (m *Membership) Beacons(day uint32) []Beacon {
-	var all []Beacon
-	for _, id := range slices.SortedFunc(maps.Keys(m.file.cards), peer.ID.Compare) {
-		from := m.file.cards[id].Beacon
-		if day > from.Day()+beaconDaysMax {
-			continue
-		}
-		if key, err := from.Reach(day); err == nil {
-			all = append(all, Beacon{Supernode: id, Key: key})
-		}
-	}
-	return all
-}
+func (m *Membership) Beacons(day uint32) []Beacon { return m.file.beacons(day) }
 
 // Alarms lists what was found wrong since the last Dismiss.
 func (m *Membership) Alarms() []Alarm { return slices.Clone(m.alarms) }

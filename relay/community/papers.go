@@ -355,6 +355,12 @@ func (f *file) papers() Papers {
 
 // mark is the same for two who know the same papers.
 func (f *file) mark() wire.Hash {
+	where, sum := f.where(), f.roster.digest()
+	return wire.HashOf(labelPapers, append(where[:], sum[:]...))
+}
+
+// where is the same for two who know the same descriptor and cards.
+func (f *file) where() wire.Hash {
 	var all []byte
 	if f.descriptor != nil {
 		all = append(all, f.descriptor.id[:]...)
@@ -362,8 +368,7 @@ func (f *file) mark() wire.Hash {
 	for _, id := range slices.SortedFunc(maps.Keys(f.cards), peer.ID.Compare) {
 		all = append(all, f.cards[id].id[:]...)
 	}
-	sum := f.roster.digest()
-	return wire.HashOf(labelPapers, append(all, sum[:]...))
+	return wire.HashOf(labelPapers, all)
 }
 
 // level reports whether somebody who has shown papers, which are merged, knows all that we do and

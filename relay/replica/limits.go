@@ -29,7 +29,9 @@ const (
 	pushMax = 256 << 10
 	// pauseMin and pauseMax are how long a dial that failed waits for the next.
 	pauseMin = 5 * time.Second
-	pauseMax = 10 * time.Minute
+	// pauseSeen is how long it waits at the least, whoever says that the other supernode is seen.
+	pauseSeen = time.Second
+	pauseMax  = 10 * time.Minute
 	// BandwidthDefault is how many bytes a second are moved where the operator says nothing else.
 	BandwidthDefault = 1 << 20
 	// sessionsMax is how many sessions in a row one shelf of one day gets before others have their turn.

@@ -42,8 +42,9 @@ type Replicator struct {
 // ally is another supernode of the community.
 type ally struct {
 	status Ally
-	guests int  // links that it has dialled
-	named  bool // by the descriptor
+	guests int           // links that it has dialled
+	named  bool          // by the descriptor
+	seen   chan struct{} // one token: it has turned up, so dial it soon
 }
 
 // Ally says how it stands with another supernode.
@@ -90,6 +91,16 @@ func (r *Replicator) Arrived(id peer.ID) { r.count(id, 1) }
 // Left undoes one Arrived.
 func (r *Replicator) Left(id peer.ID) { r.count(id, -1) }
 
+// Seen says that another supernode has turned up somewhere, and may be reached now.
+func (r *Replicator) Seen(id peer.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.allyLocked(id).seen <- struct{}{}:
+	default:
+	}
+}
+
 func (r *Replicator) count(id peer.ID, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +110,7 @@ func (r *Replicator) count(id peer.ID, n int) {
 
 func (r *Replicator) allyLocked(id peer.ID) *ally {
 	if r.allies[id] == nil {
-		r.allies[id] = &ally{status: Ally{ID: id}}
+		r.allies[id] = &ally{status: Ally{ID: id}, seen: make(chan struct{}, 1)}
 	}
 	return r.allies[id]
 }
@@ -168,11 +179,31 @@ func (r *Replicator) keep(ctx context.Context, id peer.ID) {
 			pause = pauseMin // it went well for a while
 		}
 		jitter := time.Duration((0.8 + 0.4*rand.Float64()) * float64(pause))
-		if sleep(ctx, jitter) != nil {
+		if sleep(ctx, pauseSeen) != nil {
 			return
+		}
+		if r.rest(ctx, id, jitter-pauseSeen) {
+			pause = pauseMin
+			continue
 		}
 		pause = min(2*pause, pauseMax)
 	}
+}
+
+// rest waits for d, or until the other supernode is seen, which it reports, or ctx ends.
+func (r *Replicator) rest(ctx context.Context, id peer.ID, d time.Duration) (turnedUp bool) {
+	r.mu.Lock()
+	seen := r.allies[id].seen
+	r.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-seen:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // wanted tells whether a link that we dial to id is of use, and what is closed when that may change. Where it has dialled us

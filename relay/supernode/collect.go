@@ -22,6 +22,7 @@ func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.Range
 	var ahead sync.WaitGroup // of pages that are read while the one before is sent
 	defer ahead.Wait()
 	c := v.home
+	news := news{wanted: f.Follow && f.News}
 	cursor := min(f.Since-f.Since%wire.CursorStep, c.store.Head(c.id).Cursor) // a log that lost its end begins there
 	for {
 		until, end, err := v.sendPage(ctx, s, cursor, &ahead)
@@ -31,15 +32,36 @@ func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.Range
 		case end && !f.Follow:
 			return nil
 		case until == cursor || end:
-			select {
-			case <-c.store.Moved(c.id, until):
-			case <-s.Done():
-				return nil
-			case <-ctx.Done():
-				return context.Cause(ctx)
+			more, err := v.await(ctx, s, until, &news)
+			if err != nil || !more {
+				return err
 			}
 		}
 		cursor = until
+	}
+}
+
+// await returns when there is more behind a cursor, or when the stream has ended and there is no more. Meanwhile it tells news.
+func (v *visit) await(ctx context.Context, s *link.CustodyStream, cursor uint64, n *news) (more bool, err error) {
+	c := v.home
+	moved := c.store.Moved(c.id, cursor)
+	for {
+		if papers := n.due(c, time.Now()); papers != nil {
+			if err := v.send(ctx, s, wire.Papers{Papers: papers}, nil, len(papers)); err != nil {
+				return false, err
+			}
+		}
+		changed, again := n.wait(c, time.Now())
+		select {
+		case <-moved:
+			return true, nil
+		case <-changed:
+		case <-again:
+		case <-s.Done():
+			return false, nil
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
 	}
 }
 

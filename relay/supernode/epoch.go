@@ -42,6 +42,7 @@ type announcer struct {
 	port    uint16
 	rotate  func() (peer.Fingerprint, error)   // takes a new certificate
 	beacons func(day uint32) ([]beacon, error) // of the communities served, in their order
+	seen    func(peer.Sighting)                // who else announces itself
 	date    func() time.Time                   // the time as far as it is agreed on
 	failed  func(msg string, err error)        // to the log
 	turn    int                                // whose beacon is shown first, where not all fit
@@ -53,10 +54,16 @@ type announcer struct {
 // run announces until ctx ends, and says goodbye then.
 func (a *announcer) run(ctx context.Context) error {
 	stands := make(chan []peer.Network, 1)
+	heard := make(chan peer.Sighting, sightingsWaiting)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() {
-		done <- a.finder.Run(ctx, func(peer.Sighting) {}, func(on []peer.Network) {
+		done <- a.finder.Run(ctx, func(s peer.Sighting) {
+			select {
+			case heard <- s:
+			default: // a flood: who is meant is heard again with its next epoch
+			}
+		}, func(on []peer.Network) {
 			select {
 			case <-stands: // nobody has looked at the last one
 			default:
@@ -71,6 +78,9 @@ func (a *announcer) run(ctx context.Context) error {
 		select {
 		case on := <-stands:
 			a.moved(on)
+		case s := <-heard:
+			a.seen(s)
+			continue
 		case <-timer.C:
 			a.begin()
 		case err := <-done:

@@ -15,6 +15,11 @@ const (
 	perBytes       = 10 * time.Second
 	// guestIdleMax is how long a link in mode supernode may ask nothing.
 	guestIdleMax = time.Minute
+	// newsBurst is how often the community's papers are told to one member in a row, and newsPause what is between two from then on.
+	newsBurst = 4
+	newsPause = 30 * time.Second
+	// foreignDaysMax is how many days another supernode's clock may be off for it to be recognised on a network.
+	foreignDaysMax = 7
 	// tokensMax is the number of tokens in one request.
 	tokensMax = wire.TokensSizeMax / token.Size
 	// epochLength is the life of everything that is announced, on the average, and
@@ -43,6 +48,10 @@ const (
 	// that are kept for whoever asks next, of one community.
 	pageSize  = 256 << 10
 	pagesKept = 4 << 20
+	// sightingsWaiting is how many announcements wait to be looked at; more are not looked at.
+	sightingsWaiting = 256
+	// sightingsMax is how many announcements of one other supernode are remembered.
+	sightingsMax = 4
 	// pagesMax is the number of pages that are kept or read at one time, whatever their size.
 	pagesMax = 4096
 	// paceBurstMin is what may leave at once, in bytes, however low the operator's limit is: a page.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 
-	"sottovoce/mesh/handshake"
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -276,6 +275,10 @@ func (c *served) renamed() {
 			v.link.Close(link.ReasonBye)
 		}
 	}
+	if where := c.house.Where(); where != c.where {
+		c.where = where
+		clear(c.beacons)
+	}
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
@@ -283,8 +286,8 @@ func (c *served) renamed() {
 // dialer makes links to the other supernodes of a community.
 type dialer struct{ c *served }
 
-// errNowhere says that a supernode has told no address.
-var errNowhere = errors.New("the other supernode has told no address")
+// errNowhere says that a supernode has told no address and is not heard on a network of ours.
+var errNowhere = errors.New("nothing is known of where the other supernode is")
 
 // Dial dials from a socket of its own.
 //
@@ -298,8 +301,8 @@ func (d dialer) Dial(ctx context.Context, ally peer.ID) (replica.Conn, error) {
 		}
 	}
 	d.c.mu.Unlock()
-	endpoints := resolve(ctx, known.Addresses)
-	if len(endpoints) == 0 {
+	to, found := d.target(ctx, known)
+	if !found {
 		return nil, errNowhere
 	}
 	pc, err := net.ListenPacket("udp", ":0")
@@ -310,7 +313,7 @@ func (d dialer) Dial(ctx context.Context, ally peer.ID) (replica.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, pc.Close())
 	}
-	l, err := transport.Dial(ctx, link.Target{Endpoints: endpoints, Mode: handshake.Supernode, Pair: &handshake.Pair{Their: known.Agree}})
+	l, err := transport.Dial(ctx, to)
 	if err != nil {
 		return nil, errors.Join(err, transport.Close())
 	}

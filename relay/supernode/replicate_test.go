@@ -22,6 +22,12 @@ import (
 // second makes a further supernode of r's community, which runs.
 func (r *rig) second() *rig {
 	r.t.Helper()
+	return r.secondWith(Config{Vouched: func() bool { return true }})
+}
+
+// secondWith is second with settings.
+func (r *rig) secondWith(cfg Config) *rig {
+	r.t.Helper()
 	root, err := community.ParseWords(strings.Join(r.made.Words, " "))
 	if err != nil {
 		r.t.Fatal(err)
@@ -30,16 +36,17 @@ func (r *rig) second() *rig {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	invite.Stops[0].Addresses = []string{r.at.String()}
 	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	b := &rig{t: r.t, dir: r.t.TempDir(), logs: &logged{}}
+	b := &rig{t: r.t, dir: r.t.TempDir(), logs: &logged{}, from: r.from}
 	b.made, err = Enter(within(r.t), b.dir, invite, nil, Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Conn: pc})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	b.run(Config{Vouched: func() bool { return true }})
+	b.run(cfg)
 	return b
 }
 

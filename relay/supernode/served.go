@@ -37,12 +37,14 @@ type served struct {
 	house     *community.House
 	allowance *token.Allowance
 	issuers   *issuers
-	keys      []weekKey                    // that links of members are answered by
-	serial    uint32                       // of the last of them
-	guests    map[*visit]struct{}          // links of members, who have no name there
-	personas  map[*visit]community.Persona // who has logged in
-	allies    map[*visit]peer.ID           // links of the community's other supernodes
-	changed   chan struct{}                // closed when the house has changed
+	keys      []weekKey                     // that links of members are answered by
+	serial    uint32                        // of the last of them
+	guests    map[*visit]struct{}           // links of members, who have no name there
+	personas  map[*visit]community.Persona  // who has logged in
+	allies    map[*visit]peer.ID            // links of the community's other supernodes
+	changed   chan struct{}                 // closed when the house has changed
+	where     wire.Hash                     // changes with its descriptor and cards
+	beacons   map[uint32][]community.Beacon // of other supernodes, by day; what was asked for since the cards changed
 }
 
 // weekKey is a key that links of members are answered by. Its id is never used for another one.
@@ -73,6 +75,7 @@ func (s *Supernode) serve(f folder) error {
 		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), work: s.work,
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
 		personas: make(map[*visit]community.Persona), allies: make(map[*visit]peer.ID), changed: make(chan struct{}),
+		beacons: make(map[uint32][]community.Beacon),
 	}
 	c.replicate()
 	s.disk.serve(id)

@@ -69,7 +69,8 @@ type Supernode struct {
 	pace     pace
 	work     chan struct{}
 
-	keyring atomic.Pointer[keyring]
+	keyring   atomic.Pointer[keyring]
+	sightings sightings // of other supernodes
 
 	mu          sync.Mutex         // guards the following
 	communities []*served          // in the order of their ids; grows only
@@ -127,6 +128,7 @@ func open(d *directory, cfg Config) (*Supernode, error) {
 		work: make(chan struct{}, runtime.GOMAXPROCS(0)), days: newDays[member](mark), refusals: make(map[wire.Reason]uint64),
 	}
 	s.keyring.Store(&keyring{})
+	s.sightings.at = make(map[peer.ID][]sighted)
 	folders, err := d.folders()
 	for _, f := range folders {
 		if err == nil && f.exists() {
@@ -359,7 +361,7 @@ func (s *Supernode) sign(statement []byte) [64]byte {
 // announcer shows this supernode.
 func (s *Supernode) announcer(transport *link.Transport) *announcer {
 	return &announcer{
-		finder: s.cfg.Finder, rand: s.cfg.Rand, port: portOf(s.cfg.Conn.LocalAddr()), date: s.date, beacons: s.beacons,
+		finder: s.cfg.Finder, rand: s.cfg.Rand, port: portOf(s.cfg.Conn.LocalAddr()), date: s.date, beacons: s.beacons, seen: s.heardOf,
 		rotate: func() (peer.Fingerprint, error) {
 			err := transport.Rotate()
 			return transport.Fingerprint(), err

@@ -96,6 +96,16 @@ type ServedCommunity struct {
 	Disk  int64 `json:"disk"`
 	// Supernodes counts those that its descriptor names, this one included.
 	Supernodes int `json:"supernodes"`
+	// Fellows are the others of them.
+	Fellows []FellowSupernode `json:"fellows,omitempty"`
+}
+
+// FellowSupernode is another supernode of a community, as this one sees it in its run.
+type FellowSupernode struct {
+	ID      string `json:"id"` // peer-…
+	Reached bool   `json:"reached"`
+	// Level is when this one brought both level last (UTC).
+	Level time.Time `json:"level,omitzero"`
 }
 
 // Member is a persona that has joined a community. Who that is nobody here knows.

@@ -61,7 +61,13 @@ func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 	for _, c := range s.Communities {
 		status.Communities = append(status.Communities, control.ServedCommunity{
 			ID: c.ID.String(), Name: peer.ShowName(c.Name), Members: c.Members, Blobs: c.Blobs, Disk: c.Disk, Supernodes: len(c.Supernodes),
+			Fellows: fellows(c),
 		})
+		for _, a := range c.Allies {
+			if a.Complain != "" {
+				status.Notices = append(status.Notices, fmt.Sprintf("%s: another supernode, %s: %s", peer.ShowName(c.Name), a.ID, a.Complain))
+			}
+		}
 		for _, a := range c.Alarms {
 			status.Notices = append(status.Notices, peer.ShowName(c.Name)+": "+a.Kind.String())
 		}
@@ -74,6 +80,14 @@ func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 		}
 	}
 	return status, nil
+}
+
+// fellows are the other supernodes of a community.
+func fellows(c supernode.CommunityStatus) (all []control.FellowSupernode) {
+	for _, a := range c.Allies {
+		all = append(all, control.FellowSupernode{ID: a.ID.String(), Reached: a.Linked, Level: a.Level.UTC()})
+	}
+	return all
 }
 
 // refusals are how often what was refused, by the words for it.

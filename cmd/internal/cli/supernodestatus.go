@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+)
+
+// supernodeRows are the words for what a supernode does.
+func (c *call) supernodeRows(s control.SupernodeStatus) [][]string {
+	rows := [][]string{{"supernode", shortID(s.ID)}}
+	if s.Running {
+		rows = append(rows, []string{"running", fmt.Sprintf("for %v, version %s, process %d", c.now().Sub(s.Started).Round(time.Second), s.Version, s.PID)})
+	} else {
+		rows = append(rows, []string{"running", "no; nobody is served"})
+	}
+	for _, one := range s.Communities {
+		rows = append(rows, []string{"community", fmt.Sprintf("%s  %s, %d messages on %s, %s", oneLine(one.Name), members(one.Members), one.Blobs, size(one.Disk), supernodes(one.Supernodes))})
+	}
+	rows = append(rows, c.fellowRows(s)...)
+	keeps := fmt.Sprintf("%d messages on %s", s.Blobs, size(s.Disk))
+	if !s.Running {
+		rows = append(rows, []string{"keeps", keeps + "; the disk has " + size(s.DiskFree) + " left"})
+		return append(rows, noticeRows(s.Notices)...)
+	}
+	rows = append(rows,
+		[]string{"keeps", keeps + " of " + size(s.DiskMax) + "; the disk has " + size(s.DiskFree) + " left"},
+		[]string{"for", fmt.Sprintf("%d days at most", s.Days)},
+	)
+	rows = append(rows, []string{"links", fmt.Sprintf("%d connected", s.Links)}, []string{"refused", refusedWords(s.Refused)}, []string{"clock", clockWords[s.Clock]},
+		[]string{"memory", fmt.Sprintf("%.1f MB", float64(s.Memory)/1e6)})
+	for _, address := range s.Listen {
+		rows = append(rows, []string{"address", address})
+	}
+	for _, address := range s.Advertised {
+		rows = append(rows, []string{"advertised", address})
+	}
+	return append(rows, noticeRows(s.Notices)...)
+}
+
+// fellowRows are the words for how it stands with the other supernodes, while this one runs.
+func (c *call) fellowRows(s control.SupernodeStatus) (rows [][]string) {
+	for _, one := range s.Communities {
+		for _, fellow := range one.Fellows {
+			words := "not reached; it must run, on a network of this one or with --advertise"
+			switch {
+			case !s.Running:
+				continue
+			case fellow.Reached && fellow.Level.IsZero():
+				words = "reached"
+			case fellow.Reached:
+				words = fmt.Sprintf("reached; brought level %v ago", c.now().Sub(fellow.Level).Round(time.Second))
+			}
+			rows = append(rows, []string{"fellow", shortID(fellow.ID) + "  " + words})
+		}
+	}
+	return rows
+}
+
+func noticeRows(notices []string) (rows [][]string) {
+	for _, notice := range notices {
+		rows = append(rows, []string{"notice", oneLine(notice)})
+	}
+	return rows
+}
+
+// refusedWords counts refusals by their reason.
+func refusedWords(refused []control.Refusal) string {
+	if len(refused) == 0 {
+		return "nothing"
+	}
+	words := make([]string, len(refused))
+	for i, r := range refused {
+		words[i] = fmt.Sprintf("%d %s", r.Times, oneLine(r.Reason))
+	}
+	return strings.Join(words, ", ")
+}
+
+// clockWords say how far the clock is believed.
+var clockWords = map[control.Clock]string{
+	control.ClockVouched: "believed; what is past its day goes",
+	control.ClockAgreed:  "agreed with members; what is past its day goes",
+	control.ClockAlone:   "not agreed yet: nothing goes until the day is known from two members or from a clock with a battery",
+	control.ClockDoubted: "in doubt: members have another day, and nothing goes; set the clock of this machine",
+}
+
+func members(n int) string {
+	if n == 1 {
+		return "1 member"
+	}
+	return fmt.Sprintf("%d members", n)
+}
+
+// supernodes counts them in words.
+func supernodes(n int) string {
+	if n == 1 {
+		return "1 supernode"
+	}
+	return fmt.Sprintf("%d supernodes", n)
+}
+
+// persons counts them in words.
+func persons(n int) string {
+	if n == 1 {
+		return "one person"
+	}
+	return fmt.Sprintf("%d people", n)
+}
