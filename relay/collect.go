@@ -3,7 +3,6 @@ package relay
 import (
 	"cmp"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"slices"
@@ -93,6 +92,9 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 	s.mu.Unlock()
 	asked := s.watch.asks()
 	s.watch.do(func(on *witness.Watch) []witness.Breach { on.Resume(r.at.Cursor); return nil })
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer s.idles(false, nil)
 	stream, err := l.Request(ctx)
 	if err != nil {
 		return err
@@ -144,6 +146,7 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		if s.scans() {
 			return errMuch
 		}
+		s.idles(page.End, cancel)
 	}
 }
 
@@ -367,44 +370,4 @@ func (r *reader) step(to point, wrong *[]Breach) {
 // forget gives up what is known of places before a cursor.
 func (r *reader) forget(before uint64) {
 	r.points = slices.DeleteFunc(r.points, func(p point) bool { return p.Cursor < before })
-}
-
-// attest asks for a checkpoint, once a day, and compares it with what we were shown.
-//
-// spec: 08-custody#checkpoint
-func (s *station) attest(ctx context.Context, l *link.Link) {
-	now := uint64(max(s.client.cfg.Now().Unix(), 0))
-	s.mu.Lock()
-	due := now < s.state.Attested || now-s.state.Attested >= uint64(attestPeriod/time.Second)
-	head := s.state.Head
-	s.mu.Unlock()
-	if !due || head.Cursor == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	asked := s.watch.asks()
-	said, err := request[wire.Checkpoint](ctx, l, wire.Attest{})
-	if err != nil {
-		return
-	}
-	if said.Cursor%wire.CursorStep != 0 || !ed25519.Verify(s.keys.Sign[:], s.log.Checkpoint(said.Cursor, said.Chain, said.Day), said.Signature[:]) {
-		s.troubled(Word(wire.ReasonYouOld))
-		return
-	}
-	s.watch.do(func(on *witness.Watch) []witness.Breach {
-		return on.Given(witness.Checkpoint{Cursor: said.Cursor, Chain: said.Chain, Day: said.Day, Signature: said.Signature}, asked)
-	})
-	s.client.changed() // our cards tell of it
-	s.mu.Lock()
-	mark := s.state.Mark
-	s.mu.Unlock()
-	if said.Cursor == mark.Cursor && said.Chain != mark.Chain {
-		s.breach(Breach{Kind: BreachSplit, Cursor: said.Cursor, Said: said.Chain, Shown: mark.Chain})
-	}
-	// If our mark is elsewhere, the reader compares when it comes by.
-	err = s.change(func(state *stationState) { state.Signed, state.Attested = point{said.Cursor, said.Chain}, now })
-	if err != nil {
-		s.client.cfg.Log.Warn("a checkpoint is not kept", "error", err)
-	}
 }

@@ -31,6 +31,7 @@ type Supernode struct {
 	Reached   bool
 	Last      time.Time // when it was reached last in this run; zero: it was not
 	Trouble   string    // "" while all is well
+	Doubt     string    // what may be wrong with it, and nothing proves; "": nothing
 	Scans     bool      // only what is ours is fetched, with others: the log is too large
 	Breaches  []Breach
 	Tokens    int // that pay for deposits there
@@ -240,7 +241,7 @@ func (s *station) shown() Supernode {
 	defer s.mu.Unlock()
 	return Supernode{
 		ID: s.log.At, Addresses: slices.Clone(s.known.Addresses), Reached: s.link != nil, Last: s.last,
-		Trouble: s.trouble, Scans: scans, Breaches: slices.Clone(s.state.Breaches), Tokens: s.state.wallet.Count(s.theirDay()),
+		Trouble: s.trouble, Doubt: s.doubtWord(), Scans: scans, Breaches: slices.Clone(s.state.Breaches), Tokens: s.state.wallet.Count(s.theirDay()),
 	}
 }
 

@@ -5,3 +5,29 @@ import "time"
 // ScanAlways has the client ask for tags first as soon as it has fetched anything, and often. It is
 // called before Run.
 func (c *Client) ScanAlways() { c.much, c.pause = 0, 20*time.Millisecond }
+
+// Plead has the client ask for the close of a day now if one is due, as it does when an hour has gone by.
+func (c *Client) Plead() {
+	for _, s := range c.known() {
+		s.mu.Lock()
+		s.pleaded = time.Time{}
+		s.mu.Unlock()
+		s.rouse()
+	}
+}
+
+// Silent is on how many days supernodes were asked for a close and gave none, together.
+func (c *Client) Silent() (days int) {
+	for _, s := range c.known() {
+		s.mu.Lock()
+		days += int(s.state.Silent)
+		s.mu.Unlock()
+	}
+	return days
+}
+
+func (c *Client) known() []*station {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all()
+}

@@ -42,7 +42,7 @@ type stationState struct {
 	Head     point    `cbor:"3,keyasint"`           // how far was read
 	Receipts receipts `cbor:"4,keyasint,omitempty"` // what it has signed for
 	Signed   point    `cbor:"5,keyasint"`           // its last checkpoint
-	Attested uint64   `cbor:"6,keyasint,omitempty"` // Unix seconds of that
+	Attested uint64   `cbor:"6,keyasint,omitempty"` // Unix seconds of when it gave that
 	Ahead    int64    `cbor:"7,keyasint,omitempty"` // how many days its clock is before ours
 	Breaches []Breach `cbor:"8,keyasint,omitempty"`
 	Day      uint16   `cbor:"9,keyasint,omitempty"`  // ours, that Bytes are of
@@ -50,6 +50,8 @@ type stationState struct {
 	Before   uint64   `cbor:"11,keyasint,omitempty"` // on the day before
 	Skipped  uint64   `cbor:"12,keyasint,omitempty"` // how far was scanned: what lies before it was not followed
 	Decoys   decoys   `cbor:"13,keyasint,omitempty"`
+	Silent   uint8    `cbor:"15,keyasint,omitempty"` // on how many days it gave no new checkpoint since the last
+	Counted  uint64   `cbor:"16,keyasint,omitempty"` // Unix seconds of the last of these
 	Turns    []point  `cbor:"14,keyasint,omitempty"` // where the log was another than before, one a place: it was read again for that
 
 	wallet *token.Wallet

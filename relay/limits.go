@@ -21,8 +21,11 @@ const (
 	answerTimeout = 30 * time.Second
 	// perChunk is what a deposit has more for each 64 KiB.
 	perChunk = 10 * time.Second
-	// attestPeriod is between two checkpoints.
+	// attestPeriod is between two checkpoints, attestRetry between two questions for one.
 	attestPeriod = 24 * time.Hour
+	attestRetry  = time.Hour
+	// silentDays is on how many days a supernode may give no new checkpoint, when it is asked, before people are told.
+	silentDays = 3
 	// newsPeriod is between two questions on a link what is new in the community, where that is not told.
 	newsPeriod = time.Hour
 	// newsBurst and newsLeast are how often what is new may be told on a stream: twice as often as an honest supernode does.

@@ -14,7 +14,7 @@ import (
 // Labels of what supernodes sign, and of the chain. spec: 08-custody#labels
 const (
 	labelCustody    = "sv1 custody"
-	labelCheckpoint = "sv1 checkpoint"
+	labelCheckpoint = "sv1 day close"
 	labelChain      = "sv1 chain"
 )
 
@@ -47,7 +47,7 @@ func (l Log) Receipt(all []Kept) []byte {
 	return b
 }
 
-// Checkpoint returns what the supernode signs for where its log stands: chain is that at cursor.
+// Checkpoint returns what the supernode signs for where its log stood when a day was over: chain is that at cursor.
 //
 // spec: 08-custody#checkpoint
 func (l Log) Checkpoint(cursor uint64, chain [32]byte, day uint32) []byte {

@@ -51,6 +51,8 @@ type station struct {
 	last    time.Time     // when it was reached last
 	fell    time.Time     // when its log made no sense last, or had to be read from its beginning
 	fallen  time.Duration // how long we waited then
+	pleaded time.Time     // when it was asked for a checkpoint last
+	idle    func()        // ends the request that follows the log, all of which has come; nil: there is none
 }
 
 func newStation(c *Client, m *member, k community.Known, state *stationState) *station {

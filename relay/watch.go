@@ -62,14 +62,14 @@ func (w *watch) take(now time.Time) (found []witness.Breach, err error) {
 	return found, w.keep.Save(w.key, b)
 }
 
-// asks is how many receipts there are: what is asked for now has to know of them.
+// asks is how much there is that was signed: what is asked for now has to know of it.
 func (w *watch) asks() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.on.Receipts()
+	return w.on.Taken()
 }
 
-// page takes a page that was asked for when there were so many receipts.
+// page takes a page that was asked for when so much was signed.
 func (w *watch) page(page wire.Page, blobs [][]byte, asked uint64, today uint16) {
 	p := witness.Page{From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked}
 	absent := make(map[uint64]bool)
@@ -142,10 +142,13 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 	for _, b := range found {
 		kind, said := BreachLost, [32]byte(b.Item.ID)
 		switch b.Kind {
-		case witness.Split:
+		case witness.Split, witness.Rollback:
+			if len(b.Checkpoints) == 0 { // the reader of pages tells
+				continue
+			}
 			kind, said = BreachSplit, b.Checkpoints[0].Chain
 		case witness.Lost, witness.Dropped:
-		default: // the reader of pages tells
+		default: // as above
 			continue
 		}
 		s.breach(Breach{Kind: kind, Cursor: max(b.Seen.Cursor, b.Item.Cursor), Said: said, Shown: b.Seen.Chain, Evidence: b.Evidence()})

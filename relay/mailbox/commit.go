@@ -36,6 +36,9 @@ func (d *Disk) run() {
 		case found := <-d.losses:
 			found.log.lose(found.places)
 			close(found.done)
+		case c := <-d.closings:
+			c.closed, c.err = d.closeDay(d.log(c.community), c.day)
+			close(c.done)
 		}
 	}
 }

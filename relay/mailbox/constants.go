@@ -42,6 +42,8 @@ const (
 const (
 	// reserved is how many cursors are written off ahead: one small write for so many records, and as many numbers lost by a crash.
 	reserved = 1 << 16
+	// closeStep is how many cursors of one day make its close stand at a multiple of it: who follows a busy log remembers the chain there.
+	closeStep = 64
 	// lostHead is how far cursors jump where nobody knows any more what was reserved: beyond all that a reservation can have been.
 	lostHead = 1 << 20
 )

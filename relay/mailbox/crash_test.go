@@ -35,6 +35,7 @@ type witness struct {
 	seen     map[uint64]wire.BlobID // every cursor that anybody saw
 	finished uint16                 // acknowledged
 	trying   uint16                 // the day of an Expire that was not
+	closed   mailbox.DayClose       // the last close of a day that was acknowledged
 }
 
 func dayOf(n uint64) uint16 { return today + uint16(n%3) }
@@ -55,7 +56,17 @@ func (w *witness) act() bool {
 	case 1, 2:
 		return w.remove(uint64(w.random.IntN(int(w.next) + 1)))
 	}
-	return w.deposit(1 + w.random.IntN(6))
+	if !w.deposit(1 + w.random.IntN(6)) {
+		return false
+	}
+	if w.random.IntN(3) > 0 {
+		return true
+	}
+	closed, err := w.store.CloseDay(ctx, ours, max(w.closed.Day, today)+uint16(w.random.IntN(2)))
+	if err == nil {
+		w.closed = closed
+	}
+	return err == nil
 }
 
 func (w *witness) remove(n uint64) bool {
@@ -101,6 +112,11 @@ func (w *witness) deposit(blobs int) bool {
 // check holds what the store has against what was said.
 func (w *witness) check() {
 	w.t.Helper()
+	if of := w.closed; of.Day > 0 {
+		if again, err := w.store.CloseDay(ctx, ours, of.Day); err != nil || again != of && again.Day <= of.Day {
+			w.t.Fatalf("the close of a day was %+v and is %+v now, %v", of, again, err)
+		}
+	}
 	finished := w.store.Finished()
 	if finished < w.finished || finished > max(w.finished, w.trying) {
 		w.t.Fatalf("finished with day %d, Expire said %d", finished, w.finished)

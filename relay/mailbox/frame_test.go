@@ -117,6 +117,7 @@ func FuzzSideBlock(f *testing.F) {
 	r, _ := recordOf(frame{kind: kindTombstone, size: tombstoneBody, cursor: 1}, appendTombstone(nil, Tombstone{}, 0), 0)
 	f.Add(appendSideBlock(nil, r.append(nil), 0, 4))
 	f.Add(appendSlot(nil, 1, headOf{free: 3}.append(nil)))
+	f.Add(appendSlot(nil, 1, DayClose{Day: 3}.append(nil)))
 	f.Add(one.append(nil, body))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if records, begin, end, size, err := parseSideBlock(b); err == nil {
@@ -130,6 +131,9 @@ func FuzzSideBlock(f *testing.F) {
 			}
 			if h, err := parseHead(value); err == nil && !bytes.Equal(h.append(nil), value) {
 				t.Fatal("a head that is written differently")
+			}
+			if c, err := parseDayClose(value); err == nil && !bytes.Equal(c.append(nil), value) {
+				t.Fatal("a close that is written differently")
 			}
 		}
 	})

@@ -47,6 +47,8 @@ func (l *log) load() (cut int64, err error) {
 	for _, name := range names {
 		day, ending, ours := parseFileName(name)
 		switch {
+		case name == closeName:
+			err = l.loadClosed()
 		case !ours:
 		case ending == blobsEnding:
 			err = ld.segment(day)

@@ -18,9 +18,11 @@ type log struct {
 	name string // of its folder
 
 	// The committer's own.
-	headFile *slots // nil until the folder exists
-	free     uint64 // the first cursor that is not reserved
-	nextUp   uint64 // the next cursor to give
+	headFile  *slots // nil until the folder exists
+	closeFile *slots // nil until a day was closed
+	closed    DayClose
+	free      uint64 // the first cursor that is not reserved
+	nextUp    uint64 // the next cursor to give
 
 	// What mu guards: what readers see.
 	mu       sync.RWMutex
@@ -51,6 +53,7 @@ const (
 	sideEnding  = ".index"
 	spentEnding = ".spent"
 	headName    = "head"
+	closeName   = "close"
 )
 
 func (l *log) path(day uint16, ending string) string {
@@ -197,6 +200,9 @@ func (l *log) bytes() (n int64) {
 	if l.headFile != nil {
 		n = 2 * slotSize
 	}
+	if l.closeFile != nil {
+		n += 2 * slotSize
+	}
 	for _, s := range l.segments {
 		n += s.bytes()
 	}
@@ -222,6 +228,9 @@ func (l *log) close() error {
 	}
 	if l.headFile != nil {
 		errs = append(errs, l.headFile.close())
+	}
+	if l.closeFile != nil {
+		errs = append(errs, l.closeFile.close())
 	}
 	return errors.Join(errs...)
 }

@@ -27,6 +27,7 @@ type Disk struct {
 	requests chan *request
 	expiries chan expiry
 	losses   chan loss
+	closings chan *closing
 	stop     chan struct{} // closed by Close
 	ended    chan struct{} // closed by the committer
 	closing  sync.Once
@@ -83,7 +84,8 @@ func Open(dir string, limit int64) (*Disk, error) {
 func openOn(files disk, limit int64) (*Disk, error) {
 	d := &Disk{
 		disk: files, limit: limit, logs: map[Community]*log{},
-		requests: make(chan *request), expiries: make(chan expiry), losses: make(chan loss), stop: make(chan struct{}), ended: make(chan struct{}),
+		requests: make(chan *request), expiries: make(chan expiry), losses: make(chan loss), closings: make(chan *closing),
+		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if err := d.load(); err != nil {
 		return nil, errors.Join(err, d.closeFiles())

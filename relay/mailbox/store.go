@@ -176,6 +176,9 @@ type Store interface {
 	Head(c Community) Head
 	// Chain returns the chain at a cursor of the log; false if that cursor's record is not known any more.
 	Chain(ctx context.Context, c Community, cursor uint64) (Chain, bool, error)
+	// CloseDay fixes where the log stands as the end of a day, for good, and returns that: the same whoever asks, and after a start. Of a
+	// day before the last that was closed nothing is told but that one.
+	CloseDay(ctx context.Context, c Community, day uint16) (DayClose, error)
 	// Moved returns a channel that is closed when the log stands beyond cursor; the same for all who wait.
 	Moved(c Community, cursor uint64) <-chan struct{}
 

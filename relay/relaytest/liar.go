@@ -27,11 +27,18 @@ type View func(all []Shown) []Shown
 type Liar struct {
 	mailbox.Store
 
-	mu    sync.Mutex // guards the following
-	view  View
-	drops bool
-	stall chan struct{} // closed to go on; nil: it does not stall
+	mu        sync.Mutex // guards the following
+	view      View
+	drops     bool
+	misplaces bool              // it says the cursor of what it kept before
+	mute      bool              // it closes no day
+	nights    uint16            // how many days have gone by here
+	closed    *mailbox.DayClose // if set, what it signs as the close of every day
+	stall     chan struct{}     // closed to go on; nil: it does not stall
 }
+
+// slowDays is how many days its clock is behind, so that tests can have some go by.
+const slowDays = 10
 
 // NewLiar makes an honest one.
 func NewLiar(s mailbox.Store) *Liar { return &Liar{Store: s} }
@@ -50,6 +57,13 @@ func (l *Liar) Drop(drops bool) {
 	l.drops = drops
 }
 
+// Misplace has it say of what it keeps that it stands where something else does, or stops that.
+func (l *Liar) Misplace(misplaces bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.misplaces = misplaces
+}
+
 // Stall has readers and depositors wait until the function is called that it returns.
 func (l *Liar) Stall() (goOn func()) {
 	l.mu.Lock()
@@ -62,6 +76,43 @@ func (l *Liar) Stall() (goOn func()) {
 		l.stall = nil
 		close(stall)
 	})
+}
+
+// Mute has it sign for no day any more, or stops that.
+func (l *Liar) Mute(mute bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mute = mute
+}
+
+// Sign has it sign this as the close of every day, whatever it shows; nil: what it shows.
+func (l *Liar) Sign(c *mailbox.DayClose) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = c
+}
+
+// Night has a day go by: it signs for where its log stands, as it is shown now, as the end of that.
+func (l *Liar) Night() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nights++
+}
+
+// CloseDay closes a day of its own clock. With a view it does so anew whenever it is asked.
+func (l *Liar) CloseDay(ctx context.Context, c mailbox.Community, day uint16) (mailbox.DayClose, error) {
+	l.mu.Lock()
+	view, mute, closed, ours := l.view, l.mute, l.closed, day-slowDays+l.nights
+	l.mu.Unlock()
+	switch {
+	case mute:
+		return mailbox.DayClose{}, mailbox.ErrBroken
+	case closed != nil:
+		return mailbox.DayClose{Day: ours, Head: closed.Head}, nil
+	case view == nil:
+		return l.Store.CloseDay(ctx, c, ours)
+	}
+	return mailbox.DayClose{Day: ours, Head: l.Head(c)}, nil
 }
 
 func (l *Liar) wait(ctx context.Context) error {
@@ -85,10 +136,16 @@ func (l *Liar) Append(ctx context.Context, c mailbox.Community, deposits []mailb
 		return nil, err
 	}
 	l.mu.Lock()
-	drops := l.drops
+	drops, misplaces := l.drops, l.misplaces
 	l.mu.Unlock()
 	if !drops {
-		return l.Store.Append(ctx, c, deposits)
+		results, err := l.Store.Append(ctx, c, deposits)
+		for i := range results {
+			if misplaces && results[i].Cursor > 1 {
+				results[i].Cursor--
+			}
+		}
+		return results, err
 	}
 	results := make([]mailbox.Result, len(deposits))
 	for i := range results {

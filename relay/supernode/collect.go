@@ -154,27 +154,22 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 	return s.SendEncoded(ctx, answer, blobs)
 }
 
-// attest signs for the log at the last multiple of wire.CursorStep: a place whose chain all members know who have read so far. The day
-// is the mark's, which never falls: a clock that was years ahead once would make every later checkpoint look like that of an older log.
+// attest signs for where the log stood when the last day was over: the same for everybody who asks. The day is the mark's, which never
+// falls: a clock that was years ahead once would make every later close look like that of an older log.
 //
 // spec: 08-custody#checkpoint
 func (v *visit) attest(ctx context.Context, s *link.CustodyStream) error {
-	c := v.home
-	head, day := c.store.Head(c.id), uint32(v.at.markDay())
-	cursor := head.Cursor - head.Cursor%wire.CursorStep
-	var chain mailbox.Chain
-	if cursor > 0 {
-		page, err := c.store.Since(ctx, c.id, cursor, 1)
-		if err != nil {
-			return err
-		}
-		if page.From != cursor {
-			return refusal{wire.ReasonNotNow, "what lies there has expired"}
-		}
-		chain = page.Base
+	c, today := v.home, v.at.markDay()
+	if today == 0 {
+		return refusal{wire.ReasonNotNow, "the day is not known here yet"}
 	}
-	signature := c.at.sign(c.log().Checkpoint(cursor, chain, day))
-	return s.Send(ctx, wire.Checkpoint{Cursor: cursor, Chain: chain, Day: day, Signature: signature})
+	at, err := c.store.CloseDay(ctx, c.id, today-1)
+	if err != nil {
+		return err
+	}
+	day := uint32(at.Day)
+	signature := c.at.sign(c.log().Checkpoint(at.Cursor, at.Chain, day))
+	return s.Send(ctx, wire.Checkpoint{Cursor: at.Cursor, Chain: at.Chain, Day: day, Signature: signature})
 }
 
 // deadline is when a request with so many bytes has to be whole, counted from its beginning.

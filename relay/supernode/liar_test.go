@@ -31,15 +31,20 @@ type follower struct {
 func newLiar(t *testing.T) *liar {
 	t.Helper()
 	l := &liar{rig: found(t)}
-	l.run(Config{
-		Vouched: func() bool { return true }, Store: func(s mailbox.Store) mailbox.Store { l.Liar = relaytest.NewLiar(s); return l.Liar },
-	})
+	l.open()
 	for _, f := range []**follower{&l.anna, &l.bruno} {
 		p := l.join()
 		p.draw(10)
 		*f = &follower{person: p, link: p.mustMember(), Watch: witness.NewWatch(l.logOf())}
 	}
 	return l
+}
+
+func (l *liar) open() {
+	l.run(Config{
+		Vouched: func() bool { return true }, Store: func(s mailbox.Store) mailbox.Store { l.Liar = relaytest.NewLiar(s); return l.Liar },
+	})
+	l.Night() // of the day before all this
 }
 
 func (l *liar) logOf() witness.Log {
@@ -69,7 +74,7 @@ func (l *liar) leave(n int) {
 // collect reads the log from where a member stands, and returns what it finds wrong.
 func (l *liar) collect(f *follower, since uint64) (found []witness.Breach) {
 	l.t.Helper()
-	asked := f.Receipts()
+	asked := f.Taken()
 	l.community().pages.forget()
 	s := l.request(f.link, wire.RangeFrame{Since: since})
 	for {
@@ -101,12 +106,11 @@ func (l *liar) collect(f *follower, since uint64) (found []witness.Breach) {
 // attest has the supernode sign for a member.
 func (l *liar) attest(f *follower) []witness.Breach {
 	l.t.Helper()
-	asked := f.Receipts()
 	c, is := l.ask(f.link, wire.Attest{}).(wire.Checkpoint)
 	if !is {
 		l.t.Fatal("no checkpoint")
 	}
-	return f.Given(witness.Checkpoint{Cursor: c.Cursor, Chain: c.Chain, Day: c.Day, Signature: c.Signature}, asked)
+	return f.Given(witness.Checkpoint{Cursor: c.Cursor, Chain: c.Chain, Day: c.Day, Signature: c.Signature})
 }
 
 // exchange has the two members tell each other their checkpoints, for which neither reads anything.
@@ -120,6 +124,32 @@ func (l *liar) exchange() (found []witness.Breach) {
 		}
 	}
 	return found
+}
+
+// day has a member collect, and take the close of the day; alone nobody finds anything.
+func (l *liar) day(f *follower) {
+	l.t.Helper()
+	l.trust(append(l.collect(f, 0), l.attest(f)...))
+}
+
+// trust wants nothing to be found.
+func (l *liar) trust(found []witness.Breach) {
+	l.t.Helper()
+	if len(found) > 0 {
+		l.t.Errorf("found: %v", found)
+	}
+}
+
+// again starts the supernode again; who follows keeps what it knows.
+func (l *liar) again() {
+	l.t.Helper()
+	if err := l.stop(); err != nil {
+		l.t.Fatal(err)
+	}
+	l.open()
+	for _, f := range []*follower{l.anna, l.bruno} {
+		f.link = f.mustMember()
+	}
 }
 
 // lies are what a supernode does that was taken over, and what is found.
@@ -146,32 +176,96 @@ var lies = map[string]struct {
 		return l.collect(l.anna, 0)
 	}, witness.Dropped},
 	"leaves one out for Bruno": {func(l *liar) []witness.Breach {
-		l.leave(3)
-		l.put(l.blobs(wire.CursorStep))
-		found := append(l.collect(l.anna, 0), l.attest(l.anna)...)
-		l.Show(relaytest.Without(4))
-		found = append(found, append(l.collect(l.bruno, 0), l.attest(l.bruno)...)...)
-		if len(found) > 0 {
-			l.t.Errorf("found without each other: %v", found)
-		}
-		found = l.exchange()
+		l.day(l.anna)
+		l.Show(relaytest.Without(1))
+		l.day(l.bruno)
+		found := l.exchange()
 		if len(found) > 0 && !found[0].Proven() {
 			l.t.Error("two signatures prove nothing")
 		}
 		return found
 	}, witness.Split},
-	"leaves one out for Bruno, who stands elsewhere": {func(l *liar) []witness.Breach {
-		l.leave(3)
-		l.put(l.blobs(wire.CursorStep))
-		found := append(l.collect(l.anna, 0), l.attest(l.anna)...)
-		l.leave(1)
-		l.Show(relaytest.Without(4))
-		found = append(found, l.collect(l.bruno, 0)...)
-		if len(found) > 0 {
-			l.t.Errorf("found without each other: %v", found)
-		}
+	"leaves the last one out for Bruno": {func(l *liar) []witness.Breach {
+		l.day(l.anna)
+		l.Show(relaytest.Without(3))
+		l.day(l.bruno)
 		return l.exchange()
 	}, witness.Split},
+	"leaves one out for Bruno, who has been away": {func(l *liar) []witness.Breach {
+		l.Night()
+		l.day(l.anna)
+		l.leave(1)
+		l.Show(relaytest.Without(1))
+		l.Mute(true)
+		l.trust(l.collect(l.bruno, 0))
+		return l.exchange()
+	}, witness.Split},
+	"leaves one out for Bruno, and signs for one log": {func(l *liar) []witness.Breach {
+		l.Night()
+		l.day(l.anna)
+		l.Show(relaytest.Without(1))
+		l.trust(l.collect(l.bruno, 0))
+		l.Show(nil)
+		return l.attest(l.bruno)
+	}, witness.Split},
+	"begins after days of truth": {func(l *liar) []witness.Breach {
+		for range 2 {
+			l.day(l.anna)
+			l.day(l.bruno)
+			l.trust(l.exchange())
+			l.leave(1)
+			l.Night()
+		}
+		l.leave(1)
+		l.Night()
+		l.day(l.anna)
+		l.Show(relaytest.Without(6))
+		l.day(l.bruno)
+		return l.exchange()
+	}, witness.Split},
+	"stops showing anything to Bruno": {func(l *liar) []witness.Breach {
+		l.day(l.anna)
+		l.day(l.bruno)
+		l.leave(2)
+		l.Night()
+		l.day(l.anna)
+		l.trust(append(l.attest(l.bruno), l.exchange()...))
+		l.Show(relaytest.Until(4))
+		return l.collect(l.bruno, 0)
+	}, witness.Rollback},
+	"shows others to who follows than to who comes": {func(l *liar) []witness.Breach {
+		l.Show(relaytest.Without(1))
+		l.trust(l.collect(l.bruno, 0))
+		l.Show(nil)
+		l.leave(1)
+		return l.collect(l.bruno, 0)
+	}, witness.Rewrite},
+	"signs for the place of another": {func(l *liar) []witness.Breach {
+		l.Misplace(true)
+		l.leave(1)
+		l.Misplace(false)
+		l.leave(1)
+		return l.collect(l.anna, 0)
+	}, witness.Lost},
+	"signs, and forgets when it is started again": {func(l *liar) []witness.Breach {
+		l.Drop(true)
+		l.leave(1) // nothing was brought to the disk
+		l.Drop(false)
+		l.again()
+		l.leave(3)
+		return l.collect(l.anna, 0)
+	}, witness.Lost},
+	"shows Bruno an older log when it is started again": {func(l *liar) []witness.Breach {
+		l.leave(1)
+		l.Night()
+		l.day(l.anna)
+		l.again()
+		l.Night()
+		l.Night()
+		l.Show(relaytest.Until(3))
+		l.trust(append(l.collect(l.bruno, 0), l.attest(l.bruno)...))
+		return l.exchange()
+	}, witness.Rollback},
 	"goes back to an old disk": {func(l *liar) []witness.Breach {
 		l.leave(2)
 		found := l.collect(l.anna, 0)

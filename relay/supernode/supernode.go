@@ -302,6 +302,9 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 		}
 	}
 	for _, c := range s.all() {
+		if mark.Day > 0 { // at midnight, whoever asks first; where it fails who asks is told
+			_, _ = c.store.CloseDay(ctx, c.id, mark.Day-1)
+		}
 		if err := c.turn(); err != nil {
 			s.log.Error("could not turn to the keys of this week", "error", err)
 		}

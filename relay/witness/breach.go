@@ -14,7 +14,7 @@ type Kind uint8
 //
 // spec: 12-replication#breaches
 const (
-	Split    Kind = 1 // two chains at one cursor: different people were shown different logs
+	Split    Kind = 1 // two chains at one cursor, or two closes of one day: different people were shown different logs
 	Rollback Kind = 2 // the log ends before what was signed, or seen, earlier
 	Rewrite  Kind = 3 // the log that we read now is not the one that we read before
 	Broken   Kind = 4 // a page whose chain does not follow from what it tells of
@@ -140,10 +140,11 @@ func Compare(l Log, a, b Checkpoint) *Breach {
 	if a.Day > b.Day {
 		a, b = b, a
 	}
+	same := a.Cursor == b.Cursor && a.Chain == b.Chain
 	switch {
-	case a.Cursor == b.Cursor && a.Chain != b.Chain:
+	case !same && (a.Cursor == b.Cursor || a.Day == b.Day):
 		return &Breach{Kind: Split, Log: l, Checkpoints: []Checkpoint{a, b}}
-	case a.Day < b.Day && a.Cursor > b.Cursor:
+	case a.Cursor > b.Cursor:
 		return &Breach{Kind: Rollback, Log: l, Checkpoints: []Checkpoint{a, b}}
 	}
 	return nil

@@ -24,7 +24,8 @@ func (l Log) statement(label string) []byte {
 	return slices.Concat([]byte(label), id[:], l.Community[:])
 }
 
-// Checkpoint is what a supernode signed of a log: that the chain at the cursor was this on a day of its own.
+// Checkpoint is what a supernode signed of a log: that it stood at the cursor, with this chain, when a day of its own was over. It signs
+// one for a day.
 type Checkpoint struct {
 	_         struct{} `cbor:",toarray"`
 	Cursor    uint64

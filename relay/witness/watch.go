@@ -34,15 +34,24 @@ type Watch struct {
 }
 
 type state struct {
-	At     Point        `cbor:"1,keyasint"`           // how far the log was followed
-	Points []Point      `cbor:"2,keyasint,omitempty"` // before that, ascending, at multiples of pointStep
-	Ours   *Checkpoint  `cbor:"3,keyasint,omitempty"` // the last that we were given
-	Told   []Checkpoint `cbor:"4,keyasint,omitempty"` // by others, not held against the log yet
-	Due    []due        `cbor:"5,keyasint,omitempty"` // receipts whose places were not read yet
-	Sure   []Kept       `cbor:"6,keyasint,omitempty"` // what stands where receipts said, until it expires
-	Taken  uint64       `cbor:"7,keyasint,omitempty"` // receipts, ever
-	Blind  bool         `cbor:"8,keyasint,omitempty"` // the chain at At is not known
-	Belied bool         `cbor:"9,keyasint,omitempty"` // Ours was contradicted, and that was found; it is told to others all the same
+	At     Point        `cbor:"1,keyasint"`            // how far the log was followed
+	Points []Point      `cbor:"2,keyasint,omitempty"`  // before that, ascending, at multiples of pointStep
+	Due    []due        `cbor:"5,keyasint,omitempty"`  // receipts whose places were not read yet
+	Sure   []Kept       `cbor:"6,keyasint,omitempty"`  // what stands where receipts said, until it expires
+	Taken  uint64       `cbor:"7,keyasint,omitempty"`  // receipts and checkpoints, ever
+	Blind  bool         `cbor:"8,keyasint,omitempty"`  // the chain at At is not known
+	Belied bool         `cbor:"9,keyasint,omitempty"`  // Ours was contradicted, and that was found; it is told to others all the same
+	Ours   *said        `cbor:"10,keyasint,omitempty"` // the last checkpoint that we were given
+	Past   []Checkpoint `cbor:"11,keyasint,omitempty"` // those before it, ascending by day
+	Told   []said       `cbor:"12,keyasint,omitempty"` // by others, not held against the log yet
+	Recent []Point      `cbor:"13,keyasint,omitempty"` // the blobs up to At that were passed last, without a gap
+}
+
+// said is a checkpoint, and its number among all that was signed: a page that was asked for before may end before it.
+type said struct {
+	_          struct{} `cbor:",toarray"`
+	Checkpoint Checkpoint
+	Number     uint64
 }
 
 // due are blobs of a receipt. The receipt is kept whole, since its signature is over all of it.
@@ -87,21 +96,21 @@ func (w *Watch) Checkpoint() (Checkpoint, bool) {
 	if w.s.Ours == nil {
 		return Checkpoint{}, false
 	}
-	return *w.s.Ours, true
+	return w.s.Ours.Checkpoint, true
 }
 
 // Resume says that the log is read from a cursor on. Where that is ahead of what was kept, what lies between was read and not kept:
 // receipts for places there are looked for again.
 func (w *Watch) Resume(cursor uint64) {
 	if cursor > w.s.At.Cursor {
-		w.s.At, w.s.Blind = Point{Cursor: cursor}, true
+		w.s.At, w.s.Blind, w.s.Recent = Point{Cursor: cursor}, true, nil
 	}
 }
 
 // Restart says that the log is read from its beginning, as another one than was followed. What was signed for, and what others were
 // told, is held against this one.
 func (w *Watch) Restart() {
-	w.s.At, w.s.Blind, w.s.Points, w.s.Sure = Point{}, false, nil, nil
+	w.s.At, w.s.Blind, w.s.Points, w.s.Recent, w.s.Sure = Point{}, false, nil, nil, nil
 	w.s.Belied = w.s.Ours != nil
 }
 
@@ -144,11 +153,15 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 		}
 	}
 	at := Point{Cursor: p.From, Chain: p.Base}
-	compare(at)
+	if compare(at); p.From > w.s.At.Cursor || w.s.Blind { // what lies between is not known
+		w.s.Recent = nil
+	}
+	w.recall(at)
 	for _, e := range p.Entries {
 		found = append(found, w.pass(at, e.Cursor)...) // the chain holds until the next blob
 		at = Point{Cursor: e.Cursor, Chain: next(at.Chain, e.ID)}
 		compare(at)
+		w.recall(at)
 		found = append(found, w.collect(e, today)...)
 	}
 	found = append(found, w.pass(at, p.Until+1)...)
@@ -158,15 +171,15 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 	}
 	found = append(found, w.overdue(p, today)...)
 	if p.End {
-		found = append(found, w.beyond(p.Until, p.Asked, nil)...)
+		found = append(found, w.beyond(p.Until, p.Asked)...)
 	}
 	if rewritten {
-		w.s.Points = nil
+		w.s.Points, w.s.Recent = nil, nil
 	}
 	if p.End {
-		if b := w.shrunk(at); b != nil {
+		if b := w.shrunk(at, p.Asked); b != nil {
 			found = append(found, *b)
-			w.s.At, w.s.Points, w.s.Belied = at, nil, true // follow what there is
+			w.s.At, w.s.Points, w.s.Recent, w.s.Belied = at, nil, nil, true // follow what there is
 		}
 	}
 	if p.Until >= w.s.At.Cursor {
@@ -175,17 +188,22 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 	return found
 }
 
-// shrunk tells whether a log that ends here was longer before, by what we read or by what was signed.
-func (w *Watch) shrunk(end Point) *Breach {
-	longer := slices.Clone(w.s.Told)
-	if !w.s.Belied {
-		longer = append(longer, pointee(w.s.Ours)...)
+// shrunk tells whether a log that ends here was longer before, by what we read or by what was signed before the page was asked for.
+func (w *Watch) shrunk(end Point, asked uint64) *Breach {
+	beyond := func(c said) bool { return c.Checkpoint.Cursor > end.Cursor && c.Number <= asked }
+	var longer []Checkpoint
+	if w.s.Ours != nil && !w.s.Belied && beyond(*w.s.Ours) {
+		longer = []Checkpoint{w.s.Ours.Checkpoint}
 	}
-	longer = slices.DeleteFunc(longer, func(c Checkpoint) bool { return c.Cursor <= end.Cursor })
+	w.s.Told = slices.DeleteFunc(w.s.Told, func(c said) bool {
+		if beyond(c) {
+			longer = append(longer, c.Checkpoint)
+		}
+		return beyond(c)
+	})
 	if w.s.At.Cursor <= end.Cursor && len(longer) == 0 {
 		return nil
 	}
-	w.s.Told = slices.DeleteFunc(w.s.Told, func(c Checkpoint) bool { return c.Cursor > end.Cursor })
 	return &Breach{Kind: Rollback, Log: w.log, Checkpoints: longer[:min(1, len(longer))], Seen: end}
 }
 
@@ -197,17 +215,40 @@ func (w *Watch) chainAt(cursor uint64) ([32]byte, bool) {
 	if cursor == w.s.At.Cursor {
 		return w.s.At.Chain, !w.s.Blind
 	}
-	i, found := slices.BinarySearchFunc(w.s.Points, cursor, func(p Point, c uint64) int { return cmp.Compare(p.Cursor, c) })
-	if !found {
+	i, found := search(w.s.Points, cursor)
+	if found {
+		return w.s.Points[i].Chain, true
+	}
+	if i, found = search(w.s.Recent, cursor); found {
+		return w.s.Recent[i].Chain, true
+	}
+	if i == 0 || cursor > w.s.At.Cursor {
 		return [32]byte{}, false
 	}
-	return w.s.Points[i].Chain, true
+	return w.s.Recent[i-1].Chain, true // the chain holds until the next blob
+}
+
+func search(in []Point, cursor uint64) (int, bool) {
+	return slices.BinarySearchFunc(in, cursor, func(p Point, c uint64) int { return cmp.Compare(p.Cursor, c) })
+}
+
+// recall remembers the chain at a place that was passed, if it joins what is remembered up to where we stand.
+func (w *Watch) recall(at Point) {
+	n := len(w.s.Recent)
+	if n > 0 && at.Cursor <= w.s.Recent[n-1].Cursor || n == 0 && at.Cursor < w.s.At.Cursor {
+		return
+	}
+	if len(w.s.Recent) >= recentMax {
+		w.s.Recent = slices.Delete(w.s.Recent, 0, recentMax/4)
+	}
+	w.s.Recent = append(w.s.Recent, at)
 }
 
 // pass goes on from a point to before another cursor; the chain is the same at all cursors between. What others were told is
 // held against it, and the chain at the last multiple of pointStep is remembered.
 func (w *Watch) pass(from Point, high uint64) (found []Breach) {
-	differs := func(c Checkpoint) bool {
+	differs := func(s said) bool {
+		c := s.Checkpoint
 		if c.Cursor < from.Cursor || c.Cursor >= high {
 			return false
 		}
@@ -289,34 +330,41 @@ func (w *Watch) overdue(p Page, today uint16) (found []Breach) {
 	return found
 }
 
-// Receipts is how many were taken. What is asked for from now on has to know of all of them.
-func (w *Watch) Receipts() uint64 { return w.s.Taken }
+// Taken is how many receipts and checkpoints were taken. What is asked for from now on has to know of all of them.
+func (w *Watch) Taken() uint64 { return w.s.Taken }
 
 // beyond finds what was signed for, by receipts up to a number, at places behind the end of the log.
-func (w *Watch) beyond(end, asked uint64, signed []Checkpoint) (found []Breach) {
+func (w *Watch) beyond(end, asked uint64) (found []Breach) {
 	w.settle(asked, func(r *Receipt, k Kept) bool {
 		if k.Cursor <= end {
 			return false
 		}
 		receipt := *r
-		found = append(found, Breach{Kind: Lost, Log: w.log, Checkpoints: signed, Receipt: &receipt, Item: k})
+		found = append(found, Breach{Kind: Lost, Log: w.log, Receipt: &receipt, Item: k})
 		return true
 	})
 	return found
 }
 
-// Given takes a checkpoint that the supernode has signed for us, and how many Receipts there were when it was asked for. One
-// with another signature is dropped. The log may go on behind it by less than pointStep.
+// Given takes a checkpoint that the supernode has signed for us. One with another signature is dropped.
 //
 // spec: 12-replication#checkpoints
-func (w *Watch) Given(c Checkpoint, asked uint64) (found []Breach) {
+func (w *Watch) Given(c Checkpoint) (found []Breach) {
 	if !w.log.Verify(c) {
 		return nil
 	}
-	found = append(w.judge(c), w.beyond(c.Cursor+pointStep-1, asked, []Checkpoint{c})...)
-	if w.s.Ours == nil || c.Day >= w.s.Ours.Day {
-		w.s.Ours, w.s.Belied = &c, len(found) > 0
+	found = w.judge(c)
+	if w.s.Ours != nil && c.Day <= w.s.Ours.Checkpoint.Day {
+		return found
 	}
+	if w.s.Ours != nil {
+		w.s.Past = append(w.s.Past[max(0, len(w.s.Past)+1-closesMax):], w.s.Ours.Checkpoint)
+	}
+	if len(found) > 0 {
+		w.s.Past = nil // told once
+	}
+	w.s.Taken++
+	w.s.Ours, w.s.Belied = &said{Checkpoint: c, Number: w.s.Taken}, len(found) > 0
 	return found
 }
 
@@ -329,34 +377,36 @@ func (w *Watch) Told(c Checkpoint) (found []Breach) {
 		return nil
 	}
 	found = w.judge(c)
-	if _, known := w.chainAt(c.Cursor); known || len(found) > 0 || slices.Contains(w.s.Told, c) {
+	waits := slices.ContainsFunc(w.s.Told, func(s said) bool { return s.Checkpoint == c })
+	if _, known := w.chainAt(c.Cursor); known || len(found) > 0 || waits {
 		return found
 	}
 	if len(w.s.Told) >= toldMax {
 		w.s.Told = slices.Delete(w.s.Told, 0, 1)
 	}
-	w.s.Told = append(w.s.Told, c)
+	w.s.Taken++
+	w.s.Told = append(w.s.Told, said{Checkpoint: c, Number: w.s.Taken})
 	return found
 }
 
-// judge holds a verified checkpoint against what is known.
-func (w *Watch) judge(c Checkpoint) (found []Breach) {
-	for _, other := range append(slices.Clone(w.s.Told), pointee(w.s.Ours)...) {
+// judge holds a verified checkpoint against what is known: first against others that are signed, which convinces anybody.
+func (w *Watch) judge(c Checkpoint) []Breach {
+	signed := slices.Clone(w.s.Past)
+	for _, s := range w.s.Told {
+		signed = append(signed, s.Checkpoint)
+	}
+	if w.s.Ours != nil {
+		signed = append(signed, w.s.Ours.Checkpoint)
+	}
+	for _, other := range slices.Backward(signed) {
 		if b := Compare(w.log, other, c); b != nil {
-			found = append(found, *b)
+			return []Breach{*b}
 		}
 	}
-	if known, is := w.chainAt(c.Cursor); is && known != c.Chain && len(found) == 0 {
-		found = append(found, Breach{Kind: Split, Log: w.log, Checkpoints: []Checkpoint{c}, Seen: Point{Cursor: c.Cursor, Chain: known}})
+	if known, is := w.chainAt(c.Cursor); is && known != c.Chain {
+		return []Breach{{Kind: Split, Log: w.log, Checkpoints: []Checkpoint{c}, Seen: Point{Cursor: c.Cursor, Chain: known}}}
 	}
-	return found
-}
-
-func pointee(c *Checkpoint) []Checkpoint {
-	if c == nil {
-		return nil
-	}
-	return []Checkpoint{*c}
+	return nil
 }
 
 // Receipt takes a receipt that was verified: its blobs have to show up in the log, each at its cursor.

@@ -112,7 +112,7 @@ func TestSplitView(t *testing.T) {
 	t.Run("both were given one", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Page(s.all(), today))
-		wantKinds(t, w.Given(s.attest(4, today), w.Receipts()))
+		wantKinds(t, w.Given(s.attest(4, today)))
 		found := w.Told(other.attest(4, today))
 		wantKinds(t, found, Split)
 		if !found[0].Proven() {
@@ -129,11 +129,10 @@ func TestSplitView(t *testing.T) {
 	t.Run("what was told is behind us", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Page(s.all(), today))
-		wantKinds(t, w.Told(other.attest(4, today)))
+		wantKinds(t, w.Told(other.attest(4, today)), Split)
 		if since, wanted := w.Ask(); wanted {
 			t.Errorf("asks for %d at once, which shows who was told", since)
 		}
-		wantKinds(t, w.Page(s.page(0, 5), today), Split) // as it is read for another reason
 	})
 	t.Run("what was told is a place that everybody knows", func(t *testing.T) {
 		s, other := s.fork(), other.fork()
@@ -151,7 +150,7 @@ func TestSplitView(t *testing.T) {
 	})
 	t.Run("what was signed for us is not what we are shown", func(t *testing.T) {
 		w := NewWatch(s.log)
-		wantKinds(t, w.Given(other.attest(4, today), w.Receipts()))
+		wantKinds(t, w.Given(other.attest(4, today)))
 		wantKinds(t, w.Page(s.all(), today), Split)
 	})
 	t.Run("the same log", func(t *testing.T) {
@@ -160,14 +159,14 @@ func TestSplitView(t *testing.T) {
 		wantKinds(t, w.Page(s.all(), today))
 		wantKinds(t, w.Told(s.attest(2, today-1)))
 		wantKinds(t, w.Page(s.all(), today))
-		wantKinds(t, w.Given(s.attest(5, today), w.Receipts()))
+		wantKinds(t, w.Given(s.attest(5, today)))
 	})
 	t.Run("forged", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Page(s.all(), today))
 		c := other.attest(4, today)
 		c.Signature[7] ^= 1
-		wantKinds(t, append(w.Told(c), w.Given(c, w.Receipts())...))
+		wantKinds(t, append(w.Told(c), w.Given(c)...))
 		if _, had := w.Checkpoint(); had {
 			t.Error("a forged checkpoint is told to others")
 		}
@@ -180,8 +179,8 @@ func TestRollback(t *testing.T) {
 	old.ids = old.ids[:3]
 	t.Run("signed", func(t *testing.T) {
 		w := NewWatch(s.log)
-		wantKinds(t, w.Given(s.attest(5, today), w.Receipts()))
-		found := w.Given(old.attest(3, today+1), w.Receipts())
+		wantKinds(t, w.Given(s.attest(5, today)))
+		found := w.Given(old.attest(3, today+1))
 		wantKinds(t, found, Rollback)
 		if !found[0].Proven() {
 			t.Error("two signatures prove nothing")
@@ -196,14 +195,36 @@ func TestRollback(t *testing.T) {
 	t.Run("shorter than was signed for another", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Told(s.attest(5, today)))
-		wantKinds(t, w.Page(old.page(0, 3), today), Rollback)
+		p := old.page(0, 3)
+		wantKinds(t, w.Page(p, today)) // it may be on its way since before
+		p.Asked = w.Taken()
+		wantKinds(t, w.Page(p, today), Rollback)
+	})
+	t.Run("shorter than was signed for us", func(t *testing.T) {
+		w := NewWatch(s.log)
+		p := old.page(0, 3)
+		wantKinds(t, w.Page(p, today))
+		wantKinds(t, w.Given(s.attest(5, today)))
+		wantKinds(t, w.Page(p, today))
+		p.Asked = w.Taken()
+		wantKinds(t, w.Page(p, today), Rollback)
+		wantKinds(t, w.Page(p, today)) // told once
+	})
+	t.Run("a later day at another", func(t *testing.T) {
+		w := NewWatch(s.log)
+		wantKinds(t, w.Given(s.attest(5, today)))
+		found := w.Told(old.attest(3, today+1))
+		wantKinds(t, found, Rollback)
+		if !found[0].Proven() {
+			t.Error("two signatures prove nothing")
+		}
 	})
 	t.Run("a slower member", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Told(s.attest(5, today)))
 		p := s.page(0, 3) // not the end
 		wantKinds(t, w.Page(p, today))
-		wantKinds(t, w.Told(s.attest(3, today)))
+		wantKinds(t, w.Told(s.attest(3, today-1)))
 	})
 }
 
@@ -270,18 +291,13 @@ func TestReceipts(t *testing.T) {
 	})
 	t.Run("behind the end", func(t *testing.T) {
 		w := NewWatch(s.log)
-		asked := w.Receipts()
+		asked := w.Taken()
 		w.Receipt(s.receipt(kept(9, 9)))
 		p := s.all()
 		p.Asked = asked // before the receipt was given
 		wantKinds(t, w.Page(p, today))
-		p.Asked = w.Receipts()
+		p.Asked = w.Taken()
 		wantKinds(t, w.Page(p, today), Lost)
-		w.Receipt(s.receipt(kept(8, 4+pointStep)))
-		wantKinds(t, w.Given(s.attest(4, today), asked))
-		wantKinds(t, w.Given(s.attest(4, today), w.Receipts()), Lost)
-		w.Receipt(s.receipt(kept(8, 3+pointStep)))
-		wantKinds(t, w.Given(s.attest(4, today), w.Receipts())) // the log may go on so far
 	})
 	t.Run("for what was left out as expired", func(t *testing.T) {
 		w := NewWatch(s.log)
@@ -296,7 +312,7 @@ func TestHonestIsNeverAccused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSupernode()
 		watches := [2]*Watch{NewWatch(s.log), NewWatch(s.log)}
-		day := uint32(today)
+		day, closes := uint32(today), make(map[uint32]Checkpoint)
 		accuse := func(found []Breach) {
 			for _, b := range found {
 				t.Fatalf("accused of %d: %s", b.Kind, b.Words("it"))
@@ -315,15 +331,23 @@ func TestHonestIsNeverAccused(t *testing.T) {
 			case 1:
 				s.ids = append(s.ids, wire.BlobID{})
 			case 2:
-				asked := w.Receipts()
+				asked := w.Taken()
 				from := w.s.At.Cursor / pointStep * pointStep
 				until := min(last, from+uint64(rapid.IntRange(0, 200).Draw(t, "pages")))
 				p := s.page(from, until)
 				p.Asked = asked
 				accuse(w.Page(p, today))
 			case 3:
-				c := s.attest(last, day)
-				accuse(w.Given(c, w.Receipts()))
+				c, closed := closes[day]
+				if !closed {
+					c = s.attest(last, day)
+					closes[day] = c
+				}
+				if of := rapid.Uint32Range(0, 3).Draw(t, "days ago"); closes[day-of].Day != 0 {
+					c = closes[day-of]
+				} else {
+					accuse(w.Given(c))
+				}
 				accuse(watches[rapid.IntRange(0, 1).Draw(t, "whom")].Told(c))
 			case 4:
 				if last > 0 {
@@ -399,8 +423,8 @@ func TestEvidenceIsVerified(t *testing.T) {
 func TestWatchIsBounded(t *testing.T) {
 	s := newSupernode().add(make([]int, 3000)...)
 	w := NewWatch(s.log)
-	for i := range uint64(100) {
-		w.Told(s.attest(i+100, today))
+	for i := range uint32(100) {
+		w.Told(s.attest(uint64(i)+100, today+i))
 	}
 	if len(w.s.Told) != toldMax {
 		t.Errorf("%d checkpoints wait", len(w.s.Told))

@@ -75,18 +75,32 @@ func communityOf(c relay.Community) control.Community {
 	}
 	for _, s := range c.Supernodes {
 		shown.Supernodes = append(shown.Supernodes, control.CommunitySupernode{
-			ID: s.ID.String(), Addresses: s.Addresses, Reached: s.Reached, Seen: s.Last.UTC(), Trouble: s.Trouble,
+			ID: s.ID.String(), Addresses: s.Addresses, Reached: s.Reached, Seen: s.Last.UTC(), Trouble: troubles(s),
 		})
 	}
 	return shown
 }
 
-// broken are the sentences about supernodes that have not kept their word.
+// troubles are what is wrong with a supernode, and what may be, each once.
+func troubles(s relay.Supernode) string {
+	var words []string
+	for _, b := range s.Breaches {
+		words = append(words, b.Kind.String())
+	}
+	words = slices.DeleteFunc(append(words, s.Doubt, s.Trouble), func(w string) bool { return w == "" })
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), "; ")
+}
+
+// broken are the sentences about supernodes that have not kept their word, or may not.
 func broken(all []relay.Community) (notices []string) {
 	for _, c := range all {
 		for _, s := range c.Supernodes {
 			for _, b := range s.Breaches {
 				notices = append(notices, "supernode "+supernodeName(c, s)+": "+b.Kind.String()+"; ask its operator")
+			}
+			if s.Doubt != "" {
+				notices = append(notices, "supernode "+supernodeName(c, s)+": "+s.Doubt+"; ask its operator")
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -268,4 +270,54 @@ func TestSupernodeThatLies(t *testing.T) {
 			w.anna.end()
 		})
 	}
+}
+
+// TestOneBlobHidden: a supernode that does not show one member one blob, and nothing else happens on that day, is named when the two tell
+// each other what it has signed at the end of it; the message is there meanwhile, from the other supernode.
+func TestOneBlobHidden(t *testing.T) {
+	t.Parallel()
+	w := newVillage(t)
+	accused := func(v *villager) (kinds []relay.BreachKind) {
+		for _, s := range v.client.Communities()[0].Supernodes {
+			for _, b := range s.Breaches {
+				if s.ID != w.lies.ID() {
+					t.Errorf("the honest one is accused: %v", s.Breaches)
+				}
+				kinds = append(kinds, b.Kind)
+			}
+		}
+		return kinds
+	}
+	card := func(v *villager) []byte {
+		nobody := [32]byte{1}
+		return v.client.Mailbox(nobody, v.client.Mailbox(nobody, nil)) // with what was signed
+	}
+	w.bruno.end()
+	w.anna.send("Bruno", "vieni?")
+	w.anna.until("all is held", func() bool {
+		messages, err := w.anna.node.Log(t.Context(), "Bruno", mesh.LogQuery{})
+		return err == nil && messages[len(messages)-1].State == conversation.StateHeld && len(messages[len(messages)-1].HeldBy) == 2
+	})
+	w.liar.Night()
+	before := card(w.anna)
+	w.anna.end()
+	w.anna.start()
+	w.anna.until("the day is signed for", func() bool { return !bytes.Equal(card(w.anna), before) })
+	w.anna.end()
+	hidden := int(w.liar.Store.Head(mailbox.Community(w.anna.client.Communities()[0].ID)).Cursor) - 1
+	w.liar.Show(relaytest.Without(hidden))
+	before = card(w.bruno)
+	w.bruno.start()
+	w.bruno.until("the message has come", func() bool { return len(w.bruno.texts("Anna")) == 2 })
+	w.bruno.until("the day is signed for", func() bool { return !bytes.Equal(card(w.bruno), before) })
+	if kinds := accused(w.bruno); len(kinds) > 0 {
+		t.Fatalf("Bruno finds %v alone", kinds)
+	}
+	w.liar.Show(nil)
+	w.anna.start()
+	w.anna.until("they find it together", func() bool {
+		return slices.Contains(append(accused(w.anna), accused(w.bruno)...), relay.BreachSplit)
+	})
+	w.anna.end()
+	w.bruno.end()
 }

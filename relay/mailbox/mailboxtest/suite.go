@@ -34,6 +34,7 @@ func Run(t *testing.T, place func(t testing.TB) Opening) {
 		"many at once": testManyAtOnce,
 		"communities":  testCommunities,
 		"closed":       testClosed,
+		"closes":       testCloses,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{T: t, open: place(t)}
