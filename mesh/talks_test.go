@@ -69,8 +69,8 @@ func TestUnreadMax(t *testing.T) {
 	}
 }
 
-// Going back from one message to those before it, page by page, meets each once.
-func TestLogBefore(t *testing.T) {
+// Going back from one message to those before it, and forth to those behind it, page by page, meets each once.
+func TestLogPages(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -96,6 +96,23 @@ func TestLogBefore(t *testing.T) {
 	slices.Reverse(back)
 	if !slices.Equal(back, anna.texts("Bruno")) {
 		t.Errorf("%d messages on the way back, want %d", len(back), len(batch))
+	}
+	var on []string
+	for q := (LogQuery{Oldest: 50}); ; {
+		page, err := anna.Log(t.Context(), "Bruno", q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page {
+			on = append(on, m.Text)
+		}
+		if len(page) < q.Oldest {
+			break
+		}
+		q.After = page[len(page)-1].ID
+	}
+	if !slices.Equal(on, back) {
+		t.Errorf("%d messages on the way forth, want %d", len(on), len(back))
 	}
 	if _, err := anna.Log(t.Context(), "Bruno", LogQuery{Before: "msg-aaaaaaaa"}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("before what never was: %v", err)

@@ -120,6 +120,9 @@ func (c *Client) Log(ctx context.Context, to string, q LogQuery) ([]Message, err
 	if q.N != 0 {
 		query.Set("n", strconv.Itoa(q.N))
 	}
+	if q.First != 0 {
+		query.Set("first", strconv.Itoa(q.First))
+	}
 	if q.After != "" {
 		query.Set("after", q.After)
 	}

@@ -162,6 +162,8 @@ type SendResult struct {
 type LogQuery struct {
 	// N keeps the newest N of what is chosen; 0 is no limit.
 	N int
+	// First keeps the oldest so many of what is chosen instead, to go on from After; 0 is no limit.
+	First int
 	// After keeps what follows the message with this id in the conversation's order; empty is everything.
 	After string
 	// Before keeps what stands before the message with this id; empty is everything.

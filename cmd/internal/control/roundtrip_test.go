@@ -222,6 +222,7 @@ func testMessages(t *testing.T, f *controltest.Fake, node control.Node) {
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{N: 1})), []control.Message{two})
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{After: got.ID})), []control.Message{two})
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{Before: two.ID, N: 5})), []control.Message{got})
+	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{First: 1})), []control.Message{got})
 	equal(t, must(node.Log(t.Context(), "Bob", control.LogQuery{Since: two.Time})), []control.Message{two})
 	if list := must(node.Conversations(t.Context())); len(list) != 1 || list[0].Person.ID != bob.ID || list[0].Unread != 1 || list[0].Newest.ID != two.ID {
 		t.Errorf("the conversations are %+v", list)

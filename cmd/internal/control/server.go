@@ -256,6 +256,10 @@ func parseLogQuery(values map[string][]string) (LogQuery, error) {
 			if q.N, err = strconv.Atoi(v); err != nil || q.N < 0 {
 				return q, Errorf(CodeUsage, "n is how many messages, 0 for all; not %q", v)
 			}
+		case "first":
+			if q.First, err = strconv.Atoi(v); err != nil || q.First < 0 {
+				return q, Errorf(CodeUsage, "first is how many messages, 0 for all; not %q", v)
+			}
 		case "after":
 			q.After = v
 		case "before":
@@ -265,7 +269,7 @@ func parseLogQuery(values map[string][]string) (LogQuery, error) {
 				return q, Errorf(CodeUsage, "since is a time such as 2026-11-22T18:00:00Z; not %q", v)
 			}
 		default:
-			return q, Errorf(CodeUsage, "there is no parameter %q here; there are n, after, before and since", key)
+			return q, Errorf(CodeUsage, "there is no parameter %q here; there are n, first, after, before and since", key)
 		}
 	}
 	return q, nil

@@ -242,7 +242,7 @@ func (a *adapter) Message(ctx context.Context, id string) (control.Message, erro
 
 // Log implements control.Node.
 func (a *adapter) Log(ctx context.Context, to string, q control.LogQuery) ([]control.Message, error) {
-	found, err := a.node.Log(ctx, to, mesh.LogQuery{Newest: q.N, After: q.After, Before: q.Before, Since: q.Since})
+	found, err := a.node.Log(ctx, to, mesh.LogQuery{Newest: q.N, Oldest: q.First, After: q.After, Before: q.Before, Since: q.Since})
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -429,6 +429,9 @@ func (f *Fake) Log(_ context.Context, to string, q control.LogQuery) ([]control.
 			found = nil
 		}
 	}
+	if q.First > 0 {
+		found = found[:min(q.First, len(found))]
+	}
 	if q.N > 0 {
 		found = found[max(0, len(found)-q.N):]
 	}
