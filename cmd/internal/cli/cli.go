@@ -5,7 +5,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
+	"sottovoce/cmd/internal/commandline"
 	"sottovoce/cmd/internal/config"
 	"sottovoce/cmd/internal/control"
 )
@@ -90,18 +88,13 @@ func Run(ctx context.Context, args []string, p *Program) int {
 
 func (p *Program) run(ctx context.Context, args []string) error {
 	var g grammar
-	var help bytes.Buffer
-	parser, err := newParser(&g, &help)
-	if err != nil {
-		return fmt.Errorf("the grammar of the command line: %w", err)
-	}
-	chosen, err := parser.Parse(args)
-	if help.Len() > 0 {
-		_, err := p.Stdout.Write(help.Bytes())
-		return err
-	}
+	root := newParser(&g)
+	chosen, help, err := root.Parse(args)
 	if err != nil {
 		return usage(err)
+	}
+	if help {
+		return p.printHelp(chosen)
 	}
 	home, err := config.Home(g.Home)
 	if err != nil {
@@ -110,45 +103,36 @@ func (p *Program) run(ctx context.Context, args []string) error {
 	c := &call{Program: p, ctx: ctx, home: home, json: g.JSON, secret: g.PassphraseFile, node: control.NewClient(home), now: time.Now}
 	c.palette = paletteFor(p.Stdout)
 	defer c.node.Close()
-	if err := c.needIdentity(chosen.Command()); err != nil {
+	if err := c.needIdentity(chosen.Path()); err != nil {
 		return err
 	}
-	return chosen.Run(c)
+	switch command := chosen.Target.(type) {
+	case interface{ Run(*call) error }:
+		return command.Run(c)
+	case interface {
+		Run(*call, *supernodeCommand) error
+	}:
+		return command.Run(c, &g.Supernode)
+	case interface {
+		Run(*call, *commandline.Command) error
+	}:
+		return command.Run(c, root)
+	}
+	return fmt.Errorf("nothing runs %s", chosen.Path())
 }
 
-// newParser makes the parser; help asked for is written to out.
-func newParser(g *grammar, out io.Writer) (*kong.Kong, error) {
-	parser, err := kong.New(g,
-		kong.Name("sottovoce"),
-		kong.Description(about),
-		kong.Writers(out, out),
-		kong.Exit(func(int) {}),
-		kong.Help(printHelp),
-		kong.ShortHelp(printHelp),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80, NoExpandSubcommands: true}),
-	)
-	if err == nil {
-		parser.Model.HelpFlag.Help = "Show this help."
-	}
-	return parser, err
-}
+// newParser is the grammar, ready to read a command line into g.
+func newParser(g *grammar) *commandline.Command { return commandline.New("sottovoce", about, g) }
 
 // usage words an error of the parser as ours.
 func usage(err error) error {
 	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1) // which may be left out
-	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
-		if at := parse.Context.Command(); at != "" && at != "chat" {
-			return control.Errorf(control.CodeUsage, "%s; see: sottovoce %s --help", text, commandWords(at))
+	if wrong, ok := errors.AsType[*commandline.Error](err); ok {
+		if at := wrong.Command.Path(); at != "" && at != "chat" {
+			return control.Errorf(control.CodeUsage, "%s; see: sottovoce %s --help", text, at)
 		}
 	}
 	return control.Errorf(control.CodeUsage, "%s; see: sottovoce --help", text)
-}
-
-// commandWords leaves away what stands for arguments.
-func commandWords(command string) string {
-	words, _, _ := strings.Cut(command, " <")
-	words, _, _ = strings.Cut(words, " [")
-	return words
 }
 
 // needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.

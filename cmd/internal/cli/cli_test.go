@@ -148,13 +148,7 @@ func FuzzArguments(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		var g grammar
-		var help bytes.Buffer
-		parser, err := newParser(&g, &help)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = parser.Parse(strings.Split(line, " "))
+		_, _, err := newParser(&grammar{}).Parse(strings.Split(line, " "))
 		if err == nil {
 			return
 		}
@@ -194,11 +188,7 @@ func TestGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parser, err := newParser(&grammar{}, new(bytes.Buffer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, node := range parser.Model.Leaves(true) {
+	for _, node := range newParser(&grammar{}).Leaves() {
 		command := node.Path()
 		_, section, found := strings.Cut(string(text), "\n## "+command+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")

@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
+	"sottovoce/cmd/internal/commandline"
 	"sottovoce/cmd/internal/config"
 	"sottovoce/cmd/internal/control"
 )
@@ -49,9 +48,9 @@ func (s *completionCommand) Run(c *call) error {
 
 // Run prints what the last word may become, one candidate a line and after a tab what it means; ":files" stands for the
 // names of files.
-func (s *completeCommand) Run(c *call, k *kong.Context) error {
-	// Kong keeps the -- that ends our own flags.
-	typed := read(k.Model.Node, s.Words[min(1, len(s.Words)):])
+func (s *completeCommand) Run(c *call, root *commandline.Command) error {
+	// The -- that ends our own flags comes with them.
+	typed := read(root, s.Words[min(1, len(s.Words)):])
 	home, err := config.Home(cmp.Or(typed.home, c.home))
 	if err != nil {
 		return err
@@ -79,16 +78,16 @@ type candidate struct{ word, means string }
 
 // typedLine is a command line as far as it has been typed.
 type typedLine struct {
-	command *kong.Node
-	args    int        // how many arguments of the command are there
-	flag    *kong.Flag // whose value comes next, or nil
-	noFlags bool       // after --
-	home    string     // what --home says
-	last    string     // the word at the cursor, perhaps empty
+	command *commandline.Command
+	args    int               // how many arguments of the command are there
+	flag    *commandline.Flag // whose value comes next, or nil
+	noFlags bool              // after --
+	home    string            // what --home says
+	last    string            // the word at the cursor, perhaps empty
 }
 
 // read goes through the words. What is wrong in them is passed over: the parser will tell.
-func read(root *kong.Node, words []string) *typedLine {
+func read(root *commandline.Command, words []string) *typedLine {
 	t := &typedLine{command: root}
 	if len(words) == 0 {
 		return t
@@ -133,28 +132,28 @@ func (t *typedLine) take(word string) {
 }
 
 // findFlag is the flag of this name that wants a value, or nil.
-func (t *typedLine) findFlag(name string) *kong.Flag {
+func (t *typedLine) findFlag(name string) *commandline.Flag {
 	for _, flag := range t.flags() {
-		if !flag.IsBool() && (name == "--"+flag.Name || flag.Short != 0 && name == "-"+string(flag.Short)) {
+		if !flag.IsBool() && (name == "--"+flag.Name || flag.Short != "" && name == "-"+flag.Short) {
 			return flag
 		}
 	}
 	return nil
 }
 
-func (t *typedLine) flags() []*kong.Flag { return slices.Concat(t.command.AllFlags(true)...) }
+func (t *typedLine) flags() []*commandline.Flag { return slices.Concat(t.command.FlagsByLevel()...) }
 
 // candidates are what can stand at the cursor, whether it begins like the last word or not.
 func (t *typedLine) candidates(ctx context.Context, node control.Node) (found []candidate) {
 	switch {
 	case t.flag != nil:
-		return values(ctx, node, t.command.Name, t.flag.Value, t.flag.PlaceHolder)
+		return values(ctx, node, t.command.Name, &t.flag.Value, t.flag.PlaceHolder)
 	case !t.noFlags && strings.HasPrefix(t.last, "-"):
 		for _, flag := range t.flags() {
 			found = append(found, candidate{"--" + flag.Name, flag.Help})
 		}
-	case t.args < len(t.command.Positional):
-		return values(ctx, node, t.command.Name, t.command.Positional[t.args], "")
+	case t.args < len(t.command.Args):
+		return values(ctx, node, t.command.Name, t.command.Args[t.args], "")
 	case len(t.command.Children) > 0:
 		for _, child := range t.command.Children {
 			if !child.Hidden {
@@ -166,11 +165,11 @@ func (t *typedLine) candidates(ctx context.Context, node control.Node) (found []
 }
 
 // values are those of a flag or an argument: its fixed words, people, or files, as its name or placeholder tells.
-func values(ctx context.Context, node control.Node, command string, v *kong.Value, placeholder string) (found []candidate) {
+func values(ctx context.Context, node control.Node, command string, v *commandline.Value, placeholder string) (found []candidate) {
 	kind := cmp.Or(strings.ToLower(placeholder), v.Name)
 	switch {
-	case v.Enum != "":
-		for _, word := range v.EnumSlice() {
+	case len(v.Enum) > 0:
+		for _, word := range v.Enum {
 			found = append(found, candidate{word, ""})
 		}
 	case slices.Contains([]string{"who", "to", "with"}, kind):

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +15,7 @@ import (
 
 // TestCandidates completes command lines with a fake node at hand.
 func TestCandidates(t *testing.T) {
-	parser, err := newParser(&grammar{}, new(bytes.Buffer))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := newParser(&grammar{})
 	node := controltest.New("Anna")
 	bert := node.Befriend(node.Meet("Bert").ID)
 	one, two := node.Befriend(node.Meet("Twin").ID), node.Befriend(node.Meet("twin").ID)
@@ -52,7 +48,7 @@ func TestCandidates(t *testing.T) {
 		"send Bert --nonsense ": {},
 		"events --since ":       {},
 	} {
-		at := read(parser.Model.Node, strings.Split(line, " "))
+		at := read(root, strings.Split(line, " "))
 		got := []string{}
 		for _, c := range at.candidates(t.Context(), node) {
 			if c.word == files || strings.HasPrefix(c.word, at.last) {
@@ -65,7 +61,7 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("%q can be followed by %q, not %q", line, got, want)
 		}
 	}
-	if at := read(parser.Model.Node, []string{"--home", "/h", "send", "B"}); at.home != "/h" || at.last != "B" || at.command.Name != "send" {
+	if at := read(root, []string{"--home", "/h", "send", "B"}); at.home != "/h" || at.last != "B" || at.command.Name != "send" {
 		t.Errorf("read as %+v", at)
 	}
 }
@@ -96,11 +92,7 @@ func TestCommandsAreCandidates(t *testing.T) {
 
 func commandNames(t *testing.T) (names []string) {
 	t.Helper()
-	parser, err := newParser(&grammar{}, new(bytes.Buffer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, node := range parser.Model.Leaves(true) {
+	for _, node := range newParser(&grammar{}).Leaves() {
 		names = append(names, node.Path())
 	}
 	return names
@@ -117,18 +109,15 @@ func needs(ts *testscript.TestScript, _ bool, programs []string) {
 
 // TestManual wants every command and flag on the manual page, and no line that roff would take for a request.
 func TestManual(t *testing.T) {
-	parser, err := newParser(&grammar{}, new(bytes.Buffer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := manual(parser.Model.Node, "1.2.3")
-	for _, node := range parser.Model.Leaves(true) {
+	root := newParser(&grammar{})
+	page := manual(root, "1.2.3")
+	for _, node := range root.Leaves() {
 		if !strings.Contains(page, "\n.SS \""+strings.ReplaceAll(node.Path(), "-", `\-`)+"\"\n") || !strings.Contains(page, "\nsottovoce "+node.Path()) &&
 			!strings.Contains(page, "    sottovoce "+strings.ReplaceAll(node.Path(), "-", `\-`)) {
 			t.Errorf("the page has no %s, or no example of it", node.Path())
 		}
 		for _, flag := range node.Flags {
-			if !flag.Hidden && !strings.Contains(page, `\-\-`+strings.ReplaceAll(flag.Name, "-", `\-`)) {
+			if !strings.Contains(page, `\-\-`+strings.ReplaceAll(flag.Name, "-", `\-`)) {
 				t.Errorf("the page has no --%s", flag.Name)
 			}
 		}
@@ -169,15 +158,12 @@ func FuzzComplete(f *testing.F) {
 	for _, line := range []string{"send B", "--home=/x send --wait= ", "-- send", "send Bob -- --w", "-n=", "= = =", "--home --json", "me --n", "-"} {
 		f.Add(line)
 	}
-	parser, err := newParser(&grammar{}, new(bytes.Buffer))
-	if err != nil {
-		f.Fatal(err)
-	}
+	root := newParser(&grammar{})
 	node := controltest.New("Anna")
 	node.Befriend(node.Meet("Bob").ID)
 	node.Ask(node.Meet("Eve\x1b[31m").ID)
 	f.Fuzz(func(t *testing.T, line string) {
-		for _, c := range read(parser.Model.Node, strings.Split(line, " ")).candidates(t.Context(), node) {
+		for _, c := range read(root, strings.Split(line, " ")).candidates(t.Context(), node) {
 			if c.word == "" || oneLine(c.word) != c.word {
 				t.Errorf("%q may become %q", line, c.word)
 			}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
+	"sottovoce/cmd/internal/commandline"
 )
 
 const about = `Private chat for the network you are standing in. Without a command it opens the chat: you see who is nearby and talk to them. No account, no server, no internet.`
@@ -237,15 +237,13 @@ func explain(text, example string) string {
 	return strings.TrimPrefix(text+"\n\n", "\n\n") + "Example:\n\n    " + example
 }
 
-// printHelp is kong's help; that of the whole program ends with examples.
-func printHelp(o kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
-		return err
+// printHelp shows the help of a command; that of the whole program ends with examples.
+func (p *Program) printHelp(command *commandline.Command) error {
+	text := command.HelpText()
+	if command.Parent == nil || command.Hidden {
+		text += examples
 	}
-	if node := ctx.Selected(); node != nil && !node.Hidden {
-		return nil
-	}
-	_, err := io.WriteString(ctx.Stdout, examples)
+	_, err := io.WriteString(p.Stdout, text)
 	return err
 }
 

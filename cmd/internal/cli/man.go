@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"sottovoce/cmd/internal/commandline"
 )
 
 type manCommand struct{}
@@ -16,12 +16,12 @@ func (manCommand) Help() string {
 }
 
 // Run prints the manual page.
-func (*manCommand) Run(c *call, k *kong.Context) error {
-	return c.printf("%s", manual(k.Model.Node, c.Version))
+func (*manCommand) Run(c *call, root *commandline.Command) error {
+	return c.printf("%s", manual(root, c.Version))
 }
 
 // manual is the manual page of a grammar, in the man macros of roff.
-func manual(root *kong.Node, version string) string {
+func manual(root *commandline.Command, version string) string {
 	var page roff
 	page.macro("TH", strings.ToUpper(root.Name), "1", "", root.Name+" "+version, "")
 	page.macro("SH", "NAME")
@@ -34,7 +34,7 @@ func manual(root *kong.Node, version string) string {
 	page.macro("SH", "FLAGS")
 	page.flags(root.Flags)
 	page.macro("SH", "COMMANDS")
-	for _, command := range root.Leaves(true) {
+	for _, command := range root.Leaves() {
 		page.command(command)
 	}
 	page.macro("SH", "EXIT STATUS")
@@ -43,8 +43,8 @@ func manual(root *kong.Node, version string) string {
 	}
 	page.macro("SH", "ENVIRONMENT")
 	for _, flag := range root.Flags {
-		for _, name := range flag.Envs {
-			page.item(name, "Stands for --"+flag.Name+".")
+		if flag.Env != "" {
+			page.item(flag.Env, "Stands for --"+flag.Name+".")
 		}
 	}
 	page.item("NO_COLOR", "When it is set, nothing is coloured.")
@@ -110,7 +110,7 @@ func (r *roff) lines(text string) {
 	r.macro("fi")
 }
 
-func (r *roff) command(command *kong.Node) {
+func (r *roff) command(command *commandline.Command) {
 	r.macro("SS", command.Path())
 	r.bold(command.Summary(), "")
 	r.text(command.Help)
@@ -121,20 +121,17 @@ func (r *roff) command(command *kong.Node) {
 			r.text(paragraph)
 		}
 	}
-	for _, arg := range command.Positional {
+	for _, arg := range command.Args {
 		r.item(arg.Summary(), arg.Help)
 	}
 	r.flags(command.Flags)
 }
 
-func (r *roff) flags(flags []*kong.Flag) {
+func (r *roff) flags(flags []*commandline.Flag) {
 	for _, flag := range flags {
-		if flag.Hidden {
-			continue
-		}
 		word := flag.Summary()
-		if flag.Short != 0 {
-			word = "-" + string(flag.Short) + ", " + word
+		if flag.Short != "" {
+			word = "-" + flag.Short + ", " + word
 		}
 		r.item(word, flag.Help)
 	}
