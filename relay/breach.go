@@ -23,6 +23,8 @@ const (
 	// BreachMark: it gives out tokens by another key than its community's papers name, and could know
 	// them again.
 	BreachMark BreachKind = 5
+	// BreachKeys: the keys of the week that it gives us are not those of its card, and it could know our links by them.
+	BreachKeys BreachKind = 6
 )
 
 var breachWords = [...]string{
@@ -31,6 +33,7 @@ var breachWords = [...]string{
 	BreachShort: "its log ends before where it has been: it has lost its disk, or forgets",
 	BreachSplit: "it has signed for another log than it shows us",
 	BreachMark:  "it marks the tokens that it gives us, and so could tell who deposits",
+	BreachKeys:  "it gives us keys that its card does not commit to, and so could tell whose links are ours",
 }
 
 // String says what is wrong, in a few words.

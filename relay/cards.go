@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -27,6 +28,8 @@ type mailboxLog struct {
 	Tokens    []byte   `cbor:"5,keyasint,omitempty"` // for deposits in this log, at most token.GiveMax
 	// Last is the checkpoint that the giver was given last, for those who are members too.
 	Last *witness.Checkpoint `cbor:"6,keyasint,omitempty"`
+	// Card is of the supernode's card that the giver holds, for them too.
+	Card *community.Gist `cbor:"7,keyasint,omitempty"`
 }
 
 func (l mailboxLog) at() peer.ID {
@@ -38,14 +41,14 @@ func (m mailboxCard) shares(community [32]byte) bool {
 	return slices.ContainsFunc(m.Logs, func(l mailboxLog) bool { return l.Community == community })
 }
 
-// last is the checkpoint that the giver tells of a log; nil: none.
-func (m mailboxCard) last(log Log) *witness.Checkpoint {
+// of is what the giver says of a log; nothing where it does not collect.
+func (m mailboxCard) of(log Log) mailboxLog {
 	for _, l := range m.Logs {
 		if l.Community == log.Community && l.at() == log.At {
-			return l.Last
+			return l
 		}
 	}
-	return nil
+	return mailboxLog{}
 }
 
 // mailboxLogsMax and mailboxSizeMax bound a mailbox card; giverSize is that of what tells givers apart.
@@ -98,7 +101,7 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 	gift, given := c.giftLocked(to, said), 0
 	for _, s := range c.all() {
 		s.mu.Lock()
-		k := s.known
+		k, gist := s.known, s.state.Gist
 		s.mu.Unlock()
 		if k.Token == [32]byte{} || len(card.Logs) == mailboxLogsMax { // we were not let in yet
 			continue
@@ -107,6 +110,8 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 		var last *witness.Checkpoint
 		if tokens = gift.of(s.log); said.shares(s.log.Community) {
 			tokens, last = nil, s.watch.last()
+		} else {
+			gist = nil
 		}
 		if given += len(tokens); given > mailboxTokensMax {
 			tokens = nil
@@ -114,7 +119,7 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 		if len(tokens) > 0 {
 			card.Giver = gift.Giver[:]
 		}
-		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses, Tokens: tokens, Last: last})
+		card.Logs = append(card.Logs, mailboxLog{Community: s.log.Community, Sign: k.Sign, Agree: k.Agree, Addresses: k.Addresses, Tokens: tokens, Last: last, Card: gist})
 	}
 	if len(card.Logs) == 0 {
 		return nil
@@ -167,11 +172,48 @@ func (c *Client) serving(card []byte) (all []*station) {
 		if card == nil || said.shares(s.log.Community) {
 			all = append(all, s)
 		}
-		if last := said.last(s.log); last != nil && s.watch.told(*last) {
+		told := said.of(s.log)
+		if told.Last != nil && s.watch.told(*told.Last) {
 			s.rouse()
+		}
+		if told.Card != nil {
+			s.member.told(s.log.At, *told.Card)
 		}
 	}
 	return all
+}
+
+// told takes what a contact says of a supernode's card. It is compared when that shows its papers next.
+//
+// spec: 10-communities#gists
+func (m *member) told(at peer.ID, g community.Gist) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.papers.Told(at, g)
+}
+
+// retell takes what contacts are told of the supernode's card, once a day: what followed a new card, or a log-in, would show
+// whose this link is.
+//
+// spec: 10-communities#gists
+func (s *station) retell() {
+	now := uint64(max(s.client.cfg.Now().Unix(), 0))
+	s.mu.Lock()
+	due := now < s.state.GistAt || now-s.state.GistAt >= uint64(attestPeriod/time.Second)
+	before := s.state.Gist
+	s.mu.Unlock()
+	s.member.mu.Lock()
+	gist, seen := s.member.papers.Gist(s.log.At)
+	s.member.mu.Unlock()
+	if !due || !seen {
+		return
+	}
+	if err := s.change(func(state *stationState) { state.Gist, state.GistAt = &gist, now }); err != nil {
+		s.client.cfg.Log.Warn("what contacts are told of a supernode is not kept", "error", err)
+	}
+	if before == nil || *before != gist {
+		s.client.changed()
+	}
 }
 
 // stationFor is where a blob for the giver of a card is left at a supernode; nil: nowhere.

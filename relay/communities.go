@@ -213,7 +213,7 @@ func (c *Client) shown(m *member) Community {
 		ID: m.papers.Community(), Name: m.papers.Name(), Persona: m.papers.Persona(), Joined: m.papers.Joined(), Trouble: m.papers.Refusal(),
 	}
 	for _, a := range m.papers.Alarms() {
-		shown.Alarms = append(shown.Alarms, a.Kind.String())
+		shown.Alarms = append(shown.Alarms, a.String())
 	}
 	m.mu.Unlock()
 	c.mu.Lock()

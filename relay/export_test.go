@@ -1,6 +1,9 @@
 package relay
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ScanAlways has the client ask for tags first as soon as it has fetched anything, and often. It is
 // called before Run.
@@ -30,4 +33,10 @@ func (c *Client) known() []*station {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.all()
+}
+
+// TellsCard reports whether a mailbox card tells of the card of a supernode.
+func TellsCard(b []byte) bool {
+	card, err := parseCard(b)
+	return err == nil && slices.ContainsFunc(card.Logs, func(l mailboxLog) bool { return l.Card != nil })
 }

@@ -141,21 +141,31 @@ func words(root community.Root) (text string) {
 // live runs a client on what is kept until stop is called.
 func live(t *testing.T, kept *shelf) (c *relay.Client, l listener, stop func()) {
 	t.Helper()
+	c, run := stopped(t, kept)
+	l, stop = run()
+	return c, l, stop
+}
+
+// stopped is a client on what is kept that does not run yet.
+func stopped(t *testing.T, kept *shelf) (c *relay.Client, run func() (l listener, stop func())) {
+	t.Helper()
 	listen := func() (net.PacketConn, error) { return net.ListenPacket("udp4", "127.0.0.1:0") }
 	c, err := relay.NewClient(relay.Config{Keep: kept, Listen: listen, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l = listener{told: make(chan struct{}, 1)}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = c.Run(ctx, l) })
-	stop = sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-	})
-	t.Cleanup(stop)
-	return c, l, stop
+	return c, func() (listener, func()) {
+		l := listener{told: make(chan struct{}, 1)}
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { _ = c.Run(ctx, l) })
+		stop := sync.OnceFunc(func() {
+			cancel()
+			running.Wait()
+		})
+		t.Cleanup(stop)
+		return l, stop
+	}
 }
 
 // until waits for what the client tells to be so.

@@ -147,6 +147,8 @@ func troubleOf(err error) string {
 		return Word(no.Reason)
 	case errors.Is(err, wire.ErrNewer):
 		return Word(wire.ReasonYouOld)
+	case errors.Is(err, community.ErrOwnKeys):
+		return BreachKeys.String()
 	case errors.Is(err, community.ErrNoMember):
 		return Word(wire.ReasonNoMember)
 	case errors.Is(err, link.ErrRefused):
@@ -324,6 +326,7 @@ func (s *station) errands(ctx context.Context, l *link.Link) {
 			due = now.Add(delay)
 		}
 		s.attest(ctx, l)
+		s.retell()
 		s.judge(ctx, l)
 		wait := min(checkPeriod, time.Until(ask))
 		if !due.IsZero() {

@@ -52,6 +52,18 @@ func (s *station) visit(ctx context.Context) (err error) {
 	}
 	s.heard(grant.Day)
 	differs, err := s.granted(grant)
+	if errors.Is(err, community.ErrOwnKeys) { // it may have been set back, and draws others when it sees its later card
+		if err := s.exchange(ctx, l); err != nil {
+			return err
+		}
+		if grant, err = s.enter(ctx, l); err != nil {
+			return err
+		}
+		differs, err = s.granted(grant)
+	}
+	if errors.Is(err, community.ErrOwnKeys) {
+		s.breach(Breach{Kind: BreachKeys, Cursor: uint64(grant.Week)})
+	}
 	if err != nil {
 		return err
 	}

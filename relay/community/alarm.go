@@ -24,10 +24,14 @@ const (
 	AlarmOlder AlarmKind = 4
 	// AlarmSeat: two supernodes have the secret of one seat; the first that was seen stays.
 	AlarmSeat AlarmKind = 5
-	// AlarmCard: a supernode has signed two cards of one sequence.
+	// AlarmCard: a supernode has signed two cards that cannot both be.
 	AlarmCard AlarmKind = 6
 	// AlarmNewer: something was signed that this version does not understand: it needs an update.
 	AlarmNewer AlarmKind = 7
+	// AlarmWithheld: a supernode keeps a card from us that it has shown to a fellow member.
+	AlarmWithheld AlarmKind = 8
+	// AlarmDrawn: a supernode draws its keys anew more often than there are reasons to.
+	AlarmDrawn AlarmKind = 9
 )
 
 var alarmWords = [...]string{
@@ -36,8 +40,10 @@ var alarmWords = [...]string{
 	AlarmForgot:     "a supernode has forgotten entries of the roster that it has shown before",
 	AlarmOlder:      "a supernode shows an older descriptor than it has shown before",
 	AlarmSeat:       "the link for a further supernode was used by two",
-	AlarmCard:       "a supernode has signed two cards in one place: its keys may be in other hands",
+	AlarmCard:       "a supernode has signed two cards that cannot both be: it could tell whose link is whose, or its keys are in other hands, or it went on from an old copy of its disk",
 	AlarmNewer:      "the community uses something newer: this program needs an update",
+	AlarmWithheld:   "a supernode keeps a card from us that it has shown to a contact: it could tell whose link is whose",
+	AlarmDrawn:      "a supernode draws its keys anew more often than somebody was shut out: it could tell whose link is whose",
 }
 
 // String says what is wrong, for logs.
@@ -46,6 +52,14 @@ func (k AlarmKind) String() string {
 		return alarmWords[k]
 	}
 	return fmt.Sprintf("alarm %d", k)
+}
+
+// String says what is wrong, and at which supernode.
+func (a Alarm) String() string {
+	if a.Supernode == (peer.ID{}) {
+		return a.Kind.String()
+	}
+	return fmt.Sprintf("%v (%v)", a.Kind, a.Supernode)
 }
 
 // Alarm is something that must not be. The same alarm is equal however often it is raised.

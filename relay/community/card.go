@@ -3,7 +3,6 @@ package community
 import (
 	"bytes"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,13 +20,17 @@ import (
 type Card struct {
 	Supernode Supernode
 	Operator  [32]byte // its operator key; heeded when it takes a seat
-	Sequence  uint64   // a higher one replaces it
+	Edition   Edition  // a later one replaces it
 	Addresses []string // host:port
 	Beacon    identity.DiscoveryKey
-	Seat      *Claim // how it came to be a supernode, where the root has not named it
+	Seat      *Claim       // how it came to be a supernode, where the root has not named it
+	Weeks     [2]wire.Hash // commitments to the secrets of the edition's week and of the next
 
-	raw []byte // as received
-	id  wire.Hash
+	raw  []byte // as received
+	id   wire.Hash
+	gist Gist
+
+	counted bool // whether its draws were held against the roster
 }
 
 // Claim shows that a supernode was given a seat.
@@ -44,11 +47,13 @@ type cardBody struct {
 	Community ID                 `cbor:"1,keyasint"`
 	Supernode Supernode          `cbor:"2,keyasint"`
 	Operator  [32]byte           `cbor:"3,keyasint"`
-	Sequence  uint64             `cbor:"4,keyasint"`
+	Edition   Edition            `cbor:"4,keyasint"`
 	Addresses []string           `cbor:"5,keyasint,omitempty"`
 	Day       uint32             `cbor:"6,keyasint"`
 	Beacon    identity.DaySecret `cbor:"7,keyasint"`
 	Seat      *Claim             `cbor:"8,keyasint,omitempty"`
+	Weeks     [2]wire.Hash       `cbor:"9,keyasint"`
+	Gist      [64]byte           `cbor:"10,keyasint"` // signature
 }
 
 // signCard returns the card signed by the supernode's device.
@@ -56,10 +61,12 @@ func signCard(c Card, community ID, device *identity.Device) (*Card, error) {
 	if err := CheckAddresses(c.Addresses); err != nil {
 		return nil, err
 	}
-	body, err := wire.Marshal(cardBody{
-		Algs: identity.Algs(), Community: community, Supernode: c.Supernode, Operator: c.Operator, Sequence: c.Sequence,
-		Addresses: c.Addresses, Day: c.Beacon.Day(), Beacon: c.Beacon.Secret(), Seat: c.Seat,
-	})
+	said := cardBody{
+		Algs: identity.Algs(), Community: community, Supernode: c.Supernode, Operator: c.Operator, Edition: c.Edition,
+		Addresses: c.Addresses, Day: c.Beacon.Day(), Beacon: c.Beacon.Secret(), Seat: c.Seat, Weeks: c.Weeks,
+	}
+	said.Gist = [64]byte(ed25519.Sign(device.SignKey(), said.gist().statement(c.ID(), community)))
+	body, err := wire.Marshal(said)
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +95,19 @@ func parseCard(b []byte, community ID) (*Card, error) {
 	if err := said.check(); err != nil {
 		return nil, fmt.Errorf("%w: supernode card: %v", wire.ErrMalformed, err)
 	}
+	gist := said.gist()
+	if !gist.signedBy(said.Supernode, community) {
+		return nil, fmt.Errorf("supernode card: %w: its gist", identity.ErrSignature)
+	}
 	return &Card{
-		Supernode: said.Supernode, Operator: said.Operator, Sequence: said.Sequence, Addresses: said.Addresses,
-		Beacon: identity.DiscoveryKeyOf(said.Day, said.Beacon), Seat: said.Seat, raw: bytes.Clone(b), id: id,
+		Supernode: said.Supernode, Operator: said.Operator, Edition: said.Edition, Addresses: said.Addresses,
+		Beacon: identity.DiscoveryKeyOf(said.Day, said.Beacon), Seat: said.Seat, Weeks: said.Weeks, raw: bytes.Clone(b), id: id, gist: gist,
 	}, nil
 }
 
 func (c *cardBody) check() error {
-	if c.Sequence == 0 {
-		return errors.New("sequence 0")
+	if c.Edition.Move > movesMax {
+		return fmt.Errorf("move %d", c.Edition.Move)
 	}
 	if c.Day > dayMax {
 		return fmt.Errorf("beacon key of day %d", c.Day)

@@ -95,7 +95,7 @@ func FuzzParsePapers(f *testing.F) {
 		if again, err := LoadHouse(house.Save(), h.device); err != nil || len(again.Members()) != len(house.Members()) {
 			t.Errorf("a house that cannot be read again: %v", err)
 		}
-		if again, err := LoadMembership(member.Save()); err != nil || again.Newest() != member.Newest() {
+		if again, err := LoadMembership(member.Save()); err != nil || again.Mark() != member.Mark() {
 			t.Errorf("a membership that cannot be read again: %v", err)
 		}
 		if len(house.Members()) < 1 || house.Members()[0].Revoked {

@@ -73,7 +73,7 @@ func Found(root Root, name string, policy Policy, own Own, now time.Time, rand i
 	if err != nil {
 		return nil, err
 	}
-	return h, h.show(own.Addresses, nil, now)
+	return h, h.show(own.Addresses, nil)
 }
 
 // Enter makes the keys of a further supernode, which are nothing until a supernode of the community
@@ -88,7 +88,7 @@ func Enter(link *Link, own Own, now time.Time, rand io.Reader) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h, h.show(own.Addresses, link.claim(h.supernode(), h.operator.pub), now)
+	return h, h.show(own.Addresses, link.claim(h.supernode(), h.operator.pub))
 }
 
 func newHouse(id ID, own Own, now time.Time, rand io.Reader) (*House, error) {
@@ -121,17 +121,23 @@ func (h *House) drawBeacon(now time.Time, rand io.Reader) error {
 	}
 	card := Card{Beacon: key}
 	if h.card != nil {
-		card.Addresses, card.Seat, card.Sequence = h.card.Addresses, h.card.Seat, h.card.Sequence
+		card.Addresses, card.Seat, card.Edition.Draw = h.card.Addresses, h.card.Seat, h.card.Edition.Draw+1
 	}
 	h.card = &card
 	return nil
 }
 
-// show signs a card of ours anew.
-func (h *House) show(addresses []string, claim *Claim, now time.Time) error {
+// show signs a card of ours anew, of the next edition.
+//
+// spec: 10-communities#editions
+func (h *House) show(addresses []string, claim *Claim) error {
+	edition := h.card.Edition
+	if edition.Move++; edition.Week != h.weeks.week {
+		edition.Week, edition.Move = h.weeks.week, 0
+	}
 	card, err := signCard(Card{
-		Supernode: h.supernode(), Operator: h.operator.pub, Sequence: max(h.card.Sequence+1, seconds(now)),
-		Addresses: addresses, Beacon: h.card.Beacon, Seat: claim,
+		Supernode: h.supernode(), Operator: h.operator.pub, Edition: edition, Addresses: addresses, Beacon: h.card.Beacon, Seat: claim,
+		Weeks: [2]wire.Hash{h.weeks.commit(1, h.device.ID(), h.file.id), h.weeks.commit(2, h.device.ID(), h.file.id)},
 	}, h.file.id, h.device)
 	if err != nil {
 		return err
@@ -182,17 +188,29 @@ func (h *House) Keys() []WeekKey { return h.weeks.all() }
 //
 // spec: 10-communities#keys-of-the-week
 func (h *House) Turn(now time.Time, rand io.Reader) (changed bool, err error) {
-	return h.weeks.turn(WeekOf(today(now)), rand)
+	if changed, err = h.weeks.turn(WeekOf(today(now)), rand); err != nil || !changed {
+		return changed, err
+	}
+	return true, h.show(h.card.Addresses, h.card.Seat)
 }
 
-// Advertise says where members elsewhere reach this supernode, and whether that changed.
+// Advertise says where members elsewhere reach this supernode, and whether that changed. Beyond some
+// changes in a week each has the keys drawn anew: that many cards have no good reason.
 //
-// spec: 10-communities#addresses
-func (h *House) Advertise(addresses []string, now time.Time) (changed bool, err error) {
+// spec: 10-communities#editions
+func (h *House) Advertise(addresses []string, now time.Time, rand io.Reader) (changed bool, err error) {
 	if slices.Equal(addresses, h.card.Addresses) {
 		return false, nil
 	}
-	return true, h.show(addresses, h.card.Seat, now)
+	if err := CheckAddresses(addresses); err != nil {
+		return false, err
+	}
+	if h.card.Edition.Week == h.weeks.week && h.card.Edition.Move == movesMax {
+		if err := h.redraw(now, rand); err != nil {
+			return false, err
+		}
+	}
+	return true, h.show(addresses, h.card.Seat)
 }
 
 // stands reports whether the root has made us a supernode of the community.
@@ -370,14 +388,11 @@ func (h *House) take(theirs Papers, bySupernode bool, now time.Time, rand io.Rea
 		}
 	} else if stale = setBack || shown.id != h.card.id; stale {
 		card := *h.card
-		card.Sequence = max(card.Sequence, shown.Sequence)
+		card.Edition.Draw = max(card.Edition.Draw, shown.Edition.Draw)
 		h.card = &card
 	}
-	switch {
-	case m.revoked:
+	if m.revoked || stale { // of the keys of a card that we do not know we do not have all
 		return m.sequence, true, wrong, h.renew(now, rand)
-	case stale:
-		return m.sequence, true, wrong, h.show(h.card.Addresses, h.card.Seat, now)
 	}
 	return m.sequence, changed, wrong, nil
 }
@@ -422,13 +437,15 @@ func (h *House) Revoke(subject [32]byte, now time.Time, rand io.Reader) error {
 //
 // spec: 10-communities#revocation
 func (h *House) renew(now time.Time, rand io.Reader) error {
-	if err := h.weeks.renew(rand); err != nil {
+	if err := h.redraw(now, rand); err != nil {
 		return err
 	}
-	if err := h.drawBeacon(now, rand); err != nil {
-		return err
-	}
-	return h.show(h.card.Addresses, h.card.Seat, now)
+	return h.show(h.card.Addresses, h.card.Seat)
+}
+
+// redraw draws them. The card that has them is to be shown next.
+func (h *House) redraw(now time.Time, rand io.Reader) error {
+	return errors.Join(h.weeks.renew(rand), h.drawBeacon(now, rand))
 }
 
 // raise keeps alarms for the operator.

@@ -16,6 +16,10 @@ const (
 	labelJoin       = "sv1 community join"
 	labelLogin      = "sv1 persona login"
 	labelMember     = "sv1 member link"
+	labelWeek       = "sv1 week commit"
+	labelBeacon     = "sv1 card beacon"
+	labelAddresses  = "sv1 card addresses"
+	labelGist       = "sv1 card gist"
 )
 
 // The protocol's. spec: 10-communities#limits
@@ -39,6 +43,10 @@ const (
 	PapersSizeMax = 48 << 10
 	// PleadMax is how many papers somebody who was refused may show on one link.
 	PleadMax = 4
+	// movesMax is how often in a week a supernode says other addresses without drawing its keys anew.
+	movesMax = 3
+	// drawsMax is how often a supernode draws its keys anew in all its time without a revocation.
+	drawsMax = 16
 	// headsMax is the number of heads in papers: one an operator key, and room for forks.
 	headsMax = 64
 	// lastMax is the number of heads that close an operator key.
@@ -72,4 +80,5 @@ const (
 	beaconDaysMax = 3660
 	savedMax      = 1 << 20 // bytes of what is kept beside the roster
 	alarmsMax     = 32      // of a membership; the later ones are not kept
+	toldMax       = 64      // gists of one supernode's cards that contacts have told; the oldest give way
 )

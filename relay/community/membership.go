@@ -22,6 +22,7 @@ type Membership struct {
 	persona PersonaKey
 	link    *Link // nil once a supernode that it leads to has let us in
 	granted map[peer.ID]*granted
+	told    map[peer.ID][]told
 	refused error // why the link was not taken
 	alarms  []Alarm
 }
@@ -48,7 +49,9 @@ func NewMembership(link *Link, rand io.Reader) (*Membership, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Membership{file: newFile(link.Community()), persona: persona, link: link, granted: make(map[peer.ID]*granted)}, nil
+	return &Membership{
+		file: newFile(link.Community()), persona: persona, link: link, granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told),
+	}, nil
 }
 
 // Rejoin takes another link of the same community, for one who was never let in by the first, was
@@ -202,8 +205,9 @@ func (m *Membership) Proof(at Place) ([]byte, bool) {
 
 // Granted takes what a supernode has answered to a log-in or a join. today is our day, as far as it
 // was agreed on. exchange says that papers are to be exchanged with it: the two do not know the same
-// papers. It fails when the community is not the one that the link leads to, and when the supernode
-// is none of it any more.
+// papers. It fails when the community is not the one that the link leads to, when the supernode
+// is none of it any more, and with ErrOwnKeys when its card does not commit to these keys: then nothing is
+// taken but its papers, and it is asked once more after they were exchanged.
 //
 // spec: 10-communities#at-the-member
 func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, err error) {
@@ -223,6 +227,9 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 	exchange, _, wrong := m.take(at, papers)
 	if !m.file.isSupernodeID(at) {
 		return false, errors.Join(fmt.Errorf("%v is no supernode of this community any more", at), wrong)
+	}
+	if !m.file.committed(at, g) {
+		return true, ErrOwnKeys // it may have been set back, and has to see a later card of its own
 	}
 	known := m.at(at)
 	known.week, known.key, known.next, known.refused = g.Week, g.Key, g.Next, false
@@ -318,6 +325,7 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 		}
 	}
 	known.heads = slices.Clone(theirs.Heads)
+	m.compare(at)
 	return !m.file.level(theirs, mine.sequence), moved, err
 }
 
@@ -389,15 +397,6 @@ func (m *Membership) raise(alarms []Alarm) { m.alarms = addAlarms(m.alarms, alar
 
 // Mark changes with what is known of the community.
 func (m *Membership) Mark() wire.Hash { return m.file.mark() }
-
-// Newest is the hash of the descriptor that we go by, which members compare end to end; zero before
-// there is one.
-func (m *Membership) Newest() wire.Hash {
-	if m.file.descriptor == nil {
-		return wire.Hash{}
-	}
-	return m.file.descriptor.id
-}
 
 // Erase zeroes the persona's key and the keys of the weeks: we have left.
 func (m *Membership) Erase() {

@@ -157,7 +157,24 @@ func (f *file) merge(p Papers, seatOpen func(Seat) bool) (m merged, err error) {
 		f.resolved = nil
 	}
 	m.revoked = f.revocations() > revoked
+	if p.Roster == f.roster.digest() {
+		f.countDraws(&m)
+	}
 	return m, err
+}
+
+// countDraws raises an alarm where a supernode has drawn its keys anew without reason, once all revocations are known that somebody
+// else knew.
+//
+// spec: 10-communities#editions
+func (f *file) countDraws(m *merged) {
+	for _, id := range slices.SortedFunc(maps.Keys(f.cards), peer.ID.Compare) {
+		c := f.cards[id]
+		if !c.counted && uint64(c.Edition.Draw) > uint64(f.revocations())+drawsMax {
+			m.alarms = append(m.alarms, Alarm{Kind: AlarmDrawn, Supernode: id})
+		}
+		c.counted = true
+	}
 }
 
 // mergeDescriptor replaces a descriptor by one with a higher sequence.
@@ -240,11 +257,13 @@ func (f *file) mergeCard(raw []byte, seatOpen func(Seat) bool, m *merged) error 
 	}
 	id := c.ID()
 	if ours := f.cards[id]; ours != nil {
-		switch {
-		case c.Sequence < ours.Sequence || c.id == ours.id:
+		switch later := c.Edition.compare(ours.Edition); {
+		case c.id == ours.id:
 			return nil
-		case c.Sequence == ours.Sequence:
+		case later == 0 || c.gist.contradicts(ours.gist):
 			m.alarms = append(m.alarms, Alarm{Kind: AlarmCard, Supernode: id, Known: ours.id, Shown: c.id})
+			return nil
+		case later < 0:
 			return nil
 		}
 	}
@@ -398,7 +417,7 @@ func hasCard(raw []byte, id peer.ID, ours *Card) bool {
 		return false
 	}
 	sameSeat := ours.Seat != nil && theirs.Seat != nil && ours.Seat.Seat == theirs.Seat.Seat
-	return theirs.Supernode.ID() == id && theirs.Sequence >= ours.Sequence || theirs.Supernode.ID() != id && sameSeat
+	return theirs.Supernode.ID() == id && theirs.Edition.compare(ours.Edition) >= 0 || theirs.Supernode.ID() != id && sameSeat
 }
 
 // papersSince are papers for somebody who knows what led to heads, with as many of the entries that

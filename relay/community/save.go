@@ -16,7 +16,7 @@ import (
 // What is kept is version(1) ‖ uvarint size ‖ head ‖ *( uvarint size ‖ roster entry ).
 //
 // spec: 10-communities#what-is-kept
-const savedVersion = 1
+const savedVersion = 2 // 1 was before cards committed to keys
 
 // savedFile is what both sides keep of the community.
 type savedFile struct {
@@ -46,10 +46,10 @@ func appendSaved(head any, r *roster) []byte {
 
 // parseSaved splits what appendSaved wrote.
 func parseSaved(b []byte, head any) (entries [][]byte, err error) {
-	if len(b) == 0 || b[0] == 0 {
+	if len(b) == 0 || b[0] < savedVersion {
 		return nil, fmt.Errorf("%w: saved community", wire.ErrMalformed)
 	}
-	if b[0] != savedVersion {
+	if b[0] > savedVersion {
 		return nil, fmt.Errorf("saved community: %w", wire.ErrNewer)
 	}
 	b = b[1:]
@@ -214,7 +214,9 @@ func LoadMembership(b []byte) (*Membership, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Membership{file: f, persona: PersonaKeyOf(head.Persona), granted: make(map[peer.ID]*granted), alarms: head.Alarms}
+	m := &Membership{
+		file: f, persona: PersonaKeyOf(head.Persona), granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told), alarms: head.Alarms,
+	}
 	if head.Link != nil {
 		if m.link, err = head.Link.link(); err != nil {
 			return nil, fmt.Errorf("%w: saved community: %v", wire.ErrMalformed, err)

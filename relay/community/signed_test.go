@@ -299,7 +299,8 @@ func TestCards(t *testing.T) {
 	device := newSigner(Secret(h.device.SignKey().Seed()))
 	sign := func(change func(body)) []byte { return resign(t, labelCard, h.card.raw, device, change) }
 	for name, change := range map[string]func(body){
-		"sequence 0":         func(b body) { b[4] = 0 },
+		"too many moves":     func(b body) { b[4] = Edition{Move: movesMax + 1} },
+		"no commitments":     func(b body) { delete(b, 9) },
 		"five addresses":     func(b body) { b[5] = []string{"a:1", "a:2", "a:3", "a:4", "a:5"} },
 		"an address of none": func(b body) { b[5] = []string{"a"} },
 		"a day beyond all":   func(b body) { b[6] = uint32(dayMax + 1) },
@@ -323,16 +324,29 @@ func TestCards(t *testing.T) {
 		_, err := m.Merge(h.device.ID(), p)
 		return err
 	}
-	if err := offer(sign(func(b body) { b[2], b[4] = token, h.card.Sequence+1 })); !errors.Is(err, identity.ErrSignature) {
+	other := func(change func(*Card)) []byte {
+		c := *h.card
+		change(&c)
+		signed, err := signCard(c, w.root.ID(), h.device)
+		w.must(err)
+		return signed.raw
+	}
+	if err := offer(other(func(c *Card) { c.Supernode = token; c.Edition.Move++ })); !errors.Is(err, identity.ErrSignature) {
 		t.Errorf("with another token key: %v", err)
 	}
-	if err := offer(sign(func(b body) { b[5] = []string{"elsewhere:1"} })); err != nil || !slices.Equal(kinds(m.Alarms()), []AlarmKind{AlarmCard}) {
+	if err := offer(sign(func(b body) { b[5] = []string{"elsewhere:1"} })); !errors.Is(err, identity.ErrSignature) {
+		t.Errorf("with the gist of another: %v", err)
+	}
+	if err := offer(other(func(c *Card) { c.Addresses = []string{"elsewhere:1"} })); err != nil || !slices.Equal(kinds(m.Alarms()), []AlarmKind{AlarmCard}) {
 		t.Errorf("two cards in one place: %v, alarms %v", err, kinds(m.Alarms()))
 	}
 	if got := m.Supernodes()[0].Addresses; got[0] != "pi.example:4242" {
 		t.Errorf("the second card was taken: %v", got)
 	}
-	if err := offer(sign(func(b body) { b[4], b[5] = h.card.Sequence-1, []string{"elsewhere:1"} })); err != nil || m.Supernodes()[0].Addresses[0] != "pi.example:4242" {
+	if err := offer(other(func(c *Card) {
+		c.Edition.Week--
+		c.Addresses, c.Weeks = []string{"elsewhere:1"}, [2]wire.Hash{{}, c.Weeks[0]}
+	})); err != nil || m.Supernodes()[0].Addresses[0] != "pi.example:4242" {
 		t.Errorf("an older card was taken: %v", err)
 	}
 }

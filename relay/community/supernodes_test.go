@@ -88,10 +88,10 @@ func TestAddressesReachMembers(t *testing.T) {
 	m := w.member(w.invite(one, 1))
 	w.must(w.visit(one, m))
 	w.now = w.now.Add(time.Minute)
-	if changed, err := two.Advertise([]string{"[2001:db8::1]:4242"}, w.now); !changed || err != nil {
+	if changed, err := two.Advertise([]string{"[2001:db8::1]:4242"}, w.now, w.rand); !changed || err != nil {
 		t.Fatal(changed, err)
 	}
-	if changed, err := two.Advertise([]string{"[2001:db8::1]:4242"}, w.now); changed || err != nil {
+	if changed, err := two.Advertise([]string{"[2001:db8::1]:4242"}, w.now, w.rand); changed || err != nil {
 		t.Fatal("the same address once more", err)
 	}
 	w.must(w.meet(two, one))
@@ -103,7 +103,7 @@ func TestAddressesReachMembers(t *testing.T) {
 		t.Error("a restart loses the address")
 	}
 	for _, wrong := range []string{"", "host", "host:0", "host:070", "host:65536", "fe80::1%eth0:1", "[fe80::1%eth0]:1", "0.0.0.0:1", "224.0.0.1:1", "a b:1", "-a:1", "a..b:1", "ü:1"} {
-		if _, err := two.Advertise([]string{wrong}, w.now); err == nil {
+		if _, err := two.Advertise([]string{wrong}, w.now, w.rand); err == nil {
 			t.Errorf("advertised %q", wrong)
 		}
 	}
@@ -127,7 +127,7 @@ func TestAddressesOfTheLink(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.now = w.now.Add(time.Minute)
-	if _, err := h.Advertise([]string{"pi.example:4242"}, w.now); err != nil {
+	if _, err := h.Advertise([]string{"pi.example:4242"}, w.now, w.rand); err != nil {
 		t.Fatal(err)
 	}
 	w.must(w.visit(h, again))
@@ -192,14 +192,14 @@ func TestSeats(t *testing.T) {
 	// A card without a claim, or with one of nothing, makes nobody a supernode.
 	stranger, err := Enter(link, w.own(), w.now, w.rand)
 	w.must(err)
-	w.must(stranger.show(nil, nil, w.now))
+	w.must(stranger.show(nil, nil))
 	at = w.at(one)
 	_, _, err = one.Join(at, stranger.device.Public().Sign, LoginAs(stranger.device.SignKey(), at), stranger.ClaimProof(), w.now)
 	if err == nil {
 		t.Error("a stranger is a supernode")
 	}
 	for _, claim := range []*Claim{{Seat: link.Invite()}, {Seat: Invite{1}, Signature: [64]byte{2}}} {
-		if stranger.show(nil, claim, w.now) == nil {
+		if stranger.show(nil, claim) == nil {
 			t.Error("a claim that the seat's key has not signed parses")
 		}
 	}
@@ -275,7 +275,7 @@ func TestCardIsSetBack(t *testing.T) {
 		w.must(w.visit(h, bad))
 		copied := h.Save()
 		for _, address := range []string{"a.example:1", "b.example:1", "c.example:1"} {
-			if _, err := h.Advertise([]string{address}, w.now); err != nil {
+			if _, err := h.Advertise([]string{address}, w.now, w.rand); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -59,11 +59,18 @@ func TestVectors(t *testing.T) {
 	line("descriptor", d.raw)
 	line("descriptor_id", d.id[:])
 	card, err := signCard(Card{
-		Supernode: supernode, Operator: operator.pub, Sequence: 9, Addresses: []string{"pi.example:4242", "[2001:db8::1]:4242"},
+		Supernode: supernode, Operator: operator.pub, Edition: Edition{Draw: 2, Week: WeekOf(founded), Move: 1}, Addresses: []string{"pi.example:4242", "[2001:db8::1]:4242"},
 		Beacon: identity.DiscoveryKeyOf(founded, counted(5)), Seat: link.claim(supernode, operator.pub),
+		Weeks: [2]wire.Hash{WeekKey{WeekOf(founded), counted(7)}.commit(supernodeID, id), WeekKey{WeekOf(founded) + 1, counted(8)}.commit(supernodeID, id)},
 	}, id, device)
 	must(err)
 	line("card", card.raw)
+	fmt.Fprintf(&text, "week=%d\n", card.Edition.Week)
+	line("commitments", slices.Concat(card.Weeks[0][:], card.Weeks[1][:]))
+	line("gist_beacon", card.gist.Beacon[:])
+	line("gist_addresses", card.gist.Addresses[:])
+	line("gist_signed", card.gist.statement(supernodeID, id))
+	line("gist_signature", card.gist.Signature[:])
 
 	digest := rosterVectors(t, line, operator.signer, id, invite, persona.Persona())
 	line("roster", digest[:])
@@ -142,7 +149,7 @@ func TestSaved(t *testing.T) {
 	for name, m := range map[string]*Membership{"member": m, "waiting": waiting, "refused": refused} {
 		again, err := LoadMembership(m.Save())
 		w.must(err)
-		if !bytes.Equal(again.Save(), m.Save()) || again.Refusal() != m.Refusal() || again.Joined() != m.Joined() || again.Newest() != m.Newest() {
+		if !bytes.Equal(again.Save(), m.Save()) || again.Refusal() != m.Refusal() || again.Joined() != m.Joined() || again.Mark() != m.Mark() {
 			t.Errorf("%s: another one was read", name)
 		}
 	}
@@ -184,7 +191,7 @@ func TestSavedCutShort(t *testing.T) {
 				t.Errorf("%s, cut at %d, is taken", name, n)
 			}
 		}
-		if _, err := c.load(append([]byte{2}, c.saved[1:]...)); err == nil {
+		if _, err := c.load(append([]byte{savedVersion + 1}, c.saved[1:]...)); err == nil {
 			t.Errorf("%s of another version is read", name)
 		}
 		if _, err := c.load(append(slices.Clone(c.saved), 0)); err == nil {

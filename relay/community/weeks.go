@@ -1,8 +1,12 @@
 package community
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
+
+	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
 )
 
 // WeekOf returns the week since the Unix epoch that a day lies in.
@@ -16,6 +20,13 @@ func WeekOf(day uint32) uint32 { return day / daysPerWeek }
 type WeekKey struct {
 	Week   uint32
 	Secret Secret
+}
+
+// commit is what a supernode's card says of the secret of a week, so that all members are seen to have the same.
+//
+// spec: 10-communities#commitments
+func (k WeekKey) commit(at peer.ID, of ID) wire.Hash {
+	return wire.HashOf(labelWeek, at[:], of[:], binary.BigEndian.AppendUint32(nil, k.Week), k.Secret[:])
 }
 
 // weeks are the secrets that a supernode has drawn, of the week before, this and the next. A
@@ -71,6 +82,11 @@ func (w *weeks) all() (all []WeekKey) {
 		}
 	}
 	return all
+}
+
+// commit is that of a week: 1 is this, 2 the next.
+func (w *weeks) commit(i int, at peer.ID, of ID) wire.Hash {
+	return WeekKey{Week: w.week + uint32(i) - 1, Secret: w.keys[i]}.commit(at, of)
 }
 
 func (w *weeks) erase() {

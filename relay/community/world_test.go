@@ -77,8 +77,18 @@ func (w *world) member(link *Link) *Membership {
 	return m
 }
 
-// visit has a member come to a supernode, by its link if it has one, and exchange papers.
+// visit has a member come to a supernode, by its link if it has one, and exchange papers; once more where it is given keys that no
+// card commits to.
 func (w *world) visit(h *House, m *Membership) error {
+	w.t.Helper()
+	err := w.enters(h, m)
+	if errors.Is(err, ErrOwnKeys) {
+		err = w.enters(h, m)
+	}
+	return err
+}
+
+func (w *world) enters(h *House, m *Membership) error {
 	w.t.Helper()
 	at := w.at(h)
 	var g Grant
@@ -92,10 +102,10 @@ func (w *world) visit(h *House, m *Membership) error {
 		m.Refused(h.device.ID(), err)
 		return err
 	}
-	more, err := m.Granted(h.device.ID(), g, today(w.now))
+	more, refused := m.Granted(h.device.ID(), g, today(w.now))
 	for range 64 {
 		if err != nil || !more {
-			return err
+			return errors.Join(refused, err)
 		}
 		answer, _, wrong := h.Exchange(w.sent(m.Offer(h.device.ID())), false, w.now, w.rand)
 		w.must(wrong)

@@ -181,7 +181,9 @@ func (s *Supernode) Members(id community.ID) ([]community.Listed, error) {
 // spec: 10-communities#addresses
 func (s *Supernode) Advertise(addresses []string) error {
 	for _, c := range s.all() {
-		err := c.change(func(h *community.House, now time.Time) (bool, error) { return h.Advertise(addresses, now) })
+		err := c.change(func(h *community.House, now time.Time) (bool, error) {
+			return h.Advertise(addresses, now, c.at.cfg.Rand)
+		})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,123 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sottovoce/relay"
+	"sottovoce/relay/community"
+	"sottovoce/relay/relaytest"
+)
+
+// A supernode that has a key of the week for each member, and one card for all: nobody takes such a key, or deposits there, and each is
+// told which supernode it is.
+func TestAKeyForEach(t *testing.T) {
+	one, _ := foundHouse(t)
+	invite, err := one.Invite(one.id, 2, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	annas := new(shelf)
+	anna, l, stop := live(t, annas)
+	if _, err := anna.Join(within(t), invite.Text()); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "Anna reaches it", func() bool { return reached(anna) == 1 })
+	stop()
+	one.stop()
+	lie(t, one)
+	one.start()
+
+	named := func(c *relay.Client) bool {
+		return slices.ContainsFunc(c.Communities()[0].Supernodes[0].Breaches, func(b relay.Breach) bool { return b.Kind == relay.BreachKeys })
+	}
+	anna, l, _ = live(t, annas)
+	l.until(t, "Anna is told", func() bool { return named(anna) })
+	bruno, heard, _ := live(t, new(shelf))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if c, err := bruno.Join(ctx, invite.Text()); !errors.Is(err, relay.ErrUnreached) || c.Joined {
+		t.Errorf("Bruno has joined: %+v, %v", c, err)
+	}
+	heard.until(t, "Bruno is told", func() bool { return named(bruno) })
+	for name, c := range map[string]*relay.Client{"Anna": anna, "Bruno": bruno} {
+		if s := c.Communities()[0].Supernodes[0]; s.Reached || s.ID != one.ID() || s.Trouble != relay.BreachKeys.String() {
+			t.Errorf("%s: %+v", name, s)
+		}
+		if at := c.Communities()[0].Alarms; len(at) > 0 {
+			t.Errorf("%s: %v", name, at)
+		}
+	}
+}
+
+// lie has a supernode that does not run give out keys of its own.
+func lie(t *testing.T, h *house) {
+	t.Helper()
+	path := filepath.Join(h.dir, "communities", h.id.String(), "house")
+	kept, err := os.ReadFile(path)
+	if err == nil {
+		err = errors.Join(relaytest.OwnKeys(kept), os.WriteFile(path, kept, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A supernode that has another port for each member: they tell each other what cards they hold, and are told of it when it shows its
+// papers next. Nothing is sent because of what was told.
+func TestAPortForEach(t *testing.T) {
+	one, _ := foundHouse(t)
+	invite, err := one.Invite(one.id, 2, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.stop()
+	other := newHouse(t)
+	other.dir, other.id = filepath.Join(t.TempDir(), "data"), one.id
+	if err := os.CopyFS(other.dir, os.DirFS(one.dir)); err != nil {
+		t.Fatal(err)
+	}
+	one.start()
+	other.start()
+	if err := errors.Join(one.Advertise([]string{one.at, "127.0.0.1:9"}), other.Advertise([]string{other.at})); err != nil {
+		t.Fatal(err)
+	}
+	join := func(at string) (*shelf, *relay.Client, func()) {
+		link, err := community.ParseLink(invite.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		link.Stops[0].Addresses = []string{at}
+		kept := new(shelf)
+		c, l, stop := live(t, kept)
+		if _, err := c.Join(within(t), link.Text()); err != nil {
+			t.Fatal(err)
+		}
+		l.until(t, "it tells of the card", func() bool { return relay.TellsCard(c.Mailbox([32]byte{}, c.Mailbox([32]byte{}, nil))) })
+		return kept, c, stop
+	}
+	annas, anna, stop := join(one.at)
+	_, bruno, _ := join(other.at)
+	if card := bruno.Mailbox([32]byte{'c'}, nil); relay.TellsCard(card) {
+		t.Error("who is no member is told of the card")
+	}
+	told := bruno.Mailbox([32]byte{'a'}, anna.Mailbox([32]byte{'b'}, nil))
+	anna.Where(told)
+	if at := anna.Communities()[0].Alarms; len(at) > 0 {
+		t.Errorf("at once: %v", at)
+	}
+	stop()
+	anna, run := stopped(t, annas)
+	anna.Where(told)
+	l, _ := run()
+	l.until(t, "Anna is told", func() bool { return len(anna.Communities()[0].Alarms) > 0 })
+	if at := anna.Communities()[0].Alarms; len(at) != 1 || !strings.Contains(at[0], one.ID().String()) || !strings.Contains(at[0], community.AlarmCard.String()) {
+		t.Errorf("%v", at)
+	}
+}
