@@ -74,7 +74,7 @@ const (
 	decoysMax = 1024
 	// checkPeriod is how often a station looks whether something is due: a log-in, a checkpoint.
 	checkPeriod = time.Hour
-	// rereadPagesMax is how many pages are read again for one checkpoint.
+	// rereadPagesMax is how many stretches of pages are read again before something else is done.
 	rereadPagesMax = 4
 	// rereadMax is how far on a blob may lie from where it is looked for again, in blobs: its page, or the listing
 	// that named it, began within a step of cursors.

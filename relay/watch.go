@@ -69,6 +69,13 @@ func (w *watch) asks() uint64 {
 	return w.on.Taken()
 }
 
+// ask says where to read the log again.
+func (w *watch) ask() (since uint64, wanted bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.on.Ask()
+}
+
 // page takes a page that was asked for when so much was signed.
 func (w *watch) page(page wire.Page, blobs [][]byte, asked uint64, today uint16) {
 	p := witness.Page{From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked}
@@ -128,9 +135,7 @@ func (w *watch) told(c witness.Checkpoint) (news bool) {
 // judge tells what was found, after it has read again what that takes.
 func (s *station) judge(ctx context.Context, l *link.Link) {
 	for range rereadPagesMax {
-		s.watch.mu.Lock()
-		since, wanted := s.watch.on.Ask()
-		s.watch.mu.Unlock()
+		since, wanted := s.watch.ask()
 		if !wanted || s.readAgain(ctx, l, since) != nil {
 			break
 		}
@@ -155,7 +160,7 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 	}
 }
 
-// readAgain reads one page of the log once more.
+// readAgain reads the log once more from a place on, until nothing is wanted from there any more.
 func (s *station) readAgain(ctx context.Context, l *link.Link, since uint64) error {
 	asked := s.watch.asks()
 	stream, err := l.Request(ctx)
@@ -166,11 +171,17 @@ func (s *station) readAgain(ctx context.Context, l *link.Link, since uint64) err
 	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()); err != nil {
 		return err
 	}
-	stream.Await(time.Now().Add(answerTimeout))
-	page, blobs, err := receivePage(ctx, stream)
-	if err != nil {
-		return err
+	for seen := 0; seen < rereadMax; {
+		stream.Await(time.Now().Add(answerTimeout))
+		page, blobs, err := receivePage(ctx, stream)
+		if err != nil {
+			return err
+		}
+		s.watch.page(page, blobs, asked, s.client.today())
+		if from, wanted := s.watch.ask(); page.End || !wanted || from != since {
+			return nil
+		}
+		seen += max(1, len(blobs)+page.Absent.Len())
 	}
-	s.watch.page(page, blobs, asked, s.client.today())
 	return nil
 }

@@ -23,6 +23,9 @@ const (
 	// dueMax is how many receipts wait for their place in the log, and how many blobs are known to stand where they should; the
 	// oldest give way.
 	dueMax = 4096
+	// shownMax is how many entries of pages are remembered for receipts that come behind them: 10 KB, more than comes while an
+	// answer is on its way.
+	shownMax = 256
 	// savedMax bounds what a Watch is kept as, in bytes; receipts give way where it would be more.
 	savedMax = 1 << 20
 )

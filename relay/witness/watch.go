@@ -29,8 +29,9 @@ type Entry struct {
 
 // Watch is what one member knows of one log. Its state is for Save and LoadWatch.
 type Watch struct {
-	log Log
-	s   state
+	log   Log
+	s     state
+	shown []Entry // the last that pages brought, at most shownMax: a page comes before the receipt of what is on it as often as not
 }
 
 type state struct {
@@ -110,7 +111,7 @@ func (w *Watch) Resume(cursor uint64) {
 // Restart says that the log is read from its beginning, as another one than was followed. What was signed for, and what others were
 // told, is held against this one.
 func (w *Watch) Restart() {
-	w.s.At, w.s.Blind, w.s.Points, w.s.Recent, w.s.Sure = Point{}, false, nil, nil, nil
+	w.s.At, w.s.Blind, w.s.Points, w.s.Recent, w.s.Sure, w.shown = Point{}, false, nil, nil, nil, nil
 	w.s.Belied = w.s.Ours != nil
 }
 
@@ -163,6 +164,7 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 		compare(at)
 		w.recall(at)
 		found = append(found, w.collect(e, today)...)
+		w.show(e)
 	}
 	found = append(found, w.pass(at, p.Until+1)...)
 	at.Cursor = p.Until
@@ -174,12 +176,12 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 		found = append(found, w.beyond(p.Until, p.Asked)...)
 	}
 	if rewritten {
-		w.s.Points, w.s.Recent = nil, nil
+		w.s.Points, w.s.Recent, w.shown = nil, nil, nil
 	}
 	if p.End {
 		if b := w.shrunk(at, p.Asked); b != nil {
 			found = append(found, *b)
-			w.s.At, w.s.Points, w.s.Recent, w.s.Belied = at, nil, nil, true // follow what there is
+			w.s.At, w.s.Points, w.s.Recent, w.shown, w.s.Belied = at, nil, nil, nil, true // follow what there is
 		}
 	}
 	if p.Until >= w.s.At.Cursor {
@@ -304,6 +306,17 @@ func (w *Watch) collect(e Entry, today uint16) (found []Breach) {
 	return found
 }
 
+// show remembers what a page brought.
+func (w *Watch) show(e Entry) {
+	if e.Absent || slices.Contains(w.shown, e) {
+		return
+	}
+	if len(w.shown) >= shownMax {
+		w.shown = slices.Delete(w.shown, 0, shownMax/4)
+	}
+	w.shown = append(w.shown, e)
+}
+
 // sure keeps in mind that a blob stands where a receipt said.
 func (w *Watch) sure(k Kept) {
 	if len(w.s.Sure) >= dueMax {
@@ -416,7 +429,11 @@ func (w *Watch) Receipt(r Receipt) {
 	w.s.Taken++
 	d := due{Receipt: r, Number: w.s.Taken}
 	for i, k := range r.Kept {
-		if !slices.Contains(w.s.Sure, k) && !w.waitsFor(k) {
+		switch {
+		case slices.Contains(w.s.Sure, k) || w.waitsFor(k):
+		case slices.Contains(w.shown, Entry{Cursor: k.Cursor, ID: k.ID}):
+			w.sure(k)
+		default:
 			d.Left = append(d.Left, uint16(i))
 		}
 	}

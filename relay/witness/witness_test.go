@@ -306,6 +306,35 @@ func TestReceipts(t *testing.T) {
 	})
 }
 
+// TestShownBefore: a page comes before the receipt of what is on it as often as not, and is not read again for that.
+func TestShownBefore(t *testing.T) {
+	kept := func(n int, cursor uint64) Kept { return Kept{ID: idOf(n), ExpiryDay: today + 20, Cursor: cursor} }
+	s := newSupernode().add(1, 2, 3, 4)
+	s.absent[4] = true
+	w := NewWatch(s.log)
+	wantKinds(t, w.Page(s.all(), today))
+	w.Receipt(s.receipt(kept(1, 1), kept(2, 2)))
+	if since, wanted := w.Ask(); wanted {
+		t.Errorf("reads again from %d what it has seen", since)
+	}
+	w.Receipt(s.receipt(kept(4, 4))) // it was named, and not brought
+	if _, wanted := w.Ask(); !wanted {
+		t.Error("is sure of what it was not shown")
+	}
+	for n := range 2 * shownMax {
+		s.add(100 + n)
+	}
+	wantKinds(t, w.Page(s.page(3, uint64(len(s.ids))), today), Dropped)
+	if len(w.shown) > shownMax {
+		t.Errorf("remembers %d entries", len(w.shown))
+	}
+	w.Restart()
+	w.Receipt(s.receipt(kept(100, 5)))
+	if w.shown != nil {
+		t.Error("remembers what another log showed")
+	}
+}
+
 // TestHonestIsNeverAccused: whatever an honest supernode and its members do in whatever order, there is no breach; and a second log
 // under the same keys is found by members who tell each other.
 func TestHonestIsNeverAccused(t *testing.T) {
