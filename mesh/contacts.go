@@ -56,7 +56,7 @@ func (n *Node) Block(ctx context.Context, typed string) (Person, error) {
 				}
 			}
 		}
-		return nil
+		return t.leaveNothing(c)
 	})
 }
 
@@ -67,7 +67,10 @@ func (n *Node) Unblock(ctx context.Context, typed string) (Person, error) {
 	return n.change(ctx, typed, func(t *turn, c *contactState) error {
 		c.row.Blocked = false
 		t.keysStale = true
-		t.lookFarSoon()                    // for what came meanwhile
+		t.lookFarSoon() // for what came meanwhile
+		n.custody.due = true
+		n.wakeBy(t.now)
+		t.knownAgain()
 		t.then(func() { n.rotate(t.now) }) // it lacks our key, and is shown another beacon
 		for _, d := range c.devices {
 			if d.route.seen != nil {

@@ -56,6 +56,7 @@ func (n *Node) runCustodian() {
 	n.post(func(t *turn) error {
 		n.custody.due = true
 		n.wakeBy(t.now)
+		t.knownAgain() // who was removed just before the program ended
 		return nil
 	})
 }
@@ -111,7 +112,7 @@ func (c collector) Changed() {
 		t.recogniseAnew()
 		t.n.custody.due, t.n.custody.tell, t.viewStale = true, true, true
 		t.n.wakeBy(t.now)
-		return nil
+		return t.dropLeft()
 	})
 }
 
@@ -191,18 +192,22 @@ func (n *Node) depotsFor(d *device) []outbox.Depot {
 //
 // spec: 04-sessions#when-to-start
 func (t *turn) startAnew(d *device) error {
-	if blobs, _ := d.queue.Pending(); blobs == 0 || d.route.live == nil && len(d.depots) == 0 || !d.pair.NeedsStart(t.date) {
+	blobs, _ := d.queue.Pending()
+	if d.loaded != nil {
+		blobs += len(d.loaded.Blobs)
+	}
+	if blobs == 0 || d.route.live == nil && len(d.depots) == 0 || !d.pair.NeedsStart(t.date) {
 		return nil
 	}
-	blobs, err := t.start(d)
-	if err != nil || blobs == nil {
+	start, err := t.start(d)
+	if err != nil || start == nil {
 		return err
 	}
-	return t.step(d, outbox.Sealed{Blobs: blobs})
+	return t.step(d, outbox.Sealed{Blobs: start})
 }
 
 // logOf returns what is known of a log: of one that we collect from, or of one that a contact
-// named.
+// named and that is to hold something for it.
 //
 // spec: 09-storage#logs
 func (t *turn) logOf(l Log, named *contactState) (*store.Log, error) {
@@ -210,11 +215,17 @@ func (t *turn) logOf(l Log, named *contactState) (*store.Log, error) {
 	if known := logs[l]; known != nil {
 		return known, nil
 	}
-	if len(logs) >= logsMax || named != nil && (len(logs) >= logsForeign || named.logs >= logsOfContact) {
+	if len(logs) >= logsMax || named != nil && (len(logs) >= logsForeign || named.crowded) {
 		return nil, refuse(errLogs)
 	}
 	if named != nil {
-		named.logs++
+		held, err := t.tx.LogsHeldFor(named.row.ID)
+		if err != nil {
+			return nil, err
+		}
+		if named.crowded = held >= logsOfContact; named.crowded {
+			return nil, refuse(errLogs)
+		}
 	}
 	row := &store.Log{Supernode: l.At, Community: l.Community}
 	if err := t.tx.PutLog(row); err != nil {
@@ -222,6 +233,16 @@ func (t *turn) logOf(l Log, named *contactState) (*store.Log, error) {
 	}
 	logs[l] = row
 	return row, nil
+}
+
+// of lists the logs of a supernode.
+func (c *custody) of(at peer.ID) (all []*store.Log) {
+	for l, row := range c.logs {
+		if l.At == at {
+			all = append(all, row)
+		}
+	}
+	return all
 }
 
 func (l Log) compare(other Log) int {

@@ -37,6 +37,9 @@ type Custodian interface {
 	// Where lists supernodes at which the giver of a card collects and we may deposit,
 	// reached or not, those first that are nearest. It answers at once.
 	Where(card []byte) []peer.ID
+	// Known says who our contacts are, and their cards: what was given to anybody else, and what anybody else gave, is
+	// forgotten. It answers at once.
+	Known(contacts map[identity.AccountID][]byte)
 	// Supernodes lists those of our communities, for people. It answers at once.
 	Supernodes() []Supernode
 	// Beacons are what supernodes of ours announce on a day, in the order of their ids.
@@ -125,6 +128,7 @@ type Supernode struct {
 	ID        peer.ID
 	Name      string // what its community calls it; hostile until shown
 	Community string
+	In        [32]byte // the community's id
 	Reached   bool
 	Level     string // what it can tell of whom we hear from, in plain words
 }

@@ -87,7 +87,7 @@ func loadPage(tx *store.Tx, pair, after int64, limit int, now time.Time, mark cl
 // queued is what the outbox keeps of a blob. What is left of its life goes by the mark: a
 // clock that is set ahead does not make it expire.
 func queued(b store.OutBlob, now time.Time, mark clock.Mark) outbox.Blob {
-	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: now.Add(mark.Left(b.ExpiryDay)), Session: b.Session, Day: b.ExpiryDay}
+	return outbox.Blob{ID: b.ID, Size: b.Size, Expires: now.Add(mark.Left(b.ExpiryDay)), Session: b.Session, Day: b.ExpiryDay, Start: b.Start}
 }
 
 // seal puts resting ops into at most limit blobs, full ones as long as there is enough,

@@ -57,6 +57,13 @@ func (b *depositBox) put(slips []slip) {
 	}
 }
 
+// drop takes out what is for a device.
+func (b *depositBox) drop(row int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = slices.DeleteFunc(b.waiting, func(s slip) bool { return s.of.row == row })
+}
+
 // take returns what goes into the next request at the most: one for many devices costs the
 // supernode one write to its disk.
 func (b *depositBox) take() []slip {
@@ -157,14 +164,34 @@ func (t *turn) deposit(d *device, a outbox.Deposit) error {
 	return nil
 }
 
+// leaveNothing ends what is left at supernodes for a contact that was removed or blocked.
+//
+// spec: 06-conversations#custody
+func (t *turn) leaveNothing(c *contactState) error {
+	n := t.n
+	for _, d := range c.devices {
+		t.then(func() {
+			for _, to := range n.custody.depots {
+				to.box.drop(d.row)
+			}
+		})
+		if d.depots = nil; c.row.Blocked {
+			if err := t.step(d, outbox.Reached{}); err != nil {
+				return err
+			}
+		}
+	}
+	t.knownAgain()
+	return nil
+}
+
 // shuffled gives the blobs of a deposit random places among all that waits. In those places what is
 // offered for the first time keeps its order: a session is found by its start, and by tags that are
 // not too far ahead. What is offered again does not, or it would show after a few times which blobs
 // always come in one order.
 func shuffled(of *deposit, first []int64, rand io.Reader) ([]slip, error) {
 	slips := make([]slip, len(of.blobs))
-	var fresh []int    // places of the first ones,
-	var ranks []uint64 // and their ranks
+	var ranks []uint64 // of the first ones
 	for k, id := range of.blobs {
 		var b [8]byte
 		if _, err := io.ReadFull(rand, b[:]); err != nil {
@@ -172,12 +199,12 @@ func shuffled(of *deposit, first []int64, rand io.Reader) ([]slip, error) {
 		}
 		slips[k] = slip{of, k, binary.BigEndian.Uint64(b[:])}
 		if slices.Contains(first, id) {
-			fresh, ranks = append(fresh, k), append(ranks, slips[k].rank)
+			ranks = append(ranks, slips[k].rank)
 		}
 	}
 	slices.Sort(ranks)
-	for i, k := range fresh {
-		slips[k].rank = ranks[i]
+	for i, id := range first {
+		slips[slices.Index(of.blobs, id)].rank = ranks[i]
 	}
 	return slips, nil
 }
@@ -227,16 +254,62 @@ func (t *turn) deposited(at peer.ID, some []slip, results []Custody) error {
 		depot.reason = 0
 	}
 	for _, of := range ended {
-		if err := t.step(n.devices[of.row], outbox.Deposited{At: number, Answers: of.answers}); err != nil {
+		d := n.devices[of.row]
+		if err := t.step(d, outbox.Deposited{At: number, Answers: of.answers}); err != nil {
 			return err
 		}
+		for _, blob := range of.blobs {
+			if why := d.queue.Hopeless(blob, number); why != wire.ReasonDeleted && why != wire.ReasonWrongDay {
+				continue
+			}
+			if err := t.goneFrom(at, blob); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// goneFrom notes that a supernode does not hold a blob any more, by its own word: what is held by nobody else is queued again.
+//
+// spec: 06-conversations#delivery-states
+func (t *turn) goneFrom(at peer.ID, blob int64) error {
+	known, err := t.tx.CustodyOf(blob)
+	if err != nil {
+		return err
+	}
+	left := known[:0:0]
+	for _, c := range known {
+		if !slices.ContainsFunc(t.n.custody.of(at), func(log *store.Log) bool { return log.ID == c.Log }) {
+			left = append(left, c)
+		} else if err := t.tx.DropCustody(blob, c.Log); err != nil {
+			return err
+		}
+	}
+	if len(known) == len(left) {
+		return nil
+	}
+	deliveries, err := t.tx.DeliveriesIn(blob)
+	if err != nil {
+		return err
+	}
+	for _, dl := range deliveries {
+		if dl.Blob != blob || conversation.State(dl.State) != conversation.StateHeld {
+			continue
+		}
+		if len(left) == 0 {
+			if err := t.tx.SetDelivery(dl.ID, uint8(conversation.StateQueued), "", 0); err != nil {
+				return err
+			}
+		}
+		t.moved[dl.Op] = struct{}{}
 	}
 	return nil
 }
 
 // says notes why a supernode took nothing, and which day it has.
 func (s *depot) says(r Custody, t *turn) {
-	if r.Reason == wire.ReasonTooLarge {
+	if r.Reason == wire.ReasonTooLarge || r.Reason == wire.ReasonDeleted { // that is about one blob
 		return
 	}
 	s.reason, s.refused = r.Reason, t.now

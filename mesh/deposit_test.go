@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"testing"
+	"time"
 
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
@@ -66,6 +67,39 @@ func TestDepositsAreMixed(t *testing.T) {
 		t.Errorf("%d of %d blobs are for the same friend as the one before", same, len(log))
 	}
 }
+
+// One message that a supernode has deleted is not said to be held, waits for another way, and delays no other.
+func TestDeletedThere(t *testing.T) {
+	t.Parallel()
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	bruno.stop()
+	first := anna.says("Bruno", "one")
+	anna.within(waitLong, "held", anna.reaches(first, conversation.StateHeld))
+	s.change(func() {
+		k := s.nodes[0]
+		for _, b := range k.log {
+			k.gone = append(k.gone, string(b.blob))
+		}
+		k.log = nil
+	})
+	s.set(0, false)
+	s.set(0, true)
+	anna.within(waitLong, "it is not held any more", anna.reaches(first, conversation.StateQueued))
+	c := anna.waitsFor(first, "for another way to them", "cupboard a (Villa) says that it was deleted there", "it stays here")
+	if len(c.HeldBy) > 0 {
+		t.Errorf("held by %+v", c.HeldBy)
+	}
+	second := anna.says("Bruno", "two")
+	anna.within(depositAgainMin, "the next is held", anna.reaches(second, conversation.StateHeld))
+	s.change(func() { s.nodes[0].gone = nil })
+	s.set(0, false)
+	s.set(0, true)
+	anna.within(waitLong, "on the next link it is taken", anna.reaches(first, conversation.StateHeld))
+}
+
+// depositAgainMin is less than the pause after one refusal.
+const depositAgainMin = 4 * time.Second
 
 // What is offered for the first time keeps its order among the rest, and what is offered again does not.
 func TestShuffled(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/store"
 	"sottovoce/mesh/wire"
 )
@@ -177,29 +178,84 @@ func (t *turn) tickCustody() error {
 	return t.matchAgain()
 }
 
-// dropLogs forgets logs that hold nothing, unless they are collected from.
+// dropLogs forgets logs that hold nothing, unless they are collected from, and what we know of those that are collected from
+// no more.
 //
 // spec: 09-storage#logs
 func (t *turn) dropLogs() error {
 	n := t.n
-	for _, c := range n.contacts {
-		c.logs = 0
+	if n.custodian == nil {
+		return nil
 	}
-	idle, err := t.tx.IdleLogs()
-	if err != nil || n.custodian == nil {
-		return err
-	}
-	used := n.custodian.Supernodes()
-	for _, l := range idle {
-		if l.Cursor > 0 && slices.ContainsFunc(used, func(s Supernode) bool { return s.ID == l.Supernode }) {
+	ours := n.ourLogs()
+	for _, l := range slices.SortedFunc(maps.Keys(n.custody.logs), Log.compare) {
+		row := n.custody.logs[l]
+		if ours[l] || row.Cursor == 0 {
 			continue
 		}
-		if err := t.tx.DropLog(l.ID); err != nil {
+		row.Cursor = 0 // whoever becomes a member again reads it all
+		if err := cmp.Or(t.tx.DropUnmatched(row.ID), t.tx.PutLog(row)); err != nil {
 			return err
 		}
-		delete(n.custody.logs, Log{l.Supernode, l.Community})
+	}
+	idle, err := t.tx.IdleLogs()
+	if err != nil {
+		return err
+	}
+	for _, row := range idle {
+		l := Log{row.Supernode, row.Community}
+		if row.Cursor > 0 && ours[l] {
+			continue
+		}
+		if err := t.tx.DropLog(row.ID); err != nil {
+			return err
+		}
+		delete(n.custody.logs, l)
+	}
+	for _, c := range n.contacts {
+		c.crowded = false
+	}
+	looked := n.custody.waiting.looked
+	n.custody.waiting = unmatched{looked: looked} // read again without what is gone
+	return nil
+}
+
+// ourLogs are those of our communities.
+func (n *Node) ourLogs() map[Log]bool {
+	ours := make(map[Log]bool)
+	for _, s := range n.custodian.Supernodes() {
+		ours[Log{s.ID, s.In}] = true
+	}
+	return ours
+}
+
+// dropLeft forgets logs that we collect from no more.
+func (t *turn) dropLeft() error {
+	n := t.n
+	ours := n.ourLogs()
+	for l, row := range n.custody.logs {
+		if row.Cursor > 0 && !ours[l] {
+			return t.dropLogs()
+		}
 	}
 	return nil
+}
+
+// knownAgain tells the custodian who our contacts are, after the commit.
+//
+// spec: 08-custody#mailbox-cards
+func (t *turn) knownAgain() {
+	n := t.n
+	if n.custodian == nil {
+		return
+	}
+	known := make(map[identity.AccountID][]byte)
+	for id, c := range n.contacts {
+		if !c.row.Blocked {
+			known[id] = c.mailbox.Card
+		}
+	}
+	t.then(func() { n.custodian.Known(known) })
 }
 
 // expireCustody forgets what has expired of what supernodes hold, and looks for the rest far
@@ -212,8 +268,6 @@ func (t *turn) expireCustody() error {
 	if err := t.dropLogs(); err != nil {
 		return err
 	}
-	looked := n.custody.waiting.looked
-	n.custody.waiting = unmatched{looked: looked} // read again without what is gone
 	t.lookFarSoon()
 	return nil
 }

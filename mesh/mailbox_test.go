@@ -141,11 +141,14 @@ func TestCardIsAnsweredInASlot(t *testing.T) {
 	bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "ciao"), conversation.StateHeld))
 }
 
-// Whatever a contact's cards name, there is room for the logs of our own supernodes; and what
-// holds nothing goes.
+// Whatever a contact's cards name, there is room for what others' hold and for our own; what holds nothing goes, and what
+// holds something does not count as nothing on the next day.
 func TestLogsOfAContact(t *testing.T) {
 	s := newSky(1)
-	anna, _ := meetUnder(t, s)
+	anna, bruno := meetUnder(t, s)
+	bruno.stop()
+	m := anna.says("Bruno", "ciao")
+	anna.within(waitLong, "held", anna.reaches(m, conversation.StateHeld))
 	named := 0
 	fill := func() {
 		anna.inside(func(turn *turn) error {
@@ -153,10 +156,18 @@ func TestLogsOfAContact(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			for range 300 {
+			heads, err := turn.tx.OutBlobHeads(c.devices[0].row, 0, 10)
+			if err != nil || len(heads) == 0 {
+				return errors.Join(err, errors.New("nothing is on its way"))
+			}
+			evidence, err := turn.tx.AddEvidence([]byte("signed"))
+			if err != nil {
+				return err
+			}
+			for range 40 {
 				named++
-				_, err := turn.logOf(Log{At: peer.ID{1, byte(named >> 8), byte(named)}}, c)
-				if err != nil && !errors.Is(err, errLogs) {
+				held := Custody{Log: Log{At: peer.ID{1, byte(named >> 8), byte(named)}}, Cursor: 1}
+				if err := turn.heldBy(c, heads[0].ID, held, evidence); err != nil && !errors.Is(err, errLogs) {
 					return err
 				}
 			}
@@ -170,26 +181,115 @@ func TestLogsOfAContact(t *testing.T) {
 		})
 		return logs
 	}
-	own := count()
-	if fill(); count() != own+logsOfContact {
-		t.Errorf("one contact made %d known", count()-own)
+	for range 3 {
+		if fill(); count() != logsOfContact {
+			t.Errorf("%d are known that hold something for one contact", count())
+		}
+		anna.inside(func(turn *turn) error { return turn.expireCustody() })
 	}
-	for range 20 {
-		anna.inside(func(*turn) error {
-			c, err := anna.contactCalled("Bruno")
-			c.logs = 0
-			return err
-		})
-		fill()
+	if _, err := anna.Remove(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
 	}
+	if count() != 1 {
+		t.Errorf("%d are known when the contact is removed", count())
+	}
+	anna.inside(func(turn *turn) error { // others have used up all that is for contacts
+		for i := range 300 {
+			_, err := turn.logOf(Log{At: peer.ID{2, byte(i >> 8), byte(i)}}, &contactState{})
+			if err != nil && !errors.Is(err, errLogs) {
+				return err
+			}
+		}
+		return nil
+	})
 	if count() != logsForeign {
 		t.Errorf("%d are known", count())
 	}
-	if err := (collector{anna.Node}).Collected(t.Context(), Page{Log: Log{At: peer.ID{2}}, Until: 1}); err != nil {
+	if err := (collector{anna.Node}).Collected(t.Context(), Page{Log: Log{At: peer.ID{3}}, Until: 1}); err != nil {
 		t.Errorf("our own: %v", err)
 	}
 	anna.inside(func(turn *turn) error { return turn.expireCustody() })
-	if rows := count(); rows > own {
-		t.Errorf("%d are left of %d", rows, own)
+	if count() != 1 {
+		t.Errorf("%d are left", count())
 	}
+}
+
+// Who leaves a community keeps nothing of its logs, and reads them from the beginning as a member again.
+func TestLeft(t *testing.T) {
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	bruno.stop()
+	m := anna.says("Bruno", "ciao")
+	anna.within(waitLong, "held", anna.reaches(m, conversation.StateHeld))
+	log := Log{At: s.nodes[0].id, Community: [32]byte{1}}
+	cursor := func() uint64 {
+		at, err := (collector{anna.Node}).Cursor(t.Context(), log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	anna.within(waitLong, "collected", func() bool { return cursor() > 0 })
+	s.set(0, false)
+	s.change(func() { s.left = true })
+	(collector{anna.Node}).Changed()
+	anna.within(waitLong, "forgotten", func() bool { return cursor() == 0 })
+	anna.inside(func(turn *turn) error {
+		w, err := turn.unmatched()
+		if err == nil && (w.count != 0 || len(turn.n.custody.logs) != 1) { // which holds something
+			t.Errorf("%d blobs and %d logs are known", w.count, len(turn.n.custody.logs))
+		}
+		return err
+	})
+}
+
+// Somebody who is removed or blocked is nobody's contact to the custodian either, and nothing more is left for them.
+func TestNothingForWhoIsBlocked(t *testing.T) {
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	bruno.stop()
+	known := func(count int) func() bool {
+		return func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			contacts, told := s.known[anna.custodian.(*fakeCustodian)]
+			return told && len(contacts) == count
+		}
+	}
+	s.set(0, false)
+	m := anna.says("Bruno", "later")
+	if _, err := anna.Block(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	anna.within(waitLong, "nobody is known", known(0))
+	before := s.held(0)
+	s.set(0, true)
+	anna.inside(func(turn *turn) error {
+		d := anna.device("Bruno")
+		if turn.n.custody.due = true; len(d.depots) > 0 {
+			t.Error("something may be left for him")
+		}
+		to, _ := turn.n.depotOf(s.nodes[0].id)
+		to.box.put([]slip{{of: &deposit{row: d.row}}})
+		return turn.leaveNothing(d.contact)
+	})
+	anna.inside(func(turn *turn) error {
+		to, _ := turn.n.depotOf(s.nodes[0].id)
+		if some := to.box.take(); len(some) > 0 {
+			t.Errorf("%d blobs wait for their turn", len(some))
+		}
+		return turn.lookForDepots()
+	})
+	if s.held(0) != before {
+		t.Errorf("%d blobs were left", s.held(0)-before)
+	}
+	if _, err := anna.Unblock(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	anna.within(waitLong, "held", anna.reaches(m, conversation.StateHeld))
+	anna.within(waitLong, "he is known", known(1))
+	if _, err := anna.Remove(t.Context(), "Bruno"); err != nil {
+		t.Fatal(err)
+	}
+	anna.within(waitLong, "nobody is known", known(0))
 }

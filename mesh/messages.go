@@ -213,7 +213,9 @@ func standingOf(tx *store.Tx, row *store.Op) (standing, error) {
 		}
 	}
 	s.Summary = conversation.Summarise(states)
-	s.State = conversation.State(row.State).Advance(s.State)
+	if shown := conversation.State(row.State); shown != conversation.StateHeld || s.State != conversation.StateQueued {
+		s.State = shown.Advance(s.State) // else nobody holds it any more
+	}
 	if s.State == conversation.StateHeld {
 		s.keepers, err = tx.KeepersOf(row.Seq)
 	}

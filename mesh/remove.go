@@ -46,6 +46,9 @@ func (n *Node) Remove(ctx context.Context, typed string) (Person, error) {
 		}
 		n.recent = recent{}
 		delete(n.contacts, c.account.ID())
+		if err := cmp.Or(t.leaveNothing(c), t.tx.ExpireCustody(), t.dropLogs()); err != nil {
+			return err
+		}
 		delete(n.sames, c.account.ID())
 		n.removed[whoWas(c.account.ID())] = true
 		t.recogniseAnew()

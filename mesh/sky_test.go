@@ -23,7 +23,9 @@ type sky struct {
 	members map[*fakeCustodian]struct{}
 	links   uint64
 	rereads int
-	answers bool // to whom no card came from none is told
+	left    bool                                             // who looks is no member any more
+	known   map[*fakeCustodian]map[identity.AccountID][]byte // whom they call their contacts
+	answers bool                                             // to whom no card came from none is told
 	sighted []peer.ID
 	places  []link.Place
 }
@@ -43,6 +45,8 @@ type keeper struct {
 	invents  bool // junk, under tags that it saw
 	leaps    bool // says that cursors are farther than they are
 	starves  bool // brings nothing again that it was asked for
+
+	gone []string // blobs that it has deleted
 }
 
 type keptBlob struct {
@@ -51,7 +55,7 @@ type keptBlob struct {
 }
 
 func newSky(count int) *sky {
-	s := &sky{members: make(map[*fakeCustodian]struct{})}
+	s := &sky{members: make(map[*fakeCustodian]struct{}), known: make(map[*fakeCustodian]map[identity.AccountID][]byte)}
 	for i := range count {
 		s.links++
 		s.nodes = append(s.nodes, &keeper{id: peer.ID{0xca, byte(i)}, link: s.links})
@@ -239,6 +243,10 @@ func (f *fakeCustodian) Deposit(_ context.Context, at peer.ID, parcels []Parcel)
 				answers = append(answers, Custody{Reason: k.refuse, Day: k.day})
 				continue
 			}
+			if slices.Contains(k.gone, string(p.Blob)) {
+				answers = append(answers, Custody{Reason: wire.ReasonDeleted})
+				continue
+			}
 			log := Log{At: at, Community: [32]byte{1}}
 			answers = append(answers, Custody{Log: log, Cursor: k.take(p.Blob), Evidence: []byte("signed")})
 		}
@@ -286,10 +294,22 @@ func (f *fakeCustodian) Where(card []byte) (at []peer.ID) {
 	return at
 }
 
+// Known implements Custodian.
+func (f *fakeCustodian) Known(contacts map[identity.AccountID][]byte) {
+	f.sky.mu.Lock()
+	defer f.sky.mu.Unlock()
+	f.sky.known[f] = contacts
+}
+
 // Supernodes implements Custodian.
 func (f *fakeCustodian) Supernodes() (all []Supernode) {
+	f.sky.mu.Lock()
+	defer f.sky.mu.Unlock()
+	if f.sky.left {
+		return nil
+	}
 	for i, k := range f.sky.nodes {
-		all = append(all, Supernode{ID: k.id, Name: "cupboard " + string(rune('a'+i)), Community: "Villa"})
+		all = append(all, Supernode{ID: k.id, Name: "cupboard " + string(rune('a'+i)), Community: "Villa", In: [32]byte{1}})
 	}
 	return all
 }

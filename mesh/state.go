@@ -27,7 +27,7 @@ type contactState struct {
 	introduced *contact.Introducer   // by whom; nil: by nobody
 	transcript [32]byte              // of the exchange
 	mailbox    theirMailbox          // where it collects, and what it knows of ours
-	logs       int                   // that became known in the last day because it named them
+	crowded    bool                  // as many logs as there may be hold something for it
 	devices    []*device
 	talk       *talk         // nil in who began anew and has not shown that it is the same
 	again      *contactState // who says that it is the same and begins anew

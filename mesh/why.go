@@ -133,7 +133,7 @@ func (t *turn) waits(d *device, c *Copy, blob *store.OutBlob) string {
 	case d.route.live == nil && len(c.HeldBy) > 0:
 		return "for them to collect it, or to be on this network: " + keptBy(c.HeldBy)
 	case d.route.live == nil && len(d.depots) > 0 && blob != nil:
-		return "for a supernode to take it: " + t.refusals(d)
+		return t.refusals(d, blob)
 	case d.route.live == nil:
 		return "for a way to them: " + t.absence(d, c.Seen) + until(blob)
 	case blob == nil && d.queue.Full():
@@ -180,20 +180,44 @@ func keptBy(all []Keeper) string {
 // dateOf is a Unix day for people.
 func dateOf(day uint16) string { return time.Unix(int64(day)*24*60*60, 0).UTC().Format("2006-01-02") }
 
-// refusals says why the supernodes of a device did not take what waits.
-func (t *turn) refusals(d *device) string {
+// refusals says why the supernodes of a device did not take a blob, and what becomes of it.
+func (t *turn) refusals(d *device, blob *store.OutBlob) string {
 	names := t.n.view.Load().supernodes
 	var all []string
+	hopeless := 0
 	for _, r := range d.depots {
 		s := t.n.custody.depots[r.At]
-		if why := refusalWord(s.reason); why != "" {
+		why := refusalWord(s.reason)
+		if reason := d.queue.Hopeless(blob.ID, r.At); reason != 0 {
+			why = hopelessWord(reason)
+			hopeless++
+		}
+		if why != "" {
 			all = append(all, cmp.Or(names[s.at], s.at.String())+" "+why)
 		}
 	}
-	if len(all) == 0 {
-		return "it is being left there"
+	said := strings.Join(all, "; ")
+	switch {
+	case hopeless == len(d.depots):
+		return "for another way to them: " + said + "; until " + dateOf(blob.ExpiryDay) +
+			" it stays here for a link, for another supernode, or for this one when it is reached anew"
+	case said == "":
+		said = "it is being left there"
+	default:
+		said += "; it is tried again"
 	}
-	return strings.Join(all, "; ") + "; it is tried again"
+	return "for a supernode to take it: " + said
+}
+
+// hopelessWord is why a supernode will not take one blob, whatever else it takes.
+func hopelessWord(r wire.Reason) string {
+	switch r {
+	case wire.ReasonDeleted:
+		return "says that it was deleted there"
+	case wire.ReasonWrongDay:
+		return "has a calendar by which its time is over"
+	}
+	return "takes nothing as large"
 }
 
 // refusalWord is why a supernode takes nothing.

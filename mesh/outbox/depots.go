@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -22,9 +23,9 @@ type depot struct {
 
 // left is that a blob was left at a supernode, or is being.
 type left struct {
-	at       int64
-	link     uint64 // of then
-	hopeless bool   // it will not be taken there on this link
+	at     int64
+	link   uint64      // of then
+	reason wire.Reason // why it will not be taken there on this link, whatever else is; 0: it may be
 }
 
 // reached takes over where can be deposited. What was left at a supernode that is reached
@@ -65,6 +66,7 @@ func (q *Queue) deposit(now time.Time, todo []Action) []Action {
 		}
 		var ids, first []int64
 		var taken room
+		starts := 0
 		for k := range q.page {
 			e := &q.page[k]
 			if !q.wanted(now, e, i) {
@@ -78,7 +80,11 @@ func (q *Queue) deposit(now time.Time, todo []Action) []Action {
 				e.since = now
 			}
 			if !e.Old && !slices.Contains(e.offered, d.At) {
-				first, e.offered = append(first, e.ID), append(e.offered, d.At)
+				at := len(first)
+				if e.Start {
+					at, starts = starts, starts+1
+				}
+				first, e.offered = slices.Insert(first, at, e.ID), append(e.offered, d.At)
 			}
 			e.left = append(e.left, left{at: d.At, link: d.Link})
 			ids = append(ids, e.ID)
@@ -106,7 +112,7 @@ func (q *Queue) wanted(now time.Time, e *entry, i int) bool {
 	others := 0 // that have it, or that it waits for
 	for k := range q.depots {
 		o := &q.depots[k]
-		if l, there := e.at(o.At); there && !l.hopeless || !there && k < i && !now.Before(o.due) {
+		if l, there := e.at(o.At); there && l.reason == 0 || !there && k < i && !now.Before(o.due) {
 			others++
 		}
 	}
@@ -123,7 +129,9 @@ func (e *entry) at(at int64) (l left, there bool) {
 }
 
 // deposited takes in what a supernode answered. A refusal delays everything that goes
-// there; a blob that it will never take is left elsewhere.
+// there; a blob that it will never take delays nothing, and is left elsewhere.
+//
+// spec: 06-conversations#custody
 func (q *Queue) deposited(now time.Time, ev Deposited, todo []Action) []Action {
 	i := slices.IndexFunc(q.depots, func(d depot) bool { return d.At == ev.At })
 	if i < 0 {
@@ -137,8 +145,8 @@ func (q *Queue) deposited(now time.Time, ev Deposited, todo []Action) []Action {
 		switch {
 		case a.Reason == 0:
 			kept = true
-		case a.Reason == wire.ReasonTooLarge:
-			q.mark(a.Blob, d.At)
+		case a.Reason == wire.ReasonTooLarge, a.Reason == wire.ReasonDeleted, a.Reason == wire.ReasonWrongDay && q.over(now, a):
+			q.mark(a.Blob, d.At, a.Reason)
 		case a.Reason == wire.ReasonWrongDay && q.tooFar(now, a):
 			again = append(again, a.Blob)
 		default:
@@ -182,15 +190,33 @@ func (q *Queue) tooFar(now time.Time, a Answer) bool {
 	return true
 }
 
+// over reports whether a blob's day is past at a supernode that would take one sealed now: so it says by the day that it
+// names, or by refusing one of the days that it takes.
+func (q *Queue) over(now time.Time, a Answer) bool {
+	i := slices.IndexFunc(q.page, func(e entry) bool { return e.ID == a.Blob })
+	fresh := int(wire.DayAt(now)) + wire.ExpiryDaysMax
+	return i >= 0 && a.Day != 0 && int(a.Day) <= fresh && int(q.page[i].Day) <= int(a.Day)+wire.ExpiryDaysMax
+}
+
 // mark notes that a supernode will not take a blob.
-func (q *Queue) mark(blob, at int64) {
+func (q *Queue) mark(blob, at int64, why wire.Reason) {
 	for k := range q.page {
 		for j := range q.page[k].left {
 			if l := &q.page[k].left[j]; q.page[k].ID == blob && l.at == at {
-				l.hopeless = true
+				l.reason = why
 			}
 		}
 	}
+}
+
+// Hopeless returns why a supernode will not take a blob on the link that there is, whatever else it takes; 0: it may.
+func (q *Queue) Hopeless(blob, at int64) wire.Reason {
+	i, found := slices.BinarySearchFunc(q.page, blob, func(e entry, id int64) int { return cmp.Compare(e.ID, id) })
+	if !found {
+		return 0
+	}
+	l, _ := q.page[i].at(at)
+	return l.reason
 }
 
 // unleave forgets that a blob was left at a supernode.

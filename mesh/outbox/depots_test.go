@@ -248,9 +248,75 @@ func TestWrongDaySealsAgain(t *testing.T) {
 	s.wants("sealed again", s.resealed, 1, 2)
 	s.wants("left", s.answer(1, wire.ReasonWrongDay), 3, 4) // it is not what it takes still
 	s.wants("not again", s.resealed, 1, 2)
-	s.pass(depositAgain[0])
+	s.pass(24 * time.Hour)
 	s.step(Tick{})
-	s.wants("but offered", s.answer(1, 0), 3, 4)
+	s.wants("nor offered", s.answer(1, 0))
+	s.step(Reached{[]Depot{{At: 1, Link: 1}}})
+	s.wants("but when it is reached anew", s.answer(1, 0), 3, 4)
+}
+
+// One blob that a supernode will never take delays neither what is left with it, nor what is sealed later, nor that it is
+// left elsewhere; where nothing is taken whatever day it is for, all waits.
+func TestHopelessDelaysNobody(t *testing.T) {
+	s := newShore(t, 1)
+	one := []Depot{{At: 1}}
+	s.step(Reached{one})
+	s.wants("deleted", s.answer(1, wire.ReasonDeleted), 1)
+	if why := s.q.Hopeless(1, 1); why != wire.ReasonDeleted || s.q.Hopeless(1, 2) != 0 || s.q.Hopeless(7, 1) != 0 {
+		t.Errorf("it is hopeless for %d", why)
+	}
+	today := wire.DayAt(s.now)
+	s.day = today + 1
+	for id := range int64(5) {
+		s.resting = 1
+		s.step(OpsQueued{Ops: 1})
+		s.wants("at once", s.asked[1], id+2)
+		delete(s.asked, 1)
+		s.step(Deposited{At: 1, Answers: []Answer{{Blob: id + 2, Reason: wire.ReasonWrongDay, Day: today + 2}}}) // its day is past there
+	}
+	s.wants("sealed again", s.resealed)
+	s.step(Reached{append(one, Depot{At: 2, Link: 2})})
+	s.wants("elsewhere", s.answer(2, 0), 1, 2, 3, 4, 5, 6)
+	s.pass(24 * time.Hour)
+	s.step(Tick{})
+	s.wants("on this link", s.answer(1, 0))
+	s.step(Reached{[]Depot{{At: 1, Link: 3}}})
+	s.wants("on the next", s.asked[1], 1, 2, 3, 4, 5, 6)
+	s.resting = 1
+	delete(s.asked, 1)
+	s.step(Deposited{At: 1, Answers: []Answer{{Blob: 1, Reason: wire.ReasonWrongDay, Day: today + 1000}}}) // nothing would do
+	s.step(OpsQueued{Ops: 1})
+	if s.nextID != 6 || s.q.Hopeless(1, 1) != 0 {
+		t.Errorf("%d are sealed", s.nextID)
+	}
+}
+
+// The start of a session goes before what it was made for, however late it was sealed.
+func TestStartsFirst(t *testing.T) {
+	s := newShore(t, 0)
+	var blobs []Blob
+	for id := range int64(4) {
+		blobs = append(blobs, Blob{ID: id + 1, Size: 4096, Expires: s.now.Add(LifeMax), Start: id > 1})
+	}
+	s.step(Sealed{Blobs: blobs})
+	s.step(Reached{[]Depot{{At: 1}}})
+	s.wants("in order", s.first, 3, 4, 1, 2)
+}
+
+// What is sealed while more is still to be read from the disk does not hide that.
+func TestSealedBesideMore(t *testing.T) {
+	q, now := New(), time.Unix(1_800_000_000, 0)
+	var page []Blob
+	var gone []int64
+	for id := range int64(PageMax) {
+		page, gone = append(page, Blob{ID: id + 1, Expires: now.Add(LifeMax)}), append(gone, id+1)
+	}
+	q.Step(now, Loaded{Blobs: page, More: true})
+	q.Step(now, Sealed{Blobs: []Blob{{ID: 5000, Expires: now.Add(LifeMax)}}})
+	todo := q.Step(now, Receipted{Blobs: gone})
+	if i := slices.IndexFunc(todo, func(a Action) bool { _, load := a.(Load); return load }); i < 0 || todo[i].(Load).After != PageMax {
+		t.Errorf("%+v", todo)
+	}
 }
 
 // The more waits for a receipt, the rarer sealing is.

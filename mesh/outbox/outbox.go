@@ -13,6 +13,7 @@ type Blob struct {
 	Expires time.Time // from then on it counts as expired
 	Session [8]byte   // the session it was sealed under
 	Day     uint16    // its expiry day
+	Start   bool      // it begins the session: what was sealed before it may need it
 	Old     bool      // sealed before this run
 }
 
@@ -116,7 +117,8 @@ type (
 		Blobs []int64
 	}
 	// Deposit asks that these blobs be left at a supernode; the answer is Deposited, whatever
-	// comes of it. First are those of them that it was never offered, in the order in which they were sealed.
+	// comes of it. First are those of them that it was never offered, starts before
+	// the rest, and else in the order in which they were sealed.
 	Deposit struct {
 		At    int64
 		Blobs []int64

@@ -25,7 +25,7 @@ import (
 // spec: 06-conversations#outbox
 type Queue struct {
 	page []entry // by id
-	last int64   // highest id ever in the page
+	last int64   // highest id up to which all was in the page
 	more bool    // the store has further blobs after last
 	ops  int     // resting; below zero for a moment when Sealed overtakes OpsQueued
 
@@ -246,6 +246,9 @@ func (q *Queue) loaded(ev Loaded) {
 	q.loading, q.more = false, ev.More
 	q.ops += ev.Ops
 	q.add(ev.Blobs)
+	for _, b := range ev.Blobs {
+		q.last = max(q.last, b.ID)
+	}
 }
 
 func (q *Queue) routeUp(link uint64) {
@@ -266,6 +269,11 @@ func (q *Queue) sealed(ev Sealed) {
 	q.sealing = false
 	q.ops -= ev.Ops
 	q.add(ev.Blobs)
+	for _, b := range ev.Blobs {
+		if !q.more && !q.loading { // else those between are loaded yet
+			q.last = max(q.last, b.ID)
+		}
+	}
 }
 
 func (q *Queue) sent(now time.Time, ev Sent) {
@@ -304,7 +312,6 @@ func (q *Queue) refused(now time.Time, ev Refused, todo []Action) []Action {
 // add inserts blobs that are not there yet.
 func (q *Queue) add(blobs []Blob) {
 	for _, b := range blobs {
-		q.last = max(q.last, b.ID)
 		i, found := slices.BinarySearchFunc(q.page, b.ID, func(e entry, id int64) int { return cmp.Compare(e.ID, id) })
 		if !found {
 			q.page = slices.Insert(q.page, i, entry{Blob: b})

@@ -39,15 +39,17 @@ const (
 	sqlLogs     = `SELECT id, supernode, community, cursor FROM logs ORDER BY id`
 	sqlIdleLogs = `SELECT id, supernode, community, cursor FROM logs l WHERE NOT EXISTS (SELECT 1 FROM custody c WHERE c.log = l.id)
 		AND NOT EXISTS (SELECT 1 FROM unmatched u WHERE u.log = l.id) ORDER BY id`
+	sqlLogsHeldFor = `SELECT count(DISTINCT c.log) FROM custody c JOIN out_blobs b ON b.id = c.blob JOIN pairs p ON p.id = b.pair WHERE p.contact=?`
 	sqlDropLog     = `DELETE FROM logs WHERE id=?`
 	sqlAddEvidence = `INSERT INTO evidence (statement, id) VALUES (?,?)`
 	sqlSetCustody  = `INSERT INTO custody (blob, log, cursor, evidence, time) VALUES (?,?,?,?,?)
 		ON CONFLICT (blob, log) DO UPDATE SET cursor=excluded.cursor, evidence=excluded.evidence, time=excluded.time`
-	sqlCustodyOf = `SELECT c.log, c.cursor, c.evidence, c.time FROM custody c WHERE c.blob=? ORDER BY c.log`
-	sqlEvidence  = `SELECT statement FROM evidence WHERE id=?`
-	sqlKeepers   = `SELECT l.supernode, max(b.expiry_day) FROM deliveries d JOIN custody c ON c.blob = d.blob JOIN logs l ON l.id = c.log
+	sqlCustodyOf   = `SELECT c.log, c.cursor, c.evidence, c.time FROM custody c WHERE c.blob=? ORDER BY c.log`
+	sqlDropCustody = `DELETE FROM custody WHERE blob=? AND log=?`
+	sqlEvidence    = `SELECT statement FROM evidence WHERE id=?`
+	sqlKeepers     = `SELECT l.supernode, max(b.expiry_day) FROM deliveries d JOIN custody c ON c.blob = d.blob JOIN logs l ON l.id = c.log
 		JOIN out_blobs b ON b.id = d.blob WHERE d.id BETWEEN ? AND ? AND d.state=2 GROUP BY l.supernode ORDER BY l.supernode LIMIT ?`
-	sqlExpireCustody  = `DELETE FROM custody WHERE blob NOT IN (SELECT id FROM out_blobs)`
+	sqlExpireCustody  = `DELETE FROM custody WHERE blob NOT IN (SELECT id FROM out_blobs WHERE stage > 0)`
 	sqlExpireEvidence = `DELETE FROM evidence WHERE id NOT IN (SELECT evidence FROM custody)`
 	sqlSetOwes        = `UPDATE pairs SET owes=? WHERE id=?`
 )
@@ -65,6 +67,12 @@ func (tx *Tx) Logs() ([]Log, error) { return tx.query(sqlLogs).logs() }
 
 // IdleLogs returns those that hold nothing of ours, and nothing that waits for its key.
 func (tx *Tx) IdleLogs() ([]Log, error) { return tx.query(sqlIdleLogs).logs() }
+
+// LogsHeldFor counts the logs that hold something for a contact.
+func (tx *Tx) LogsHeldFor(contact int64) (n int, err error) {
+	err = tx.query(sqlLogsHeldFor).int(contact).one(func(r *row) { n = int(r.int(0)) })
+	return n, err
+}
 
 // DropLog forgets a log that IdleLogs named, ErrNotFound if there is none.
 func (tx *Tx) DropLog(id int64) error { return tx.change(sqlDropLog).int(id).execOne() }
@@ -109,6 +117,11 @@ func (tx *Tx) CustodyOf(blob int64) ([]Custody, error) {
 	return all, err
 }
 
+// DropCustody forgets that a log holds a blob, ErrNotFound if that was not known.
+func (tx *Tx) DropCustody(blob, log int64) error {
+	return tx.change(sqlDropCustody).int(blob).int(log).execOne()
+}
+
 // KeepersOf returns who holds an op that is held, for whichever device, in the order of
 // their ids.
 func (tx *Tx) KeepersOf(op int64) ([]Keeper, error) {
@@ -122,7 +135,7 @@ func (tx *Tx) KeepersOf(op int64) ([]Keeper, error) {
 	return all, err
 }
 
-// ExpireCustody forgets who held what is forgotten itself. It is for after
+// ExpireCustody forgets who holds what is forgotten itself, or has arrived. It is for after
 // ExpireOutBlobs.
 func (tx *Tx) ExpireCustody() error {
 	return errors.Join(tx.change(sqlExpireCustody).exec(), tx.change(sqlExpireEvidence).exec())

@@ -35,6 +35,7 @@ const (
 	sqlDropStretch     = `DELETE FROM unmatched WHERE id=?`
 	sqlStretches       = `SELECT id, log, since, entries FROM unmatched ORDER BY id`
 	sqlStretch         = `SELECT id, log, since, entries FROM unmatched WHERE id=?`
+	sqlDropUnmatched   = `DELETE FROM unmatched WHERE log=?`
 	sqlExpireUnmatched = `DELETE FROM unmatched WHERE until < ?`
 )
 
@@ -85,6 +86,9 @@ func (q *query) stretches(f func(Stretch)) error {
 		f(s)
 	})
 }
+
+// DropUnmatched forgets all of a log.
+func (tx *Tx) DropUnmatched(log int64) error { return tx.change(sqlDropUnmatched).int(log).exec() }
 
 // ExpireUnmatched forgets what expired before the Unix day.
 func (tx *Tx) ExpireUnmatched(day uint16) error {

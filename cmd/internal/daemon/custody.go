@@ -77,11 +77,14 @@ func (c custodian) Mailbox(to identity.AccountID, theirs []byte) []byte {
 // Where implements mesh.Custodian.
 func (c custodian) Where(card []byte) []peer.ID { return c.client.Where(card) }
 
+// Known implements mesh.Custodian.
+func (c custodian) Known(contacts map[identity.AccountID][]byte) { c.client.Known(contacts) }
+
 // Supernodes implements mesh.Custodian.
 func (c custodian) Supernodes() (all []mesh.Supernode) {
 	for _, of := range c.client.Communities() {
 		for _, s := range of.Supernodes {
-			all = append(all, mesh.Supernode{ID: s.ID, Name: supernodeName(of, s), Community: of.Name, Reached: s.Reached, Level: levelOf(s)})
+			all = append(all, mesh.Supernode{ID: s.ID, Name: supernodeName(of, s), Community: of.Name, In: of.ID, Reached: s.Reached, Level: levelOf(s)})
 		}
 	}
 	return all

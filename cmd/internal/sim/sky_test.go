@@ -222,13 +222,16 @@ func (c *custodian) Where(card []byte) (at []peer.ID) {
 // Supernodes implements mesh.Custodian.
 func (c *custodian) Supernodes() (all []mesh.Supernode) {
 	for _, n := range c.sky.nodes {
-		all = append(all, mesh.Supernode{ID: n.id})
+		all = append(all, mesh.Supernode{ID: n.id, In: oneCommunity})
 	}
 	return all
 }
 
 // Beacons implements mesh.Custodian.
 func (c *custodian) Beacons(uint32) []mesh.Beacon { return nil }
+
+// Known implements mesh.Custodian.
+func (c *custodian) Known(map[identity.AccountID][]byte) {}
 
 // Sighted implements mesh.Custodian.
 func (c *custodian) Sighted(peer.ID, link.Place) {}
