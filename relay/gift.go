@@ -143,6 +143,21 @@ func (c *Client) giftRoom() bool {
 	return found
 }
 
+// restocked has contacts looked at again for whom there were no tokens.
+func (c *Client) restocked() {
+	c.mu.Lock()
+	waiting := false
+	for _, g := range c.gifts {
+		if len(g.Logs) == 0 && !g.tried.IsZero() {
+			g.tried, waiting = time.Time{}, true
+		}
+	}
+	c.mu.Unlock()
+	if waiting {
+		c.changed()
+	}
+}
+
 // poke has the errands looked at.
 func (c *Client) poke() {
 	select {

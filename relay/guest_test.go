@@ -250,28 +250,6 @@ func member(t *testing.T, super *supernode.Supernode, id community.ID) (*relay.C
 	return anna, there
 }
 
-// TestCardWithTokens: a contact is given tokens of its own, once, unless it is a member itself.
-func TestCardWithTokens(t *testing.T) {
-	super, id, _ := serve(t)
-	anna, there := member(t, super, id)
-	bruno := [32]byte{2}
-	plain := anna.Mailbox(bruno, nil)
-	var card []byte
-	there.until(t, "Bruno's card has tokens", func() bool {
-		card = anna.Mailbox(bruno, nil)
-		return len(card) > token.GiveMax*token.Size
-	})
-	if bytes.Equal(card, plain) || !bytes.Equal(card, anna.Mailbox(bruno, nil)) {
-		t.Error("the card is another one each time it is asked for")
-	}
-	if other := anna.Mailbox([32]byte{3}, nil); bytes.Contains(other, card[len(card)-token.Size:]) {
-		t.Error("another contact has the same tokens")
-	}
-	if member := anna.Mailbox(bruno, plain); len(member) >= token.GiveMax*token.Size { // a checkpoint may have come
-		t.Error("who collects there as well is given tokens")
-	}
-}
-
 // TestGuest: Bruno, who is in no community, writes to Anna by the tokens on the card that she gave him.
 func TestGuest(t *testing.T) {
 	super, id, _ := serve(t)

@@ -138,11 +138,15 @@ func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
 	if err != nil {
 		return err
 	}
-	return s.change(func(state *stationState) {
+	if err := s.change(func(state *stationState) {
 		if state.wallet.Add(tokens, uint16(g.Day)); n == int(g.Allowance) {
 			s.dry = uint16(g.Day)
 		}
-	})
+	}); err != nil {
+		return err
+	}
+	s.client.restocked()
+	return nil
 }
 
 // request sends a frame on a stream of its own and returns the one frame that answers it.

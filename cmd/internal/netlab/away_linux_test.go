@@ -2,6 +2,7 @@ package netlab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,6 +11,7 @@ import (
 type depot struct {
 	*Host
 	t       *testing.T
+	id      string
 	flags   []string // of up
 	process *Process
 }
@@ -31,9 +33,16 @@ type (
 		Blobs   int
 		Links   int
 	}
+	fellowsJSON struct {
+		Communities []struct{ Fellows []struct{ Reached bool } }
+	}
+	supernodeJSON struct {
+		ID      string
+		Reached bool
+	}
 	communityJSON struct {
 		Name       string
-		Supernodes []struct{ Reached bool }
+		Supernodes []supernodeJSON
 	}
 )
 
@@ -44,9 +53,10 @@ const dataDir = "orchard"
 func found(t *testing.T, h *Host, flags ...string) (s *depot, words string) {
 	t.Helper()
 	s = &depot{Host: h, t: t, flags: flags}
-	made := depotList[madeJSON](s, "init", "--community", "Orchard")
+	made := depotList[madeJSON](s, "init", "--community", "Orchard")[0]
+	s.id = made.ID
 	s.up()
-	return s, made[0].RootWords
+	return s, made.RootWords
 }
 
 // further makes another supernode of the community of s.
@@ -57,20 +67,22 @@ func (s *depot) further(h *Host, words string) *depot {
 		s.t.Fatalf("%+v", got)
 	}
 	link := depotList[linkJSON](s, "invite", "--supernode", "--root-words-file", file)[0].Link
-	other := &depot{Host: h, t: s.t, flags: advertised(h)}
-	depotList[madeJSON](other, "init", "--join", link)
+	other := &depot{Host: h, t: s.t}
+	other.id = depotList[madeJSON](other, "init", "--join", link)[0].ID
 	other.up()
 	return other
 }
 
-// advertised are the flags by which supernodes find each other.
-func advertised(h *Host) []string { return []string{"--advertise", h.IPv4.String() + ":4242"} }
-
 // up runs the supernode and returns when it answers.
 func (s *depot) up() {
 	s.t.Helper()
-	s.process = s.Start(append([]string{Binary(s.t), "supernode", "up", "--data", dataDir}, s.flags...)...)
+	s.launch()
 	waitSupernode(s.t, s.Host, dataDir)
+}
+
+// launch runs the supernode, whether it answers yet or not.
+func (s *depot) launch() {
+	s.process = s.Start(append([]string{Binary(s.t), "supernode", "up", "--data", dataDir}, s.flags...)...)
 }
 
 // waitSupernode returns when the supernode of a folder answers.
@@ -106,24 +118,23 @@ func (s *depot) admits(people ...*someone) {
 	}
 }
 
-// reaches waits until so many supernodes are reached.
-func (s *someone) reaches(supernodes int) {
+// reaches waits until supernodes are reached.
+func (s *someone) reaches(all ...*depot) {
 	s.t.Helper()
 	s.eventually("supernode", func() error {
 		got := list[communityJSON](s, "community", "list")
-		reached := 0
-		for _, c := range got {
-			for _, k := range c.Supernodes {
-				if k.Reached {
-					reached++
-				}
+		for _, d := range all {
+			if !slices.ContainsFunc(got, func(c communityJSON) bool { return c.reaches(d.id) }) {
+				return fmt.Errorf("%s is not reached: %+v", d.Name, got)
 			}
-		}
-		if reached < supernodes {
-			return fmt.Errorf("%d supernodes are reached, not %d: %+v", reached, supernodes, got)
 		}
 		return nil
 	})
+}
+
+// reaches reports whether there is a link to a supernode.
+func (c communityJSON) reaches(id string) bool {
+	return slices.ContainsFunc(c.Supernodes, func(k supernodeJSON) bool { return k.ID == id && k.Reached })
 }
 
 // leaves ends the node of somebody, who is away from then on.
@@ -168,33 +179,67 @@ func (s *depot) catchesUp(other *depot) {
 	})
 }
 
+// finds waits until a supernode reaches so many others of its community.
+func (s *depot) finds(others int) {
+	s.t.Helper()
+	(&someone{Host: s.Host, t: s.t}).eventually("other supernode", func() error {
+		reached := 0
+		got := depotList[fellowsJSON](s, "status")[0]
+		for _, k := range got.Communities[0].Fellows {
+			if k.Reached {
+				reached++
+			}
+		}
+		if reached != others {
+			return fmt.Errorf("%d are reached: %+v", reached, got)
+		}
+		return nil
+	})
+}
+
 // tellsWhereToFind waits until a contact knows where the mailbox of s is: what is said after that card arrives after it.
 func (s *someone) tellsWhereToFind(to *someone) {
 	s.t.Helper()
 	s.say(to, "I am a member now")
 }
 
-// TestAway: anna writes to bert, who is away; the supernode is killed and comes back; anna leaves; bert comes, and has it all
-// once and in order; bert leaves, and anna sees that it was delivered.
+// TestAway: anna, who is no member, writes to bert, who is away, by the tokens on his card. Then she joins, and goes on writing
+// while the supernode is killed again and again, and leaves; bert comes, and has all once and in order; bert leaves, and anna sees
+// that it was delivered.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
-	befriend(anna, bert)
 	pi, _ := found(t, lan.Host("pi"))
-	pi.admits(anna, bert)
-	anna.reaches(1)
+	pi.admits(bert)
+	bert.reaches(pi)
+	befriend(anna, bert)
 	checkAnna := anna.watch()
-	bert.reaches(1)
-	bert.tellsWhereToFind(anna)
+	said := []string{"I am a member", "of the Orchard", "since today"} // his card comes before the second, and with tokens before the third
+	for _, text := range said {
+		bert.say(anna, text)
+	}
 	bert.leaves()
-	texts := []string{"one", "two", "three"}
+	texts := []string{"as a guest"}
 	anna.leave(bert, texts...)
 	for _, m := range list[heldJSON](anna, "log", bert.called, "-n", "1") {
 		if got := anna.ok("info", m.ID); !strings.Contains(got, "kept by 1 supernode until ") {
 			t.Errorf("of a message that is held info says:\n%s", got)
 		}
 	}
+	pi.admits(anna)
+	anna.reaches(pi)
+	for i := range 3 {
+		for j := range 3 {
+			texts = append(texts, fmt.Sprintf("%d of day %d", j, i))
+			anna.ok("send", bert.called, texts[len(texts)-1])
+			if j == i {
+				pi.process.Kill()
+				pi.launch()
+			}
+		}
+	}
+	anna.heldBy(bert, 1)
 	checkAnna()
 	anna.leaves()
 	pi.process.Kill()
@@ -207,32 +252,47 @@ func TestAway(t *testing.T) {
 	bert.leaves()
 	anna.up()
 	anna.delivered(arriveTime, bert)
-	anna.hears(arriveTime, bert, []string{"I am a member now", "I have it all"})
+	anna.hears(arriveTime, bert, append(said, "I have it all"))
 }
 
-// TestAwaySeveral: of two supernodes that keep what bert is sent one dies for good; bert gets it from the other. A third that
-// is added then gets the whole backlog.
+// TestAwaySeveral: of two supernodes that keep what bert is sent, and that found each other on their network, one dies for good;
+// bert gets it from the other. A third that is added then gets the whole backlog, and members learn of it by themselves: when the
+// second dies as well anna leaves there what she writes, and bert gets it.
 func TestAwaySeveral(t *testing.T) {
 	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	befriend(anna, bert)
-	host := lan.Host("pi")
-	pi, words := found(t, host, advertised(host)...)
+	pi, words := found(t, lan.Host("pi"))
 	shed := pi.further(lan.Host("shed"), words)
 	pi.admits(anna, bert)
 	for _, p := range []*someone{anna, bert} {
-		p.reaches(2)
+		p.reaches(pi, shed)
 	}
 	bert.tellsWhereToFind(anna)
 	bert.leaves()
-	first := []string{"one", "two", "three"}
-	anna.leave(bert, first...)
+	texts := []string{"one", "two", "three"}
+	anna.leave(bert, texts...)
 	anna.heldBy(bert, 2)
-	anna.leaves()
+	shed.finds(1)
 	pi.process.Kill()
-	bert.up()
-	bert.hears(arriveTime, anna, first)
 	attic := shed.further(lan.Host("attic"), words)
+	anna.reaches(attic) // she has a link to the second, and so hears at once of the third
 	attic.catchesUp(shed)
+	anna.leaves()
+	bert.up()
+	bert.hears(arriveTime, anna, texts)
+	bert.reaches(attic)
+	bert.leaves()
+	shed.process.Kill()
+	anna.up()
+	anna.reaches(attic)
+	anna.leave(bert, "four")
+	anna.leaves()
+	bert.up()
+	bert.hears(arriveTime, anna, append(texts, "four"))
+	bert.leave(anna, "I have it all") // receipts ride with it
+	bert.leaves()
+	anna.up()
+	anna.delivered(arriveTime, bert)
 }
