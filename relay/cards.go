@@ -101,17 +101,22 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 	gift, given := c.giftLocked(to, said), 0
 	for _, s := range c.all() {
 		s.mu.Lock()
-		k, gist := s.known, s.state.Gist
+		k, told := s.known, s.state.Told
 		s.mu.Unlock()
 		if k.Token == [32]byte{} || len(card.Logs) == mailboxLogsMax { // we were not let in yet
 			continue
 		}
 		var tokens []byte
 		var last *witness.Checkpoint
+		var gist *community.Gist
 		if tokens = gift.of(s.log); said.shares(s.log.Community) {
 			tokens, last = nil, s.watch.last()
-		} else {
-			gist = nil
+			if told != nil {
+				gist = &told.Gist
+			}
+		}
+		if told != nil {
+			k.Addresses = told.Addresses
 		}
 		if given += len(tokens); given > mailboxTokensMax {
 			tokens = nil
@@ -197,21 +202,22 @@ func (m *member) told(at peer.ID, g community.Gist) {
 //
 // spec: 10-communities#gists
 func (s *station) retell() {
-	now := uint64(max(s.client.cfg.Now().Unix(), 0))
+	told := cardTold{At: uint64(max(s.client.cfg.Now().Unix(), 0))}
 	s.mu.Lock()
-	due := now < s.state.GistAt || now-s.state.GistAt >= uint64(attestPeriod/time.Second)
-	before := s.state.Gist
+	before := s.state.Told
+	told.Addresses = s.known.Addresses
 	s.mu.Unlock()
+	var seen bool
 	s.member.mu.Lock()
-	gist, seen := s.member.papers.Gist(s.log.At)
+	told.Gist, seen = s.member.papers.Gist(s.log.At)
 	s.member.mu.Unlock()
-	if !due || !seen {
+	if !seen || before != nil && told.At >= before.At && told.At-before.At < uint64(attestPeriod/time.Second) {
 		return
 	}
-	if err := s.change(func(state *stationState) { state.Gist, state.GistAt = &gist, now }); err != nil {
+	if err := s.change(func(state *stationState) { state.Told = &told }); err != nil {
 		s.client.cfg.Log.Warn("what contacts are told of a supernode is not kept", "error", err)
 	}
-	if before == nil || *before != gist {
+	if before == nil || before.Gist != told.Gist || !slices.Equal(before.Addresses, told.Addresses) {
 		s.client.changed()
 	}
 }

@@ -37,26 +37,34 @@ type point struct {
 
 // stationState is what is remembered of one supernode of a community.
 type stationState struct {
-	Wallet   []byte          `cbor:"1,keyasint,omitempty"`
-	Mark     point           `cbor:"2,keyasint"`           // the last multiple of wire.CursorStep that was read past
-	Head     point           `cbor:"3,keyasint"`           // how far was read
-	Receipts receipts        `cbor:"4,keyasint,omitempty"` // what it has signed for
-	Signed   point           `cbor:"5,keyasint"`           // its last checkpoint
-	Attested uint64          `cbor:"6,keyasint,omitempty"` // Unix seconds of when it gave that
-	Ahead    int64           `cbor:"7,keyasint,omitempty"` // how many days its clock is before ours
-	Breaches []Breach        `cbor:"8,keyasint,omitempty"`
-	Day      uint16          `cbor:"9,keyasint,omitempty"`  // ours, that Bytes are of
-	Bytes    uint64          `cbor:"10,keyasint,omitempty"` // of the log that were new on it
-	Before   uint64          `cbor:"11,keyasint,omitempty"` // on the day before
-	Skipped  uint64          `cbor:"12,keyasint,omitempty"` // how far was scanned: what lies before it was not followed
-	Decoys   decoys          `cbor:"13,keyasint,omitempty"`
-	Silent   uint8           `cbor:"15,keyasint,omitempty"` // on how many days it gave no new checkpoint since the last
-	Counted  uint64          `cbor:"16,keyasint,omitempty"` // Unix seconds of the last of these
-	Turns    []point         `cbor:"14,keyasint,omitempty"` // where the log was another than before, one a place: it was read again for that
-	Gist     *community.Gist `cbor:"17,keyasint,omitempty"` // of its card, as contacts are told
-	GistAt   uint64          `cbor:"18,keyasint,omitempty"` // Unix seconds of when that was taken
+	Wallet   []byte    `cbor:"1,keyasint,omitempty"`
+	Mark     point     `cbor:"2,keyasint"`           // the last multiple of wire.CursorStep that was read past
+	Head     point     `cbor:"3,keyasint"`           // how far was read
+	Receipts receipts  `cbor:"4,keyasint,omitempty"` // what it has signed for
+	Signed   point     `cbor:"5,keyasint"`           // its last checkpoint
+	Attested uint64    `cbor:"6,keyasint,omitempty"` // Unix seconds of when it gave that
+	Ahead    int64     `cbor:"7,keyasint,omitempty"` // how many days its clock is before ours
+	Breaches []Breach  `cbor:"8,keyasint,omitempty"`
+	Day      uint16    `cbor:"9,keyasint,omitempty"`  // ours, that Bytes are of
+	Bytes    uint64    `cbor:"10,keyasint,omitempty"` // of the log that were new on it
+	Before   uint64    `cbor:"11,keyasint,omitempty"` // on the day before
+	Skipped  uint64    `cbor:"12,keyasint,omitempty"` // how far was scanned: what lies before it was not followed
+	Decoys   decoys    `cbor:"13,keyasint,omitempty"`
+	Silent   uint8     `cbor:"15,keyasint,omitempty"` // on how many days it gave no new checkpoint since the last
+	Counted  uint64    `cbor:"16,keyasint,omitempty"` // Unix seconds of the last of these
+	Turns    []point   `cbor:"14,keyasint,omitempty"` // where the log was another than before, one a place: it was read again for that
+	Told     *cardTold `cbor:"17,keyasint,omitempty"` // what contacts are told of its card
 
 	wallet *token.Wallet
+}
+
+// cardTold is what contacts are told of a supernode's card, as it was at one moment of the day.
+//
+// spec: 10-communities#gists
+type cardTold struct {
+	At        uint64         `cbor:"1,keyasint"` // Unix seconds
+	Gist      community.Gist `cbor:"2,keyasint"`
+	Addresses []string       `cbor:"3,keyasint,omitempty"`
 }
 
 // loadState reads what save wrote; a station that is new has nothing.

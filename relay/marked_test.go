@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -120,4 +121,36 @@ func TestAPortForEach(t *testing.T) {
 	if at := anna.Communities()[0].Alarms; len(at) != 1 || !strings.Contains(at[0], one.ID().String()) || !strings.Contains(at[0], community.AlarmCard.String()) {
 		t.Errorf("%v", at)
 	}
+}
+
+// What a member tells contacts of a supernode's card it takes once a day: a new card, which may have come at a log-in, is followed by
+// nothing.
+func TestCardIsToldDaily(t *testing.T) {
+	one, _ := foundHouse(t)
+	invite, err := one.Invite(one.id, 1, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := new(shelf)
+	anna, l, stop := live(t, kept)
+	if _, err := anna.Join(within(t), invite.Text()); err != nil {
+		t.Fatal(err)
+	}
+	tells := func(c *relay.Client) []byte { return c.Mailbox([32]byte{}, c.Mailbox([32]byte{}, nil)) }
+	l.until(t, "she tells of the card", func() bool { return relay.TellsCard(tells(anna)) })
+	before := tells(anna)
+	if err := one.Advertise([]string{one.at, "127.0.0.1:9"}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "she has the new one", func() bool { return len(anna.Communities()[0].Supernodes[0].Addresses) == 2 })
+	if !bytes.Equal(tells(anna), before) {
+		t.Error("a new card is told at once")
+	}
+	stop()
+	anna, run := stoppedAt(t, kept, func() time.Time { return time.Now().Add(24 * time.Hour) })
+	if !bytes.Equal(tells(anna), before) {
+		t.Error("what is told was forgotten")
+	}
+	l, _ = run()
+	l.until(t, "a day later she tells of it", func() bool { return !bytes.Equal(tells(anna), before) })
 }

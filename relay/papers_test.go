@@ -149,8 +149,14 @@ func live(t *testing.T, kept *shelf) (c *relay.Client, l listener, stop func()) 
 // stopped is a client on what is kept that does not run yet.
 func stopped(t *testing.T, kept *shelf) (c *relay.Client, run func() (l listener, stop func())) {
 	t.Helper()
+	return stoppedAt(t, kept, time.Now)
+}
+
+// stoppedAt is one with another clock.
+func stoppedAt(t *testing.T, kept *shelf, now func() time.Time) (c *relay.Client, run func() (l listener, stop func())) {
+	t.Helper()
 	listen := func() (net.PacketConn, error) { return net.ListenPacket("udp4", "127.0.0.1:0") }
-	c, err := relay.NewClient(relay.Config{Keep: kept, Listen: listen, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	c, err := relay.NewClient(relay.Config{Keep: kept, Listen: listen, Rand: rand.Reader, Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
