@@ -40,3 +40,10 @@ func TellsCard(b []byte) bool {
 	card, err := parseCard(b)
 	return err == nil && slices.ContainsFunc(card.Logs, func(l mailboxLog) bool { return l.Card != nil })
 }
+
+// Retell has the client look at once whether it is time to take what contacts are told of the cards of supernodes.
+func (c *Client) Retell() {
+	for _, s := range c.known() {
+		s.retell()
+	}
+}

@@ -340,6 +340,11 @@ func TestCards(t *testing.T) {
 	if err := offer(other(func(c *Card) { c.Addresses = []string{"elsewhere:1"} })); err != nil || !slices.Equal(kinds(m.Alarms()), []AlarmKind{AlarmCard}) {
 		t.Errorf("two cards in one place: %v, alarms %v", err, kinds(m.Alarms()))
 	}
+	m.Dismiss()
+	later := other(func(c *Card) { c.Edition.Week++; c.Addresses = []string{"elsewhere:1"} })
+	if err := offer(later); err != nil || !slices.Equal(kinds(m.Alarms()), []AlarmKind{AlarmCard}) {
+		t.Errorf("a later card with another key for a week: %v, alarms %v", err, kinds(m.Alarms()))
+	}
 	if got := m.Supernodes()[0].Addresses; got[0] != "pi.example:4242" {
 		t.Errorf("the second card was taken: %v", got)
 	}
