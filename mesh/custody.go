@@ -114,7 +114,7 @@ type Page struct {
 type Entry struct {
 	Tag       [16]byte
 	ID        [8]byte
-	ExpiryDay uint16 // 0: not known
+	ExpiryDay uint16
 }
 
 // Unmatched is a blob of a log that no key was known for when it came.

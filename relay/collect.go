@@ -232,6 +232,7 @@ func (s *station) another(wrong []Breach) bool {
 func (s *station) restart(ctx context.Context, to Collector, wrong ...Breach) error {
 	if err := s.change(func(state *stationState) {
 		state.Mark, state.Head, state.Signed, state.Skipped = point{}, point{}, point{}, 0
+		state.Listed, state.Round = nil, nil
 		for _, b := range wrong {
 			state.Turns = slices.DeleteFunc(slices.Clone(state.Turns), func(p point) bool { return p.Cursor == b.Cursor })
 			state.Turns = append(state.Turns[max(0, len(state.Turns)+1-turnsKept):], point{b.Cursor, b.Shown})

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"slices"
 	"testing"
@@ -212,43 +211,6 @@ func TestReceipts(t *testing.T) {
 		if want := n%3 == 2 && n != 20; (left.find(id(n).Short()) >= 0) != want {
 			t.Errorf("receipt %d of day %d", n, 100+n%3)
 		}
-	}
-}
-
-// What was fetched beside a blob is fetched beside it again, as long as it is remembered.
-func TestDecoysStay(t *testing.T) {
-	dice, err := diceOf(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	others := make([]wire.Entry, 100)
-	for i := range others {
-		others[i].ID = wire.ShortID{byte(i), 1}
-	}
-	var d decoys
-	d, none := d.beside(wire.ShortID{9}, nil, dice)
-	if len(d) != 0 || none != ([decoysEach]wire.ShortID{}) {
-		t.Errorf("without others: %x", none)
-	}
-	first := make(map[wire.ShortID][decoysEach]wire.ShortID)
-	for n := range decoysMax + 5 {
-		id := wire.ShortID{byte(n), byte(n >> 8), 2}
-		d, first[id] = d.beside(id, others, dice)
-	}
-	for n := range decoysMax + 5 {
-		id := wire.ShortID{byte(n), byte(n >> 8), 2}
-		left, again := d.beside(id, others[:1], dice)
-		if remembered := n >= 5; remembered && (again != first[id] || len(left) != len(d)) {
-			t.Fatalf("blob %d: other decoys than before", n)
-		}
-		for _, other := range first[id] {
-			if other[1] != 1 {
-				t.Fatalf("a decoy of nothing: %x", other)
-			}
-		}
-	}
-	if len(d) != decoysMax*decoySize {
-		t.Errorf("%d bytes are remembered", len(d))
 	}
 }
 

@@ -54,6 +54,8 @@ type stationState struct {
 	Counted  uint64    `cbor:"16,keyasint,omitempty"` // Unix seconds of the last of these
 	Turns    []point   `cbor:"14,keyasint,omitempty"` // where the log was another than before, one a place: it was read again for that
 	Told     *cardTold `cbor:"17,keyasint,omitempty"` // what contacts are told of its card
+	Listed   listed    `cbor:"18,keyasint,omitempty"`
+	Round    round     `cbor:"19,keyasint,omitempty"`
 
 	wallet *token.Wallet
 }
@@ -87,7 +89,7 @@ func parseState(b []byte, s *stationState) (err error) {
 	if err = wire.Unmarshal(b, s); err != nil {
 		return err
 	}
-	if len(s.Receipts)%receiptSize != 0 || len(s.Decoys)%decoySize != 0 || len(s.Breaches) > breachesMax || len(s.Turns) > turnsKept {
+	if len(s.Receipts)%receiptSize != 0 || len(s.Decoys)%decoySize != 0 || len(s.Listed)%len(wire.ShortID{}) != 0 || len(s.Round)%roundSize != 0 || len(s.Breaches) > breachesMax || len(s.Turns) > turnsKept {
 		return fmt.Errorf("%w: receipts or breaches", wire.ErrMalformed)
 	}
 	if s.wallet = token.NewWallet(); len(s.Wallet) > 0 {

@@ -33,8 +33,10 @@ const (
 	newsLeast = 15 * time.Second
 	// muchPerDay is how many bytes a log may grow on a day before tags are asked for first.
 	muchPerDay = 100 << 20
-	// decoysEach is how many blobs are fetched beside each that is wanted, so that it is one of four.
+	// decoysEach is how many blobs at the least are fetched beside each that is wanted, so that it is one of four.
 	decoysEach = 3
+	// scanFew is of how many new blobs of a class not all are fetched: of fewer, that all are would say that many are wanted.
+	scanFew = 3 * (1 + decoysEach)
 	// scanPeriod is between two scans: nobody tells us what is new.
 	scanPeriod = time.Minute
 	// notNowMin is how long we leave a supernode alone that says "not now" to a collection.

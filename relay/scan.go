@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -63,7 +64,13 @@ func (s *station) scan(ctx context.Context, l *link.Link) error {
 	}
 	defer stream.Reset()
 	_ = errors.Join(stream.Send(ctx, wire.Scan{Since: cursor - cursor%wire.CursorStep}), stream.End()) // what answers says why not
-	for since := cursor; ; {
+	s.mu.Lock()
+	doubtful := 0 // of how many of the first it is not known whether they were there before
+	if s.state.Skipped != cursor {
+		doubtful = int(cursor % wire.CursorStep)
+	}
+	s.mu.Unlock()
+	for since := cursor; ; doubtful = 0 {
 		stream.Await(time.Now().Add(answerTimeout))
 		listing, err := receive[wire.Entries](ctx, stream)
 		if err != nil {
@@ -74,48 +81,78 @@ func (s *station) scan(ctx context.Context, l *link.Link) error {
 			return s.restart(ctx, to)
 		}
 		page := Page{Log: s.log, Since: since, Until: max(listing.Until, since), End: listing.End}
-		if err := s.fill(ctx, l, to, listing, &page); err != nil {
+		if err := s.fill(ctx, l, to, listing, doubtful, &page); err != nil {
 			return err
 		}
 		if err := to.Collected(ctx, page); err != nil {
 			return err
 		}
-		if since = page.Until; listing.End {
+		since = page.Until
+		if err := s.skipped(since); err != nil {
+			return err
+		}
+		if listing.End {
 			s.rouse()
-			return s.change(func(state *stationState) { state.Skipped = since })
+			return nil
 		}
 	}
 }
 
-// fill fetches what of a listing is ours, and notes the rest.
-func (s *station) fill(ctx context.Context, l *link.Link, to Collector, listing wire.Entries, page *Page) error {
-	entries := slices.Collect(listing.List.All())
-	ours, err := to.Match(ctx, entries)
+// skipped remembers how far was scanned.
+func (s *station) skipped(cursor uint64) error {
+	s.mu.Lock()
+	same := s.state.Skipped == cursor && len(s.state.Round) == 0
+	s.mu.Unlock()
+	if same {
+		return nil
+	}
+	return s.change(func(state *stationState) {
+		state.Skipped, state.Listed, state.Round = cursor, state.Listed.behind(state.Round), nil
+	})
+}
+
+// fill fetches what of a listing is ours, and notes the rest, of what was not listed before. Of the first, doubtful ones all
+// are fetched.
+func (s *station) fill(ctx context.Context, l *link.Link, to Collector, listing wire.Entries, doubtful int, page *Page) error {
+	s.mu.Lock()
+	before := s.state.Listed
+	s.mu.Unlock()
+	if doubtful > 0 {
+		before = nil
+	}
+	fresh, doubtful := before.without(slices.Collect(listing.List.All()), doubtful)
+	if len(fresh) == 0 {
+		return nil
+	}
+	ours, err := to.Match(ctx, fresh)
 	if err != nil {
 		return err
 	}
-	if len(ours) != len(entries) {
+	if len(ours) != len(fresh) {
 		return errors.New("the collector says nothing of some entries")
 	}
-	var wanted, others []wire.Entry
+	asked, err := s.choose(before, fresh, ours, doubtful)
+	if err != nil {
+		return err
+	}
 	size := 0
-	for i, e := range entries {
-		if size += e.Class.Size(); ours[i] {
-			wanted = append(wanted, e)
-		} else {
-			others = append(others, e)
+	var all []wire.Entry
+	wanted := make(map[wire.ShortID]bool)
+	for i, e := range fresh {
+		size += e.Class.Size()
+		if asked[i] {
+			all, wanted[e.ID] = append(all, e), ours[i]
 		}
 	}
 	s.counted(size)
-	if page.Blobs, err = s.fetch(ctx, l, wanted, others); err != nil {
+	if page.Blobs, err = getAll(ctx, l, all, wanted); err != nil {
 		return err
 	}
-	page.Scanned = others
 	here := make(map[wire.ShortID]bool)
-	for _, b := range page.Blobs {
-		here[wire.IDOf(b).Short()] = true
+	for _, blob := range page.Blobs {
+		here[wire.IDOf(blob).Short()] = true
 	}
-	for _, e := range wanted {
+	for _, e := range fresh {
 		if !here[e.ID] {
 			page.Scanned = append(page.Scanned, e)
 		}
@@ -123,8 +160,73 @@ func (s *station) fill(ctx context.Context, l *link.Link, to Collector, listing 
 	return nil
 }
 
-// fetch gets what is wanted, hidden among others, which are the same whenever it is wanted again. Where
-// nothing is wanted some of the others are fetched: that something was says nothing then.
+// choose says which of the entries that were not listed before are fetched, on disk before it returns: if the link is lost the
+// same are fetched of them again, or what is ours would be all that is fetched each time. Of the first, doubtful ones all are.
+// Who would be wanted by now and was not then has to wait: it is read again as what waits for its key is.
+//
+// spec: 08-custody#scan-and-get
+func (s *station) choose(before listed, fresh []wire.Entry, ours []bool, doubtful int) (asked []bool, err error) {
+	dice, err := diceOf(s.client.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	whole := int(s.client.much / uint64(24*time.Hour/scanPeriod))
+	err = s.change(func(state *stationState) {
+		asked = make([]bool, len(fresh))
+		chosen := state.Round.chosen()
+		var places []int
+		var rest []wire.Entry
+		var wanted []bool
+		for i, e := range fresh {
+			fetched, known := chosen[e.ID]
+			if asked[i] = fetched || !known && i < doubtful; !known && i >= doubtful {
+				places, rest, wanted = append(places, i), append(rest, e), append(wanted, ours[i])
+			}
+		}
+		for k, fetched := range pick(rest, wanted, whole, dice) {
+			asked[places[k]] = fetched
+		}
+		state.Listed, state.Round = before, state.Round.with(fresh, asked)
+	})
+	return asked, err
+}
+
+// pick says which of new entries are fetched: all if they are few, whole bytes at most. Else, of each class, all if there are
+// fewer than scanFew, or a quarter with what is ours among it, or all where more than one of four would be ours.
+//
+// spec: 08-custody#scan-and-get
+func pick(fresh []wire.Entry, ours []bool, whole int, dice *rand.Rand) []bool {
+	asked := make([]bool, len(fresh))
+	size := 0
+	of := make(map[wire.Class][]int)
+	for i, e := range fresh {
+		size += e.Class.Size()
+		of[e.Class] = append(of[e.Class], i)
+	}
+	for _, class := range slices.Sorted(maps.Keys(of)) {
+		places := of[class]
+		dice.Shuffle(len(places), func(a, b int) { places[a], places[b] = places[b], places[a] })
+		slices.SortStableFunc(places, func(a, b int) int {
+			switch {
+			case ours[a] == ours[b]:
+				return 0
+			case ours[a]:
+				return -1
+			}
+			return 1
+		})
+		n := max(decoysEach+1, (len(places)+decoysEach)/(decoysEach+1))
+		if most := n / (decoysEach + 1); size <= whole || len(places) < scanFew || ours[places[most]] {
+			n = len(places)
+		}
+		for _, i := range places[:n] {
+			asked[i] = true
+		}
+	}
+	return asked
+}
+
+// fetch gets again what is wanted, hidden among others, which are the same whenever it is wanted again.
 //
 // spec: 08-custody#scan-and-get
 func (s *station) fetch(ctx context.Context, l *link.Link, wanted, others []wire.Entry) (blobs [][]byte, err error) {
@@ -132,50 +234,37 @@ func (s *station) fetch(ctx context.Context, l *link.Link, wanted, others []wire
 	if err != nil {
 		return nil, err
 	}
-	sizes := make(map[wire.ShortID]int)
-	ours := make(map[wire.ShortID]bool)
-	for _, e := range slices.Concat(wanted, others) {
-		sizes[e.ID] = e.Class.Size()
-	}
-	asked := make(map[wire.ShortID]bool)
+	all, ours := slices.Clone(wanted), make(map[wire.ShortID]bool)
 	err = s.change(func(state *stationState) {
+		left := slices.Clone(others)
 		for _, e := range wanted {
-			ours[e.ID], asked[e.ID] = true, true
-			var beside [decoysEach]wire.ShortID
-			if state.Decoys, beside = state.Decoys.beside(e.ID, others, dice); len(others) == 0 {
-				continue
-			}
-			for _, id := range beside {
-				asked[id] = true
-			}
-		}
-		for range decoysEach + 1 {
-			if len(wanted) == 0 && len(others) > 0 {
-				asked[others[dice.IntN(len(others))].ID] = true
-			}
+			var beside []wire.Entry
+			state.Decoys, beside, left = state.Decoys.beside(e.ID, left, dice)
+			all, ours[e.ID] = append(all, beside...), true
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]wire.ShortID, 0, len(asked))
-	for id := range asked {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b wire.ShortID) int { return slices.Compare(a[:], b[:]) }) // an order that tells nothing
-	for len(ids) > 0 {
+	return getAll(ctx, l, all, ours)
+}
+
+// getAll asks for blobs, in an order that tells nothing, with as many requests as it takes, and returns those that are ours.
+func getAll(ctx context.Context, l *link.Link, entries []wire.Entry, ours map[wire.ShortID]bool) (blobs [][]byte, err error) {
+	slices.SortFunc(entries, func(a, b wire.Entry) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	for len(entries) > 0 {
 		var ask wire.ShortIDs
-		for size := 0; len(ids) > 0 && ask.Len() < wire.BatchBlobsMax; ids = ids[1:] {
-			if size += max(sizes[ids[0]], wire.Class0.Size()); size > wire.BatchSizeMax && ask.Len() > 0 {
+		for size := 0; len(entries) > 0 && ask.Len() < wire.BatchBlobsMax; entries = entries[1:] {
+			if size += entries[0].Class.Size(); size > wire.BatchSizeMax && ask.Len() > 0 {
 				break
 			}
-			ask = ask.Add(ids[0])
+			ask = ask.Add(entries[0].ID)
 		}
-		got, err := get(ctx, l, ask)
+		some, err := get(ctx, l, ask)
 		if err != nil {
 			return nil, err
 		}
-		for _, b := range got {
+		for _, b := range some {
 			if ours[wire.IDOf(b).Short()] {
 				blobs = append(blobs, b)
 			}
@@ -206,34 +295,112 @@ func diceOf(random io.Reader) (*rand.Rand, error) {
 	return rand.New(rand.NewChaCha8(seed)), nil
 }
 
+// listed are short ids of the entries that were listed last, in the order of the log: those that the next scan may list again.
+type listed []byte
+
+const listedMax = wire.CursorStep - 1
+
+// without are the entries that are not among the listed, and how many of them are among the first so many.
+func (d listed) without(entries []wire.Entry, first int) (fresh []wire.Entry, left int) {
+	known := make(map[wire.ShortID]bool)
+	for id := range slices.Chunk(d, len(wire.ShortID{})) {
+		known[wire.ShortID(id)] = true
+	}
+	for i, e := range entries {
+		if known[e.ID] {
+			continue
+		}
+		known[e.ID] = true // a list that names one twice gets it once
+		fresh = append(fresh, e)
+		if i < first {
+			left++
+		}
+	}
+	return fresh, left
+}
+
+// behind are the last listed once those of a round are taken.
+func (d listed) behind(r round) listed {
+	d = slices.Clone(d)
+	for one := range slices.Chunk(r, roundSize) {
+		d = append(d, one[:len(wire.ShortID{})]...)
+	}
+	return d[max(0, len(d)-listedMax*len(wire.ShortID{})):]
+}
+
+// round are the entries of a listing that is not taken yet, in the order of the log: first 8 of the id ‖ whether it is fetched(1).
+// What was listed before the listing was broken off, and is not there this time, comes first.
+type round []byte
+
+const roundSize = len(wire.ShortID{}) + 1
+
+// chosen says of the entries of a round whether they are fetched.
+func (r round) chosen() map[wire.ShortID]bool {
+	of := make(map[wire.ShortID]bool)
+	for one := range slices.Chunk(r, roundSize) {
+		of[wire.ShortID(one)] = one[len(wire.ShortID{})] != 0
+	}
+	return of
+}
+
+// with is the round once these entries were listed.
+func (r round) with(entries []wire.Entry, asked []bool) (next round) {
+	here := make(map[wire.ShortID]bool)
+	for _, e := range entries {
+		here[e.ID] = true
+	}
+	for one := range slices.Chunk(r, roundSize) {
+		if !here[wire.ShortID(one)] {
+			next = append(next, one...)
+		}
+	}
+	for i, e := range entries {
+		next = append(next, e.ID[:]...)
+		if asked[i] {
+			next = append(next, 1)
+		} else {
+			next = append(next, 0)
+		}
+	}
+	return next[max(0, len(next)-wire.EntriesMax*roundSize):]
+}
+
 // decoys remember what was fetched beside a blob: its short id and those of decoysEach others, the
 // newest last.
 type decoys []byte
 
 const decoySize = (1 + decoysEach) * len(wire.ShortID{})
 
-// beside returns what is fetched beside a blob: what was before, else some of others. Few others may
-// be drawn twice; none is nothing to remember.
-func (d decoys) beside(id wire.ShortID, others []wire.Entry, dice *rand.Rand) (left decoys, beside [decoysEach]wire.ShortID) {
-	for at := 0; at < len(d); at += decoySize {
-		if wire.ShortID(d[at:]) != id {
+// beside returns what is fetched beside a blob: what was before, as far as it is there still, else some of others; and the
+// others that are left. Where there are too few others, fewer are fetched, and not remembered.
+func (d decoys) beside(id wire.ShortID, others []wire.Entry, dice *rand.Rand) (kept decoys, beside, left []wire.Entry) {
+	for known := range slices.Chunk(d, decoySize) {
+		if wire.ShortID(known) != id {
 			continue
 		}
-		for i := range beside {
-			beside[i] = wire.ShortID(d[at+(1+i)*len(id):])
-		}
-		return d, beside
+		left = slices.DeleteFunc(others, func(e wire.Entry) bool {
+			was := false
+			for one := range slices.Chunk(known[len(id):], len(id)) {
+				was = was || wire.ShortID(one) == e.ID
+			}
+			if was {
+				beside = append(beside, e)
+			}
+			return was
+		})
+		return d, beside, left
 	}
-	if len(others) == 0 {
-		return d, beside
+	dice.Shuffle(len(others), func(a, b int) { others[a], others[b] = others[b], others[a] })
+	n := min(decoysEach, len(others))
+	if beside, left = others[:n], others[n:]; n < decoysEach {
+		return d, beside, left
 	}
 	if len(d) >= decoysMax*decoySize {
 		d = d[decoySize:]
 	}
 	d = append(d[:len(d):len(d)], id[:]...)
-	for i := range beside {
-		beside[i] = others[dice.IntN(len(others))].ID
-		d = append(d, beside[i][:]...)
+	for _, e := range beside {
+		d = append(d, e.ID[:]...)
 	}
-	return d, beside
+	return d, beside, left
 }

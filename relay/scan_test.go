@@ -26,7 +26,7 @@ func (p *picker) Match(_ context.Context, entries []wire.Entry) ([]bool, error) 
 	defer p.mu.Unlock()
 	wanted := make([]bool, len(entries))
 	for i, e := range entries {
-		wanted[i] = p.wants[e.Tag]
+		wanted[i] = p.wants[e.Tag] && e.ExpiryDay >= wire.DayAt(time.Now())
 	}
 	return wanted, nil
 }
@@ -34,7 +34,7 @@ func (p *picker) Match(_ context.Context, entries []wire.Entry) ([]bool, error) 
 func (p *picker) Collected(ctx context.Context, page relay.Page) error {
 	p.mu.Lock()
 	for _, e := range page.Scanned {
-		p.rest[e.ID] = true
+		p.rest[e.ID] = e.ExpiryDay >= wire.DayAt(time.Now()) // else no node would note it
 	}
 	p.mu.Unlock()
 	return p.node.Collected(ctx, page)
@@ -64,15 +64,26 @@ func picking(t *testing.T, k *keep, p *picker, always bool) (c *relay.Client, st
 	return c, stop
 }
 
-// TestScan: where the log is too large a client fetches what is its own, and a few others that it does
-// not show to anybody; and it follows the log again when that is small.
+// scanning is a supernode, somebody who deposits there, and a client that scans.
+type scanning struct {
+	*testing.T
+	h     *host
+	at    relay.Log
+	anna  *relay.Client
+	kept  *keep
+	bruno *picker
+}
+
+// TestScan: where the log is too large a client fetches what is its own, and others, as many whether any is its own or not, once each;
+// and it follows the log again when that is small.
 func TestScan(t *testing.T) {
-	super, id, _ := serve(t)
-	anna, _ := member(t, super, id)
-	at := relay.Log{At: super.ID(), Community: id}
-	kept := &keep{values: make(map[string][]byte)}
-	bruno := &picker{node: newNode(), wants: make(map[[16]byte]bool), rest: make(map[wire.ShortID]bool)}
-	c, stop := picking(t, kept, bruno, true)
+	super, id, h := serve(t)
+	x := scanning{
+		T: t, h: h, at: relay.Log{At: super.ID(), Community: id}, kept: &keep{values: make(map[string][]byte)},
+		bruno: &picker{node: newNode(), wants: make(map[[16]byte]bool), rest: make(map[wire.ShortID]bool)},
+	}
+	x.anna, _ = member(t, super, id)
+	c, stop := picking(t, x.kept, x.bruno, true)
 	invite, err := super.Invite(id, 1, time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -80,46 +91,91 @@ func TestScan(t *testing.T) {
 	if _, err := c.Join(within(t), invite.Text()); err != nil {
 		t.Fatal(err)
 	}
-	bruno.until(t, "the first blob is fetched", func() bool { return len(bruno.blobs) == 1 })
-	var blobs, his [][]byte
-	for i := range 20 {
-		blobs = append(blobs, sealed(t))
-		if i%7 == 3 {
-			his = append(his, blobs[i])
-			bruno.tell(func() { bruno.wants[[16]byte(blobs[i][4:])] = true })
-		}
+	x.bruno.until(t, "the first blob is fetched", func() bool { return len(x.bruno.blobs) == 1 })
+	second := sealed(t)
+	if n := deposit(t, x.anna, x.at, nil, second); n != 1 {
+		t.Fatal("not kept")
 	}
-	if n := deposit(t, anna, at, nil, blobs...); n != len(blobs) {
-		t.Fatalf("%d of %d are kept", n, len(blobs))
+	x.bruno.until(t, "he has begun to scan", func() bool { return x.bruno.rest[wire.IDOf(second).Short()] })
+	if n := len(x.h.got.take()); n != 2 { // what he may have followed before is fetched again
+		t.Errorf("%d blobs are fetched", n)
 	}
-	holds := func(b []byte) bool {
-		return slices.ContainsFunc(bruno.blobs, func(o []byte) bool { return bytes.Equal(o, b) })
-	}
-	bruno.until(t, "his blobs are fetched", func() bool { return !slices.ContainsFunc(his, func(b []byte) bool { return !holds(b) }) })
-	bruno.until(t, "the others are noted", func() bool {
-		return !slices.ContainsFunc(blobs, func(b []byte) bool { return !holds(b) && !bruno.rest[wire.IDOf(b).Short()] })
-	})
-	for _, b := range blobs {
-		if holds(b) && !slices.ContainsFunc(his, func(o []byte) bool { return bytes.Equal(o, b) }) {
-			t.Error("the node is given a blob that it does not want")
-		}
-	}
+	x.shows(20, 0, 5)
+	x.shows(20, 1, 5)
+	x.shows(40, 2, 10)
+	x.shows(20, 2, 20)
+	blobs := x.shows(11, 1, 11)
 	if shown := c.Communities()[0].Supernodes[0]; !shown.Scans || len(shown.Breaches) > 0 {
 		t.Errorf("shown as %+v", shown)
 	}
-	got, err := c.Reread(within(t), at, []relay.Unmatched{{Since: 0, ID: wire.IDOf(blobs[0]).Short()}})
-	if err != nil || len(got) != 1 || !bytes.Equal(got[0], blobs[0]) {
-		t.Errorf("fetched again: %d blobs, %v", len(got), err)
+	var before []wire.ShortID
+	for range 2 { // what is read again is one of four, the same each time
+		got, err := c.Reread(within(t), x.at, []relay.Unmatched{{Since: 0, ID: wire.IDOf(blobs[0]).Short()}})
+		if err != nil || len(got) != 1 || !bytes.Equal(got[0], blobs[0]) {
+			t.Errorf("fetched again: %d blobs, %v", len(got), err)
+		}
+		asked := x.h.got.take()
+		if len(asked) != 4 || before != nil && !slices.Equal(asked, before) {
+			t.Errorf("asked for %x, and before for %x", asked, before)
+		}
+		before = asked
 	}
 	stop()
 
-	c, _ = picking(t, kept, bruno, false)
+	c, stop = picking(t, x.kept, x.bruno, true) // where he was is known
+	x.shows(20, 1, 5)
+	stop()
+
+	c, _ = picking(t, x.kept, x.bruno, false)
 	last := sealed(t)
-	if n := deposit(t, anna, at, nil, last); n != 1 {
+	if n := deposit(t, x.anna, x.at, nil, last); n != 1 {
 		t.Fatal("not kept")
 	}
-	bruno.until(t, "all is fetched again", func() bool { return holds(last) })
+	x.bruno.until(t, "all is fetched again", func() bool { return x.holds(last) })
 	if shown := c.Communities()[0].Supernodes[0]; shown.Scans || len(shown.Breaches) > 0 {
 		t.Errorf("shown as %+v", shown)
 	}
+}
+
+// holds reports whether the node was given a blob. Its lock is held.
+func (x *scanning) holds(b []byte) bool {
+	return slices.ContainsFunc(x.bruno.blobs, func(o []byte) bool { return bytes.Equal(o, b) })
+}
+
+// shows leaves blobs of which some are his, and sees that he gets those, knows of the others, and asks for so many in all: each once,
+// and none that was there before.
+func (x *scanning) shows(n, his, fetched int) (blobs [][]byte) {
+	x.Helper()
+	x.h.got.take()
+	x.bruno.tell(func() {
+		for i := range n {
+			blobs = append(blobs, sealed(x.T))
+			x.bruno.wants[[16]byte(blobs[i][4:])] = i%2 == 0 && i/2 < his
+		}
+	})
+	if kept := deposit(x.T, x.anna, x.at, nil, blobs...); kept != n {
+		x.Fatalf("%d of %d are kept", kept, n)
+	}
+	known := func(b []byte) bool { return x.holds(b) || x.bruno.rest[wire.IDOf(b).Short()] }
+	x.bruno.until(x.T, "all are known of", func() bool { return !slices.ContainsFunc(blobs, func(b []byte) bool { return !known(b) }) })
+	x.bruno.mu.Lock()
+	defer x.bruno.mu.Unlock()
+	for _, b := range blobs {
+		if wanted := x.bruno.wants[[16]byte(b[4:])]; x.holds(b) != wanted {
+			x.Errorf("a blob that is wanted (%t) came, or did not", wanted)
+		}
+	}
+	asked := x.h.got.take()
+	seen := make(map[wire.ShortID]bool)
+	for _, id := range asked {
+		isNew := slices.ContainsFunc(blobs, func(b []byte) bool { return wire.IDOf(b).Short() == id })
+		if !isNew || seen[id] {
+			x.Error("asked for what was there before, or twice")
+		}
+		seen[id] = true
+	}
+	if len(asked) != fetched {
+		x.Errorf("%d of %d are his, and he asks for %d instead of %d", his, n, len(asked), fetched)
+	}
+	return blobs
 }

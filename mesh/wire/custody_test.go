@@ -22,7 +22,7 @@ func custodySpecimens() map[string]Frame {
 	for i := range uint64(AbsentMax) {
 		mostPage.Absent = mostPage.Absent.Add(1<<40+257+i, BlobID(community))
 	}
-	entry := Entry{Tag: [16]byte(counted(1, 16)), Class: Class2, ID: ShortID(counted(0x60, 8))}
+	entry := Entry{Tag: [16]byte(counted(1, 16)), Class: Class2, ID: ShortID(counted(0x60, 8)), ExpiryDay: 20_000}
 	return map[string]Frame{
 		"deposit":                 Deposit{Blobs: 2, Tokens: counted(1, 9)},
 		"deposit of what is held": Deposit{Blobs: 1},
@@ -120,8 +120,8 @@ func TestCustodyFramesRefused(t *testing.T) {
 		"page with a cursor twice":      Page{Until: 70, Cursors: one.Add(65)},
 		"page with absent out of order": Page{Until: 70, Absent: Absent{}.Add(66, BlobID{}).Add(65, BlobID{})},
 		"page with absent behind it":    Page{Until: 64, Absent: Absent{}.Add(66, BlobID{})},
-		"2049 entries":                  Entries{List: make(EntryList, 25*(EntriesMax+1))},
-		"half an entry":                 Entries{List: make(EntryList, 26)},
+		"2049 entries":                  Entries{List: make(EntryList, 27*(EntriesMax+1))},
+		"half an entry":                 Entries{List: make(EntryList, 28)},
 		"get of nothing":                Get{},
 		"get of 257":                    Get{IDs: make(ShortIDs, 8*(BatchBlobsMax+1))},
 		"delete of nothing":             Delete{Tokens: []byte{1}},
@@ -174,7 +174,7 @@ func TestPackedLists(t *testing.T) {
 	for i := range uint64(n) {
 		results, cursors = results.Add(Reason(i), i<<40), cursors.Add(i<<50)
 		absent = absent.Add(i<<33, BlobID{byte(i), 31: 7})
-		list = list.Add(Entry{Tag: [16]byte{byte(i), 15: 9}, Class: Class(i % 4), ID: ShortID{byte(i), 7: 1}})
+		list = list.Add(Entry{Tag: [16]byte{byte(i), 15: 9}, Class: Class(i % 4), ID: ShortID{byte(i), 7: 1}, ExpiryDay: uint16(i) << 7})
 		ids = ids.Add(BlobID{byte(i), 7: 3, 8: 200}.Short())
 		tombstones = tombstones.Add([16]byte{byte(i), 15: 5}, uint16(i)<<8)
 	}
@@ -201,7 +201,7 @@ func TestPackedLists(t *testing.T) {
 	}
 	entries, short := slices.Collect(list.All()), slices.Collect(ids.All())
 	for i := range byte(n) {
-		if want := (Entry{Tag: [16]byte{i, 15: 9}, Class: Class(i % 4), ID: ShortID{i, 7: 1}}); entries[i] != want {
+		if want := (Entry{Tag: [16]byte{i, 15: 9}, Class: Class(i % 4), ID: ShortID{i, 7: 1}, ExpiryDay: uint16(i) << 7}); entries[i] != want {
 			t.Errorf("entry %d: %v", i, entries[i])
 		}
 		if short[i] != (ShortID{i, 7: 3}) {

@@ -168,7 +168,7 @@ func (d *Disk) Scan(ctx context.Context, c Community, cursor uint64, limit int) 
 			listing.End = false
 			return false
 		}
-		listing.Entries = append(listing.Entries, Entry{e.tag, e.class(), e.id})
+		listing.Entries = append(listing.Entries, Entry{e.tag, e.class(), e.id, s.day})
 		listing.Until = s.cursor(position)
 		return true
 	})

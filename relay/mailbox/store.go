@@ -110,9 +110,10 @@ type Page struct {
 
 // Entry is what a scan tells of one blob.
 type Entry struct {
-	Tag   [16]byte
-	Class wire.Class
-	ID    ShortID
+	Tag       [16]byte
+	Class     wire.Class
+	ID        ShortID
+	ExpiryDay uint16
 }
 
 // Listing are the entries of a log behind a cursor and up to Until.

@@ -111,7 +111,7 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 		}
 		answer := wire.Entries{Until: listing.Until, End: listing.End}
 		for _, e := range listing.Entries {
-			answer.List = answer.List.Add(wire.Entry{Tag: e.Tag, Class: e.Class, ID: wire.ShortID(e.ID)})
+			answer.List = answer.List.Add(wire.Entry{Tag: e.Tag, Class: e.Class, ID: wire.ShortID(e.ID), ExpiryDay: e.ExpiryDay})
 		}
 		if err := v.send(ctx, s, answer, nil, len(answer.List)); err != nil || listing.End {
 			return err

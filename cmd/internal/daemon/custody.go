@@ -94,7 +94,7 @@ func (c custodian) Supernodes() (all []mesh.Supernode) {
 const levelAll = "it cannot tell whose messages are whose: we fetch all that it keeps"
 
 // levelScan is the same where a day's messages are too many for that.
-const levelScan = "it can guess with one chance in four which messages are ours: they are too many to fetch all"
+const levelScan = "of each message that we fetch it can guess with one chance in four that it is ours, and better of many from one place: they are too many to fetch all"
 
 func levelOf(s relay.Supernode) string {
 	if s.Scans {
@@ -145,7 +145,7 @@ func (c collector) Collected(ctx context.Context, p relay.Page) error {
 func entriesOf(entries []wire.Entry) []mesh.Entry {
 	all := make([]mesh.Entry, len(entries))
 	for i, e := range entries {
-		all[i] = mesh.Entry{Tag: e.Tag, ID: e.ID}
+		all[i] = mesh.Entry{Tag: e.Tag, ID: e.ID, ExpiryDay: e.ExpiryDay}
 	}
 	return all
 }

@@ -20,7 +20,7 @@ func testScanAndGet(w *world) {
 		}
 		id := wire.IDOf(blob)
 		if n != 2 {
-			want = append(want, mailbox.Entry{Tag: h.Tag, Class: h.Class, ID: mailbox.ShortID(id[:8])})
+			want = append(want, mailbox.Entry{Tag: h.Tag, Class: h.Class, ID: mailbox.ShortID(id[:8]), ExpiryDay: h.ExpiryDay})
 		}
 	}
 	var got []mailbox.Entry
