@@ -1,9 +1,10 @@
 # Every target is one line; what takes more lives in .ci/ and cmd/internal/.
-# PKGS narrows test, race and bench (make test PKGS=./mesh/wire/...), FUZZTIME sets the time of one fuzz target, SOAK how long that lasts.
+# PKGS narrows test, race and bench (make test PKGS=./mesh/wire/...), FUZZTIME sets the time of one fuzz target or
+# FUZZALL the seconds of all, SOAK how long that lasts.
 PKGS     ?= ./...
 FUZZTIME ?= 20s
 SOAK     ?= 60m
-export FUZZTIME
+export FUZZTIME FUZZALL
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := -s -w $(if $(VERSION),-X main.version=$(VERSION))

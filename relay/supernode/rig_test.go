@@ -411,7 +411,8 @@ func reasons(k wire.Kept) (all []wire.Reason) {
 // next receives a page and its blobs.
 func (r *rig) next(s *link.CustodyStream) paged {
 	r.t.Helper()
-	f, err := s.Receive(within(r.t))
+	ctx := within(r.t)
+	f, err := s.Receive(ctx)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -421,7 +422,7 @@ func (r *rig) next(s *link.CustodyStream) paged {
 	}
 	p := paged{Page: page}
 	for range page.Cursors.Len() {
-		blob, err := s.Blob(within(r.t), wire.BlobSizeMax)
+		blob, err := s.Blob(ctx, wire.BlobSizeMax)
 		if err != nil {
 			r.t.Fatal(err)
 		}
