@@ -44,6 +44,8 @@ const (
 	reserved = 1 << 16
 	// closeStep is how many cursors of one day make its close stand at a multiple of it: who follows a busy log remembers the chain there.
 	closeStep = 64
+	// searchBuffer is how many bytes are looked through at once for whole frames behind damage, and set aside.
+	searchBuffer = 1 << 20
 	// lostHead is how far cursors jump where nobody knows any more what was reserved: beyond all that a reservation can have been.
 	lostHead = 1 << 20
 )

@@ -235,6 +235,9 @@ func story(t *testing.T, w *witness, disk *faulty, calls int) {
 		return
 	}
 	defer w.store.Close()
+	if n := w.store.Stats().Damaged; n != 0 {
+		t.Fatalf("a crash is told as damage, of %d bytes", n)
+	}
 	w.check()
 	for range calls {
 		if !w.act() {

@@ -19,7 +19,8 @@ type loading struct {
 	known   bool   // there is one
 	indexed uint64 // the last cursor that a side index names: its commit was whole
 	tails   []*tail
-	cut     int64
+	cut     int64 // bytes that a crash can have left
+	damaged int64 // bytes that none can
 }
 
 // tail is the last commit of one file, which is held back.
@@ -30,19 +31,24 @@ type tail struct {
 	commit  uint64
 	frames  uint32
 	held    int
-	resumes bool   // behind damage it goes on with a later commit
+	cursor  uint64 // of the last whole frame
+	gap     int64  // bytes among it that are no whole frames
+	hashes  bool   // its bodies are hashes: nothing in them looks like a frame
+	torn    uint64 // commit of the frame that was cut off at the end, if that says so
+	end     int64  // bytes that were
+	aside   string // the file that takes what cannot be read
 	release func() // enters what is held back into the index
 }
 
-// load reads what the disk has of a community, cuts what a crash left unfinished, and returns how many bytes that were.
-func (l *log) load() (cut int64, err error) {
-	ld := &loading{log: l}
+// load reads what the disk has of a community, and cuts what a crash left unfinished.
+func (ld *loading) load() error {
+	l := ld.log
 	names, err := l.disk.List(l.name)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := ld.openHead(); err != nil {
-		return 0, err
+		return err
 	}
 	for _, name := range names {
 		day, ending, ours := parseFileName(name)
@@ -54,16 +60,18 @@ func (l *log) load() (cut int64, err error) {
 			err = ld.segment(day)
 		case ending == spentEnding:
 			err = ld.spent(day)
+		case ending == asideEnding:
+			err = ld.countAside(l.path(day, ending))
 		}
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", path.Join(l.name, name), err)
+			return fmt.Errorf("%s: %w", path.Join(l.name, name), err)
 		}
 	}
 	if err := ld.settle(); err != nil {
-		return 0, err
+		return err
 	}
 	ld.placeHead()
-	return ld.cut, nil
+	return nil
 }
 
 func (ld *loading) openHead() error {
@@ -95,7 +103,7 @@ func (ld *loading) segment(day uint16) error {
 	if err := ld.side(s, size); err != nil {
 		return err
 	}
-	t := &tail{file: s.file, size: &s.size, from: s.sideEnd}
+	t := &tail{file: s.file, size: &s.size, from: s.sideEnd, cursor: ld.indexedOf(s), aside: l.path(day, asideEnding)}
 	var held []sideRecord
 	t.release = func() {
 		for _, r := range held {
@@ -108,13 +116,11 @@ func (ld *loading) segment(day uint16) error {
 			l.writeSide(s)
 		}
 	}
-	before := ld.indexedOf(s)
 	s.size, err = ld.scan(t, s.sideEnd, size, func(f frame, body []byte, at int64) error {
 		r, err := recordOf(f, body, at)
-		if err != nil || f.cursor <= before || f.kind == kindBlob && dayOf(body) != day {
+		if err != nil || f.cursor <= t.cursor || f.kind == kindBlob && dayOf(body) != day {
 			return errors.New("holds what does not belong there: not written by this store")
 		}
-		before = f.cursor
 		held = append(held, r)
 		return nil
 	})
@@ -199,7 +205,7 @@ func (ld *loading) spent(day uint16) error {
 		return err
 	}
 	var held []byte
-	t := &tail{file: s.file, size: &s.size, resumes: true}
+	t := &tail{file: s.file, size: &s.size, hashes: true}
 	t.release = func() {
 		for ; len(held) > 0; held = held[tokenSize:] {
 			s.set.add([tokenSize]byte(held))
@@ -226,51 +232,32 @@ func (ld *loading) scan(t *tail, at, size int64, take func(f frame, body []byte,
 	for {
 		f, body, err := readFrame(in, &b)
 		switch {
-		case errors.Is(err, errTorn):
-			if at, err = t.resume(whole, size); err != nil {
+		case errors.Is(err, wire.ErrNewer):
+			return whole, err
+		case err != nil: // nothing can be read here, or nothing sound
+			at = t.resume(whole, size)
+			if at == size && !errors.Is(err, errTorn) {
 				return whole, err
 			}
-			ld.cut += at - whole
 			if at == size {
-				return whole, cutTo(t.file, whole, size)
+				return whole, ld.cutOff(t, whole, size)
 			}
 			in.Reset(io.NewSectionReader(t.file, at, size-at))
 			continue
-		case err != nil:
-			return whole, err
 		}
 		if f.commit != t.commit {
 			t.release()
-			t.from, t.commit, t.frames, t.held = whole, f.commit, f.frames, 0
+			ld.damaged += t.gap
+			t.from, t.commit, t.frames, t.held, t.gap = whole, f.commit, f.frames, 0, 0
 		}
 		if err := take(f, body, at); err != nil {
 			return whole, err
 		}
 		t.held++
+		t.cursor, t.gap = f.cursor, t.gap+at-whole
 		at += f.length()
 		whole = at
 	}
-}
-
-// resume finds where whole frames of a later commit begin behind damage at an offset of a file of so many bytes, which no crash makes:
-// size, if nowhere.
-func (t *tail) resume(at, size int64) (int64, error) {
-	if !t.resumes {
-		return size, nil
-	}
-	rest := make([]byte, size-at)
-	if n, err := fill(t.file, rest, at); err != nil || n < len(rest) {
-		return size, err
-	}
-	for from := unit; from+frameHeader <= len(rest); from += unit {
-		if kind(rest[from+4]) != kindSpent { // bodies are hashes: few places are left
-			continue
-		}
-		if f, _, err := parseFrame(rest[from:]); err == nil && f.commit > t.commit {
-			return at + int64(from), nil
-		}
-	}
-	return size, nil
 }
 
 // readFrame reads one frame into *b, which grows as needed; the end of the file is errTorn.
@@ -323,8 +310,12 @@ func (ld *loading) settle() error {
 	}
 	whole := held == frames || last <= max(ld.indexed, ld.last.head.Cursor)
 	for _, t := range ld.tails {
+		if t.torn != 0 && t.torn < last { // it was finished before the last was begun
+			ld.cut, ld.damaged = ld.cut-t.end, ld.damaged+t.end
+		}
 		if t.commit < last || whole {
 			t.release()
+			ld.damaged += t.gap
 			continue
 		}
 		ld.cut += *t.size - t.from

@@ -52,6 +52,7 @@ const (
 	blobsEnding = ".blobs"
 	sideEnding  = ".index"
 	spentEnding = ".spent"
+	asideEnding = ".damaged"
 	headName    = "head"
 	closeName   = "close"
 )
@@ -65,7 +66,7 @@ func parseFileName(name string) (day uint16, ending string, ok bool) {
 	digits, _, _ := strings.Cut(name, ".")
 	ending = strings.TrimPrefix(name, digits)
 	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || fmt.Sprintf("%05d", n) != digits || !slices.Contains([]string{blobsEnding, sideEnding, spentEnding}, ending) {
+	if err != nil || fmt.Sprintf("%05d", n) != digits || !slices.Contains([]string{blobsEnding, sideEnding, spentEnding, asideEnding}, ending) {
 		return 0, "", false
 	}
 	return uint16(n), ending, true

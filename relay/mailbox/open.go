@@ -23,6 +23,7 @@ type Disk struct {
 	lock  *flock.Flock
 	limit int64 // bytes; 0: none
 	cut   int64 // bytes that the start cut off
+	bad   int64 // bytes that are damaged
 
 	requests chan *request
 	expiries chan expiry
@@ -121,11 +122,11 @@ func (d *Disk) load() error {
 		}
 		l := newLog(d.disk, Community(id))
 		d.logs[Community(id)] = l
-		cut, err := l.load()
-		if err != nil {
+		ld := loading{log: l}
+		if err := ld.load(); err != nil {
 			return err
 		}
-		d.cut += cut
+		d.cut, d.bad = d.cut+ld.cut, d.bad+ld.damaged
 		if err := d.expireLog(l, d.Finished()); err != nil {
 			return err
 		}
@@ -244,7 +245,7 @@ func (d *Disk) expireLog(l *log, finished uint16) error {
 	var files []file
 	for day, s := range l.segments {
 		if day <= finished {
-			names, files = append(names, s.name, s.sideName), append(files, s.file)
+			names, files = append(names, s.name, s.sideName, l.path(day, asideEnding)), append(files, s.file)
 		}
 	}
 	for day, s := range l.spent {

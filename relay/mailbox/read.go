@@ -398,7 +398,7 @@ func (d *Disk) Tombstones(ctx context.Context, c Community, day uint16) ([]Tombs
 
 // Stats is Store's.
 func (d *Disk) Stats() Stats {
-	stats := Stats{Bytes: d.used.Load(), Limit: d.limit, Cut: d.cut, Logs: map[Community][]Day{}}
+	stats := Stats{Bytes: d.used.Load(), Limit: d.limit, Cut: d.cut, Damaged: d.bad, Logs: map[Community][]Day{}}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	for c, l := range d.logs {

@@ -145,10 +145,13 @@ type Stats struct {
 	// Lost are the blobs that the disk was found not to return any more, of days that are not finished with; not those that nobody has
 	// asked for since the store was opened. They are taken again.
 	Lost int
-	// Cut are the bytes that were no whole records when the store was opened: at the ends of files, writes that a crash
-	// interrupted, which nobody was told of; elsewhere, damage among spent tokens.
-	Cut  int64
-	Logs map[Community][]Day // ascending by day
+	// Cut are the bytes at the ends of files that were no whole records when the store was opened: writes that a crash interrupted, which
+	// nobody was told of.
+	Cut int64
+	// Damaged are the bytes that were no whole records then, and were left by no crash: what they held is lost, or set aside in a file
+	// beside, until its day is over.
+	Damaged int64
+	Logs    map[Community][]Day // ascending by day
 }
 
 // Store keeps the logs of the communities of one supernode. All methods may be called at the same time. What Append

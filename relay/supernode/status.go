@@ -24,6 +24,8 @@ type Status struct {
 	Followers   int       // requests that wait for what comes
 	Blobs       int64
 	Lost        int   // blobs that the disk was found not to return any more
+	Cut         int64 // bytes of interrupted writes that were cut off when the store was opened
+	Damaged     int64 // bytes that were found damaged then
 	Disk        int64 // bytes that they take
 	DiskMax     int64 // bytes that they may take
 	Days        int   // how many days ahead a blob may ask to be kept
@@ -95,6 +97,8 @@ func (s Status) WriteMetrics(w io.Writer) error {
 	m.one("followers", "gauge", "Requests that wait for what comes.", float64(s.Followers))
 	m.one("disk_max_bytes", "gauge", "Bytes of disk that blobs may take.", float64(s.DiskMax))
 	m.one("lost_blobs", "gauge", "Blobs that the disk was found not to return any more.", float64(s.Lost))
+	m.one("cut_bytes", "gauge", "Bytes of interrupted writes that the start cut off.", float64(s.Cut))
+	m.one("damaged_bytes", "gauge", "Bytes that the start found damaged.", float64(s.Damaged))
 	m.one("clock_believed", "gauge", "1 where the clock is believed and blobs expire.", flag(s.Clock == ClockVouched || s.Clock == ClockAgreed))
 	m.one("kept_total", "counter", "Deposits signed for.", float64(s.Kept))
 	m.one("sent_bytes_total", "counter", "Bytes of pages and listings sent.", float64(s.Sent))
@@ -161,7 +165,7 @@ func (s *Supernode) Status() Status {
 	s.mu.Lock()
 	st := Status{
 		ID: s.ID(), Started: s.started, Links: s.crowd.count(), LoggedIn: int(s.loggedIn.Load()), Followers: int(s.followers.Load()),
-		Blobs: int64(stats.Blobs), Lost: stats.Lost, Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days, Bandwidth: s.cfg.Limits.Bandwidth,
+		Blobs: int64(stats.Blobs), Lost: stats.Lost, Cut: stats.Cut, Damaged: stats.Damaged, Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days, Bandwidth: s.cfg.Limits.Bandwidth,
 		Today: wire.DayAt(s.days.mark.Date(time.Now())), Clock: s.days.state(), TheirDay: s.days.theirs(), Finished: finished,
 		Kept: s.keptCount.Load(), Sent: s.sent.Load(), Refused: maps.Clone(s.refusals),
 	}

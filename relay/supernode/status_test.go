@@ -160,3 +160,43 @@ func TestPace(t *testing.T) {
 		}
 	})
 }
+
+// TestDamageIsTold: a start that finds damage in what was kept says so, to people and to who watches.
+func TestDamageIsTold(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.put(r.blobs(3))
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var blobs string
+	err := filepath.WalkDir(r.dir, func(path string, _ fs.DirEntry, err error) error {
+		switch filepath.Ext(path) {
+		case ".blobs":
+			blobs = path
+		case ".index": // as if it had been killed
+			err = errors.Join(err, os.Remove(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(blobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(blobs, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.run(Config{Vouched: func() bool { return true }})
+	st := r.Status()
+	var text bytes.Buffer
+	if err := st.WriteMetrics(&text); err != nil {
+		t.Fatal(err)
+	}
+	if want := "sottovoce_supernode_damaged_bytes 4192\n"; st.Damaged != 4192 || st.Blobs != 2 || !strings.Contains(text.String(), want) {
+		t.Errorf("%+v\n%s", st, text.String())
+	}
+}

@@ -20,6 +20,9 @@ func (c *call) supernodeRows(s control.SupernodeStatus) [][]string {
 		rows = append(rows, []string{"community", fmt.Sprintf("%s  %s, %d messages on %s, %s", oneLine(one.Name), members(one.Members), one.Blobs, size(one.Disk), supernodes(one.Supernodes))})
 	}
 	rows = append(rows, c.fellowRows(s)...)
+	if s.Cut > 0 {
+		rows = append(rows, []string{"cut off", fmt.Sprintf("%d bytes that were being written when it was stopped last; nobody was told that they are kept", s.Cut)})
+	}
 	keeps := fmt.Sprintf("%d messages on %s", s.Blobs, size(s.Disk))
 	if !s.Running {
 		rows = append(rows, []string{"keeps", keeps + "; the disk has " + size(s.DiskFree) + " left"})

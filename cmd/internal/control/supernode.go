@@ -53,6 +53,10 @@ type SupernodeStatus struct {
 	Disk     int64 `json:"disk"`
 	DiskMax  int64 `json:"disk_max"`
 	DiskFree int64 `json:"disk_free"`
+	// Cut is how many bytes of writes that a crash interrupted were cut off when the data directory was opened, Damaged how many bytes were
+	// found damaged then.
+	Cut     int64 `json:"cut"`
+	Damaged int64 `json:"damaged"`
 	// Days is how many days ahead a blob may ask to be kept.
 	Days int `json:"days"`
 	// Clock tells whether the time is believed, so that what is past its day goes.

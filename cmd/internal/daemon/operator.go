@@ -52,11 +52,14 @@ var _ control.Supernode = (*operator)(nil)
 func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 	s := o.node.Status()
 	status := control.SupernodeStatus{
-		ID: s.ID.String(), Version: o.version, Blobs: s.Blobs, Disk: s.Disk, DiskMax: s.DiskMax, DiskFree: freeDisk(o.data), Days: s.Days,
+		ID: s.ID.String(), Version: o.version, Blobs: s.Blobs, Disk: s.Disk, DiskMax: s.DiskMax, DiskFree: freeDisk(o.data), Cut: s.Cut, Damaged: s.Damaged, Days: s.Days,
 		Clock: control.Clock(s.Clock), Advertised: o.advertised, Kept: s.Kept, Refused: refusals(s), Communities: []control.ServedCommunity{},
 	}
 	if s.Lost > 0 {
 		status.Notices = append(status.Notices, fmt.Sprintf("the disk has lost %d blobs, so that it may be failing; move the data directory to another", s.Lost))
+	}
+	if s.Damaged > 0 {
+		status.Notices = append(status.Notices, fmt.Sprintf("%d bytes of what it kept are damaged on the disk, so that it may be failing; move the data directory to another", s.Damaged))
 	}
 	for _, c := range s.Communities {
 		status.Communities = append(status.Communities, control.ServedCommunity{

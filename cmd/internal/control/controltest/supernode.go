@@ -36,7 +36,7 @@ func NewSupernode(running bool) *Supernode {
 // Status is control.Supernode's.
 func (s *Supernode) Status(context.Context) (control.SupernodeStatus, error) {
 	status := control.SupernodeStatus{
-		ID: "peer-" + strings.Repeat("c", 52), Version: "1.2.3", Running: s.Running, Blobs: 1234, Disk: 5 << 20, DiskMax: 2 << 30, DiskFree: 9 << 30, Days: 30,
+		ID: "peer-" + strings.Repeat("c", 52), Version: "1.2.3", Running: s.Running, Blobs: 1234, Disk: 5 << 20, DiskMax: 2 << 30, DiskFree: 9 << 30, Cut: 4096, Days: 30,
 		Clock: control.ClockAlone, Refused: []control.Refusal{}, Notices: control.Strings{"the card is\nold"},
 		Communities: []control.ServedCommunity{{ID: "comm-" + strings.Repeat("a", 52), Name: "Orchard\x1b", Members: 1, Blobs: 1234, Disk: 5 << 20, Supernodes: 2}},
 	}
