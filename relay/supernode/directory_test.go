@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
 )
 
 func (r *rig) open() (*Supernode, error) {
@@ -204,5 +206,22 @@ func TestShortHold(t *testing.T) {
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFoundedAgainUnderAWrongClock: what the root signs is numbered by the clock, so that under one of the past it would never be heeded.
+func TestFoundedAgainUnderAWrongClock(t *testing.T) {
+	root, err := community.NewRoot(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, dir := Charter{Name: "Casa", Policy: policy, Root: &root}, t.TempDir()
+	synctest.Test(t, func(t *testing.T) { // it is the year 2000 in there
+		if _, err := Found(dir, charter, Config{Rand: rand.Reader}); !errors.Is(err, ErrClock) {
+			t.Errorf("founded again in 2000: %v", err)
+		}
+	})
+	if _, err := Found(dir, charter, Config{Rand: rand.Reader}); err != nil {
+		t.Errorf("with the right clock: %v", err)
 	}
 }

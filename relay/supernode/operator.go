@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/peer"
+	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 )
 
@@ -43,6 +44,9 @@ func Found(path string, charter Charter, cfg Config) (made Founded, err error) {
 	defer root.Erase()
 	made = Founded{Community: root.ID(), Words: root.Words()}
 	return made, d.settle(root.ID(), charter.Addresses, cfg, &made, func(own community.Own, now time.Time) (*community.House, error) {
+		if charter.Root != nil && !plausible(wire.DayAt(now)) {
+			return nil, ErrClock
+		}
 		return community.Found(root, charter.Name, charter.Policy, own, now, cfg.Rand)
 	})
 }
@@ -54,6 +58,9 @@ func (c Charter) root(rand io.Reader) (community.Root, error) {
 	}
 	return community.NewRoot(rand)
 }
+
+// ErrClock says that the clock cannot be right. What a root signs is numbered by it, and members heed the highest number only.
+var ErrClock = errors.New("the clock of this machine is wrong; set it first, as members go by what the root words have signed last")
 
 // settle makes the folder of a community and its house.
 func (d *directory) settle(id community.ID, addresses []string, cfg Config, made *Founded,

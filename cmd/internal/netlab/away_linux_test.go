@@ -29,6 +29,7 @@ type (
 	}
 	linkJSON            struct{ Link string }
 	supernodeStatusJSON struct {
+		ID      string
 		Running bool
 		Blobs   int
 		Links   int

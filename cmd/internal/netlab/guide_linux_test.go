@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestSupernodeGuide types what docs/supernode.md says to type, line by line, on the machines that it names, and looks
@@ -23,29 +25,73 @@ func TestSupernodeGuide(t *testing.T) {
 	anna, bert := g.people["anna"], g.people["bert"]
 	befriend(anna, bert)
 	for _, line := range typedIn(t, "supernode.md") {
-		if strings.Contains(line.command, "send Bert") {
-			bert.node.Stop()
-		}
+		g.before(line)
 		g.does(line)
 	}
-	if len(g.ran) < 18 {
+	if len(g.ran) < 32 {
 		t.Fatalf("only %d lines were typed: %q", len(g.ran), g.ran)
 	}
-	shed, newpi := &depot{Host: g.host("shed"), t: t}, &depot{Host: g.host("newpi"), t: t}
-	shed.catchesUp(newpi)
-	if kept := depotList[supernodeStatusJSON](newpi, "status")[0].Blobs; kept == 0 {
-		t.Error("the copy on the new machine keeps nothing")
-	}
-	anna.node.Stop()
-	bert.up()
 	bert.hears(arriveTime, anna, []string{"the key is under the pot"})
+}
+
+// before brings about what the guide speaks of before it tells to type a line.
+func (g *guide) before(line guideLine) {
+	g.t.Helper()
+	anna, bert := g.people["anna"], g.people["bert"]
+	shed, newpi, attic := g.depot("shed"), g.depot("newpi"), g.depot("attic")
+	switch {
+	case strings.Contains(line.command, "send Bert"): // he is away
+		bert.node.Stop()
+	case strings.Contains(line.command, "revoke ID"): // that on the new machine is stolen
+		shed.catchesUp(newpi)
+		if kept := depotList[supernodeStatusJSON](newpi, "status")[0].Blobs; kept == 0 {
+			g.t.Error("the copy on the new machine keeps nothing")
+		}
+		g.id = depotList[supernodeStatusJSON](newpi, "status")[0].ID
+	case line.host == "attic" && !g.ranOn("attic"): // all are lost
+		if others := depotList[fellowsJSON](shed, "status")[0].Communities[0].Fellows; len(others) != 0 {
+			g.t.Errorf("what was shut out is a supernode still: %+v", others)
+		}
+		g.up["newpi"].Kill()
+		g.up["shed"].Kill()
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // what the words sign next is numbered by the second
+	case line.host == "bert" && g.ranOn("attic"): // who wrote to him has left it again, and is away
+		attic.keepsSomething()
+		anna.node.Stop()
+		bert.up()
+	}
+}
+
+// depot is the supernode of a machine.
+func (g *guide) depot(name string) *depot {
+	h := g.hosts[name]
+	if h == nil {
+		return nil
+	}
+	return &depot{Host: h, t: g.t}
+}
+
+// keepsSomething waits until something is left at a supernode.
+func (s *depot) keepsSomething() {
+	s.t.Helper()
+	(&someone{Host: s.Host, t: s.t}).eventually("blob", func() error {
+		if got := depotList[supernodeStatusJSON](s, "status")[0]; got.Blobs == 0 {
+			return fmt.Errorf("%+v", got)
+		}
+		return nil
+	})
+}
+
+// ranOn reports whether something was typed on a machine.
+func (g *guide) ranOn(host string) bool {
+	return slices.ContainsFunc(g.ran, func(ran string) bool { return strings.HasPrefix(ran, host+"$") })
 }
 
 // guideLine is one line that a guide tells to type on a machine.
 type guideLine struct{ host, command string }
 
 // prompt is what stands before such a line.
-var prompt = regexp.MustCompile(`^    ([a-z]+)\$ (.*)$`)
+var prompt = regexp.MustCompile(`^ {4,6}([a-z]+)\$ (.*)$`)
 
 // typedIn finds the lines that a page of docs tells to type.
 func typedIn(t *testing.T, page string) (lines []guideLine) {
@@ -71,6 +117,7 @@ type guide struct {
 	people map[string]*someone
 	words  string // the root words, as they were shown
 	link   string // the link that was shown last
+	id     string // the id of a supernode
 	ran    []string
 }
 
@@ -91,7 +138,7 @@ func (g *guide) host(name string) *Host {
 func (g *guide) does(line guideLine) {
 	g.t.Helper()
 	h := g.host(line.host)
-	command := strings.NewReplacer("LINK", g.link, "192.168.1.20", h.IPv4.String(), "192.168.1.21", h.IPv4.String()).Replace(line.command)
+	command := strings.NewReplacer("LINK", g.link, "ID", g.id).Replace(line.command)
 	g.ran = append(g.ran, line.host+"$ "+line.command)
 	switch {
 	case strings.HasPrefix(command, "systemctl stop "):
