@@ -2,7 +2,9 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,4 +112,40 @@ func (k mapKeep) Load(key string) ([]byte, error) { return k[key], nil }
 func (k mapKeep) Save(key string, value []byte) error {
 	k[key] = value
 	return nil
+}
+
+// TestOwnDay: a supernode that says another day at a log-in than to all is drawn from no more, however slowly it leads away from theirs.
+func TestOwnDay(t *testing.T) {
+	now := time.Unix(20_000*86_400, 0)
+	s := &station{
+		client: &Client{cfg: Config{Keep: noKeep{}, Now: func() time.Time { return now }}},
+		state:  &stationState{wallet: token.NewWallet()}, doubt: make(doubt),
+	}
+	grant := func(day uint32, want error) {
+		t.Helper()
+		if err := s.draw(t.Context(), nil, wire.Grant{Day: day}); !errors.Is(err, want) {
+			t.Errorf("day %d: %v", day, err)
+		}
+	}
+	grant(20_005, nil) // there is nothing to compare with
+	grant(20_007, nil)
+	s.heard(20_005)
+	for range 3 {
+		grant(20_006, nil)
+		grant(20_007, errOwnDay)
+		grant(20_003, errOwnDay)
+	}
+	if got := s.theirDay(); got != 20_005 {
+		t.Errorf("its day is taken for %d", got)
+	}
+	grant(20_000, nil) // somebody has set its clock
+	if got := s.theirDay(); got != 20_000 {
+		t.Errorf("its day is taken for %d after that", got)
+	}
+	grant(20_005, errOwnDay)
+	now = now.Add(24 * time.Hour)
+	grant(20_002, nil)
+	if !strings.Contains(troubleOf(errOwnDay), "day") {
+		t.Error("nobody is told")
+	}
 }

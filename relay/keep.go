@@ -56,6 +56,7 @@ type stationState struct {
 	Told     *cardTold `cbor:"17,keyasint,omitempty"` // what contacts are told of its card
 	Listed   listed    `cbor:"18,keyasint,omitempty"`
 	Round    round     `cbor:"19,keyasint,omitempty"`
+	Dated    bool      `cbor:"20,keyasint,omitempty"` // Ahead was said on a link without a name once
 
 	wallet *token.Wallet
 }

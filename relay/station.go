@@ -147,6 +147,8 @@ func troubleOf(err error) string {
 		return Word(no.Reason)
 	case errors.Is(err, wire.ErrNewer):
 		return Word(wire.ReasonYouOld)
+	case errors.Is(err, errOwnDay):
+		return errOwnDay.Error()
 	case errors.Is(err, community.ErrOwnKeys):
 		return BreachKeys.String()
 	case errors.Is(err, community.ErrNoMember):
@@ -367,11 +369,32 @@ func (s *station) theirDay() uint16 {
 	return uint16(min(max(int64(s.client.today())+s.state.Ahead, 0), 1<<16-1))
 }
 
-// heard notes the supernode's day.
+// heard notes the supernode's day, as it says it on links without a name.
 func (s *station) heard(day uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.Ahead = int64(min(day, 1<<16-1)) - int64(s.client.today())
+	s.state.Ahead, s.state.Dated = int64(min(day, 1<<16-1))-int64(s.client.today()), true
+}
+
+// errOwnDay says that a supernode says another day to us than to all: the tokens that we drew for it would be known by it.
+var errOwnDay = errors.New("it says another day to us than to others: look at the clocks, it could know by that who deposits")
+
+// agree takes the day of a grant, a day more or less than ours, or than what the supernode has said on links without a name. Before it has
+// said any there, there is nothing to compare with.
+//
+// spec: 11-tokens#draw
+func (s *station) agree(day uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	today := int64(s.client.today())
+	ahead := min(int64(day), 1<<16-1) - today
+	switch ours := -1 <= ahead && ahead <= 1; {
+	case ours || !s.state.Dated:
+		s.state.Ahead = ahead
+	case ahead < s.state.Ahead-1 || ahead > s.state.Ahead+1:
+		return errOwnDay
+	}
+	return nil
 }
 
 // change changes what is kept of the supernode, on disk before it returns.

@@ -50,7 +50,6 @@ func (s *station) visit(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.heard(grant.Day)
 	differs, err := s.granted(grant)
 	if errors.Is(err, community.ErrOwnKeys) { // it may have been set back, and draws others when it sees its later card
 		if err := s.exchange(ctx, l); err != nil {
@@ -107,6 +106,9 @@ func (s *station) granted(g wire.Grant) (differs bool, err error) {
 //
 // spec: 11-tokens#draw
 func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
+	if err := s.agree(g.Day); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	n, _ := s.state.wallet.Wanted(uint16(g.Day), s.lacking)
 	public := token.PublicKey(s.known.Token)
