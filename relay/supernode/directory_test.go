@@ -211,17 +211,21 @@ func TestShortHold(t *testing.T) {
 
 // TestFoundedAgainUnderAWrongClock: what the root signs is numbered by the clock, so that under one of the past it would never be heeded.
 func TestFoundedAgainUnderAWrongClock(t *testing.T) {
-	root, err := community.NewRoot(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	again := func() error {
+		root, err := community.NewRoot(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Found(dir, Charter{Name: "Casa", Policy: policy, Root: &root}, Config{Rand: rand.Reader})
+		return err
 	}
-	charter, dir := Charter{Name: "Casa", Policy: policy, Root: &root}, t.TempDir()
 	synctest.Test(t, func(t *testing.T) { // it is the year 2000 in there
-		if _, err := Found(dir, charter, Config{Rand: rand.Reader}); !errors.Is(err, ErrClock) {
+		if err := again(); !errors.Is(err, ErrClock) {
 			t.Errorf("founded again in 2000: %v", err)
 		}
 	})
-	if _, err := Found(dir, charter, Config{Rand: rand.Reader}); err != nil {
+	if err := again(); err != nil {
 		t.Errorf("with the right clock: %v", err)
 	}
 }
