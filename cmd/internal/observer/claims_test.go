@@ -23,8 +23,8 @@ var names = []string{
 // packets hold the address.
 var byAddress = regexp.MustCompile(`address|port|eth\.source|ip6\.interface|ip6\.flow|a\.data|aaaa\.data|\.pieces|quic\.|phase\.1h|between\.1h|^kinds|^count`)
 
-// sight is what an observer who sees has seen something of.
-var sight = []string{
+// seenOf is what an observer who sees has seen something of.
+var seenOf = []string{
 	"mdns.ask.id", "mdns.announce.srv.target", "mdns.announce.txt.t.part", "mdns.answer.txt.x", "mdns.goodbye.ptr.to",
 	"quic.initial.to", "quic.initial.client.hello.random", "quic.initial.client.hello.extension.51", "quic.initial.server.hello.order",
 	"quic.initial.client.cut", "quic.short.to", "quic.short.interval", "probe.tls.key", "probe.parameters.maxidletimeout",
@@ -73,7 +73,7 @@ func (l *Log) check(t *testing.T, packets []Packet, secrets []string, granted ..
 		t.Fatalf("%d packets, %d probes: the observer is blind", len(packets), len(l.probed))
 	}
 	visits := l.Visits(packets)
-	for _, feature := range sight {
+	for _, feature := range seenOf {
 		if !slices.ContainsFunc(visits, func(v *Visit) bool { return v.histograms[feature] != nil }) {
 			t.Errorf("the observer does not see %s: it is blind there", feature)
 		}

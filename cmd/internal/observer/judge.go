@@ -66,34 +66,56 @@ const (
 // (That two are less alike says nothing: who is seen twice at one time is two.) allowed features are left out: what the
 // claim under test grants.
 func Judge(visits []*Visit, allowed func(feature string) bool) Verdict {
-	chance := rand.New(rand.NewPCG(uint64(len(visits)), 7))
-	pairs := pairsOf(visits)
-	scores := scoresOf(visits, pairs, allowed)
+	w := weigh(visits, allowed)
+	if w.Features > 0 {
+		w.Linker = link(visits, w.pairs, w.ranks, w.chance)
+	}
+	return w.Verdict
+}
+
+// Weigh judges feature by feature only, which takes a part of the time.
+func Weigh(visits []*Visit, allowed func(feature string) bool) Verdict {
+	w := weigh(visits, allowed)
+	w.Linker.P = 1
+	return w.Verdict
+}
+
+// weighed is a verdict about each feature, and what it takes to put them together.
+type weighed struct {
+	Verdict
+	pairs  []pair
+	ranks  [][]float64
+	chance *rand.Rand
+}
+
+func weigh(visits []*Visit, allowed func(feature string) bool) (w weighed) {
+	w.chance = rand.New(rand.NewPCG(uint64(len(visits)), 7))
+	w.pairs = pairsOf(visits)
+	scores := scoresOf(visits, w.pairs, allowed)
 	names := slices.Sorted(maps.Keys(scores))
-	verdict := Verdict{Features: len(names)}
+	w.Features = len(names)
 	if len(names) == 0 {
-		return verdict
+		return w
 	}
-	same := sameOf(pairs, visits, nodesOf(visits))
+	same := sameOf(w.pairs, visits, nodesOf(visits))
 	observed := make([]float64, len(names))
-	ranks := make([][]float64, len(names))
+	w.ranks = make([][]float64, len(names))
 	for i, name := range names {
-		ranks[i] = ranksOf(scores[name])
-		observed[i] = sum(ranks[i], same)
+		w.ranks[i] = ranksOf(scores[name])
+		observed[i] = sum(w.ranks[i], same)
 	}
-	z, most := standardise(observed, ranks, visits, pairs, chance)
+	z, most := standardise(observed, w.ranks, visits, w.pairs, w.chance)
 	all := make([]Finding, len(names))
 	for i, name := range names {
-		all[i] = Finding{name, auc(observed[i], len(same), len(pairs)), z[i]}
+		all[i] = Finding{name, auc(observed[i], len(same), len(w.pairs)), z[i]}
 	}
 	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(b.Z, a.Z) })
 	found := 0
 	for found < len(all) && all[found].Z > most {
 		found++
 	}
-	verdict.Found, verdict.Nearest = all[:found], all[found:min(found+nearestKept, len(all))]
-	verdict.Linker = link(visits, pairs, ranks, chance)
-	return verdict
+	w.Found, w.Nearest = all[:found], all[found:min(found+nearestKept, len(all))]
+	return w
 }
 
 // pair is two visits of different rounds to one place, by index.

@@ -53,3 +53,43 @@ func Holds(packets []Packet, secrets []string) int {
 		return slices.ContainsFunc(all, func(form string) bool { return strings.Contains(payload, form) })
 	})
 }
+
+// needles finds any of many secrets, in any form, in much at once.
+type needles struct {
+	by    map[[8]byte][]string // the forms, by how they begin
+	first [1 << 16]bool        // the first two bytes that there are
+	of    map[string]string    // form to secret
+}
+
+// newNeedles makes ready to look for secrets, each of 8 bytes or more.
+func newNeedles(secrets []string) *needles {
+	n := &needles{by: make(map[[8]byte][]string), of: make(map[string]string)}
+	for _, secret := range secrets {
+		for _, form := range forms(secret) {
+			if len(form) < 8 {
+				panic("a needle is too short to be looked for: " + form)
+			}
+			begins := [8]byte([]byte(form))
+			n.by[begins] = append(n.by[begins], form)
+			n.first[int(form[0])<<8|int(form[1])] = true
+			n.of[form] = secret
+		}
+	}
+	return n
+}
+
+// in returns one of the secrets that something holds.
+func (n *needles) in(hay []byte) (secret string, found bool) {
+	text := lower(string(hay))
+	for i := 0; i+8 <= len(text); i++ {
+		if !n.first[int(text[i])<<8|int(text[i+1])] {
+			continue
+		}
+		for _, form := range n.by[[8]byte([]byte(text[i:i+8]))] {
+			if strings.HasPrefix(text[i:], form) {
+				return n.of[form], true
+			}
+		}
+	}
+	return "", false
+}
