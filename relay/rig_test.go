@@ -151,7 +151,7 @@ type gets struct {
 	ids []wire.ShortID
 }
 
-func (g *gets) Get(ctx context.Context, c mailbox.Community, ids []mailbox.ShortID, limit int) ([]mailbox.Record, error) {
+func (g *gets) Get(ctx context.Context, c mailbox.Community, ids []wire.ShortID, limit int) ([]mailbox.Record, error) {
 	g.mu.Lock()
 	for _, id := range ids {
 		g.ids = append(g.ids, wire.ShortID(id))

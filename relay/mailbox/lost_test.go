@@ -129,7 +129,7 @@ func TestDamagedChain(t *testing.T) {
 func TestGetFindsLoss(t *testing.T) {
 	_, w := lossy(t, 2000, 2001)
 	id := wire.IDOf(blobOf(3))
-	records, err := w.store.Get(ctx, ours, []mailbox.ShortID{mailbox.ShortID(id[:8])}, 1<<20)
+	records, err := w.store.Get(ctx, ours, []wire.ShortID{wire.ShortID(id[:8])}, 1<<20)
 	if err != nil || len(records) != 0 || w.store.Stats().Lost != 1 || w.listed() {
 		t.Fatalf("%d records, %v, %d lost", len(records), err, w.store.Stats().Lost)
 	}

@@ -12,7 +12,7 @@ type spot struct {
 	segment  *segment
 	position int // in the index
 	cursor   uint64
-	id       ShortID // of a blob
+	id       wire.ShortID // of a blob
 	at       uint32
 	size     int
 	deletion bool
@@ -30,7 +30,7 @@ func (s spot) head() (frame, error) {
 		return frame{}, errTorn
 	}
 	f, err := parseFrameHeader(b)
-	if err == nil && (f.cursor != s.cursor || s.deletion != (f.kind == kindTombstone) || !s.deletion && ShortID(f.id[:8]) != s.id) {
+	if err == nil && (f.cursor != s.cursor || s.deletion != (f.kind == kindTombstone) || !s.deletion && wire.ShortID(f.id[:8]) != s.id) {
 		err = errTorn
 	}
 	return f, err
@@ -168,7 +168,7 @@ func (d *Disk) Scan(ctx context.Context, c Community, cursor uint64, limit int) 
 			listing.End = false
 			return false
 		}
-		listing.Entries = append(listing.Entries, Entry{e.tag, e.class(), e.id, s.day})
+		listing.Entries = append(listing.Entries, wire.Entry{Tag: e.tag, Class: e.class(), ID: e.id, ExpiryDay: s.day})
 		listing.Until = s.cursor(position)
 		return true
 	})
@@ -179,7 +179,7 @@ func (d *Disk) Scan(ctx context.Context, c Community, cursor uint64, limit int) 
 }
 
 // Get is Store's.
-func (d *Disk) Get(ctx context.Context, c Community, ids []ShortID, limit int) ([]Record, error) {
+func (d *Disk) Get(ctx context.Context, c Community, ids []wire.ShortID, limit int) ([]Record, error) {
 	l := d.seen(c)
 	if l == nil {
 		l = newLog(d.disk, c) // empty
@@ -190,7 +190,7 @@ func (d *Disk) Get(ctx context.Context, c Community, ids []ShortID, limit int) (
 }
 
 // get is Get, and says what it found broken.
-func (d *Disk) get(ctx context.Context, l *log, ids []ShortID, limit int) (records []Record, broken []place, err error) {
+func (d *Disk) get(ctx context.Context, l *log, ids []wire.ShortID, limit int) (records []Record, broken []place, err error) {
 	done, err := d.reading(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -212,7 +212,7 @@ func (d *Disk) get(ctx context.Context, l *log, ids []ShortID, limit int) (recor
 }
 
 // spotsOf finds the blobs whose ids begin so.
-func (l *log) spotsOf(ids []ShortID) (spots []spot) {
+func (l *log) spotsOf(ids []wire.ShortID) (spots []spot) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	days := l.days()

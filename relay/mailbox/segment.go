@@ -9,7 +9,7 @@ import (
 // entry is what memory holds of one blob: 40 bytes, and some 6 in the table.
 type entry struct {
 	tag   [16]byte
-	id    ShortID
+	id    wire.ShortID
 	low   uint32 // cursor behind the base of its chunk, lower 32 bits
 	mark  uint32 // of the deletion commitment
 	at    uint32 // offset of the frame in units
@@ -81,7 +81,7 @@ func (s *segment) cursor(position int) uint64 {
 func (s *segment) add(r sideRecord) {
 	if r.kind == kindTombstone {
 		mark := markOf(r.commit)
-		s.find(ShortID(r.id[:8]), func(p int) bool {
+		s.find(wire.ShortID(r.id[:8]), func(p int) bool {
 			if s.entry(p).mark == mark {
 				s.remove(p)
 			}
@@ -97,7 +97,7 @@ func (s *segment) add(r sideRecord) {
 		return
 	}
 	mark := markOf(r.commit)
-	s.find(ShortID(r.id[:8]), func(p int) bool { // nothing is taken twice but what was lost
+	s.find(wire.ShortID(r.id[:8]), func(p int) bool { // nothing is taken twice but what was lost
 		if s.entry(p).mark == mark {
 			s.lose(p)
 		}
@@ -122,7 +122,7 @@ func (s *segment) add(r sideRecord) {
 	}
 	behind := r.cursor - s.bases[last]
 	e := entry{
-		tag: r.tag, id: ShortID(r.id[:8]), low: uint32(behind), high: uint8(behind >> 32), mark: mark,
+		tag: r.tag, id: wire.ShortID(r.id[:8]), low: uint32(behind), high: uint8(behind >> 32), mark: mark,
 		at: r.at, units: r.units, state: uint8(r.class),
 	}
 	*chunk = append(*chunk, e)
@@ -149,7 +149,7 @@ func (s *segment) lose(position int) {
 }
 
 // find calls found with the positions of the blobs whose ids begin so, gone ones too, until it returns true.
-func (s *segment) find(id ShortID, found func(position int) bool) {
+func (s *segment) find(id wire.ShortID, found func(position int) bool) {
 	s.table.find(hashOfShort(id), func(p int) bool { return s.entry(p).id == id && found(p) })
 }
 
@@ -194,7 +194,7 @@ func (s *segment) frameAt(at uint32, size int, cursor uint64) (frame, []byte, er
 // cannot be read any more, or -1.
 func (s *segment) holds(id wire.BlobID) (position, broken int, held bool) {
 	broken = -1
-	s.find(ShortID(id[:8]), func(p int) bool {
+	s.find(wire.ShortID(id[:8]), func(p int) bool {
 		if s.entry(p).isGone() {
 			return false
 		}

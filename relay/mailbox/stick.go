@@ -175,19 +175,19 @@ func (e *export) day(ctx context.Context, day uint16) error {
 	if err != nil {
 		return err
 	}
-	lacking := make([]ShortID, 0, len(ids))
+	lacking := make([]wire.ShortID, 0, len(ids))
 	for _, id := range ids {
 		sum := wire.HashOf(string(rune('0'+kindBlob)), e.community[:], id[:])
 		if e.had[stickID(sum[:])] {
 			e.done.Had++
 			continue
 		}
-		lacking = append(lacking, ShortID(id[:]))
+		lacking = append(lacking, wire.ShortID(id[:]))
 	}
 	return e.blobs(ctx, lacking)
 }
 
-func (e *export) blobs(ctx context.Context, ids []ShortID) error {
+func (e *export) blobs(ctx context.Context, ids []wire.ShortID) error {
 	for len(ids) > 0 {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -208,7 +208,7 @@ func (e *export) blobs(ctx context.Context, ids []ShortID) error {
 			e.done.Blobs++
 		}
 		last := wire.IDOf(records[len(records)-1].Blob)
-		ids = ids[slices.Index(batch, ShortID(last[:]))+1:]
+		ids = ids[slices.Index(batch, wire.ShortID(last[:]))+1:]
 		e.told()
 	}
 	return nil

@@ -29,9 +29,6 @@ var (
 // Community is the id of a community. Each has a log of its own; a log begins with its first blob.
 type Community [32]byte
 
-// ShortID is the beginning of a blob's id, which finds it in a log.
-type ShortID [8]byte
-
 // Token is a deposit token as far as a store knows it: a day, and what names it on that day. It may be spent once.
 type Token struct {
 	Day uint16
@@ -108,18 +105,10 @@ type Page struct {
 	End     bool // there is no more now
 }
 
-// Entry is what a scan tells of one blob.
-type Entry struct {
-	Tag       [16]byte
-	Class     wire.Class
-	ID        ShortID
-	ExpiryDay uint16
-}
-
 // Listing are the entries of a log behind a cursor and up to Until.
 type Listing struct {
 	Until   uint64
-	Entries []Entry
+	Entries []wire.Entry
 	End     bool
 }
 
@@ -175,7 +164,7 @@ type Store interface {
 	Scan(ctx context.Context, c Community, cursor uint64, limit int) (Listing, error)
 	// Get returns the blobs of any class whose ids begin so, in the order of the ids asked for, as many as limit bytes hold, but at
 	// least one; what is not held is left out.
-	Get(ctx context.Context, c Community, ids []ShortID, limit int) ([]Record, error)
+	Get(ctx context.Context, c Community, ids []wire.ShortID, limit int) ([]Record, error)
 	// Head returns where the log stands. The zero Head is that of a log without records.
 	Head(c Community) Head
 	// Chain returns the chain at a cursor of the log; false if that cursor's record is not known any more.

@@ -3,6 +3,8 @@ package mailbox
 import (
 	"hash/maphash"
 	"math/bits"
+
+	"sottovoce/mesh/wire"
 )
 
 // seed keys all hashes of this process, so that nobody can choose ids that fall on the same places.
@@ -60,7 +62,7 @@ func (t *table) place(hash uint64) int {
 	return int(high)
 }
 
-func hashOfShort(id ShortID) uint64 { return maphash.Bytes(seed, id[:]) }
+func hashOfShort(id wire.ShortID) uint64 { return maphash.Bytes(seed, id[:]) }
 
 // markOf is what an index keeps of a deletion commitment: enough to look at few blobs on the disk.
 func markOf(commit [16]byte) uint32 { return uint32(maphash.Bytes(seed, commit[:])) }

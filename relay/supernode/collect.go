@@ -2,12 +2,12 @@ package supernode
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
-	"sottovoce/relay/mailbox"
 )
 
 // collect sends the pages of a log behind a cursor, and with follow whatever comes behind them. All
@@ -111,7 +111,7 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 		}
 		answer := wire.Entries{Until: listing.Until, End: listing.End}
 		for _, e := range listing.Entries {
-			answer.List = answer.List.Add(wire.Entry{Tag: e.Tag, Class: e.Class, ID: wire.ShortID(e.ID), ExpiryDay: e.ExpiryDay})
+			answer.List = answer.List.Add(e)
 		}
 		if err := v.send(ctx, s, answer, nil, len(answer.List)); err != nil || listing.End {
 			return err
@@ -125,10 +125,6 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 // spec: 08-custody#scan-and-get
 func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) error {
 	c := v.home
-	var ids []mailbox.ShortID
-	for id := range f.IDs.All() {
-		ids = append(ids, mailbox.ShortID(id))
-	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	memory, err := v.at.out.take(waiting, v.block, wire.BatchSizeMax, s.Reset)
@@ -137,7 +133,7 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 	}
 	defer memory.give()
 	memory.move(wire.BatchSizeMax)
-	records, err := c.store.Get(ctx, c.id, ids, wire.BatchSizeMax)
+	records, err := c.store.Get(ctx, c.id, slices.Collect(f.IDs.All()), wire.BatchSizeMax)
 	if err != nil {
 		return err
 	}

@@ -53,11 +53,7 @@ func (s stock) Secrets(ctx context.Context, day uint16) (all [][16]byte, err err
 
 // Get returns blobs whose ids begin so.
 func (s stock) Get(ctx context.Context, ids []wire.ShortID, limit int) (blobs [][]byte, err error) {
-	short := make([]mailbox.ShortID, len(ids))
-	for i, id := range ids {
-		short[i] = mailbox.ShortID(id)
-	}
-	records, err := s.c.store.Get(ctx, s.c.id, short, limit)
+	records, err := s.c.store.Get(ctx, s.c.id, ids, limit)
 	for _, r := range records {
 		blobs = append(blobs, r.Blob)
 	}

@@ -15,7 +15,6 @@ import (
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
-	"sottovoce/relay/mailbox"
 	"sottovoce/relay/replica"
 )
 
@@ -74,7 +73,7 @@ func (r *rig) waitFor(what string, is func(c *served) bool) {
 func holds(blobs [][]byte) func(c *served) bool {
 	return func(c *served) bool {
 		for _, b := range blobs {
-			ids := []mailbox.ShortID{mailbox.ShortID(wire.IDOf(b).Short())}
+			ids := []wire.ShortID{wire.IDOf(b).Short()}
 			if got, err := c.store.Get(context.Background(), c.id, ids, 1<<20); err != nil || len(got) != 1 {
 				return false
 			}

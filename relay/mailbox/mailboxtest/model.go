@@ -183,7 +183,7 @@ func (m *model) check(r *rapid.T) {
 	}
 	for _, b := range want {
 		id := wire.IDOf(b.blob)
-		found, err := m.store.Get(ctx, ours, []mailbox.ShortID{mailbox.ShortID(id[:8])}, 0)
+		found, err := m.store.Get(ctx, ours, []wire.ShortID{wire.ShortID(id[:8])}, 0)
 		if err != nil || len(found) != 1 || found[0].Cursor != b.cursor || !bytes.Equal(found[0].Blob, b.blob) {
 			r.Fatalf("blob at %d cannot be got: %v, %v", b.cursor, len(found), err)
 		}

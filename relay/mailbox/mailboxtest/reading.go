@@ -12,7 +12,7 @@ func testScanAndGet(w *world) {
 	}
 	cursors := w.put(blobs...)
 	w.remove(mailbox.Removal{Tombstone: mailbox.Tombstone{D: D(2), Day: day + 2}})
-	var want []mailbox.Entry
+	var want []wire.Entry
 	for n, blob := range blobs {
 		h, err := wire.ParseBlob(blob)
 		if err != nil {
@@ -20,10 +20,10 @@ func testScanAndGet(w *world) {
 		}
 		id := wire.IDOf(blob)
 		if n != 2 {
-			want = append(want, mailbox.Entry{Tag: h.Tag, Class: h.Class, ID: mailbox.ShortID(id[:8]), ExpiryDay: h.ExpiryDay})
+			want = append(want, wire.Entry{Tag: h.Tag, Class: h.Class, ID: wire.ShortID(id[:8]), ExpiryDay: h.ExpiryDay})
 		}
 	}
-	var got []mailbox.Entry
+	var got []wire.Entry
 	for until, end := uint64(0), false; !end; {
 		l, err := w.Scan(ctx, ours, until, 3)
 		if err != nil || len(l.Entries) > 3 || l.Until <= until && !l.End {
@@ -38,7 +38,7 @@ func testScanAndGet(w *world) {
 	}
 	w.same("entries behind the sixth", l.Entries, want[5:])
 
-	wanted := []mailbox.ShortID{want[6].ID, {1, 2, 3}, want[0].ID, mailbox.ShortID(idOf(blobs[2]))}
+	wanted := []wire.ShortID{want[6].ID, {1, 2, 3}, want[0].ID, wire.ShortID(idOf(blobs[2]))}
 	records, err := w.Get(ctx, ours, wanted, 1<<20)
 	w.same("got", records, []mailbox.Record{{Cursor: cursors[7], Blob: blobs[7]}, {Cursor: cursors[0], Blob: blobs[0]}})
 	if err != nil {
@@ -65,7 +65,7 @@ func testLargeBlobs(w *world) {
 	if l, err := w.Scan(ctx, ours, 0, 10); err != nil || len(l.Entries) != 2 {
 		w.Fatal(l, err)
 	}
-	records, err := w.Get(ctx, ours, []mailbox.ShortID{mailbox.ShortID(idOf(large))}, 0)
+	records, err := w.Get(ctx, ours, []wire.ShortID{wire.ShortID(idOf(large))}, 0)
 	w.same("got", records, []mailbox.Record{{Cursor: c[1], Blob: large}})
 	if err != nil {
 		w.Fatal(err)
