@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 
 	"sottovoce/mesh/link"
@@ -157,7 +158,7 @@ func (s *station) held(id wire.ShortID) bool {
 func (s *station) pay(ctx context.Context, items []*item) error {
 	defer func() {
 		s.mu.Lock()
-		s.doubt.add(items)
+		s.doubt.add(items, s.theirDay())
 		s.mu.Unlock()
 	}()
 	lacking, err := s.take(items)
@@ -190,7 +191,6 @@ func (s *station) pay(ctx context.Context, items []*item) error {
 
 // take gives tokens to items that have none, in their order, and says how many are lacking.
 func (s *station) take(items []*item) (lacking int, err error) {
-	save := false
 	s.saving.Lock()
 	s.mu.Lock()
 	for _, t := range items {
@@ -202,11 +202,12 @@ func (s *station) take(items []*item) (lacking int, err error) {
 		}
 		cost := token.Cost(t.header.Class)
 		taken, dirty := s.state.wallet.Take(cost, s.theirDay())
-		save = save || dirty
+		s.unsaved = s.unsaved || dirty
 		if t.tokens = taken; taken == nil {
 			lacking += cost
 		}
 	}
+	save := s.unsaved // or were not, when they were taken
 	s.mu.Unlock()
 	s.saving.Unlock()
 	if save {
@@ -245,8 +246,16 @@ func (s *station) answered(items []*item, kept wire.Kept, all []Kept) error {
 // spec: 11-tokens#paying
 type doubt map[wire.BlobID][]token.Token
 
+// expire forgets what was offered with tokens that are not good any more.
+func (d doubt) expire(today uint16) {
+	maps.DeleteFunc(d, func(_ wire.BlobID, sent []token.Token) bool { return !token.Good(sent[0].Day(), today) })
+}
+
 // add remembers what is about to go out; a tombstone, and what there is no room for, is paid for anew.
-func (d doubt) add(items []*item) {
+func (d doubt) add(items []*item, today uint16) {
+	if len(d) >= doubtMax {
+		d.expire(today)
+	}
 	for _, t := range items {
 		if t.blob != nil && len(t.tokens) > 0 && len(d) < doubtMax {
 			d[t.id] = t.tokens

@@ -37,7 +37,7 @@ func TestDoubt(t *testing.T) {
 		if lacking, err := s.take([]*item{one}); err != nil || lacking != 0 {
 			t.Fatalf("%d tokens are lacking, %v", lacking, err)
 		}
-		s.doubt.add([]*item{one})
+		s.doubt.add([]*item{one}, 20_000)
 		return one
 	}
 	first := offer(1)
@@ -62,8 +62,11 @@ func TestDoubt(t *testing.T) {
 	for i := range many {
 		many[i] = &item{blob: []byte{1}, id: wire.BlobID{byte(i), byte(i >> 8), 1}, tokens: tokens[:1]}
 	}
-	if s.doubt.add(many); len(s.doubt) != doubtMax {
+	if s.doubt.add(many, 20_000); len(s.doubt) != doubtMax {
 		t.Errorf("%d blobs are remembered", len(s.doubt))
+	}
+	if s.doubt.add(nil, 20_000+token.DaysBack+1); len(s.doubt) != 0 {
+		t.Errorf("%d blobs are remembered with tokens that are not good", len(s.doubt))
 	}
 }
 
@@ -102,6 +105,57 @@ func TestPutBack(t *testing.T) {
 	if err != nil || state.wallet.Count(20_000) != 19 {
 		t.Errorf("%d of 19 tokens are left, %v", state.wallet.Count(20_000), err)
 	}
+}
+
+// TestPayUnsaved: tokens that could not be taken off the disk are not sent before they are.
+func TestPayUnsaved(t *testing.T) {
+	kept := &fullKeep{mapKeep: mapKeep{}}
+	day := uint16(20_000)
+	c, err := NewClient(Config{Keep: kept, Now: func() time.Time { return time.Unix(int64(day)*86_400, 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := make([]token.Token, 20)
+	for i := range tokens {
+		tokens[i] = token.Token{20_000 >> 8, 20_000 & 0xff, byte(i)}
+	}
+	s := &station{client: c, state: &stationState{wallet: token.NewWallet()}, doubt: make(doubt)}
+	s.state.wallet.Add(tokens, day)
+	g := newGuest(c, guestKey{giver: [giverSize]byte{1}})
+	g.given.Accept(tokens, day)
+	for _, by := range []payer{s, g} {
+		for n := range 3 {
+			kept.full = n < 2
+			one := &item{by: by, blob: []byte{1}, id: wire.BlobID{byte(n / 2)}, answer: new(Custody)}
+			if err := by.pay(t.Context(), []*item{one}); (err != nil) != kept.full {
+				t.Errorf("%T: a full disk (%t): %v", by, kept.full, err)
+			}
+		}
+	}
+	state, err := loadState(kept, s.log)
+	if err != nil || state.wallet.Count(day) != 0 { // the pocket has the rest
+		t.Errorf("%d tokens are on disk, %v", state.wallet.Count(day), err)
+	}
+	saved := newGuest(c, g.guestKey)
+	if err := wire.Unmarshal(kept.mapKeep[g.key()], &saved.state); err != nil {
+		t.Fatal(err)
+	}
+	if saved.given, err = token.LoadGiven(saved.state.Given); err != nil || saved.given.Count(day) != 18 {
+		t.Errorf("%d of 18 given tokens are on disk, %v", saved.given.Count(day), err)
+	}
+}
+
+// fullKeep is a mapKeep that can be full.
+type fullKeep struct {
+	mapKeep
+	full bool
+}
+
+func (k *fullKeep) Save(key string, value []byte) error {
+	if k.full {
+		return errors.New("full")
+	}
+	return k.mapKeep.Save(key, value)
 }
 
 // mapKeep is a Keep in memory for one goroutine.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +36,7 @@ type guest struct {
 	state     guestState
 	given     *token.Given
 	doubt     doubt         // what was offered and may be paid for already
+	unsaved   bool          // tokens were taken that are on disk still
 	number    uint64        // by which the node knows that it can be tried; 0: not now
 	wait      time.Duration // until the next try, when one has failed
 }
@@ -237,7 +237,7 @@ func (g *guest) meet(l mailboxLog) bool {
 	defer g.mu.Unlock()
 	g.addresses = l.Addresses
 	g.given.Accept(tokens, g.today())
-	maps.DeleteFunc(g.doubt, func(_ wire.BlobID, sent []token.Token) bool { return !token.Good(sent[0].Day(), g.today()) })
+	g.doubt.expire(g.today())
 	return len(g.state.Receipts) > 0 || len(g.doubt) > 0 || g.given.Count(g.today()) > 0
 }
 
@@ -269,16 +269,16 @@ func (c *Client) sortedGuests() []*guest {
 // spec: 11-tokens#paying
 func (g *guest) pay(_ context.Context, items []*item) error {
 	g.mu.Lock()
-	taken := false
 	for _, t := range items {
 		if t.tokens = g.doubt[t.id]; t.tokens == nil {
 			t.tokens = g.given.Take(token.Cost(t.header.Class), g.today())
-			taken = taken || t.tokens != nil
+			g.unsaved = g.unsaved || t.tokens != nil
 		}
 	}
-	g.doubt.add(items)
+	g.doubt.add(items, g.today())
+	save := g.unsaved // or were not, when they were taken
 	g.mu.Unlock()
-	if !taken {
+	if !save {
 		return nil
 	}
 	return g.save()
@@ -305,7 +305,13 @@ func (g *guest) save() error {
 		}
 	}
 	g.client.mu.Unlock()
-	return errors.Join(g.client.cfg.Keep.Save(g.key(), b), g.client.cfg.Keep.Save(keepGuests, all))
+	if err := errors.Join(g.client.cfg.Keep.Save(g.key(), b), g.client.cfg.Keep.Save(keepGuests, all)); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unsaved = false // none were taken meanwhile: one call at a time
+	return nil
 }
 
 // call makes a link for as long as f takes, for guests of one log. If there is something for the contacts of several, it goes over

@@ -97,6 +97,6 @@ const (
 	// at: the node looks at all cards at once, at the least when it reaches a supernode.
 	guestIdle     = 10 * time.Minute
 	guestKeptIdle = 24 * time.Hour
-	// savedMax bounds what is saved of one supernode, in bytes.
-	savedMax = 256 << 10
+	// savedMax bounds what is saved of one supernode, in bytes: more than twice what its parts can be together.
+	savedMax = 512 << 10
 )

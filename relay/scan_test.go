@@ -122,7 +122,7 @@ func TestScan(t *testing.T) {
 	}
 	stop()
 
-	c, stop = picking(t, x.kept, x.bruno, true) // where he was is known
+	_, stop = picking(t, x.kept, x.bruno, true) // where he was is known
 	x.shows(20, 1, 5)
 	stop()
 

@@ -44,6 +44,7 @@ type station struct {
 	number  uint64        // the link's
 	lacking int           // tokens that deposits wait for
 	doubt   doubt         // what was offered and may be paid for already
+	unsaved bool          // tokens were taken that are on disk still
 	drawn   chan struct{} // closed, and made anew, when a visit has ended
 	owes    bool          // it lacks papers that we have
 	trouble string        // why it is not reached, or what is wrong; for people
@@ -411,5 +412,8 @@ func (s *station) change(f func(*stationState)) error {
 	if err := b.save(s.client.cfg.Keep, s.log); err != nil {
 		return fmt.Errorf("keeping what a supernode has signed: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsaved = false // none were taken meanwhile
 	return nil
 }
