@@ -78,12 +78,18 @@ func (s *station) rest(now time.Time) time.Duration {
 	return max(s.fell.Add(s.fallen).Sub(now), 0)
 }
 
+// stands is who takes what is collected, and how far that has come.
+func (s *station) stands(ctx context.Context) (to Collector, cursor uint64, err error) {
+	s.client.mu.Lock()
+	to = s.client.collector
+	s.client.mu.Unlock()
+	cursor, err = to.Cursor(ctx, s.log)
+	return to, cursor, err
+}
+
 // follow reads pages from where we stand, and gives them to the collector.
 func (s *station) follow(ctx context.Context, l *link.Link) error {
-	s.client.mu.Lock()
-	to := s.client.collector
-	s.client.mu.Unlock()
-	cursor, err := to.Cursor(ctx, s.log)
+	to, cursor, err := s.stands(ctx)
 	if err != nil {
 		return err
 	}
@@ -95,13 +101,11 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.idles(false, nil)
-	stream, err := l.Request(ctx)
+	stream, err := ask(ctx, l, wire.RangeFrame{Since: r.at.Cursor, Follow: true, News: true})
 	if err != nil {
 		return err
 	}
 	defer stream.Reset()
-	_ = errors.Join(stream.Send(ctx, wire.RangeFrame{Since: r.at.Cursor, Follow: true, News: true}), stream.End()) // what answers says why not
-	stream.Await(time.Now().Add(answerTimeout))
 	told := tally{since: time.Now()}
 	for {
 		page, blobs, err := s.nextPage(ctx, stream, &told)

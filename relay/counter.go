@@ -132,9 +132,7 @@ func (to *counter) exchange(ctx context.Context, ask wire.Frame, blobs [][]byte,
 	if l == nil {
 		return kept, ErrUnreached
 	}
-	opening, cancel := context.WithTimeout(ctx, answerTimeout)
-	stream, err := l.Request(opening)
-	cancel()
+	stream, err := begin(ctx, l)
 	if err != nil {
 		return kept, err
 	}

@@ -51,19 +51,15 @@ var errMuch = errors.New("the log has grown too much to fetch all of it")
 //
 // spec: 08-custody#scan-and-get
 func (s *station) scan(ctx context.Context, l *link.Link) error {
-	s.client.mu.Lock()
-	to := s.client.collector
-	s.client.mu.Unlock()
-	cursor, err := to.Cursor(ctx, s.log)
+	to, cursor, err := s.stands(ctx)
 	if err != nil {
 		return err
 	}
-	stream, err := l.Request(ctx)
+	stream, err := ask(ctx, l, wire.Scan{Since: cursor - cursor%wire.CursorStep})
 	if err != nil {
 		return err
 	}
 	defer stream.Reset()
-	_ = errors.Join(stream.Send(ctx, wire.Scan{Since: cursor - cursor%wire.CursorStep}), stream.End()) // what answers says why not
 	s.mu.Lock()
 	doubtful := 0 // of how many of the first it is not known whether they were there before
 	if s.state.Skipped != cursor {
@@ -275,13 +271,11 @@ func getAll(ctx context.Context, l *link.Link, entries []wire.Entry, ours map[wi
 
 // get asks for blobs by id.
 func get(ctx context.Context, l *link.Link, ids wire.ShortIDs) ([][]byte, error) {
-	stream, err := l.Request(ctx)
+	stream, err := ask(ctx, l, wire.Get{IDs: ids})
 	if err != nil {
 		return nil, err
 	}
 	defer stream.Reset()
-	stream.Await(time.Now().Add(answerTimeout))
-	_ = errors.Join(stream.Send(ctx, wire.Get{IDs: ids}), stream.End()) // what answers says why not
 	_, blobs, err := receivePage(ctx, stream)
 	return blobs, err
 }

@@ -151,21 +151,33 @@ func (s *station) draw(ctx context.Context, l *link.Link, g wire.Grant) error {
 	return nil
 }
 
+// begin opens a stream for a request. A supernode that lets none be opened is not waited for.
+func begin(ctx context.Context, l *link.Link) (*link.CustodyStream, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return l.Request(ctx)
+}
+
+// ask sends a request on a stream of its own; the caller receives what answers it, and resets the stream. Whether all was sent
+// is not said: who refuses may do so before, and nothing comes else.
+func ask(ctx context.Context, l *link.Link, f wire.Frame) (*link.CustodyStream, error) {
+	s, err := begin(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	s.Await(time.Now().Add(answerTimeout))
+	_ = errors.Join(s.Send(ctx, f), s.End())
+	return s, nil
+}
+
 // request sends a frame on a stream of its own and returns the one frame that answers it.
-func request[F wire.Frame](ctx context.Context, l *link.Link, ask wire.Frame) (answer F, err error) {
-	s, err := l.Request(ctx)
+func request[F wire.Frame](ctx context.Context, l *link.Link, f wire.Frame) (answer F, err error) {
+	s, err := ask(ctx, l, f)
 	if err != nil {
 		return answer, err
 	}
 	defer s.Reset()
-	s.Await(time.Now().Add(answerTimeout))
-	sent := errors.Join(s.Send(ctx, ask), s.End())
-	// Who refuses may do so before all has arrived.
-	answer, err = receive[F](ctx, s)
-	if err != nil && sent != nil && !errors.As(err, new(*RefusedError)) {
-		err = sent
-	}
-	return answer, err
+	return receive[F](ctx, s)
 }
 
 // receive returns the next frame of a stream, if it is of the kind that is expected.
