@@ -81,26 +81,34 @@ func communityOf(c relay.Community) control.Community {
 	return shown
 }
 
-// troubles are what is wrong with a supernode, and what may be, each once.
-func troubles(s relay.Supernode) string {
-	var words []string
+// wrong are the words for what a supernode has done against its word, and may have, each once.
+func wrong(s relay.Supernode) (words []string) {
 	for _, b := range s.Breaches {
-		words = append(words, b.Kind.String())
+		if !slices.Contains(words, b.Kind.String()) {
+			words = append(words, b.Kind.String())
+		}
 	}
-	words = slices.DeleteFunc(append(words, s.Doubt, s.Trouble), func(w string) bool { return w == "" })
-	slices.Sort(words)
-	return strings.Join(slices.Compact(words), "; ")
+	if s.Doubt != "" {
+		words = append(words, s.Doubt)
+	}
+	return words
+}
+
+// troubles are what is wrong with a supernode, the link to it first.
+func troubles(s relay.Supernode) string {
+	words := wrong(s)
+	if s.Trouble != "" {
+		words = slices.Insert(words, 0, s.Trouble)
+	}
+	return strings.Join(words, "; ")
 }
 
 // broken are the sentences about supernodes that have not kept their word, or may not.
 func broken(all []relay.Community) (notices []string) {
 	for _, c := range all {
 		for _, s := range c.Supernodes {
-			for _, b := range s.Breaches {
-				notices = append(notices, "supernode "+supernodeName(c, s)+": "+b.Kind.String()+"; ask its operator")
-			}
-			if s.Doubt != "" {
-				notices = append(notices, "supernode "+supernodeName(c, s)+": "+s.Doubt+"; ask its operator")
+			for _, words := range wrong(s) {
+				notices = append(notices, "supernode "+supernodeName(c, s)+": "+words+"; ask its operator")
 			}
 		}
 	}
