@@ -97,14 +97,21 @@ func (c *Client) payerFor(at peer.ID, card []byte) (payer, Log) {
 	return nil, Log{}
 }
 
-// at calls f with the counter of the log that items are for: over the link of its station, or one that is made for as long.
+// at calls f with the counter of the log that items are for: over the link of its station, or one that guests make for as long, if
+// there is anything that they can do.
 func (c *Client) at(ctx context.Context, items []*item, f func(*counter) error) error {
 	var guests []*guest
-	for by := range shares(items) {
+	able := false
+	for by, share := range shares(items) {
 		if s, ours := by.(*station); ours {
 			return f(&counter{log: s.log, keys: s.keys, link: s.linked})
 		}
-		guests = append(guests, by.(*guest))
+		g := by.(*guest)
+		guests, able = append(guests, g), able || !g.broke(share)
+	}
+	if !able {
+		withTokens(items)
+		return nil
 	}
 	return c.call(ctx, guests, f)
 }

@@ -390,6 +390,15 @@ func (g *guest) tried(err error) {
 	c.poke()
 }
 
+// broke reports whether there is nothing to offer for items: no token, and none of them was offered before.
+func (g *guest) broke(items []*item) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.given.Count(g.today()) == 0 && !slices.ContainsFunc(items, func(t *item) bool {
+		return t.blob == nil || g.doubt[t.id] != nil || g.state.Receipts.find(t.id.Short()) >= 0
+	})
+}
+
 func (g *guest) held(id wire.ShortID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -117,6 +117,9 @@ func TestGuestOfSeveral(t *testing.T) {
 	if kept := leave(3, wrong, right); kept != 1+3 || links.Load() != 2 {
 		t.Errorf("by the last token of one, and more of the other, %d of 4 are kept, over %d links in all", kept, links.Load())
 	}
+	if kept := leave(1, wrong); kept != 0 || links.Load() != 2 {
+		t.Errorf("without a token %d are kept, over %d links in all", kept, links.Load())
+	}
 }
 
 // TestGuestOfNobody: a supernode that does not answer is left alone for a while, and then tried again.
