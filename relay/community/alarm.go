@@ -2,6 +2,7 @@ package community
 
 import (
 	"fmt"
+	"slices"
 
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
@@ -71,4 +72,22 @@ type Alarm struct {
 	Key       [32]byte  `cbor:"3,keyasint"` // fork: the operator key; seat: the seat's
 	Known     wire.Hash `cbor:"4,keyasint"` // what we had
 	Shown     wire.Hash `cbor:"5,keyasint"` // what is beside it
+}
+
+// alarms are those that nobody has seen yet, at most alarmsMax.
+type alarms struct{ all []Alarm }
+
+// Alarms lists what was found wrong since the last Dismiss.
+func (a *alarms) Alarms() []Alarm { return slices.Clone(a.all) }
+
+// Dismiss forgets the alarms: the person has seen them.
+func (a *alarms) Dismiss() { a.all = nil }
+
+// raise adds those that are not there, as far as there is room.
+func (a *alarms) raise(more ...Alarm) {
+	for _, one := range more {
+		if len(a.all) < alarmsMax && !slices.Contains(a.all, one) {
+			a.all = append(a.all, one)
+		}
+	}
 }

@@ -137,15 +137,14 @@ func (m *Membership) compare(at peer.ID) {
 	}
 	for i := range m.told[at] {
 		t := &m.told[at][i]
-		alarm := Alarm{Supernode: at, Known: c.id}
 		switch {
 		case t.said:
 		case t.gist.contradicts(c.gist):
-			alarm.Kind, t.said = AlarmCard, true
-			m.raise([]Alarm{alarm})
+			m.raise(Alarm{Kind: AlarmCard, Supernode: at, Known: c.id})
+			t.said = true
 		case t.gist.Edition.compare(c.Edition) > 0 && t.asked:
-			alarm.Kind, t.said = AlarmWithheld, true
-			m.raise([]Alarm{alarm})
+			m.raise(Alarm{Kind: AlarmWithheld, Supernode: at, Known: c.id})
+			t.said = true
 		}
 		t.asked = true
 	}

@@ -31,7 +31,7 @@ type House struct {
 	weeks    weeks
 	card     *Card
 	names    map[Persona]string
-	alarms   []Alarm
+	alarms
 }
 
 // Grant is what a persona is told when it is let in; so is a supernode, which has no use for the
@@ -161,12 +161,6 @@ func (h *House) Supernodes() []Known { return h.file.supernodes() }
 // Where changes with the descriptor and the cards, and with nothing else: who joins or is revoked does not change it.
 func (h *House) Where() wire.Hash { return h.file.where() }
 
-// Alarms lists what was found wrong since the last Dismiss.
-func (h *House) Alarms() []Alarm { return slices.Clone(h.alarms) }
-
-// Dismiss forgets the alarms: the operator has seen them.
-func (h *House) Dismiss() { h.alarms = nil }
-
 // Beacon returns the discovery key of a day by which members recognise this supernode on a network.
 //
 // spec: 10-communities#beacons
@@ -281,7 +275,7 @@ func (h *House) seat(key [32]byte, card []byte, now time.Time) error {
 		return ErrSignature
 	}
 	m, err := h.file.merge(Papers{Cards: [][]byte{card}}, func(s Seat) bool { return seconds(now) <= s.Until })
-	h.raise(m.alarms)
+	h.raise(m.alarms...)
 	if err == nil && !m.changed {
 		err = ErrLinkUsed
 	}
@@ -376,7 +370,7 @@ func (h *House) take(theirs Papers, bySupernode bool, now time.Time, rand io.Rea
 	us := h.device.ID()
 	ours := func(a Alarm) bool { return a.Kind == AlarmCard && a.Supernode == us }
 	setBack := slices.ContainsFunc(m.alarms, ours) // we have signed another card, and forgotten that
-	h.raise(slices.DeleteFunc(m.alarms, ours))
+	h.raise(slices.DeleteFunc(m.alarms, ours)...)
 	changed = m.changed || len(m.alarms) > 0
 	if h.file.descriptor == nil {
 		return m.sequence, changed, wrong, nil
@@ -446,19 +440,6 @@ func (h *House) renew(now time.Time, rand io.Reader) error {
 // redraw draws them. The card that has them is to be shown next.
 func (h *House) redraw(now time.Time, rand io.Reader) error {
 	return errors.Join(h.weeks.renew(rand), h.drawBeacon(now, rand))
-}
-
-// raise keeps alarms for the operator.
-func (h *House) raise(alarms []Alarm) { h.alarms = addAlarms(h.alarms, alarms) }
-
-// addAlarms adds those that are not there, as far as there is room.
-func addAlarms(all, more []Alarm) []Alarm {
-	for _, a := range more {
-		if len(all) < alarmsMax && !slices.Contains(all, a) {
-			all = append(all, a)
-		}
-	}
-	return all
 }
 
 // isSupernode reports whether a key is that by which a supernode of the community signs.

@@ -24,7 +24,7 @@ type Membership struct {
 	granted map[peer.ID]*granted
 	told    map[peer.ID][]told
 	refused error // why the link was not taken
-	alarms  []Alarm
+	alarms
 }
 
 // granted is what one supernode has told us.
@@ -303,23 +303,23 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 	}
 	before := len(m.file.roster.entries)
 	mine, err := m.file.merge(theirs, func(Seat) bool { return true })
-	m.raise(mine.alarms)
+	m.raise(mine.alarms...)
 	if mine.newer {
-		m.raise([]Alarm{{Kind: AlarmNewer, Supernode: at}})
+		m.raise(Alarm{Kind: AlarmNewer, Supernode: at})
 	}
 	if m.file.descriptor == nil {
 		return false, false, err
 	}
 	known := m.at(at)
 	if mine.sequence < known.sequence && mine.sequence != 0 {
-		m.raise([]Alarm{{Kind: AlarmOlder, Supernode: at, Known: m.file.descriptor.id}})
+		m.raise(Alarm{Kind: AlarmOlder, Supernode: at, Known: m.file.descriptor.id})
 	}
 	known.sequence = max(known.sequence, mine.sequence)
 	moved = len(m.file.roster.entries) > before || !slices.Equal(known.heads, theirs.Heads)
 	if past, whole := m.file.roster.past(theirs.Heads); whole {
 		for _, h := range known.heads {
 			if m.file.roster.known[h] != nil && !past[h] {
-				m.raise([]Alarm{{Kind: AlarmForgot, Supernode: at, Known: h}})
+				m.raise(Alarm{Kind: AlarmForgot, Supernode: at, Known: h})
 				break
 			}
 		}
@@ -386,14 +386,6 @@ func (m *Membership) Distrust(at peer.ID) {
 //
 // spec: 10-communities#beacons
 func (m *Membership) Beacons(day uint32) []Beacon { return m.file.beacons(day) }
-
-// Alarms lists what was found wrong since the last Dismiss.
-func (m *Membership) Alarms() []Alarm { return slices.Clone(m.alarms) }
-
-// Dismiss forgets the alarms: the person has seen them.
-func (m *Membership) Dismiss() { m.alarms = nil }
-
-func (m *Membership) raise(alarms []Alarm) { m.alarms = addAlarms(m.alarms, alarms) }
 
 // Mark changes with what is known of the community.
 func (m *Membership) Mark() wire.Hash { return m.file.mark() }

@@ -119,7 +119,7 @@ type savedName struct {
 func (h *House) Save() []byte {
 	head := savedHouse{
 		File: h.file.saved(), Token: h.token, Operator: h.operator.Seed(), Week: h.weeks.week,
-		Card: h.card.raw, Alarms: h.alarms,
+		Card: h.card.raw, Alarms: h.alarms.all,
 	}
 	for i, key := range h.weeks.keys {
 		head.Keys[i] = key
@@ -148,7 +148,7 @@ func LoadHouse(b []byte, device *identity.Device) (*House, error) {
 	}
 	h := &House{
 		file: f, device: device, token: head.Token, operator: OperatorKeyOf(head.Operator), card: card,
-		weeks: weeks{week: head.Week}, names: make(map[Persona]string), alarms: head.Alarms,
+		weeks: weeks{week: head.Week}, names: make(map[Persona]string), alarms: alarms{head.Alarms},
 	}
 	for i, key := range head.Keys {
 		h.weeks.keys[i] = key
@@ -188,7 +188,7 @@ type savedGranted struct {
 //
 // spec: 10-communities#what-is-kept
 func (m *Membership) Save() []byte {
-	head := savedMembership{File: m.file.saved(), Persona: m.persona.Seed(), Alarms: m.alarms}
+	head := savedMembership{File: m.file.saved(), Persona: m.persona.Seed(), Alarms: m.alarms.all}
 	head.Refused = uint8(max(slices.Index(linkRefusals[:], m.refused), 0))
 	if l := m.link; l != nil {
 		head.Link = l.body()
@@ -215,7 +215,7 @@ func LoadMembership(b []byte) (*Membership, error) {
 		return nil, err
 	}
 	m := &Membership{
-		file: f, persona: PersonaKeyOf(head.Persona), granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told), alarms: head.Alarms,
+		file: f, persona: PersonaKeyOf(head.Persona), granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told), alarms: alarms{head.Alarms},
 	}
 	if head.Link != nil {
 		if m.link, err = head.Link.link(); err != nil {

@@ -137,8 +137,8 @@ func TestSaved(t *testing.T) {
 	}
 	two := w.further(h, "two.example:4242")
 	w.must(w.visit(h, m))
-	m.raise([]Alarm{{Kind: AlarmForgot, Supernode: h.device.ID(), Known: wire.Hash{1}}})
-	h.raise([]Alarm{{Kind: AlarmFork, Key: h.operator.pub, Known: wire.Hash{1}, Shown: wire.Hash{2}}})
+	m.raise(Alarm{Kind: AlarmForgot, Supernode: h.device.ID(), Known: wire.Hash{1}})
+	h.raise(Alarm{Kind: AlarmFork, Key: h.operator.pub, Known: wire.Hash{1}, Shown: wire.Hash{2}})
 	m.Refused(two.device.ID(), ErrNoMember)
 
 	var text strings.Builder
