@@ -57,7 +57,7 @@ func FuzzReceipt(f *testing.F) {
 
 // FuzzCard: a card that is taken has few logs, with addresses that can be dialled.
 func FuzzCard(f *testing.F) {
-	b, err := wire.Marshal(mailboxCard{Logs: []mailboxLog{{Community: [32]byte{1}, Addresses: []string{"orchard.example:4242"}}}})
+	b, err := wire.Marshal(mailboxCard{Logs: []mailboxLog{{Community: [32]byte{1}, Addresses: []string{"orchard.example:4242"}, Card: new(community.Gist)}}})
 	if err != nil {
 		f.Fatal(err)
 	}
