@@ -46,6 +46,7 @@ func (r *rig) spawn() (kill func()) {
 		kill()
 		r.t.Fatalf("the supernode says %q: %v", line, err)
 	}
+	r.pid = cmd.Process.Pid
 	return kill
 }
 

@@ -71,6 +71,7 @@ type rig struct {
 	made       Founded
 	*Supernode // nil where it runs in another process
 	at         peer.Endpoint
+	pid        int    // of the other process
 	from       net.IP // where dials come from
 	keys       identity.DeviceKeys
 	tokens     token.PublicKey
