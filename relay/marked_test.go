@@ -164,7 +164,7 @@ func TestKeysOfACopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	annas := new(shelf)
-	anna, l, stop := live(t, annas)
+	anna, _, stop := live(t, annas)
 	if _, err := anna.Join(within(t), invite.Text()); err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +184,7 @@ func TestKeysOfACopy(t *testing.T) {
 	if err := one.Revoke(one.id, shut.Persona); err != nil {
 		t.Fatal(err)
 	}
+	var l listener
 	anna, l, stop = live(t, annas)
 	l.until(t, "Anna is in, by the new keys", func() bool { return reached(anna) == 1 })
 	stop()
