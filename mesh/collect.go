@@ -28,6 +28,9 @@ func (t *turn) collected(p Page) error {
 	if err != nil {
 		return err
 	}
+	if err := t.lookForOwn(p); err != nil {
+		return err
+	}
 	rest := make([]store.Unmatched, 0, len(p.Blobs)+len(p.Scanned))
 	foreign, err := t.tryAll(p.Blobs, nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package mesh
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,8 +213,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// A copy of a home that hears of its contact by supernode alone shows nothing as delivered
-// that is not, and nobody gets what it writes; the first link tells its owner.
+// A copy of a home that hears of its contact by supernode alone, where nothing is held any more of what it lacks, shows nothing as
+// delivered that is not, and nobody gets what it writes; the first link tells its owner.
 func TestOldCopyByCustody(t *testing.T) {
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
@@ -228,6 +229,7 @@ func TestOldCopyByCustody(t *testing.T) {
 	bruno.start()
 	bruno.within(waitLong, "has it", func() bool { return len(bruno.texts("Anna")) == 4 })
 	bruno.saysEach("Anna", []string{"got it"})
+	s.change(func() { s.nodes[0].log = nil })
 	twin := &person{t: t, name: "Anna", air: newAir(), sky: s}
 	twin.startFrom(old)
 	t.Cleanup(func() { twin.stop() })
@@ -250,4 +252,55 @@ func TestOldCopyByCustody(t *testing.T) {
 	twin.air = anna.air
 	twin.start()
 	twin.within(waitLong, "the owner is told", twin.shows("older copy", "Bruno", "sottovoce reset"))
+}
+
+// A start whose blob has expired is sent again while what was sealed weeks later waits, by a node that runs all the time on one
+// link to its supernode: and who comes back after all that reads what has not expired.
+func TestStartAfterWeeks(t *testing.T) {
+	t.Parallel()
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	var off atomic.Int64
+	anna.stop()
+	bruno.stop()
+	anna.off, bruno.off = &off, &off
+	anna.air, bruno.air = newAir(), newAir()
+	anna.start()
+	anna.inside(func(turn *turn) error { return turn.lose(anna.device("Bruno")) })
+	anna.within(waitLong, "held", anna.reaches(anna.says("Bruno", "it expires"), conversation.StateHeld))
+	passes := func(days int) {
+		off.Add(int64(days) * int64(24*time.Hour))
+		anna.inside(func(turn *turn) error { turn.n.wakeBy(turn.now); return nil })
+		anna.within(waitLong, "the day has come", func() (ok bool) {
+			anna.inside(func(turn *turn) error { ok = turn.n.mark.Day == wire.DayAt(turn.now); return nil })
+			return ok
+		})
+	}
+	passes(30)
+	later := anna.says("Bruno", "it does not")
+	anna.within(waitLong, "held", anna.reaches(later, conversation.StateHeld))
+	before := s.held(0)
+	passes(29)
+	anna.within(waitLong, "the start is left again", func() (ok bool) {
+		anna.inside(func(turn *turn) error { ok = !anna.device("Bruno").pair.NeedsStart(turn.date); return nil })
+		return ok && s.held(0) > before
+	})
+	s.change(func() {
+		k := s.nodes[0]
+		k.log = slices.DeleteFunc(k.log, func(b keptBlob) bool {
+			h, err := wire.ParseHeader(b.blob)
+			return err != nil || h.ExpiryDay < wire.DayAt(anna.clock())
+		})
+	})
+	if s.held(0) != 2 {
+		t.Errorf("%d blobs have not expired", s.held(0))
+	}
+	anna.stop()
+	bruno.start()
+	bruno.within(waitLong, "he is asked", bruno.shows("Anna", "begin anew"))
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	bruno.within(waitLong, "he has it", bruno.inSlot(func() bool { return slices.Contains(bruno.texts("Anna"), "it does not") }))
+	bruno.stop()
 }

@@ -76,13 +76,64 @@ func (t *turn) copied(d *device) error {
 func (t *turn) behind(d *device) error {
 	if d.pair.Stop() {
 		t.touch(d)
+		t.n.custody.due = true // nothing more is left for it
+		t.n.wakeBy(t.now)
 	}
 	if v := d.route.live; v != nil {
 		t.then(func() { v.link.Close(link.ReasonBehind) })
 	}
 	name := d.contact.shownName()
-	return t.raise(noticeBehind, d.contact, fmt.Sprintf("this home is an older copy: %s has messages from you that are not here, so nothing more is sent to %s; "+
+	return t.raise(noticeBehind, d.contact, fmt.Sprintf("this home is an older copy: there are messages from you to %s that are not in it, so nothing more is sent to %s; "+
 		"if another copy is in use, go on there; to go on here: sottovoce reset %q", name, name, name))
+}
+
+// noteOwn notes the tags that we seal under next. The logs of our communities hold what we left there: what stands in one under
+// such a tag another copy of this home has sealed. Who seals under one goes on from there, see keep.
+//
+// spec: 04-sessions#copies
+func (n *Node) noteOwn() {
+	n.custody.own = make(map[[16]byte]tagged)
+	for _, d := range n.devices {
+		for tag, ref := range d.pair.OwnTags() {
+			n.custody.own[tag] = tagged{d.row, ref}
+		}
+	}
+}
+
+// lookForOwn looks whether a page has what was sealed by another copy.
+//
+// spec: 04-sessions#copies
+func (t *turn) lookForOwn(p Page) error {
+	look := func(tag [16]byte) error {
+		own, found := t.n.custody.own[tag]
+		if !found {
+			return nil
+		}
+		delete(t.n.custody.own, tag)
+		d := t.n.devices[own.row]
+		if d == nil || d.pair.Behind() {
+			return nil
+		}
+		if session, ok := d.pair.Sending(); !ok || session != own.ref.Session {
+			return nil // it was given up since
+		}
+		return t.behind(d)
+	}
+	for _, e := range p.Scanned {
+		if err := look(e.Tag); err != nil {
+			return err
+		}
+	}
+	for _, blob := range p.Blobs {
+		h, err := wire.ParseHeader(blob)
+		if err != nil {
+			continue
+		}
+		if err := look(h.Tag); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compare looks at what a device names first of a session on a new link: never less than

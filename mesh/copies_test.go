@@ -59,6 +59,65 @@ func TestOldCopy(t *testing.T) {
 	}
 }
 
+// A home that was put back and hears of a contact by supernode alone finds in the log what it has not sealed: it sends nothing
+// more, and begins anew by supernode, when both persons say so.
+func TestOldCopyBySupernode(t *testing.T) {
+	t.Parallel()
+	for _, answers := range []int{0, 2} {
+		s := newSky(1)
+		anna, bruno := meetUnder(t, s)
+		anna.within(waitLong, "linked", anna.delivered(anna.says("Bruno", "before")))
+		anna.stop()
+		old := anna.copyHome(t)
+		anna.air, bruno.air = newAir(), newAir() // they are far from each other
+		bruno.stop()
+		anna.start()
+		for i := range max(answers, 1) {
+			anna.within(waitLong, "held", anna.reaches(anna.says("Bruno", "after"), conversation.StateHeld))
+			anna.stop()
+			if bruno.start(); i < answers {
+				bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "answer"), conversation.StateHeld))
+			}
+			bruno.stop()
+			anna.start()
+		}
+		if anna.shows("Bruno")() {
+			t.Error("a restart alone raises a notice")
+		}
+		anna.stop()
+		alone := &person{t: t, name: anna.name, air: newAir(), sky: s}
+		alone.startFrom(old)
+		t.Cleanup(func() { alone.stop() })
+		alone.within(waitLong, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
+		m, before := alone.says("Bruno", "by the copy"), s.held(0)
+		alone.within(waitLong, "nothing more is left", func() bool {
+			var depots int
+			alone.inside(func(*turn) error { depots = len(alone.device("Bruno").depots); return nil })
+			return depots == 0
+		})
+		if s.held(0) != before || !alone.reaches(m, conversation.StateQueued)() {
+			t.Errorf("%d blobs were left", s.held(0)-before)
+		}
+		if _, err := alone.Reset(t.Context(), "Bruno"); err != nil {
+			t.Fatal(err)
+		}
+		m = alone.says("Bruno", "begun anew") // what was written before stands where he has something else
+		bruno.start()
+		bruno.within(waitLong, "he is asked", bruno.shows("Anna", "begin anew"))
+		if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
+			t.Fatal(err)
+		}
+		bruno.within(waitLong, "he has it", bruno.inSlot(func() bool { return slices.Contains(bruno.texts("Anna"), "begun anew") }))
+		bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "grazie"), conversation.StateHeld))
+		alone.within(waitLong, "delivered", alone.delivered(m))
+		if alone.shows("older copy")() {
+			t.Error("it is told still")
+		}
+		alone.stop()
+		bruno.stop()
+	}
+}
+
 // A copy so old that nobody knows its link keys any more is told, and so is the contact.
 func TestVeryOldCopy(t *testing.T) {
 	lan := newAir()

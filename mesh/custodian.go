@@ -22,11 +22,12 @@ type custody struct {
 	waiting unmatched
 
 	reached []Reached
-	numbers map[peer.ID]int64 // by which outboxes call supernodes, from 1 on
-	due     bool              // where can be deposited may be another question now
-	tell    bool              // and whether somebody is to be told of our mailbox
-	later   time.Time         // when both will be, because of what was collected; zero: not
-	since   time.Time         // one was reached after none
+	own     map[[16]byte]tagged // of what we had not sealed yet when the program began; see copies.go
+	numbers map[peer.ID]int64   // by which outboxes call supernodes, from 1 on
+	due     bool                // where can be deposited may be another question now
+	tell    bool                // and whether somebody is to be told of our mailbox
+	later   time.Time           // when both will be, because of what was collected; zero: not
+	since   time.Time           // one was reached after none
 	depots  map[int64]*depot
 }
 
@@ -44,6 +45,7 @@ func (n *Node) runCustodian() {
 	if n.custodian == nil {
 		return
 	}
+	n.noteOwn()
 	n.beside(func(ctx context.Context) {
 		if err := n.custodian.Run(ctx, collector{n}); err != nil && ctx.Err() == nil {
 			n.log.Error("nothing is left with supernodes or collected from them any more", "error", err)
@@ -159,10 +161,7 @@ func (t *turn) lookForDepots() error {
 			continue
 		}
 		d.depots = depots
-		if err := t.startAnew(d); err != nil {
-			return err
-		}
-		if err := t.step(d, outbox.Reached{Depots: depots}); err != nil {
+		if err := cmp.Or(t.startAnew(d), t.step(d, outbox.Reached{Depots: depots})); err != nil {
 			return err
 		}
 	}
@@ -188,7 +187,8 @@ func (n *Node) depotsFor(d *device) []outbox.Depot {
 }
 
 // startAnew sends the start of a session once more whose blob has expired while what was
-// sealed later waits: nobody could read that without it.
+// sealed later waits: nobody could read that without it. Who lost the keys of a session asks for another
+// even if nothing waits.
 //
 // spec: 04-sessions#when-to-start
 func (t *turn) startAnew(d *device) error {
@@ -196,7 +196,7 @@ func (t *turn) startAnew(d *device) error {
 	if d.loaded != nil {
 		blobs += len(d.loaded.Blobs)
 	}
-	if blobs == 0 || d.route.live == nil && len(d.depots) == 0 || !d.pair.NeedsStart(t.date) {
+	if !d.open() || blobs == 0 && !d.pair.Lost() || d.route.live == nil && len(d.depots) == 0 || !d.pair.NeedsStart(t.date) {
 		return nil
 	}
 	start, err := t.start(d)

@@ -208,6 +208,7 @@ func (t *turn) keep(d *device, s session.Sealed) (outbox.Blob, error) {
 	if err := t.tx.PutOutBlob(&row); err != nil {
 		return outbox.Blob{}, err
 	}
+	delete(t.n.custody.own, header.Tag)
 	t.fresh[row.ID] = row.Bytes
 	t.touch(d)
 	return queued(row, t.now, t.n.mark), nil

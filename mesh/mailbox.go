@@ -193,6 +193,8 @@ func (t *turn) dropLogs() error {
 		if ours[l] || row.Cursor == 0 {
 			continue
 		}
+		n.custody.waiting = unmatched{} // read again without what is gone
+		t.lookFarSoon()
 		row.Cursor = 0 // whoever becomes a member again reads it all
 		if err := cmp.Or(t.tx.DropUnmatched(row.ID), t.tx.PutLog(row)); err != nil {
 			return err
@@ -215,8 +217,6 @@ func (t *turn) dropLogs() error {
 	for _, c := range n.contacts {
 		c.crowded = false
 	}
-	looked := n.custody.waiting.looked
-	n.custody.waiting = unmatched{looked: looked} // read again without what is gone
 	return nil
 }
 
@@ -268,6 +268,7 @@ func (t *turn) expireCustody() error {
 	if err := t.dropLogs(); err != nil {
 		return err
 	}
+	n.custody.waiting = unmatched{} // read again without what is gone
 	t.lookFarSoon()
 	return nil
 }

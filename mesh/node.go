@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -347,7 +349,8 @@ func (t *turn) housekeep() error {
 		return err
 	}
 	past := n.mark.Past()
-	for _, d := range n.devices {
+	for _, row := range slices.Sorted(maps.Keys(n.devices)) {
+		d := n.devices[row]
 		if n.mark.Day != day { // what lasts until when is another matter now
 			d.queue, d.queued = outbox.New(), 0
 			if err := d.loadQueue(t.tx, t.now, n.mark); err != nil {

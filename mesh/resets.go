@@ -94,6 +94,9 @@ func (t *turn) permit(d *device) error {
 		return err
 	}
 	d.receipts = append(d.receipts, opened.Ref)
+	d.away = d.route.petition == nil // it hears of it by supernode
+	t.n.custody.due = true
+	t.movedOn() // what came behind the start may wait for it
 	if sending {
 		if err := t.step(d, outbox.Overtaken{Session: before}); err != nil {
 			return err
@@ -132,7 +135,7 @@ func (n *Node) Reset(ctx context.Context, who string) (Person, error) {
 	return p, err
 }
 
-// lose begins anew with a device, over the link there is or the next one that we dial.
+// lose begins anew with a device, over the link there is or the next one that we dial, or by supernode.
 func (t *turn) lose(d *device) error {
 	before, sending := d.pair.Sending()
 	d.pair.Lose()
@@ -146,11 +149,12 @@ func (t *turn) lose(d *device) error {
 	if !d.open() {
 		return nil
 	}
-	if d.route.live == nil {
-		if d.route.seen != nil {
-			d.route.failures, d.route.due = 0, t.now
-			t.n.wakeBy(t.now)
-		}
+	t.n.custody.due = true // something may be left for it again
+	t.n.wakeBy(t.now)
+	if d.route.live == nil && d.route.seen != nil {
+		d.route.failures, d.route.due = 0, t.now
+	}
+	if d.route.live == nil && len(d.depots) == 0 {
 		return nil
 	}
 	blobs, err := t.start(d)

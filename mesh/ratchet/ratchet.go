@@ -161,6 +161,15 @@ func (st *State) Windows() (current Window, live bool, next Window) {
 	return Window{Chain: c.Number, N: c.N, Key: c.TagKey}, c.Live, next
 }
 
+// Unsent returns where the tags of what we seal next lie: in our current chain, if there is one yet, and in the next one.
+//
+// spec: 04-sessions#copies
+func (st *State) Unsent() (current Window, live bool, next Window) {
+	c := &st.s.Sending
+	next = Window{Chain: c.next(), Key: st.s.SendingNext.TagKey}
+	return Window{Chain: c.Number, N: c.N, Key: c.TagKey}, c.Live, next
+}
+
 // Sent returns our sending chain and how many numbers of it were sealed; zeros before the
 // first.
 func (st *State) Sent() (chain, n uint32) { return st.s.Sending.Number, st.s.Sending.N }

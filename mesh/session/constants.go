@@ -14,6 +14,7 @@ import (
 const (
 	windowCurrent  = 64   // tags looked for beyond the highest number seen of a chain
 	windowNext     = 16   // tags looked for at the beginning of the next chain
+	windowOwn      = 8    // numbers of ours in each chain that another copy of this state may have sealed first
 	windowFar      = 1000 // the same in both, when everything else was read
 	unreceiptedMax = 1000 // numbers sealed, and numbers past the highest receipted
 	skippedMax     = 2000 // skipped keys of one session at a time: 2(L-1) suffice

@@ -40,6 +40,23 @@ func (p *Pair) tags(from, to, nextFrom, nextTo uint32) iter.Seq2[[16]byte, Ref] 
 	}
 }
 
+// OwnTags yields the tags of the numbers that are sealed next on the sending session. Nobody but the two ends knows them
+// before: a blob under one of them, of before it was sealed here, was sealed by another copy of this state.
+//
+// spec: 04-sessions#copies
+func (p *Pair) OwnTags() iter.Seq2[[16]byte, Ref] {
+	return func(yield func([16]byte, Ref) bool) {
+		if len(p.s.Sessions) == 0 || p.s.Behind {
+			return
+		}
+		s := &p.s.Sessions[0]
+		current, live, next := s.Ratchet.Unsent()
+		if !live || yieldTags(yield, s.id(), current, current.N, current.N+windowOwn) {
+			yieldTags(yield, s.id(), next, 0, windowOwn)
+		}
+	}
+}
+
 func yieldTags(yield func([16]byte, Ref) bool, id [8]byte, w ratchet.Window, from, to uint32) bool {
 	for n := from; n < to; n++ {
 		if !yield(ratchet.Tag(w.Key, n), Ref{Session: id, Chain: w.Chain, N: n}) {

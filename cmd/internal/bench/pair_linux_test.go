@@ -153,9 +153,12 @@ type heard struct {
 }
 
 // listen opens the node's stream of events, from now on; when it returns, nothing later is missed.
-func (n *node) listen() <-chan heard {
+func (n *node) listen() <-chan heard { return n.listenTo("") }
+
+// listenTo opens the stream that a query asks for.
+func (n *node) listenTo(query string) <-chan heard {
 	n.b.Helper()
-	request, err := http.NewRequestWithContext(n.b.Context(), http.MethodGet, "http://sottovoce/v1/events", nil)
+	request, err := http.NewRequestWithContext(n.b.Context(), http.MethodGet, "http://sottovoce/v1/events"+query, nil)
 	if err != nil {
 		n.b.Fatal(err)
 	}
