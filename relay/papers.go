@@ -84,7 +84,7 @@ func (s *station) merge(answer wire.Papers) (more bool, err error) {
 // spec: 10-communities#exchange-of-papers
 func (s *station) plead(ctx context.Context, l *link.Link) error {
 	s.member.mu.Lock()
-	all, of := s.member.papers.Plead(), [32]byte(s.member.papers.Community())
+	all, of := s.member.papers.Plead(s.log.At), [32]byte(s.member.papers.Community())
 	s.member.mu.Unlock()
 	if len(all) == 0 {
 		return errNothing

@@ -259,11 +259,12 @@ func (m *Membership) at(id peer.ID) *granted {
 func (m *Membership) Offer(at peer.ID) Papers { return m.file.papersSince(m.at(at).heads) }
 
 // Plead returns what we know, for a supernode that does not know us: it has not heard of our
-// joining at another one, or has lost its disk. We log in again behind them.
+// joining at another one, or has lost its disk. We log in again behind them. Who only a join link calls a supernode is shown
+// nothing: anybody who knows the root can write one.
 //
 // spec: 10-communities#exchange-of-papers
-func (m *Membership) Plead() (all []Papers) {
-	if m.file.descriptor == nil {
+func (m *Membership) Plead(at peer.ID) (all []Papers) {
+	if m.file.descriptor == nil || !m.file.isSupernodeID(at) {
 		return nil
 	}
 	rest := m.file.papers()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+	"sottovoce/mesh/peer"
 )
 
 // world3 plays supernodes that meet or do not, and a reference that knows everything.
@@ -190,7 +191,10 @@ func TestLongRoster(t *testing.T) {
 	if len(back.Members()) != 601 {
 		t.Errorf("a member has given back %d members", len(back.Members()))
 	}
-	pleas := m.Plead()
+	if m.Plead(peer.ID{1}) != nil {
+		t.Error("whoever a link calls a supernode is shown the papers")
+	}
+	pleas := m.Plead(back.device.ID())
 	if len(pleas) < 2 || len(pleas) > PleadMax {
 		t.Errorf("%d papers", len(pleas))
 	}

@@ -43,7 +43,7 @@ func TestFurtherSupernode(t *testing.T) {
 	if err := w.visit(one, late); !errors.Is(err, ErrNoMember) || late.Refusal() != nil {
 		t.Errorf("who joined where the first has not been yet: %v, told as %v", err, late.Refusal())
 	}
-	for _, p := range late.Plead() {
+	for _, p := range late.Plead(one.device.ID()) {
 		_, _, err := one.Exchange(w.sent(p), false, w.now, w.rand)
 		w.must(err)
 	}
