@@ -32,7 +32,7 @@ type Linker struct {
 	Low, High float64 // nineteen of twenty times, nodes drawn again
 	Hits      int     // visits whose best partner in another round was the right one,
 	Trials    int     // of so many,
-	Chance    float64 // which guessing gets right in this share
+	Chance    float64 // which guessing among its partners gets right in this share
 	P         float64 // how often chance does as well
 }
 

@@ -34,6 +34,7 @@ func link(visits []*Visit, pairs []pair, ranks [][]float64, chance *rand.Rand) L
 		}
 	}
 	l.P = float64(better+1) / (shuffles + 1)
+	l.Chance = guessed(visits, pairs, tested)
 	l.Low, l.High = l.bounds(visits, pairs, total, tested, all, chance)
 	return l
 }
@@ -106,10 +107,30 @@ func measure(visits []*Visit, pairs []pair, total []float64, tested []bool, node
 			l.Hits++
 		}
 	}
-	if len(scores) > 0 {
-		l.Chance = float64(count) / float64(len(scores))
-	}
 	return l
+}
+
+// guessed is the share of visits whose partner in another round would be right if it were any of those that it is compared with.
+func guessed(visits []*Visit, pairs []pair, tested []bool) (share float64) {
+	type partners struct{ all, right int }
+	of := make(map[[2]int]partners)
+	for i, p := range pairs {
+		if !tested[i] {
+			continue
+		}
+		for _, key := range [][2]int{{p.a, visits[p.b].Round}, {p.b, visits[p.a].Round}} {
+			one := of[key]
+			one.all++
+			if visits[p.a].Node == visits[p.b].Node {
+				one.right++
+			}
+			of[key] = one
+		}
+	}
+	for _, one := range of {
+		share += float64(one.right) / float64(one.all*len(of))
+	}
+	return share
 }
 
 // bounds draws nodes again, with repetition.

@@ -193,7 +193,7 @@ func (o *observation) visits(kinds look, of func(a *arrival) (node string, round
 				piecesOf(v, name, a.around[name])
 			}
 		}
-		if kinds&memory != 0 {
+		if kinds&memory != 0 && len(a.offers) == 0 { // each offer leaves traces in memory: they say what it said
 			at := o.places[a.id.Short()]
 			v.Note("memory.times", strconv.Itoa(len(at)))
 			for _, i := range at {
