@@ -47,6 +47,9 @@ func (*chatCommand) Run(c *call) error {
 		return err
 	}
 	defer clear(passphrase)
+	if in, out, ok := wholeTerminal(c); ok && !c.lines {
+		return runFace(c, in, out, passphrase)
+	}
 	s, err := openScreen(c)
 	if err != nil {
 		return err

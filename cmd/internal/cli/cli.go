@@ -68,6 +68,7 @@ type call struct {
 	ctx     context.Context
 	home    string
 	json    bool
+	lines   bool   // chat line by line
 	secret  string // the file with the passphrase, see unlock
 	node    *control.Client
 	now     func() time.Time
@@ -100,7 +101,7 @@ func (p *Program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return control.Errorf(control.CodeUsage, "%v", err)
 	}
-	c := &call{Program: p, ctx: ctx, home: home, json: g.JSON, secret: g.PassphraseFile, node: control.NewClient(home), now: time.Now}
+	c := &call{Program: p, ctx: ctx, home: home, json: g.JSON, lines: g.Lines, secret: g.PassphraseFile, node: control.NewClient(home), now: time.Now}
 	c.palette = paletteFor(p.Stdout)
 	defer c.node.Close()
 	if err := c.needIdentity(chosen.Path()); err != nil {

@@ -15,6 +15,8 @@ type grammar struct {
 	Home string `help:"Folder that holds your identity and messages." placeholder:"DIR" env:"SOTTOVOCE_HOME"`
 	JSON bool   `name:"json" help:"Print one JSON object a line, for programs."`
 
+	Lines bool `help:"Chat line by line instead of on the whole screen, as for screen readers." env:"SOTTOVOCE_LINES"`
+
 	PassphraseFile string `help:"File whose first line is the passphrase of the home, where there is no terminal to ask at." placeholder:"FILE"`
 
 	Chat chatCommand `cmd:"" default:"1" hidden:"" help:"Open the chat in this terminal."`

@@ -35,9 +35,8 @@ type screen interface {
 // openScreen finds out what we are talking to: a terminal keeps the line being typed whole while others speak; anything
 // else gets plain lines.
 func openScreen(c *call) (screen, error) {
-	in, inOK := c.Stdin.(*os.File)
-	out, outOK := c.Stdout.(*os.File)
-	if !inOK || !outOK || !isTerminalFile(in) || !isTerminalFile(out) || os.Getenv("TERM") == "dumb" {
+	in, out, ok := wholeTerminal(c)
+	if !ok {
 		return &pipe{in: bufio.NewReaderSize(c.Stdin, 4096), out: c.Stdout}, nil
 	}
 	before, err := term.MakeRaw(int(in.Fd()))
@@ -52,6 +51,14 @@ func openScreen(c *call) (screen, error) {
 	t.line.AutoCompleteCallback = t.pressed
 	t.fit()
 	return t, nil
+}
+
+// wholeTerminal is what we talk to when that has a cursor.
+func wholeTerminal(c *call) (in, out *os.File, ok bool) {
+	in, inOK := c.Stdin.(*os.File)
+	out, outOK := c.Stdout.(*os.File)
+	ok = inOK && outOK && isTerminalFile(in) && isTerminalFile(out) && os.Getenv("TERM") != "dumb"
+	return in, out, ok
 }
 
 // pipe is a screen without a cursor.

@@ -37,7 +37,7 @@ func TestTerminalWithContact(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- control.NewServer(f, "").Run(ctx, l) }()
 	code := make(chan int)
-	go func() { code <- Run(t.Context(), []string{"--home", home}, p) }()
+	go func() { code <- Run(t.Context(), []string{"--home", home, "--lines"}, p) }()
 	shown.wait(t, "You are writing to Bob")
 	f.Type(bob.ID, true)
 	shown.wait(t, "Bob is writing> ")

@@ -90,7 +90,7 @@ func TestTerminal(t *testing.T) {
 	p := fakeProgram()
 	p.Stdin, p.Stdout, p.Stderr = screen, screen, screen
 	code := make(chan int)
-	go func() { code <- Run(t.Context(), []string{"--home", home}, p) }()
+	go func() { code <- Run(t.Context(), []string{"--home", home, "--lines"}, p) }()
 	shown.wait(t, "What should the others call you?")
 	fmt.Fprint(keyboard, "Anna\r")
 	shown.wait(t, "1, 2 or 3")

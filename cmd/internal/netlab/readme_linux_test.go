@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -13,39 +12,54 @@ import (
 // TestReadme does what README.md says on two hosts without internet, by hand: clone, make run, give a name, find each
 // other, become contacts, talk. The Go build and module caches of this machine stand in for the downloads.
 func TestReadme(t *testing.T) {
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Fatal("needs make")
+	for _, tool := range []string{"make", "tmux"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal("needs " + tool)
+			}
+			t.Skip("needs " + tool)
+		}
 	}
 	lan := New(t, IPv4|ULA)
 	anna, bert := newcomer(t, lan.Host("anna"), "Anna"), newcomer(t, lan.Host("bert"), "Bert")
-	anna.until("Bert is here")
-	anna.Type("/add Bert")
-	bert.until("Anna would like to become a contact")
-	bert.Type("/accept Anna")
-	anna.until("Bert is a contact now")
-	bert.until("Anna is a contact now")
-	anna.Type("/to Bert")
+	anna.until("near you", "● Bert")
+	anna.Press("M-Down")
+	anna.until("become contacts first", "Press Enter.")
+	anna.Press("Enter")
+	anna.until("Ask to become contacts")
+	anna.Press("Enter")
+	bert.until("they ask you", "Anna")
+	bert.Press("M-a")
+	bert.until("Anna would like to become your")
+	bert.Press("Enter")
+	bert.until("Accept")
+	bert.Press("Enter")
+	anna.until("Nothing was said yet")
 	anna.Type("is this thing private?")
-	anna.until("delivered to Bert")
-	bert.until("Anna: is this thing private?")
-	bert.Type("/to Anna")
+	anna.Press("Enter")
+	anna.until("is this thing private?", "delivered")
+	bert.until("Anna  ", "is this thing private?")
 	bert.Type("it is. Lunch?")
-	anna.until("Bert: it is. Lunch?")
-	for _, p := range []*atTerminal{anna, bert} {
-		p.Type("/quit")
-		p.until("Goodbye.")
-		<-p.Done()
+	bert.Press("Enter")
+	anna.until("Bert  ", "it is. Lunch?")
+	anna.Resize(46, 12) // the list goes, the conversation stays
+	anna.until("it is. Lunch?", "▸")
+	for _, p := range []*newcomers{anna, bert} {
+		p.Press("C-q")
+		(&someone{Host: p.host, t: t}).within(arriveTime, "end", func() error {
+			if text, err := p.Text(); err == nil && strings.Contains(text, "▸") {
+				return fmt.Errorf("the face is still there:\n%s", text)
+			}
+			return nil
+		})
 	}
 }
 
-// atTerminal is a person before the chat.
-type atTerminal struct {
-	*Terminal
-	host *Host
-}
+// newcomers are before a terminal for the first time.
+type newcomers struct{ *Screen }
 
-// newcomer clones the repository on a host and opens the chat under a name.
-func newcomer(t *testing.T, h *Host, name string) *atTerminal {
+// newcomer clones the repository on a host and goes through the first minute under a name.
+func newcomer(t *testing.T, h *Host, name string) *newcomers {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
@@ -59,30 +73,34 @@ func newcomer(t *testing.T, h *Host, name string) *atTerminal {
 		h.Env = append(h.Env, key+"="+strings.TrimSpace(string(value)))
 	}
 	// The clone may belong to somebody else, as it does in containers.
-	h.Env = append(h.Env, "TERM=xterm", "GOPROXY=off", "GOTOOLCHAIN=local", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	h.Env = append(h.Env, "GOPROXY=off", "GOTOOLCHAIN=local", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
 	if got := h.Run(t.Context(), "git", "clone", "-q", root, "sottovoce"); got.Code != 0 {
 		t.Fatalf("git clone: %+v", got)
 	}
-	if _, err := os.Stat(filepath.Join(h.Home, "sottovoce", "Makefile")); err != nil {
-		t.Fatal(err)
-	}
-	p := &atTerminal{Terminal: h.Terminal("make", "-C", "sottovoce", "run"), host: h}
-	p.until("Your name:")
+	p := &newcomers{h.Screen(80, 24, "make -C sottovoce run")}
+	p.until("What should the others call you?", "Your name:")
 	p.Type(name)
-	p.until("1, 2 or 3")
-	p.Type("") // everyone
+	p.Press("Enter")
+	p.until("Who may see that you are here?", "▸ everyone here sees you")
+	p.Press("Enter")
+	p.until("A passphrase, if you like")
+	p.Press("Enter")
+	p.until(name + "  ·  everyone here sees you")
 	return p
 }
 
-// escape is what a terminal takes for colours and the cursor.
-var escape = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
-
-// until waits for a text on the screen.
-func (p *atTerminal) until(text string) {
+// until waits until the screen shows all of these.
+func (p *newcomers) until(texts ...string) {
 	p.host.lan.t.Helper()
-	(&someone{Host: p.host, t: p.host.lan.t.(*testing.T)}).within(2*arriveTime, text, func() error {
-		if screen := escape.ReplaceAllString(p.Output(), ""); !strings.Contains(screen, text) {
-			return fmt.Errorf("the screen shows %q", screen)
+	(&someone{Host: p.host, t: p.host.lan.t.(*testing.T)}).within(2*arriveTime, strings.Join(texts, ", "), func() error {
+		screen, err := p.Text()
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if !strings.Contains(screen, text) {
+				return fmt.Errorf("the screen shows\n%s", screen)
+			}
 		}
 		return nil
 	})

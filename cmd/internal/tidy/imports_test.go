@@ -64,7 +64,10 @@ var mayImport = map[string][]string{
 	"cmd/internal/config":      {},
 	"cmd/internal/backup":      {},
 	"cmd/internal/control":     {"mesh/peer", "cmd/internal/config"}, // the one rule for hostile text
-	"cmd/internal/cli":         faceImports,
+	"cmd/internal/cli":         append([]string{"cmd/internal/tui", "cmd/internal/tui/paint"}, faceImports...),
+	"cmd/internal/tui":         {"cmd/internal/control", "cmd/internal/tui/paint", "cmd/internal/tui/words"},
+	"cmd/internal/tui/paint":   {"cmd/internal/control"},
+	"cmd/internal/tui/words":   {},
 	"cmd/internal/doctor":      {"cmd/internal/control"},
 	"cmd/internal/daemon":      {"mesh/...", "discovery/...", "relay/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
 	"cmd/internal/netlab":      {"cmd/internal/control"},

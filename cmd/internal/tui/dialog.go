@@ -1,0 +1,259 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/tui/paint"
+)
+
+// dialog is something that is asked or shown before the conversation; while it is there, keys are its own.
+type dialog interface {
+	// title stands on its frame, hint below it says which keys there are.
+	title(m *Model) string
+	hint(m *Model) string
+	// rows is what it shows on so many cells; cursor is where the text cursor stands in them, if it has one.
+	rows(m *Model, width int) (rows []paint.Line, cursor *place)
+	key(m *Model, k tea.KeyPressMsg) tea.Cmd
+	paste(m *Model, text string) tea.Cmd
+	click(m *Model, x, y int) tea.Cmd
+	wheel(m *Model, by int)
+	// first is the first row shown when there are more than fit.
+	first(rows, height int) int
+}
+
+// place is a cell.
+type place struct{ x, y int }
+
+// dialog is the one on top.
+func (m *Model) dialog() dialog {
+	if len(m.dialogs) == 0 {
+		return nil
+	}
+	return m.dialogs[len(m.dialogs)-1]
+}
+
+func (m *Model) openDialog(d dialog) tea.Cmd {
+	m.complete.close()
+	m.said = saying{}
+	m.dialogs = append(m.dialogs, d)
+	return nil
+}
+
+// closeDialog goes back to what was before.
+func (m *Model) closeDialog() tea.Cmd {
+	if n := len(m.dialogs); n > 0 {
+		m.dialogs = m.dialogs[:n-1]
+	}
+	return nil
+}
+
+// replaceDialog goes on with another.
+func (m *Model) replaceDialog(d dialog) tea.Cmd {
+	m.closeDialog()
+	return m.openDialog(d)
+}
+
+// sheet is what most dialogs are made of: words, then fields to fill in, then things to choose from.
+type sheet struct {
+	name    func(m *Model) string
+	text    func(m *Model, width int) []paint.Line // nil: none
+	field   *field                                 // nil: nothing to be written
+	choices func(m *Model) []choice                // nil: nothing to choose
+	at      int                                    // the choice under the bar
+	keys    map[string]func(m *Model) tea.Cmd      // what else can be pressed
+	hints   func(m *Model) string                  // in place of the usual; nil: the usual
+	bar     bool                                   // the bar is on a choice while something is written, too
+	escape  func(m *Model) tea.Cmd                 // nil: Esc closes it
+
+	offset     int   // first row shown
+	choiceRows []int // row of each choice when it was last laid out
+	lastRows   int
+}
+
+// choice is something to choose.
+type choice struct {
+	label, more string
+	look        paint.Look
+	do          func(m *Model) tea.Cmd
+}
+
+// field is a line to be written.
+type field struct {
+	editor
+	label  string
+	secret bool
+	done   func(m *Model, text string) tea.Cmd
+}
+
+func (s *sheet) title(m *Model) string { return s.name(m) }
+
+func (s *sheet) hint(m *Model) string {
+	if s.hints != nil {
+		return s.hints(m)
+	}
+	return m.words.HintsDialog
+}
+
+func (s *sheet) rows(m *Model, width int) (rows []paint.Line, cursor *place) {
+	if s.text != nil {
+		rows = s.text(m, width)
+	}
+	if s.field != nil {
+		if len(rows) > 0 {
+			rows = append(rows, nil)
+		}
+		row, x := s.field.row(width)
+		cursor = &place{x, len(rows)}
+		rows = append(rows, row)
+	}
+	s.choiceRows = s.choiceRows[:0]
+	if s.choices != nil {
+		if len(rows) > 0 {
+			rows = append(rows, nil)
+		}
+		all := s.choices(m)
+		s.at = min(s.at, max(0, len(all)-1))
+		for i, c := range all {
+			s.choiceRows = append(s.choiceRows, len(rows))
+			rows = append(rows, c.rows(i == s.at && (s.field == nil || s.bar || s.field.empty()), width)...)
+		}
+	}
+	s.lastRows = len(rows)
+	return rows, cursor
+}
+
+// rows are the label, and what more there is to say.
+func (c choice) rows(chosen bool, width int) []paint.Line {
+	mark := "  "
+	if chosen {
+		mark = "▸ "
+	}
+	line := paint.Line{{Text: mark, Look: paint.Strong}, {Text: c.label, Look: c.look}}
+	if c.more != "" {
+		gap := strings.Repeat(" ", max(2, 2+columnWidth-line.Width()))
+		line = append(line, paint.Span{Text: gap + c.more, Look: paint.Faint})
+	}
+	if chosen {
+		line = line.Chosen(width)
+	}
+	return []paint.Line{line}
+}
+
+// row shows the end of what was written, around the cursor.
+func (f *field) row(width int) (paint.Line, int) {
+	label := f.label + " "
+	room := max(2, width-paint.Width(label)-1)
+	before := strings.Join(f.text[:f.at], "")
+	after := strings.Join(f.text[f.at:], "")
+	if f.secret {
+		before, after = strings.Repeat("•", f.at), strings.Repeat("•", len(f.text)-f.at)
+	}
+	for paint.Width(before) > room {
+		_, before, _ = cutFirst(before)
+	}
+	shown := paint.Cut(before+after, room)
+	return paint.Line{{Text: label, Look: paint.Strong}, {Text: shown}}, paint.Width(label) + paint.Width(before)
+}
+
+// cutFirst takes the first character from a text.
+func cutFirst(text string) (first, rest string, ok bool) {
+	all := characters(text)
+	if len(all) == 0 {
+		return "", "", false
+	}
+	return all[0], text[len(all[0]):], true
+}
+
+func (s *sheet) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
+	stroke := k.Keystroke()
+	var all []choice
+	if s.choices != nil {
+		all = s.choices(m)
+	}
+	switch {
+	case s.keys[stroke] != nil:
+		return s.keys[stroke](m)
+	case stroke == "esc":
+		if s.escape != nil {
+			return s.escape(m)
+		}
+		return m.closeDialog()
+	case stroke == "enter" && s.field != nil && (!s.field.empty() || len(all) == 0):
+		return s.field.done(m, strings.TrimSpace(strings.ReplaceAll(s.field.String(), "\n", " ")))
+	case stroke == "enter" && s.at < len(all):
+		return all[s.at].do(m)
+	case stroke == "enter":
+		return m.closeDialog()
+	case stroke == "up" || stroke == "shift+tab":
+		s.step(-1, len(all))
+	case stroke == "down" || stroke == "tab":
+		s.step(1, len(all))
+	case stroke == "pgup":
+		s.wheel(m, m.height/2)
+	case stroke == "pgdown":
+		s.wheel(m, -m.height/2)
+	case s.field != nil && edit(&s.field.editor, stroke):
+	case s.field != nil && k.Text != "":
+		s.field.insert(k.Text)
+	case s.field == nil && len(k.Text) == 1 && k.Text[0] >= '1' && k.Text[0] <= '9' && int(k.Text[0]-'1') < len(all):
+		return all[k.Text[0]-'1'].do(m)
+	}
+	return nil
+}
+
+// step moves the bar, or the rows where there is nothing to choose.
+func (s *sheet) step(by, choices int) {
+	if choices == 0 {
+		s.offset = max(0, s.offset+by)
+		return
+	}
+	s.at = (s.at + by + choices) % choices
+}
+
+func (s *sheet) paste(_ *Model, text string) tea.Cmd {
+	if s.field != nil {
+		s.field.insert(strings.TrimSpace(text))
+	}
+	return nil
+}
+
+func (s *sheet) click(m *Model, _, y int) tea.Cmd {
+	for i, row := range s.choiceRows {
+		if m.frame.dialogRow(y) == row {
+			if all := s.choices(m); i < len(all) {
+				s.at = i
+				return all[i].do(m)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sheet) wheel(_ *Model, by int) { s.offset = max(0, s.offset-by) }
+
+func (s *sheet) first(rows, height int) int {
+	if s.at < len(s.choiceRows) && s.choices != nil {
+		if row := s.choiceRows[s.at]; row >= s.offset+height {
+			s.offset = row - height + 1
+		} else if row < s.offset {
+			s.offset = row
+		}
+	}
+	s.offset = max(0, min(s.offset, rows-height))
+	return s.offset
+}
+
+// paragraphs lays out texts below each other, with a free row between.
+func paragraphs(width int, look paint.Look, texts ...string) (rows []paint.Line) {
+	for i, text := range texts {
+		if i > 0 {
+			rows = append(rows, nil)
+		}
+		for _, row := range paint.Wrap(text, width) {
+			rows = append(rows, paint.Text(look, row))
+		}
+	}
+	return rows
+}

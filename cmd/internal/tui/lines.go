@@ -1,0 +1,149 @@
+package tui
+
+import (
+	"strings"
+	"time"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+	"sottovoce/cmd/internal/tui/words"
+)
+
+// textIndent is how far a text stands to the right of who wrote it.
+const textIndent = 2
+
+// layout is what the rows of a message depend on besides itself.
+type layout struct {
+	width int
+	me    string // our id
+	words *words.Catalogue
+	zone  *time.Location
+	fresh string
+}
+
+// rowsOf lays out the message at i: a line for a new day, one for what was not read, who wrote it and when unless that goes
+// on, and the text, with how far it came at the right of its last row.
+func (t *transcript) rowsOf(i int, l layout) []paint.Line {
+	m := t.messages[i]
+	if rows, ok := t.rows[m.ID]; ok {
+		return rows
+	}
+	var rows []paint.Line
+	before := t.before(i)
+	when := m.Time.In(l.zone)
+	newDay := before == nil || !sameDay(before.Time.In(l.zone), when)
+	if newDay && (before != nil || t.whole) {
+		rows = append(rows, rule(l.words.Day(when), paint.Faint, l.width))
+	}
+	if m.ID == l.fresh {
+		rows = append(rows, rule(l.words.NewHere, paint.Fresh, l.width))
+	}
+	if newDay || m.ID == l.fresh || before.From.ID != m.From.ID || m.Time.Sub(before.Time) > groupPause {
+		rows = append(rows, l.head(m, when))
+	}
+	rows = append(rows, l.body(m)...)
+	t.rows[m.ID] = rows
+	return rows
+}
+
+func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
+
+// head names the author and the time.
+func (l layout) head(m control.Message, when time.Time) paint.Line {
+	name, look := nameOf(m.From), paint.Theirs
+	if m.From.ID == l.me {
+		name, look = l.words.You, paint.Own
+	}
+	return paint.Line{{Text: name, Look: look}, {Text: "  " + when.Format("15:04"), Look: paint.Faint}}
+}
+
+// body is the text; the state of a message of ours stands at the right of its last row, or below when there is no room.
+func (l layout) body(m control.Message) []paint.Line {
+	var rows []paint.Line
+	indent := strings.Repeat(" ", textIndent)
+	for _, row := range paint.Wrap(paint.Safe(m.Text), l.width-textIndent) {
+		rows = append(rows, paint.Line{{Text: indent + row, Look: paint.Plain}})
+	}
+	mark := l.mark(m)
+	if mark.Width() == 0 {
+		return rows
+	}
+	last := rows[len(rows)-1]
+	gap := l.width - last.Width() - mark.Width()
+	if gap < 1 {
+		return append(rows, append(paint.Text(paint.Plain, strings.Repeat(" ", max(0, l.width-mark.Width()))), mark...))
+	}
+	last = append(last, paint.Span{Text: strings.Repeat(" ", gap)})
+	rows[len(rows)-1] = append(last, mark...)
+	return rows
+}
+
+// mark tells how far a message of ours came.
+func (l layout) mark(m control.Message) paint.Line {
+	if m.From.ID != l.me {
+		return nil
+	}
+	switch m.State {
+	case control.StateQueued:
+		return paint.Text(paint.Caution, l.words.Queued)
+	case control.StateHeld:
+		return paint.Text(paint.Faint, l.words.Held)
+	case control.StateDelivered:
+		return paint.Text(paint.Faint, l.words.Delivered)
+	case control.StateRead:
+		return paint.Text(paint.Good, l.words.Read)
+	case control.StateExpired:
+		return paint.Text(paint.Bad, l.words.Expired)
+	case control.StateFailed:
+		return paint.Text(paint.Bad, l.words.Failed)
+	}
+	return nil
+}
+
+// rule is a line across with words in its middle.
+func rule(text string, look paint.Look, width int) paint.Line {
+	text = " " + text + " "
+	left := max(0, (width-paint.Width(text))/2)
+	right := max(0, width-left-paint.Width(text))
+	return paint.Line{
+		{Text: strings.Repeat("─", left), Look: paint.Frame},
+		{Text: text, Look: look},
+		{Text: strings.Repeat("─", right), Look: paint.Frame},
+	}
+}
+
+// nameOf is the name of somebody, fit to be printed.
+func nameOf(p control.Person) string {
+	if name := paint.OneLine(p.Name); name != "" {
+		return name
+	}
+	return p.ID
+}
+
+// window is the rows of the conversation that are on a screen of so many rows, with the message that each belongs to.
+func (t *transcript) window(height int, l layout) (rows []paint.Line, of []string) {
+	skip := t.offset
+	var reversed []paint.Line
+	for i := len(t.messages) - 1; i >= 0 && len(reversed) < height; i-- {
+		lines := t.rowsOf(i, l)
+		for j := len(lines) - 1; j >= 0 && len(reversed) < height; j-- {
+			if skip > 0 {
+				skip--
+				continue
+			}
+			line := lines[j]
+			if t.messages[i].ID == t.chosen {
+				line = line.Chosen(l.width)
+			}
+			reversed = append(reversed, line)
+			of = append(of, t.messages[i].ID)
+		}
+	}
+	for i := range reversed {
+		rows = append(rows, reversed[len(reversed)-1-i])
+	}
+	for i, j := 0, len(of)-1; i < j; i, j = i+1, j-1 {
+		of[i], of[j] = of[j], of[i]
+	}
+	return rows, of
+}

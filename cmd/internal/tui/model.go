@@ -1,0 +1,273 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+	"sottovoce/cmd/internal/tui/words"
+)
+
+// Model is the state of the face. It changes in Update only, by keys, answers of the node and its events; what takes time
+// runs in commands.
+type Model struct {
+	node  control.Node
+	begin Beginning
+	words *words.Catalogue
+	theme *paint.Theme
+	now   func() time.Time
+	zone  *time.Location
+	taste Taste
+	keep  func(Taste) error
+
+	width, height int
+	frame         frame  // what the last view put where, for the mouse
+	cursor        *place // of what is written, in the last view
+
+	me       control.Me
+	seen     control.Visibility
+	status   control.Status
+	people   people
+	talks    map[string]*transcript // by the contact's id
+	editors  map[string]*editor     // one for each conversation, so that nothing half-written is lost
+	open     string                 // id of who is shown at the right; empty: nobody
+	focus    focus
+	dialogs  []dialog // the last is on top
+	complete complete
+	said     saying // one line that goes away
+	typedAt  time.Time
+	focused  bool // the terminal is looked at, as far as it says
+
+	events chan []control.Event
+	broken error // why the node is not reached any more
+	ctx    context.Context
+}
+
+// focus is where keys go that are no text.
+type focus uint8
+
+const (
+	onEditor focus = iota
+	onPeople
+	onTranscript
+)
+
+// Beginning is what the face needs where there is no identity yet.
+type Beginning struct {
+	// Exists says that there is one.
+	Exists bool
+	// Init makes it, and tells who may see it.
+	Init func(name string, seen control.Visible) error
+	// Start runs a node unless one runs already; the face is its client.
+	Start func(ctx context.Context) error
+}
+
+// saying is one line for the person, and until when it is shown.
+type saying struct {
+	text  string
+	look  paint.Look
+	until time.Time
+}
+
+// sayingTime is how long a saying stays.
+const sayingTime = 8 * time.Second
+
+// then is the answer to a command: what to do with it, on the model.
+type then func(*Model) tea.Cmd
+
+// New makes the face of a node. Events come by Run.
+func New(ctx context.Context, node control.Node, begin Beginning, look Look) *Model {
+	m := &Model{
+		node: node, begin: begin, words: look.Words, theme: look.Theme, now: look.Now, zone: look.Zone,
+		taste: look.Taste, keep: look.Keep, people: newPeople(), talks: map[string]*transcript{}, editors: map[string]*editor{},
+		focused: true, events: make(chan []control.Event), ctx: ctx,
+	}
+	for i := range paint.Themes {
+		if paint.Themes[i].Name == m.taste.Theme {
+			m.theme = &paint.Themes[i]
+		}
+	}
+	for _, c := range words.All() {
+		if c.Language == m.taste.Language {
+			m.words = c
+		}
+	}
+	if !begin.Exists {
+		m.dialogs = []dialog{newWelcome()}
+	}
+	return m
+}
+
+// Look is how the face speaks and looks.
+type Look struct {
+	Words *words.Catalogue
+	Theme *paint.Theme
+	Now   func() time.Time
+	Zone  *time.Location
+	Taste Taste             // goes before Words and Theme
+	Keep  func(Taste) error // keeps another taste
+}
+
+// Init implements tea.Model.
+func (m *Model) Init() tea.Cmd {
+	if !m.begin.Exists {
+		return nil
+	}
+	return m.start(nil)
+}
+
+// start opens the node, learns what there is, and goes on.
+func (m *Model) start(next then) tea.Cmd {
+	return func() tea.Msg {
+		if err := m.begin.Start(m.ctx); err != nil {
+			return then(func(m *Model) tea.Cmd { return m.fail(err) })
+		}
+		events, err := m.node.Events(m.ctx, nil)
+		if err != nil {
+			return then(func(m *Model) tea.Cmd { return m.fail(err) })
+		}
+		return then(func(m *Model) tea.Cmd {
+			go m.pump(events)
+			cmds := []tea.Cmd{m.learn(), m.listen(), m.tick()}
+			if next != nil {
+				cmds = append(cmds, next(m))
+			}
+			return tea.Batch(cmds...)
+		})
+	}
+}
+
+// learn asks for everything that stands on the first screen.
+func (m *Model) learn() tea.Cmd {
+	return func() tea.Msg {
+		var l learned
+		var err error
+		ask := func(f func() error) {
+			if err == nil {
+				err = f()
+			}
+		}
+		ask(func() (err error) { l.me, err = m.node.Me(m.ctx); return })
+		ask(func() (err error) { l.talks, err = m.node.Conversations(m.ctx); return })
+		ask(func() (err error) { l.nearby, err = m.node.Nearby(m.ctx); return })
+		ask(func() (err error) { l.requests, err = m.node.Requests(m.ctx); return })
+		ask(func() (err error) { l.seen, err = m.node.Visibility(m.ctx); return })
+		ask(func() (err error) { l.status, err = m.node.Status(m.ctx); return })
+		if err != nil {
+			return then(func(m *Model) tea.Cmd { return m.fail(err) })
+		}
+		return l
+	}
+}
+
+// learned is everything that stands on the first screen.
+type learned struct {
+	me               control.Me
+	talks            []control.Overview
+	nearby, requests []control.Person
+	seen             control.Visibility
+	status           control.Status
+}
+
+func (m *Model) take(l learned) tea.Cmd {
+	m.me, m.seen, m.status = l.me, l.seen, l.status
+	for _, o := range l.talks {
+		e := m.people.put(o.Person)
+		e.unread = o.Unread
+		if o.Newest != nil {
+			m.people.said(*o.Newest)
+		}
+	}
+	for _, list := range [][]control.Person{l.nearby, l.requests} {
+		for _, p := range list {
+			m.people.put(p)
+		}
+	}
+	if m.open == "" {
+		for _, e := range m.people.list() {
+			if e.section() == sectionTalks {
+				return m.turnTo(e.person.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// tickEvery is how often the status is asked for and what is old goes.
+const tickEvery = 10 * time.Second
+
+type tickMsg struct{}
+
+func (m *Model) tick() tea.Cmd {
+	return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tickMsg{} })
+}
+
+// refresh asks how the node does.
+func (m *Model) refresh() tea.Cmd {
+	return func() tea.Msg {
+		s, err := m.node.Status(m.ctx)
+		if err != nil {
+			return then(func(m *Model) tea.Cmd { return m.fail(err) })
+		}
+		return then(func(m *Model) tea.Cmd { m.status = s; return nil })
+	}
+}
+
+// fail takes in that the node does not answer any more: what is on the screen stays, and says so.
+func (m *Model) fail(err error) tea.Cmd {
+	if m.ctx.Err() == nil {
+		m.broken = err
+	}
+	return nil
+}
+
+// complain says why something was not done.
+func (m *Model) complain(err error) tea.Cmd {
+	return m.say(paint.Bad, paint.OneLine(control.AsError(err).Error()))
+}
+
+// say shows a line for a while.
+func (m *Model) say(look paint.Look, text string) tea.Cmd {
+	m.said = saying{text, look, m.now().Add(sayingTime)}
+	return tea.Tick(sayingTime+time.Second, func(time.Time) tea.Msg { return nil })
+}
+
+// do runs what takes time; what went wrong is said.
+func (m *Model) do(f func(ctx context.Context) (then, error)) tea.Cmd {
+	return func() tea.Msg {
+		next, err := f(m.ctx)
+		return then(func(m *Model) tea.Cmd {
+			if err != nil {
+				return m.complain(err)
+			}
+			if next == nil {
+				return nil
+			}
+			return next(m)
+		})
+	}
+}
+
+// editor is the one for the conversation that is open.
+func (m *Model) editor() *editor {
+	e := m.editors[m.open]
+	if e == nil {
+		e = &editor{}
+		m.editors[m.open] = e
+	}
+	return e
+}
+
+// current is who is shown at the right, nil for nobody.
+func (m *Model) current() *entry { return m.people.all[m.open] }
+
+// talk is the conversation at the right, nil where there is none.
+func (m *Model) talk() *transcript {
+	if e := m.current(); e == nil || !e.person.Contact {
+		return nil
+	}
+	return m.talks[m.open]
+}

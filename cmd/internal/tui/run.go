@@ -1,0 +1,87 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+	"sottovoce/cmd/internal/tui/words"
+)
+
+// errEnded says that the node has ended while we looked at it.
+var errEnded = errors.New("the node has ended")
+
+const (
+	bell = "\a"
+	// bidiByUs sets BDSM to explicit (ECMA-48 8.3.14): the terminal leaves the order of characters as it is.
+	bidiByUs = "\x1b[8l"
+)
+
+// framesPerSecond is how often the screen is drawn while something changes: 8 ms between a key and its cell.
+const framesPerSecond = 120
+
+// Options are what the face runs on.
+type Options struct {
+	Node      control.Node
+	Beginning Beginning
+	In, Out   *os.File
+	Env       func(key string) string
+	// Taste is what the person has chosen for the face before; Keep keeps what they choose now.
+	Taste Taste
+	Keep  func(Taste) error
+}
+
+// Taste is how a person wants the face to be. What is empty follows the environment.
+type Taste struct {
+	Theme    string `json:"theme,omitempty"`
+	Language string `json:"language,omitempty"`
+}
+
+// Run shows the face until the person leaves it or ctx ends. The node goes on or ends with its owner.
+func Run(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	look := Look{Words: words.For(o.Env), Theme: themeFor(o.Env), Now: time.Now, Zone: time.Local, Taste: o.Taste, Keep: o.Keep}
+	m := New(ctx, o.Node, o.Beginning, look)
+	// Rows are in the order of the screen already: a terminal that turns text around by itself is told not to.
+	if _, err := io.WriteString(o.Out, bidiByUs); err != nil {
+		return err
+	}
+	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond)).Run()
+	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) || ctx.Err() != nil {
+		err = nil
+	}
+	return err
+}
+
+// themeFor is the theme that an environment asks for.
+func themeFor(getenv func(string) string) *paint.Theme {
+	switch {
+	case getenv("NO_COLOR") != "" || getenv("TERM") == "vt100" || getenv("TERM") == "vt220":
+		return &paint.Monochrome
+	case getenv("COLORFGBG") != "" && lightBackground(getenv("COLORFGBG")):
+		return &paint.Light
+	}
+	return &paint.Dark
+}
+
+// lightBackground reads what some terminals say of their colours: "foreground;background", 7 and 15 being white.
+func lightBackground(colours string) bool {
+	n := len(colours)
+	return n >= 2 && (colours[n-2:] == ";7" || n >= 3 && colours[n-3:] == ";15")
+}
+
+// ring calls the person to a message that is not on the screen; when the terminal is not looked at, by a notification of the
+// desktop, too, which says nothing of the message: it is shown on locked screens.
+func (m *Model) ring() tea.Cmd {
+	if m.focused {
+		return tea.Raw(bell)
+	}
+	return tea.Raw(bell + "\x1b]9;" + m.words.NewMessage + "\x1b\\" + "\x1b]777;notify;Sottovoce;" + m.words.NewMessage + "\x1b\\")
+}

@@ -1,0 +1,234 @@
+package tui
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/control/controltest"
+	"sottovoce/cmd/internal/tui/paint"
+	"sottovoce/cmd/internal/tui/words"
+)
+
+var update = flag.Bool("update", false, "write the golden frames anew; look at each before you commit it")
+
+// stage is a face in front of a fake node, in virtual time: whatever a key sets off has happened when the next is pressed.
+type stage struct {
+	t    *testing.T
+	fake *controltest.Fake
+	*Model
+	msgs chan tea.Msg
+	quit bool
+	kept Taste
+}
+
+// onStage runs a test with a face on a terminal of 80 × 24.
+func onStage(t *testing.T, exists bool, play func(*stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := controltest.New("Anna")
+		ctx, cancel := context.WithCancel(t.Context())
+		begin := Beginning{Exists: exists, Start: func(context.Context) error { return nil }}
+		begin.Init = func(name string, seen control.Visible) error {
+			if name == "x" {
+				return control.Errorf(control.CodeUsage, "a name is longer")
+			}
+			_, err := f.SetName(ctx, name)
+			if err == nil {
+				_, err = f.SetVisibility(ctx, seen, "")
+			}
+			return err
+		}
+		theme := paint.Dark
+		s := &stage{t: t, fake: f, msgs: make(chan tea.Msg, 1000)}
+		now := func() time.Time { return controltest.Start.Add(time.Hour) }
+		s.Model = New(ctx, f, begin, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Keep: func(taste Taste) error { s.kept = taste; return nil }})
+		play(s)
+		cancel()
+		time.Sleep(time.Minute) // ticks that were under way
+		synctest.Wait()
+	})
+}
+
+// begin opens the face.
+func (s *stage) begin() *stage {
+	s.do(s.Init())
+	return s.size(80, 24)
+}
+
+func (s *stage) size(w, h int) *stage {
+	s.send(tea.WindowSizeMsg{Width: w, Height: h})
+	return s
+}
+
+// do runs a command and everything that comes of it.
+func (s *stage) do(cmd tea.Cmd) {
+	if cmd != nil {
+		go func() { s.msgs <- cmd() }()
+	}
+	for {
+		synctest.Wait()
+		select {
+		case msg := <-s.msgs:
+			s.take(msg)
+		default:
+			return
+		}
+	}
+}
+
+func (s *stage) take(msg tea.Msg) {
+	switch msg := msg.(type) {
+	case tea.BatchMsg:
+		for _, cmd := range msg {
+			if cmd != nil {
+				go func() { s.msgs <- cmd() }()
+			}
+		}
+		return
+	case tea.QuitMsg:
+		s.quit = true
+		return
+	case nil:
+		return
+	}
+	_, cmd := s.Update(msg)
+	s.View() // as the program does
+	if cmd != nil {
+		go func() { s.msgs <- cmd() }()
+	}
+}
+
+func (s *stage) send(msg tea.Msg) *stage {
+	s.take(msg)
+	s.do(nil)
+	return s
+}
+
+// keys presses keys by their names, or types a text.
+func (s *stage) keys(strokes ...string) *stage {
+	s.t.Helper()
+	for _, stroke := range strokes {
+		k := press(stroke)
+		if got := k.Keystroke(); got != stroke {
+			s.t.Fatalf("%q is pressed as %q", stroke, got)
+		}
+		s.send(k)
+	}
+	return s
+}
+
+var named = map[string]rune{
+	"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
+	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "f1": tea.KeyF1, "f2": tea.KeyF2, "backspace": tea.KeyBackspace, "home": tea.KeyHome, "end": tea.KeyEnd,
+	"delete": tea.KeyDelete,
+}
+
+func press(stroke string) tea.KeyPressMsg {
+	var k tea.Key
+	parts := strings.Split(stroke, "+")
+	for _, mod := range parts[:len(parts)-1] {
+		k.Mod |= map[string]tea.KeyMod{"ctrl": tea.ModCtrl, "alt": tea.ModAlt, "shift": tea.ModShift}[mod]
+	}
+	last := parts[len(parts)-1]
+	if code, ok := named[last]; ok {
+		k.Code = code
+	} else {
+		k.Code = []rune(last)[0]
+		if k.Mod == 0 {
+			k.Text = last
+		}
+	}
+	return tea.KeyPressMsg(k)
+}
+
+func (s *stage) types(text string) *stage {
+	for _, r := range text {
+		s.send(tea.KeyPressMsg(tea.Key{Code: r, Text: string(r)}))
+	}
+	return s
+}
+
+// text is the screen without looks, row by row.
+func (s *stage) text() string {
+	rows := strings.Split(s.View().Content, "\n")
+	for i, row := range rows {
+		rows[i] = strings.TrimRight(plain(row), " ")
+	}
+	return strings.Join(rows, "\n") + "\n"
+}
+
+// plain takes the looks from a row.
+func plain(row string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(row, "\x1b[")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		_, row, _ = strings.Cut(after, "m")
+	}
+}
+
+// shows holds that the screen has each of these words.
+func (s *stage) shows(words ...string) *stage {
+	s.t.Helper()
+	for _, w := range words {
+		if !strings.Contains(s.text(), w) {
+			s.t.Errorf("the screen does not show %q:\n%s", w, s.text())
+		}
+	}
+	return s
+}
+
+func (s *stage) hides(word string) *stage {
+	s.t.Helper()
+	if strings.Contains(s.text(), word) {
+		s.t.Errorf("the screen shows %q:\n%s", word, s.text())
+	}
+	return s
+}
+
+// golden compares the screen in three sizes with what was looked at before.
+func (s *stage) golden(name string) {
+	s.t.Helper()
+	for _, size := range []struct {
+		name string
+		w, h int
+	}{{"80x24", 80, 24}, {"200x60", 200, 60}, {"46x14", 46, 14}} {
+		s.size(size.w, size.h)
+		file := filepath.Join("testdata", "frames", name+"-"+size.name+".txt")
+		got := s.text()
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				s.t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				s.t.Fatal(err)
+			}
+			if dir := os.Getenv("FRAMES"); dir != "" { // with looks, for eyes
+				_ = os.WriteFile(filepath.Join(dir, name+"-"+size.name+".ansi"), []byte(s.View().Content), 0o644)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if got != string(want) {
+			s.t.Errorf("%s at %s is not as it was looked at:\n%s", name, size.name, got)
+		}
+	}
+	s.size(80, 24)
+}
+
+func width(text string) int { return paint.Width(text) }

@@ -1,0 +1,458 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+)
+
+// Update implements tea.Model.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.resize(msg.Width, msg.Height)
+	case then:
+		return m, msg(m)
+	case learned:
+		return m, m.take(msg)
+	case happened:
+		return m, m.takeEvents(msg)
+	case tickMsg:
+		return m, tea.Batch(m.refresh(), m.tick())
+	case tea.FocusMsg:
+		m.focused = true
+		if m.atBottom() && m.open != "" {
+			return m, m.read(m.open)
+		}
+	case tea.BlurMsg:
+		m.focused = false
+	case tea.ResumeMsg:
+		return m, tea.RequestWindowSize
+	case tea.PasteMsg:
+		return m, m.paste(msg.Content)
+	case tea.KeyPressMsg:
+		return m, m.key(msg)
+	case tea.MouseClickMsg:
+		return m, m.click(msg.Mouse())
+	case tea.MouseWheelMsg:
+		return m, m.wheel(msg.Mouse())
+	}
+	return m, nil
+}
+
+func (m *Model) takeEvents(events happened) tea.Cmd {
+	if len(events) == 0 {
+		return m.fail(errEnded)
+	}
+	cmds := []tea.Cmd{m.listen()}
+	for _, e := range events {
+		cmds = append(cmds, m.event(e))
+	}
+	return tea.Batch(cmds...)
+}
+
+// resize takes in another size; what was looked at may move, as its rows become more or fewer.
+func (m *Model) resize(width, height int) {
+	m.width, m.height = width, height
+	m.relayout()
+}
+
+// relayout lays everything out anew.
+func (m *Model) relayout() {
+	for _, t := range m.talks {
+		clear(t.rows)
+		t.offset = 0
+	}
+}
+
+func (m *Model) paste(text string) tea.Cmd {
+	if d := m.dialog(); d != nil {
+		return d.paste(m, text)
+	}
+	m.focus = onEditor
+	m.editor().insert(text)
+	m.complete.update(m)
+	return m.typing()
+}
+
+// key does what a key means where it is pressed: first for whatever is asked, then everywhere, then for what has the focus.
+func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
+	stroke := k.Keystroke()
+	switch stroke {
+	case "ctrl+c", "ctrl+q":
+		return m.quit(stroke)
+	case "ctrl+z":
+		return tea.Suspend
+	}
+	if d := m.dialog(); d != nil {
+		return d.key(m, k)
+	}
+	if m.complete.open() {
+		if taken, cmd := m.complete.key(m, stroke); taken {
+			return cmd
+		}
+	}
+	if cmd, taken := m.everywhere(stroke); taken {
+		return cmd
+	}
+	switch m.focus {
+	case onPeople:
+		if cmd, taken := m.keyPeople(stroke); taken {
+			return cmd
+		}
+	case onTranscript:
+		if cmd, taken := m.keyTranscript(stroke); taken {
+			return cmd
+		}
+	}
+	return m.keyEditor(k, stroke)
+}
+
+// everywhere are keys that mean the same wherever the focus is.
+func (m *Model) everywhere(stroke string) (cmd tea.Cmd, taken bool) {
+	switch stroke {
+	case "f1":
+		return m.openDialog(newHelp(m)), true
+	case "f2", "ctrl+k":
+		return m.openDialog(newPalette(m)), true
+	case "ctrl+f":
+		return m.openDialog(newSearch()), true
+	case "alt+up", "ctrl+p":
+		return m.step(-1), true
+	case "alt+down", "ctrl+n":
+		return m.step(1), true
+	case "alt+a":
+		return m.toUnread(), true
+	case "pgup":
+		return m.scroll(m.frame.pane.height - 1), true
+	case "pgdown":
+		return m.scroll(1 - m.frame.pane.height), true
+	case "ctrl+end":
+		return m.toEnd(), true
+	case "tab":
+		if m.focus != onEditor || m.editor().empty() {
+			m.turnFocus(1)
+			return nil, true
+		}
+	case "shift+tab":
+		m.turnFocus(-1)
+		return nil, true
+	case "esc":
+		m.focus = onEditor
+		if t := m.talk(); t != nil {
+			t.chosen = ""
+		}
+		m.said = saying{}
+		return m.toEnd(), true
+	}
+	return nil, false
+}
+
+// turnFocus goes around: what is written, who is there, what was said.
+func (m *Model) turnFocus(by int) {
+	order := []focus{onEditor, onPeople, onTranscript}
+	m.focus = order[(int(m.focus)+by+len(order))%len(order)]
+	t := m.talk()
+	if m.focus == onTranscript && (t == nil || len(t.messages) == 0) {
+		m.turnFocus(by)
+		return
+	}
+	if t == nil {
+		return
+	}
+	t.chosen = ""
+	if m.focus == onTranscript {
+		t.choose(-1)
+	}
+}
+
+func (m *Model) keyPeople(stroke string) (tea.Cmd, bool) {
+	switch stroke {
+	case "up":
+		return m.glance(-1), true
+	case "down":
+		return m.glance(1), true
+	case "enter", "right":
+		m.focus = onEditor
+		return nil, true
+	}
+	return nil, false
+}
+
+// glance turns to the person above or below, and stays in the list.
+func (m *Model) glance(by int) tea.Cmd {
+	cmd := m.step(by)
+	m.focus = onPeople
+	return cmd
+}
+
+// step turns to the person above or below in the list.
+func (m *Model) step(by int) tea.Cmd {
+	list := m.people.list()
+	if len(list) == 0 {
+		return nil
+	}
+	at := -1
+	for i, e := range list {
+		if e.person.ID == m.open {
+			at = i
+		}
+	}
+	if at < 0 && by < 0 {
+		at = 0
+	}
+	return m.turnTo(list[(at+by+len(list))%len(list)].person.ID)
+}
+
+// toUnread turns to the next conversation in which something was not read, or to who asked something.
+func (m *Model) toUnread() tea.Cmd {
+	for _, e := range m.people.list() {
+		if e.person.ID != m.open && (e.unread > 0 || e.section() == sectionRequests) {
+			return m.turnTo(e.person.ID)
+		}
+	}
+	return m.say(paint.Faint, m.words.NothingNew)
+}
+
+func (m *Model) keyTranscript(stroke string) (tea.Cmd, bool) {
+	t := m.talk()
+	if t == nil {
+		return nil, false
+	}
+	switch stroke {
+	case "up", "k":
+		t.choose(-1)
+		return m.follow(t), true
+	case "down", "j":
+		t.choose(1)
+		if t.chosen == "" {
+			m.focus = onEditor
+		}
+		return m.follow(t), true
+	case "enter":
+		if i := t.index(t.chosen); i >= 0 {
+			return m.details(t.messages[i]), true
+		}
+		return nil, true
+	case "y", "c":
+		if i := t.index(t.chosen); i >= 0 {
+			return tea.Batch(tea.SetClipboard(t.messages[i].Text), m.say(paint.Good, m.words.Copied)), true
+		}
+		return nil, true
+	}
+	return nil, false
+}
+
+// keyEditor writes; at its edges the arrows go to what was sent before.
+func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
+	e := m.editor()
+	m.focus = onEditor
+	defer m.complete.update(m)
+	switch stroke {
+	case "enter":
+		return m.enter()
+	case "alt+enter", "shift+enter", "ctrl+j":
+		e.insert("\n")
+	case "up":
+		if !e.up() {
+			e.recall(1)
+		}
+	case "down":
+		if !e.down() {
+			e.recall(-1)
+		}
+	default:
+		if edit(e, stroke) {
+			return nil
+		}
+		if k.Text == "" {
+			return nil
+		}
+		e.insert(k.Text)
+		if !strings.HasPrefix(e.String(), "/") {
+			return m.typing()
+		}
+	}
+	return nil
+}
+
+// edit does what a key does to a text anywhere; false when it is none of those.
+func edit(e *editor, stroke string) bool {
+	switch stroke {
+	case "left", "ctrl+b":
+		e.move(-1)
+	case "right":
+		e.move(1)
+	case "home", "ctrl+a":
+		e.home()
+	case "end", "ctrl+e":
+		e.end()
+	case "ctrl+left", "alt+left", "alt+b":
+		e.at = e.wordLeft()
+	case "ctrl+right", "alt+right":
+		e.at = e.wordRight()
+	case "backspace", "ctrl+h":
+		e.backspace()
+	case "delete", "ctrl+d":
+		e.remove()
+	case "ctrl+w", "alt+backspace":
+		e.cut(e.wordLeft())
+	case "ctrl+u":
+		e.cut(e.lineStart(e.at))
+	case "ctrl+x":
+		e.cut(e.lineEnd(e.at))
+	default:
+		return false
+	}
+	return true
+}
+
+// enter sends what was written, or does what it commands.
+func (m *Model) enter() tea.Cmd {
+	e := m.editor()
+	if strings.TrimSpace(e.String()) == "" {
+		return m.enterEmpty()
+	}
+	text := e.String()
+	if strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//") {
+		return m.command(e.take())
+	}
+	if m.talk() == nil {
+		return m.say(paint.Caution, m.words.ToWhom)
+	}
+	return m.send(strings.TrimPrefix(e.take(), "/"))
+}
+
+// enterEmpty is Enter with nothing written: what is offered about somebody who is no contact.
+func (m *Model) enterEmpty() tea.Cmd {
+	if e := m.current(); e != nil && !e.person.Contact {
+		return m.offer(e)
+	}
+	return nil
+}
+
+// quit leaves; while something was written and not sent, only when it is said twice.
+func (m *Model) quit(stroke string) tea.Cmd {
+	if e := m.editor(); stroke == "ctrl+c" && len(m.dialogs) == 0 && !e.empty() {
+		e.set("")
+		return m.say(paint.Faint, m.words.QuitHint)
+	}
+	return tea.Quit
+}
+
+// scroll moves what was said by so many rows, up when positive, and fetches what comes into sight.
+func (m *Model) scroll(by int) tea.Cmd {
+	t := m.talk()
+	if t == nil || !t.opened {
+		return nil
+	}
+	t.offset = max(0, t.offset+by)
+	return m.settle(t)
+}
+
+// settle keeps the offset within what there is, and fetches pages that are near.
+func (m *Model) settle(t *transcript) tea.Cmd {
+	height := m.frame.pane.height
+	total, l := 0, m.layout(t)
+	for i := len(t.messages) - 1; i >= 0 && total < t.offset+2*height; i-- {
+		total += len(t.rowsOf(i, l))
+	}
+	near := total < t.offset+2*height
+	if near {
+		t.offset = max(0, min(t.offset, total-height))
+	}
+	switch {
+	case near && !t.whole && len(t.messages) > 0:
+		return m.fetch(m.open, t.olderQuery(), (*transcript).older)
+	case t.offset < height && t.cut:
+		return m.fetch(m.open, t.newerQuery(), m.takeNewer)
+	case t.offset == 0:
+		return m.read(m.open)
+	}
+	return nil
+}
+
+// takeNewer takes a page in at the end, below what is looked at.
+func (m *Model) takeNewer(t *transcript, page []control.Message) {
+	before := len(t.messages)
+	last := t.messages[before-1].ID
+	t.newer(page)
+	l := m.layout(t)
+	for i := t.index(last) + 1; i < len(t.messages); i++ {
+		t.offset += len(t.rowsOf(i, l))
+	}
+}
+
+// toEnd shows the newest message.
+func (m *Model) toEnd() tea.Cmd {
+	t := m.talk()
+	if t == nil || !t.opened {
+		return nil
+	}
+	t.offset = 0
+	if t.cut {
+		return m.fetch(m.open, newestPage, (*transcript).reset)
+	}
+	return m.read(m.open)
+}
+
+// atBottom tells whether the newest message of the open conversation is on the screen.
+func (m *Model) atBottom() bool {
+	t := m.talk()
+	return t != nil && t.opened && !t.cut && t.offset == 0
+}
+
+// follow scrolls so that the message under the bar is seen.
+func (m *Model) follow(t *transcript) tea.Cmd {
+	if t.chosen == "" {
+		return m.toEnd()
+	}
+	at, l := t.index(t.chosen), m.layout(t)
+	below := 0
+	for i := len(t.messages) - 1; i > at; i-- {
+		below += len(t.rowsOf(i, l))
+	}
+	own, height := len(t.rowsOf(at, l)), m.frame.pane.height
+	t.offset = min(max(t.offset, below+own-height), below)
+	return m.settle(t)
+}
+
+func (m *Model) click(mouse tea.Mouse) tea.Cmd {
+	if d := m.dialog(); d != nil {
+		return d.click(m, mouse.X, mouse.Y)
+	}
+	if id := m.frame.personAt(mouse.X, mouse.Y); id != "" {
+		return m.turnTo(id)
+	}
+	if id := m.frame.messageAt(mouse.X, mouse.Y); id != "" {
+		if t := m.talk(); t != nil {
+			if t.chosen == id {
+				return m.details(t.messages[t.index(id)])
+			}
+			t.chosen, m.focus = id, onTranscript
+		}
+	}
+	return nil
+}
+
+// wheelRows is how far a notch of the wheel goes.
+const wheelRows = 3
+
+func (m *Model) wheel(mouse tea.Mouse) tea.Cmd {
+	by := wheelRows
+	if mouse.Button == tea.MouseWheelDown {
+		by = -wheelRows
+	}
+	if d := m.dialog(); d != nil {
+		d.wheel(m, by)
+		return nil
+	}
+	if m.frame.inPeople(mouse.X) {
+		m.frame.peopleFrom = max(0, m.frame.peopleFrom-by)
+		return nil
+	}
+	return m.scroll(by)
+}

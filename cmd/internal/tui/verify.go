@@ -1,0 +1,157 @@
+package tui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+)
+
+// comparing is the dialog in which two people compare emoji.
+type comparing struct {
+	sheet
+	with  control.Person
+	now   control.Comparison
+	words []control.Symbol
+	known bool // the safety words were asked for
+}
+
+// runVerify begins to compare, or joins what the contact has begun.
+func (m *Model) runVerify(who string) tea.Cmd {
+	e, ok := m.find(who)
+	if !ok || !e.person.Contact {
+		return m.say(paint.Bad, m.words.NobodyCalled(paint.OneLine(who)))
+	}
+	d := m.newComparing(e.person)
+	m.openDialog(d)
+	id := e.person.ID
+	return func() tea.Msg {
+		c, err := m.node.Compare(m.ctx, id)
+		v, verr := m.node.Verification(m.ctx, id)
+		return then(func(m *Model) tea.Cmd {
+			if verr == nil {
+				d.words, d.known = v.Words, true
+			}
+			if err != nil {
+				d.now = control.Comparison{State: control.ComparisonEnded, Reason: control.AsError(err).Error()}
+				return nil
+			}
+			d.now = c
+			return nil
+		})
+	}
+}
+
+func (m *Model) newComparing(with control.Person) *comparing {
+	d := &comparing{with: with}
+	d.name = func(m *Model) string { return m.words.VerifyTitle(nameOf(with)) }
+	d.text = d.shows
+	d.choices = d.offers
+	d.escape = func(m *Model) tea.Cmd {
+		m.closeDialog()
+		if d.now.State == control.ComparisonEnded || d.now.State == control.ComparisonNone {
+			return nil
+		}
+		return d.decide(m, control.AnswerStop)
+	}
+	return d
+}
+
+func (d *comparing) shows(m *Model, width int) (rows []paint.Line) {
+	w, name := m.words, nameOf(d.with)
+	switch d.now.State {
+	case control.ComparisonShown:
+		rows = append(paragraphs(width, paint.Plain, w.CompareMore(name)), nil)
+		for _, s := range d.now.Emoji {
+			rows = append(rows, paint.Line{{Text: "   " + s.Emoji + "   "}, {Text: m.nameOfSymbol(s), Look: paint.Strong}})
+		}
+		return rows
+	case control.ComparisonEnded:
+		rows = paragraphs(width, paint.Caution, paint.OneLine(d.now.Reason))
+	case control.ComparisonAsked, control.ComparisonJoined:
+		rows = paragraphs(width, paint.Plain, w.CompareAsked(name))
+	default:
+		rows = paragraphs(width, paint.Faint, w.CompareBegins)
+	}
+	if d.known {
+		rows = append(append(rows, nil), paragraphs(width, paint.Plain, w.SafetyWords(name))...)
+		rows = append(rows, nil)
+		for i := 0; i < len(d.words); i += 4 {
+			var line paint.Line
+			for _, s := range d.words[i:min(i+4, len(d.words))] {
+				line = append(line, paint.Span{Text: " " + s.Emoji + " " + m.nameOfSymbol(s) + " "})
+			}
+			rows = append(rows, line)
+		}
+	}
+	return rows
+}
+
+// nameOfSymbol is what the language calls an emoji.
+func (m *Model) nameOfSymbol(s control.Symbol) string {
+	if m.words.Language == "it" {
+		return s.Italian
+	}
+	return s.English
+}
+
+func (d *comparing) offers(m *Model) []choice {
+	w := m.words
+	if d.now.State == control.ComparisonShown {
+		return []choice{
+			{label: w.TheyDiffer, look: paint.Bad, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerDiffer) }},
+			{label: w.TheyMatch, look: paint.Good, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerMatch) }},
+		}
+	}
+	list := []choice{{label: w.Close, do: func(m *Model) tea.Cmd { return d.escape(m) }}}
+	if d.known {
+		list = append(list, choice{label: w.WordsMatch, look: paint.Good, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerWords) }})
+	}
+	return list
+}
+
+func (d *comparing) decide(m *Model, answer control.Answer) tea.Cmd {
+	id, comparison := d.with.ID, d.now.ID
+	return m.do(func(ctx context.Context) (then, error) {
+		p, err := m.node.Decide(ctx, id, control.Decision{Answer: answer, Comparison: comparison})
+		return func(m *Model) tea.Cmd {
+			m.people.put(p)
+			switch answer {
+			case control.AnswerMatch, control.AnswerWords:
+				return m.say(paint.Good, m.words.SaidVerified(nameOf(p)))
+			case control.AnswerDiffer:
+				return m.say(paint.Bad, m.words.SaidDiffers(nameOf(p)))
+			}
+			return nil
+		}, err
+	})
+}
+
+// compared takes in how far a comparison is; one that a contact has begun is offered.
+func (m *Model) compared(p control.Person, c control.Comparison) tea.Cmd {
+	if d, ok := m.dialog().(*comparing); ok && d.with.ID == p.ID {
+		if c.State == control.ComparisonMatched {
+			return nil
+		}
+		d.now, d.at = c, 0
+		return nil
+	}
+	if c.State != control.ComparisonInvited {
+		return nil
+	}
+	id, name := p.ID, nameOf(p)
+	return m.openDialog(&sheet{
+		name: func(m *Model) string { return m.words.VerifyTitle(name) },
+		text: func(m *Model, width int) []paint.Line {
+			return paragraphs(width, paint.Plain, m.words.CompareInvited(name))
+		},
+		choices: func(m *Model) []choice {
+			return []choice{
+				{label: m.words.CompareJoin, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runVerify(id) }},
+				{label: m.words.Cancel, do: (*Model).closeDialog},
+			}
+		},
+	})
+}

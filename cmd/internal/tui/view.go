@@ -1,0 +1,423 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+)
+
+const (
+	// widthMin and heightMin are the smallest terminal that the face can be used on.
+	widthMin, heightMin = 40, 10
+	// peopleWidth is how wide the list of people is; below sideWidthMin it is shown only while it has the focus.
+	peopleWidth  = 24
+	peopleWide   = 34
+	sideWidthMin = 64
+	wideMin      = 120
+	// textWidthMax is how wide a conversation gets: longer lines are hard to read.
+	textWidthMax = 100
+	// paneMargin is free at both sides of the conversation.
+	paneMargin = 1
+	// dialogWidthMax is how wide a dialog gets.
+	dialogWidthMax = 76
+)
+
+// area is a part of the screen.
+type area struct{ x, y, width, height int }
+
+func (a area) holds(x, y int) bool {
+	return x >= a.x && x < a.x+a.width && y >= a.y && y < a.y+a.height
+}
+
+// frame is what the last view put where.
+type frame struct {
+	people, pane, dialog area
+	rowPeople            []string // by row of the list: an id, or nothing
+	rowMessage           []string
+	peopleFrom           int // first row of the list that is shown
+	dialogFrom           int
+}
+
+func (f *frame) personAt(x, y int) string {
+	if !f.people.holds(x, y) || y-f.people.y >= len(f.rowPeople) {
+		return ""
+	}
+	return f.rowPeople[y-f.people.y]
+}
+
+func (f *frame) messageAt(x, y int) string {
+	if !f.pane.holds(x, y) || y-f.pane.y >= len(f.rowMessage) {
+		return ""
+	}
+	return f.rowMessage[y-f.pane.y]
+}
+
+func (f *frame) inPeople(x int) bool { return f.people.width > 0 && x < f.people.x+f.people.width }
+
+// dialogRow is the row of a dialog's content at a row of the screen.
+func (f *frame) dialogRow(y int) int { return y - f.dialog.y + f.dialogFrom }
+
+// layout is what rows of a conversation depend on.
+func (m *Model) layout(t *transcript) layout {
+	width := m.frame.pane.width
+	if width == 0 {
+		width = m.width
+	}
+	width = min(width, textWidthMax)
+	return layout{width: width, me: m.me.ID, words: m.words, zone: m.zone, fresh: t.fresh}
+}
+
+// View implements tea.Model.
+func (m *Model) View() tea.View {
+	v := tea.View{AltScreen: true, MouseMode: tea.MouseModeCellMotion, ReportFocus: true, WindowTitle: m.titleOfWindow()}
+	if m.width < widthMin || m.height < heightMin {
+		v.Content = m.theme.Render(paint.Text(paint.Plain, m.words.TooSmallFor(widthMin, heightMin)), m.width)
+		return v
+	}
+	screen := m.screen()
+	var cursor *place
+	if d := m.dialog(); d != nil {
+		screen, cursor = m.over(screen, d)
+	} else {
+		cursor = m.cursor
+	}
+	v.Content = strings.Join(screen, "\n")
+	if cursor != nil {
+		v.Cursor = tea.NewCursor(cursor.x, cursor.y)
+		v.Cursor.Blink = false
+	}
+	return v
+}
+
+// titleOfWindow says how much is new, and nothing about whom: titles are seen by who looks over the shoulder, and logged.
+func (m *Model) titleOfWindow() string {
+	if n := m.people.unread(); n > 0 {
+		return "(" + strconv.Itoa(n) + ") Sottovoce"
+	}
+	return "Sottovoce"
+}
+
+// screen is the whole face without dialogs: the bar at the top, people at the left, the conversation at the right, what is
+// written and a line of hints below.
+func (m *Model) screen() []string {
+	side := 0
+	if m.width >= sideWidthMin || m.focus == onPeople {
+		side = peopleWidth
+		if m.width >= wideMin {
+			side = peopleWide
+		}
+	}
+	written, x, y := m.editor().view(m.width - side - 5)
+	body := m.height - 2 // the bar and the hints
+	paneWidth := m.width - 2*paneMargin
+	if side > 0 {
+		paneWidth -= side + 1
+	}
+	m.frame.people = area{0, 1, side, body}
+	m.frame.pane = area{m.width - paneWidth - paneMargin, 2, paneWidth, body - 2 - len(written)}
+
+	left := m.peopleRows(side, body)
+	right := append([]paint.Line{m.paneHead(paneWidth)}, m.paneRows(paneWidth, m.frame.pane.height)...)
+	right = append(right, m.seam(paneWidth))
+	for i, row := range written {
+		mark := "  "
+		if i == 0 {
+			mark = "▸ "
+		}
+		right = append(right, paint.Line{{Text: mark, Look: m.promptLook()}, {Text: row}})
+	}
+	m.cursor = nil
+	if m.focus == onEditor {
+		m.cursor = &place{m.frame.pane.x + 2 + x, m.frame.pane.y + m.frame.pane.height + 1 + y}
+	}
+	m.overlay(right, paneWidth, len(written)+1)
+
+	rows := []string{m.theme.Render(m.bar(), m.width)}
+	for i := range body {
+		row := ""
+		if side > 0 {
+			row = m.theme.Render(left[i], side) + m.theme.Render(paint.Text(paint.Frame, "│"), 1)
+		}
+		rows = append(rows, row+" "+m.theme.Render(right[i], paneWidth)+" ")
+	}
+	return append(rows, m.theme.Render(paint.Text(paint.Faint, " "+m.words.Hints), m.width))
+}
+
+func (m *Model) promptLook() paint.Look {
+	if m.focus == onEditor {
+		return paint.Own
+	}
+	return paint.Faint
+}
+
+// overlay puts the list of completions right above what is written.
+func (m *Model) overlay(right []paint.Line, width, below int) {
+	c := &m.complete
+	if !c.open() {
+		return
+	}
+	from := max(0, min(c.at-offersMax/2, len(c.offers)-offersMax))
+	shown := c.offers[from:min(len(c.offers), from+offersMax)]
+	at := len(right) - below - len(shown)
+	for i, o := range shown {
+		gap := strings.Repeat(" ", max(2, columnWidth-paint.Width(o.label)))
+		line := paint.Line{{Text: "  " + o.label + gap, Look: paint.Strong}, {Text: o.more, Look: paint.Faint}}
+		if from+i == c.at {
+			line = line.Chosen(width)
+		}
+		if at+i > 0 {
+			right[at+i] = line
+		}
+	}
+}
+
+// bar is the truth about this node: who we are, who sees us, who is near, and whatever is not as it should be.
+func (m *Model) bar() paint.Line {
+	w := m.words
+	line := paint.Line{{Text: " " + nameOf(m.me.Person), Look: paint.Strong}}
+	if m.me.ID == "" {
+		line = paint.Line{{Text: " Sottovoce", Look: paint.Strong}}
+	}
+	add := func(look paint.Look, text string) {
+		line = append(line, paint.Span{Text: "  ·  ", Look: paint.Frame}, paint.Span{Text: text, Look: look})
+	}
+	switch {
+	case m.broken != nil:
+		add(paint.Bad, w.Broken)
+		return line
+	case m.me.ID == "":
+		return line
+	}
+	add(paint.Faint, m.seenWords(m.seen.Here))
+	if len(m.status.Interfaces) == 0 {
+		add(paint.Caution, w.NoNetwork)
+	} else if near := m.people.near(); near > 0 {
+		add(paint.Good, w.Near(near))
+	} else {
+		add(paint.Faint, w.Alone)
+	}
+	if m.status.LocalOnly {
+		add(paint.Faint, w.LocalOnly)
+	}
+	if m.status.Supernodes > 0 {
+		add(paint.Good, w.Kept(m.status.Supernodes))
+	}
+	if m.status.Queued > 0 {
+		add(paint.Faint, w.QueuedCount(m.status.Queued))
+	}
+	if n := len(m.status.Notices); n > 0 {
+		add(paint.Bad, paint.OneLine(m.status.Notices[0]))
+	}
+	return line
+}
+
+// peopleRows is the list at the left.
+func (m *Model) peopleRows(width, height int) []paint.Line {
+	var rows []paint.Line
+	var ids []string
+	add := func(l paint.Line, id string) { rows, ids = append(rows, l), append(ids, id) }
+	w, last := m.words, section(255)
+	chosenRow := 0
+	for _, e := range m.people.list() {
+		if s := e.section(); s != last {
+			if last != 255 {
+				add(nil, "")
+			}
+			add(paint.Text(paint.Faint, " "+[]string{w.Requests, w.Conversations, w.Nearby, w.Asked}[s]), "")
+			last = s
+		}
+		if e.person.ID == m.open {
+			chosenRow = len(rows)
+		}
+		add(m.personRow(e, width), e.person.ID)
+	}
+	if len(rows) == 0 {
+		for _, row := range paint.Wrap(w.NobodyYet, max(2, width-2)) {
+			add(paint.Text(paint.Faint, " "+row), "")
+		}
+	}
+	from := max(0, min(m.frame.peopleFrom, len(rows)-height))
+	if m.focus == onPeople || m.frame.peopleFrom == 0 {
+		from = max(0, min(max(from, chosenRow-height+1), chosenRow))
+	}
+	if len(rows) <= height {
+		from = 0
+	}
+	m.frame.peopleFrom = from
+	rows, ids = rows[from:min(len(rows), from+height)], ids[from:min(len(ids), from+height)]
+	m.frame.rowPeople = ids
+	for len(rows) < height {
+		rows = append(rows, nil)
+	}
+	return rows
+}
+
+// personRow is one of the list: whether they are here, their name, what is new.
+func (m *Model) personRow(e *entry, width int) paint.Line {
+	dot, look := "○ ", paint.Faint
+	if e.person.Online {
+		dot, look = "● ", paint.Good
+	}
+	if e.person.Keys == control.KeysAlarm {
+		dot, look = "! ", paint.Bad
+	}
+	right, name := "", paint.Plain
+	switch {
+	case e.person.Typing:
+		right = "… "
+	case e.unread >= control.UnreadMax:
+		right = strconv.Itoa(control.UnreadMax-1) + "+ "
+	case e.unread > 0:
+		right = strconv.Itoa(e.unread) + " "
+	case e.person.Verified:
+		right = "✓ "
+	}
+	rightLook := paint.Faint
+	if e.unread > 0 || e.section() == sectionRequests {
+		name, rightLook = paint.Fresh, paint.Fresh
+	}
+	shown := paint.Cut(nameOf(e.person), max(1, width-4-paint.Width(right)))
+	gap := strings.Repeat(" ", max(0, width-3-paint.Width(shown)-paint.Width(right)))
+	line := paint.Line{{Text: " " + dot, Look: look}, {Text: shown, Look: name}, {Text: gap}, {Text: right, Look: rightLook}}
+	if e.person.ID == m.open {
+		line = line.Chosen(width)
+	}
+	return line
+}
+
+// paneHead names who is at the right, and how it stands with them.
+func (m *Model) paneHead(width int) paint.Line {
+	e := m.current()
+	if e == nil {
+		return nil
+	}
+	w, p := m.words, e.person
+	line := paint.Line{{Text: nameOf(p), Look: paint.Strong}}
+	presence, look := w.Away, paint.Faint
+	switch {
+	case p.Typing:
+		presence, look = w.Typing, paint.Good
+	case p.Via == control.ViaLink:
+		presence, look = w.Connected, paint.Good
+	case p.Online:
+		presence, look = w.Here, paint.Good
+	}
+	if !p.Blocked {
+		line = append(line, paint.Span{Text: "  " + presence, Look: look})
+	}
+	standing := paint.Faint
+	switch {
+	case p.Keys == control.KeysAlarm || p.Blocked:
+		standing = paint.Bad
+	case p.Keys == control.KeysChanged:
+		standing = paint.Caution
+	case p.Verified:
+		standing = paint.Good
+	}
+	line = append(line, paint.Span{Text: "  " + m.standing(p), Look: standing})
+	if line.Width() > width {
+		return line[:2]
+	}
+	return line
+}
+
+// paneRows is the conversation, or what there is to say where there is none.
+func (m *Model) paneRows(width, height int) (rows []paint.Line) {
+	m.frame.rowMessage = nil
+	t, e := m.talk(), m.current()
+	switch {
+	case t != nil && t.opened && len(t.messages) > 0:
+		var of []string
+		rows, of = t.window(height, m.layout(t))
+		free := height - len(rows)
+		m.frame.rowMessage = append(make([]string, free), of...)
+		return append(make([]paint.Line, free), rows...)
+	case t != nil && t.opened:
+		rows = paragraphs(width, paint.Faint, m.words.NothingSaid(nameOf(e.person)))
+	case t != nil:
+	case e == nil && len(m.people.all) == 0:
+		rows = paragraphs(width, paint.Faint, m.words.NobodyYetHint)
+	case e == nil:
+		rows = paragraphs(width, paint.Faint, m.words.ChooseSomebody)
+	case e.section() == sectionRequests:
+		rows = paragraphs(width, paint.Plain, m.words.AnswerMore(nameOf(e.person)), m.words.PressEnter)
+	case e.section() == sectionAsked:
+		rows = paragraphs(width, paint.Faint, m.words.WaitingFor(nameOf(e.person)))
+	default:
+		rows = paragraphs(width, paint.Plain, m.words.AskContactMore(nameOf(e.person)), m.words.PressEnter)
+	}
+	rows = rows[:min(len(rows), height)]
+	return append(rows, make([]paint.Line, height-len(rows))...)
+}
+
+// seam is the line between what was said and what is written: what there is to say right now stands on it.
+func (m *Model) seam(width int) paint.Line {
+	text, look := "", paint.Faint
+	t := m.talk()
+	switch {
+	case m.said.text != "" && m.now().Before(m.said.until):
+		text, look = m.said.text, m.said.look
+	case t != nil && (t.offset > 0 || t.cut):
+		text, look = m.words.Below, paint.Caution
+	}
+	if text == "" {
+		return paint.Text(paint.Frame, strings.Repeat("─", width))
+	}
+	text = " " + paint.Cut(text, width-4) + " "
+	return paint.Line{
+		{Text: "─", Look: paint.Frame},
+		{Text: text, Look: look},
+		{Text: strings.Repeat("─", max(0, width-1-paint.Width(text))), Look: paint.Frame},
+	}
+}
+
+// over lays a dialog over the screen.
+func (m *Model) over(screen []string, d dialog) ([]string, *place) {
+	width := min(dialogWidthMax, m.width-4)
+	rows, cursor := d.rows(m, width-4)
+	height := min(len(rows), m.height-2)
+	from := d.first(len(rows), height)
+	if cursor != nil {
+		from = max(min(from, cursor.y), cursor.y-height+1)
+	}
+	x, y := (m.width-width)/2, max(0, (m.height-height-2)/2)
+	m.frame.dialog, m.frame.dialogFrom = area{x + 2, y + 1, width - 4, height}, from
+
+	out := make([]string, len(screen))
+	blank := strings.Repeat(" ", m.width)
+	for i := range screen {
+		out[i] = blank
+	}
+	left, right := strings.Repeat(" ", x), strings.Repeat(" ", m.width-x-width)
+	put := func(row int, inner string) {
+		if row < len(out) {
+			out[row] = left + inner + right
+		}
+	}
+	edge := func(a, text, b string, look paint.Look) string {
+		text = paint.Cut(text, width-6)
+		fill := strings.Repeat("─", max(0, width-4-paint.Width(text)-1))
+		return m.theme.Render(paint.Line{{Text: a + "─ ", Look: paint.Frame}, {Text: text, Look: look}, {Text: " " + fill + b, Look: paint.Frame}}, width)
+	}
+	put(y, edge("╭", d.title(m), "╮", paint.Strong))
+	side := m.theme.Render(paint.Text(paint.Frame, "│"), 1)
+	for i := range height {
+		put(y+1+i, side+" "+m.theme.Render(rows[from+i], width-4)+" "+side)
+	}
+	hint := d.hint(m)
+	if len(rows) > height {
+		hint += "  ↑↓ " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
+	}
+	put(y+1+height, edge("╰", hint, "╯", paint.Faint))
+	if m.said.text != "" && m.now().Before(m.said.until) {
+		out[len(out)-1] = m.theme.Render(paint.Text(m.said.look, " "+m.said.text), m.width)
+	}
+	if cursor == nil {
+		return out, nil
+	}
+	return out, &place{x + 2 + min(cursor.x, width-4), y + 1 + cursor.y - from}
+}

@@ -1,0 +1,95 @@
+package words
+
+// English is the catalogue that the others follow.
+func English() *Catalogue {
+	return &Catalogue{
+		Language: "en", LanguageName: "English",
+		Days:   [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+		Months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
+		dayOf:  "%s, %d %s %d",
+		You:    "you", NewHere: "new",
+		Queued: "waiting", Held: "kept for them", Delivered: "delivered", Read: "read", Expired: "expired", Failed: "failed",
+		Below: "more below: Esc goes there", ToWhom: "choose at the left whom you write to", QuitHint: "Ctrl+C once more leaves", NothingNew: "nothing is new anywhere",
+		Copied:      "copied",
+		nothingSaid: "Nothing was said yet. Write something to %s, and press Enter.",
+
+		Here: "here", Away: "away", Connected: "connected", Typing: "is writing …",
+		Contact: "contact", Verified: "verified", KeysChanged: "new keys", KeysAlarm: "keys in doubt: see /verify", Blocked: "blocked",
+		AsksYou: "asks you", YouAsked: "you asked", Stranger: "not a contact yet",
+		Requests: "they ask you", Conversations: "conversations", Nearby: "near you", Asked: "you asked",
+		NobodyYet:      "nobody yet",
+		NobodyYetHint:  "Nobody else is here yet.\n\nPeople appear by themselves as soon as they open Sottovoce on this network.\n\nIf somebody should be here and is not, type /doctor. To reach somebody who is elsewhere, type /invite and send them the link.",
+		ChooseSomebody: "Choose somebody at the left: Alt+↓, or a click.",
+		PressEnter:     "Press Enter.",
+		AskContact:     "Ask to become contacts", AcceptYes: "Accept", DeclineYes: "Decline", TakeBack: "Take it back",
+		askContactMore: "%s is on this network. To write to each other you become contacts first: you ask, they answer.",
+		answerMore:     "%s would like to become your contact. If you accept, you can write to each other, here and wherever else you both are.",
+		waitingFor:     "You asked %s. As soon as they accept, you can write to each other.",
+		saidAsked:      "%s is asked.", saidAccepted: "%s is accepted.", saidDeclined: "%s is declined.", saidBlocked: "%s is blocked, and is not told.",
+		saidUnblocked: "%s is let in again.", saidRenamed: "%s it is.", saidRemoved: "%s is forgotten.", removeTitle: "Forget %s?",
+		RemoveMore: "This deletes the contact and all that was said, for good. They are not told.", RemoveYes: "Forget",
+		nobodyCalled: "nobody here is called %s", noCommand: "there is no /%s; F1 shows what there is",
+		Broken: "not connected: start sottovoce again", NoNetwork: "no network", Alone: "nobody else is here", LocalOnly: "this network only",
+		near: "%d near", kept: "%d supernodes keep messages", queuedCount: "%d waiting",
+		SeenByAll: "everyone here sees you", SeenByContacts: "only contacts see you", Hidden: "nobody sees you", NewMessage: "new message",
+		tooSmall: "make this window larger: %d × %d", Hints: "F1 help  F2 commands  Alt+↑↓ people  Alt+A unread  Ctrl+F search  Ctrl+Q quit",
+		HintsDialog: "Enter chooses  Esc goes back",
+
+		Welcome:     "Welcome to Sottovoce",
+		WelcomeMore: "Private chat with the people on this network. No account, no server, no internet.",
+		AskName:     "What should the others call you?", NameLabel: "Your name:",
+		AskSeen: "Who may see that you are here?", SeenHint: "You can change it at any time.",
+		SeenAllMore: "your name, to whoever is on this network", SeenContactsMore: "people you have accepted", SeenNobodyMore: "you still see the others",
+		AskPassphrase: "A passphrase, if you like", PassphraseHint: "It protects your messages if somebody takes this machine. You type it at each start; nobody can bring it back. Leave it empty for none.",
+		PassphraseLabel: "Passphrase:", PassphraseAgain: "The passphrase once more", PassphraseDiffers: "That was another one. Once more, please.",
+		CurrentPassphrase: "The passphrase as it is now", SaidPassphrase: "The passphrase is changed.",
+		Starting: "Looking around …",
+
+		Cancel: "Cancel", Close: "Close", Copy: "Copy the text",
+		HelpTitle: "Help", CommandsTitle: "What would you like to do?", SearchTitle: "Search all conversations", SearchLabel: "Search:",
+		DetailsTitle: "This message", Written: "written", Received: "came here", Sealed: "sealed", DeliveredAt: "delivered", ReadAt: "read",
+		HeldBy: "kept by", HeldUntil: "kept until", WaitsFor: "waits", Reason: "because",
+		InviteTitle: "Invite somebody", InviteKeys: "c copies the link  r takes it back  Esc closes", InviteNoCode: "Make this window larger to see its code.", InviteRevoked: "The link is taken back.",
+		inviteMore:       "Who uses this link first becomes your contact. Show the code, or send the link over something you trust. It works once, until %s.",
+		CommunitiesTitle: "Communities", NoCommunity: "You are in no community. Supernodes of a community keep messages for you while you are away, sealed: they cannot read them.",
+		SupernodeReached: "supernode, reached", SupernodeAway: "supernode, not reached now", JoinCommunity: "Join one by its link", Joining: "asking its supernodes …",
+		LeaveMore: "Nothing is kept for you there any more. You can join again with a new link.", LeaveYes: "Leave",
+		leaveCommunity: "Leave %s", saidLeft: "You left %s.", saidJoined: "You are in %s now.",
+		DoctorTitle: "Why is somebody not found?", DoctorLooks: "looking …", NoticeTitle: "Please note",
+		CompareBegins: "asking …", CompareJoin: "Compare", TheyMatch: "They are the same", TheyDiffer: "They differ", WordsMatch: "The safety words are the same",
+		verifyTitle: "Is it really %s?", compareMore: "Look at the screen of %s, or ask by voice. Are these the same there, in this order?",
+		compareAsked:   "%s is asked. On their side they choose Compare.",
+		compareInvited: "%s would like to compare seven pictures with you, to be sure that nobody stands between you.",
+		safetyWords:    "If you cannot do it at the same time, read these to each other; %s sees them with /verify. They stay the same.",
+		saidVerified:   "%s is verified.", saidDiffers: "You said that they differ. Do not trust this connection to %s.",
+		SettingsTitle: "Settings", SetName: "Your name", SetSeen: "Who sees you here", SetShare: "Contacts may know", SetLocal: "This network only", SetPassphrase: "Passphrase",
+		SetTheme: "Colours", SetLanguage: "Language", On: "on", Off: "off",
+		Shares:   map[string]string{"nothing": "nothing", "reading": "how far you have read", "typing": "that you are writing", "both": "reading and writing"},
+		Themes:   map[string]string{"dark": "dark", "light": "light", "contrast": "high contrast", "mono": "none"},
+		Commands: englishCommands(),
+		Help:     englishHelp(),
+	}
+}
+
+func englishCommands() map[string]Command {
+	return map[string]Command{
+		"to":     {"NAME", "write to somebody"},
+		"add":    {"NAME or LINK", "ask somebody to become a contact"},
+		"accept": {"NAME", "say yes to somebody who asked you"}, "decline": {"NAME", "say no"},
+		"invite": {"", "make a link and a code that bring one person"},
+		"verify": {"NAME", "make sure that nobody stands between you two"},
+		"search": {"WORDS", "find messages"}, "communities": {"", "who keeps messages while you are away"},
+		"join": {"LINK", "join a community"}, "rename": {"NEW NAME", "give this person a name of your own"},
+		"block": {"NAME", "shut somebody out, untold"}, "unblock": {"NAME", "let them in again"}, "remove": {"NAME", "forget somebody, and all that was said"},
+		"settings": {"", "name, visibility, passphrase, colours, language"}, "doctor": {"", "find out why somebody is not found"},
+		"help": {"", "keys and commands"}, "quit": {"", "leave"},
+	}
+}
+
+func englishHelp() []string {
+	return []string{
+		"Enter\tsend", "Alt+Enter\ta new line", "↑ ↓\twhat you wrote before", "Alt+↑ Alt+↓\tanother person", "Alt+A\tthe next that is new",
+		"PgUp PgDn\tgo through the conversation", "Esc\tback to the newest", "Tab\tcomplete; with nothing written: people, messages, and back",
+		"Enter on a message\thow far it came, and which way", "y on a message\tcopy it", "Ctrl+F\tsearch", "F2\tall commands", "Ctrl+Z\tput aside; fg comes back", "Ctrl+Q\tleave",
+	}
+}

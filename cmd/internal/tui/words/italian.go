@@ -1,0 +1,95 @@
+package words
+
+// Italian is the catalogue in Italian.
+func Italian() *Catalogue {
+	return &Catalogue{
+		Language: "it", LanguageName: "italiano",
+		Days:   [7]string{"domenica", "lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato"},
+		Months: [12]string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"},
+		dayOf:  "%s %d %s %d",
+		You:    "tu", NewHere: "nuovi",
+		Queued: "in attesa", Held: "in custodia", Delivered: "consegnato", Read: "letto", Expired: "scaduto", Failed: "non riuscito",
+		Below: "altri più sotto: Esc ci porta", ToWhom: "scegli a sinistra a chi scrivere", QuitHint: "ancora Ctrl+C per uscire", NothingNew: "niente di nuovo",
+		Copied:      "copiato",
+		nothingSaid: "Ancora nessun messaggio. Scrivi qualcosa a %s e premi Invio.",
+
+		Here: "qui", Away: "assente", Connected: "collegato", Typing: "sta scrivendo …",
+		Contact: "contatto", Verified: "verificato", KeysChanged: "chiavi nuove", KeysAlarm: "chiavi in dubbio: vedi /verify", Blocked: "bloccato",
+		AsksYou: "chiede a te", YouAsked: "hai chiesto", Stranger: "non ancora un contatto",
+		Requests: "chiedono a te", Conversations: "conversazioni", Nearby: "vicino a te", Asked: "hai chiesto",
+		NobodyYet:      "ancora nessuno",
+		NobodyYetHint:  "Qui non c'è ancora nessun altro.\n\nLe persone compaiono da sole appena aprono Sottovoce su questa rete.\n\nSe qualcuno dovrebbe esserci e non c'è, scrivi /doctor. Per raggiungere chi è altrove, scrivi /invite e manda il link.",
+		ChooseSomebody: "Scegli qualcuno a sinistra: Alt+↓, o un clic.",
+		PressEnter:     "Premi Invio.",
+		AskContact:     "Chiedi di diventare contatti", AcceptYes: "Accetta", DeclineYes: "Rifiuta", TakeBack: "Ritira la richiesta",
+		askContactMore: "%s è su questa rete. Per scrivervi diventate prima contatti: tu chiedi, l'altra persona risponde.",
+		answerMore:     "%s vorrebbe diventare un tuo contatto. Se accetti potete scrivervi, qui e ovunque siate entrambi.",
+		waitingFor:     "Hai chiesto a %s. Appena accetta potete scrivervi.",
+		saidAsked:      "Chiesto a %s.", saidAccepted: "%s è accettato.", saidDeclined: "%s è rifiutato.", saidBlocked: "%s è bloccato e non lo sa.",
+		saidUnblocked: "%s può di nuovo scriverti.", saidRenamed: "Ora si chiama %s.", saidRemoved: "%s è dimenticato.", removeTitle: "Dimenticare %s?",
+		RemoveMore: "Cancella per sempre il contatto e tutto ciò che vi siete detti. L'altra persona non viene avvisata.", RemoveYes: "Dimentica",
+		nobodyCalled: "qui nessuno si chiama %s", noCommand: "non esiste /%s; F1 mostra che cosa c'è",
+		Broken: "non collegato: riavvia sottovoce", NoNetwork: "nessuna rete", Alone: "qui non c'è nessun altro", LocalOnly: "solo questa rete",
+		near: "%d vicini", kept: "%d supernodi custodiscono messaggi", queuedCount: "%d in attesa",
+		SeenByAll: "ti vedono tutti qui", SeenByContacts: "ti vedono solo i contatti", Hidden: "non ti vede nessuno", NewMessage: "nuovo messaggio",
+		tooSmall: "ingrandisci questa finestra: %d × %d", Hints: "F1 aiuto  F2 comandi  Alt+↑↓ persone  Alt+A nuovi  Ctrl+F cerca  Ctrl+Q esci",
+		HintsDialog: "Invio sceglie  Esc torna indietro",
+
+		Welcome:     "Benvenuto in Sottovoce",
+		WelcomeMore: "Chat privata con le persone su questa rete. Niente account, niente server, niente internet.",
+		AskName:     "Come ti devono chiamare gli altri?", NameLabel: "Il tuo nome:",
+		AskSeen: "Chi può vedere che sei qui?", SeenHint: "Puoi cambiarlo in ogni momento.",
+		SeenAllMore: "il tuo nome, a chi è su questa rete", SeenContactsMore: "le persone che hai accettato", SeenNobodyMore: "tu vedi comunque gli altri",
+		AskPassphrase: "Una frase segreta, se vuoi", PassphraseHint: "Protegge i tuoi messaggi se qualcuno prende questa macchina. La scrivi a ogni avvio; nessuno può recuperarla. Lasciala vuota per non averne.",
+		PassphraseLabel: "Frase segreta:", PassphraseAgain: "La frase segreta ancora una volta", PassphraseDiffers: "Era un'altra. Ancora una volta, per favore.",
+		CurrentPassphrase: "La frase segreta di adesso", SaidPassphrase: "La frase segreta è cambiata.",
+		Starting: "Mi guardo intorno …",
+
+		Cancel: "Annulla", Close: "Chiudi", Copy: "Copia il testo",
+		HelpTitle: "Aiuto", CommandsTitle: "Che cosa vuoi fare?", SearchTitle: "Cerca in tutte le conversazioni", SearchLabel: "Cerca:",
+		DetailsTitle: "Questo messaggio", Written: "scritto", Received: "arrivato qui", Sealed: "sigillato", DeliveredAt: "consegnato", ReadAt: "letto",
+		HeldBy: "custodito da", HeldUntil: "custodito fino al", WaitsFor: "aspetta", Reason: "perché",
+		InviteTitle: "Invita qualcuno", InviteKeys: "c copia il link  r lo ritira  Esc chiude", InviteNoCode: "Ingrandisci questa finestra per vedere il codice.", InviteRevoked: "Il link è ritirato.",
+		inviteMore:       "Chi usa per primo questo link diventa un tuo contatto. Mostra il codice, o manda il link con un mezzo di cui ti fidi. Vale una volta, fino al %s.",
+		CommunitiesTitle: "Comunità", NoCommunity: "Non sei in nessuna comunità. I supernodi di una comunità custodiscono i messaggi per te mentre non ci sei, sigillati: non possono leggerli.",
+		SupernodeReached: "supernodo, raggiunto", SupernodeAway: "supernodo, ora non raggiunto", JoinCommunity: "Entra in una con il suo link", Joining: "chiedo ai suoi supernodi …",
+		LeaveMore: "Lì non viene più custodito nulla per te. Puoi rientrare con un link nuovo.", LeaveYes: "Esci",
+		leaveCommunity: "Esci da %s", saidLeft: "Sei uscito da %s.", saidJoined: "Ora sei in %s.",
+		DoctorTitle: "Perché qualcuno non si trova?", DoctorLooks: "guardo …", NoticeTitle: "Attenzione",
+		CompareBegins: "chiedo …", CompareJoin: "Confronta", TheyMatch: "Sono uguali", TheyDiffer: "Sono diversi", WordsMatch: "Le parole di sicurezza sono uguali",
+		verifyTitle: "È davvero %s?", compareMore: "Guarda lo schermo di %s, o chiedi a voce. Lì sono uguali, nello stesso ordine?",
+		compareAsked:   "Chiesto a %s. Dall'altra parte si sceglie Confronta.",
+		compareInvited: "%s vorrebbe confrontare sette figure con te, per essere certi che nessuno stia fra voi.",
+		safetyWords:    "Se non potete farlo insieme, leggetevi queste; %s le vede con /verify. Restano le stesse.",
+		saidVerified:   "%s è verificato.", saidDiffers: "Hai detto che sono diversi. Non fidarti di questo collegamento con %s.",
+		SettingsTitle: "Impostazioni", SetName: "Il tuo nome", SetSeen: "Chi ti vede qui", SetShare: "Che cosa sanno i contatti", SetLocal: "Solo questa rete", SetPassphrase: "Frase segreta",
+		SetTheme: "Colori", SetLanguage: "Lingua", On: "sì", Off: "no",
+		Shares:   map[string]string{"nothing": "niente", "reading": "fin dove hai letto", "typing": "che stai scrivendo", "both": "lettura e scrittura"},
+		Themes:   map[string]string{"dark": "scuro", "light": "chiaro", "contrast": "alto contrasto", "mono": "nessuno"},
+		Commands: italianCommands(),
+		Help:     italianHelp(),
+	}
+}
+
+func italianCommands() map[string]Command {
+	return map[string]Command{
+		"to":     {"NOME", "scrivi a qualcuno"},
+		"add":    {"NOME o LINK", "chiedi a qualcuno di diventare un contatto"},
+		"accept": {"NOME", "di' di sì a chi ti ha chiesto"}, "decline": {"NOME", "di' di no"},
+		"invite": {"", "fai un link e un codice per una persona"},
+		"verify": {"NOME", "assicurati che nessuno stia fra voi due"},
+		"search": {"PAROLE", "trova messaggi"}, "communities": {"", "chi custodisce i messaggi mentre non ci sei"},
+		"join": {"LINK", "entra in una comunità"}, "rename": {"NUOVO NOME", "dai a questa persona un nome tuo"},
+		"block": {"NOME", "chiudi fuori qualcuno, senza dirlo"}, "unblock": {"NOME", "lascialo rientrare"}, "remove": {"NOME", "dimentica qualcuno e tutto ciò che vi siete detti"},
+		"settings": {"", "nome, visibilità, frase segreta, colori, lingua"}, "doctor": {"", "scopri perché qualcuno non si trova"},
+		"help": {"", "tasti e comandi"}, "quit": {"", "esci"},
+	}
+}
+
+func italianHelp() []string {
+	return []string{
+		"Invio\tmanda", "Alt+Invio\ta capo", "↑ ↓\tciò che hai scritto prima", "Alt+↑ Alt+↓\tun'altra persona", "Alt+A\til prossimo nuovo",
+		"PgUp PgDn\tscorri la conversazione", "Esc\ttorna al più nuovo", "Tab\tcompleta; se non hai scritto nulla: persone, messaggi, e ritorno",
+		"Invio su un messaggio\tfin dove è arrivato, e per quale via", "y su un messaggio\tcopialo", "Ctrl+F\tcerca", "F2\ttutti i comandi", "Ctrl+Z\tmetti da parte; fg lo riporta", "Ctrl+Q\tesci",
+	}
+}
