@@ -89,26 +89,22 @@ func TestOldCopyBySupernode(t *testing.T) {
 		alone.startFrom(old)
 		t.Cleanup(func() { alone.stop() })
 		alone.within(waitLong, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
-		m, before := alone.says("Bruno", "by the copy"), s.held(0)
 		alone.within(waitLong, "nothing more is left", func() bool {
 			var depots int
 			alone.inside(func(*turn) error { depots = len(alone.device("Bruno").depots); return nil })
 			return depots == 0
 		})
-		if s.held(0) != before || !alone.reaches(m, conversation.StateQueued)() {
-			t.Errorf("%d blobs were left", s.held(0)-before)
-		}
 		if _, err := alone.Reset(t.Context(), "Bruno"); err != nil {
 			t.Fatal(err)
 		}
-		m = alone.says("Bruno", "begun anew") // what was written before stands where he has something else
+		m := alone.says("Bruno", "begun anew") // what was written before would stand where he has something else
 		bruno.start()
 		bruno.within(waitLong, "he is asked", bruno.shows("Anna", "begin anew"))
 		if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
 			t.Fatal(err)
 		}
 		bruno.within(waitLong, "he has it", bruno.inSlot(func() bool { return slices.Contains(bruno.texts("Anna"), "begun anew") }))
-		bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "grazie"), conversation.StateHeld))
+		bruno.says("Anna", "grazie")
 		alone.within(waitLong, "delivered", alone.delivered(m))
 		if alone.shows("older copy")() {
 			t.Error("it is told still")
