@@ -188,6 +188,18 @@ func (h *House) Turn(now time.Time, rand io.Reader) (changed bool, err error) {
 	return true, h.show(h.card.Addresses, h.card.Seat)
 }
 
+// Regain draws anew what was drawn under a clock that ran ahead, and says whether anything was: keys of weeks to come would
+// never be turned, and nobody knows a beacon key before its day. now is believed.
+//
+// spec: 10-communities#at-the-supernode
+func (h *House) Regain(now time.Time, rand io.Reader) (changed bool, err error) {
+	if h.weeks.week <= WeekOf(today(now))+1 && h.card.Beacon.Day() <= today(now)+1 {
+		return false, nil
+	}
+	h.weeks.week = min(h.weeks.week, WeekOf(today(now)))
+	return true, h.renew(now, rand)
+}
+
 // Advertise says where members elsewhere reach this supernode, and whether that changed. Beyond some
 // changes in a week each has the keys drawn anew: that many cards have no good reason.
 //

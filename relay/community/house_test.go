@@ -324,3 +324,42 @@ func TestNobodyHasNamedUs(t *testing.T) {
 		t.Error("another root amends")
 	}
 }
+
+// TestClockThatRanAhead: what was drawn for years to come is drawn anew for the present once the clock is right, and later editions of
+// the card say so; else nothing is.
+func TestClockThatRanAhead(t *testing.T) {
+	w := newWorld(t, 77)
+	h := w.found()
+	if changed, err := h.Regain(on(founded), w.rand); changed || err != nil {
+		t.Errorf("where the clock is right: %v, %v", changed, err)
+	}
+	if changed, err := h.Regain(on(founded+400), w.rand); changed || err != nil {
+		t.Errorf("where it was behind: %v, %v", changed, err)
+	}
+	for name, wrong := range map[string]func() error{
+		"the weeks were turned": func() error { _, err := h.Turn(on(founded+4000), w.rand); return err },
+		"a beacon was drawn":    func() error { return h.renew(on(founded+4000), w.rand) },
+	} {
+		if err := wrong(); err != nil {
+			t.Fatal(err)
+		}
+		before := h.Keys()
+		if changed, err := h.Regain(on(founded), w.rand); !changed || err != nil {
+			t.Fatalf("%s: %v, %v", name, changed, err)
+		}
+		h = w.reload(h)
+		got := h.Keys()
+		if got[0].Week != WeekOf(founded) || slices.ContainsFunc(got, func(k WeekKey) bool { return slices.Contains(before, k) }) {
+			t.Errorf("%s: keys from week %d, where it is %d", name, got[0].Week, WeekOf(founded))
+		}
+		if _, err := h.Beacon(founded); err != nil {
+			t.Errorf("%s: no beacon for today: %v", name, err)
+		}
+		if changed, err := h.Turn(on(founded+7), w.rand); !changed || err != nil {
+			t.Errorf("%s: the week after is not turned: %v, %v", name, changed, err)
+		}
+		if changed, err := h.Regain(on(founded), w.rand); changed || err != nil {
+			t.Errorf("%s: one week ahead: %v, %v", name, changed, err)
+		}
+	}
+}

@@ -13,7 +13,7 @@ type ClockState string
 // The states of the clock.
 const (
 	ClockVouched ClockState = "vouched" // by a battery or the network
-	ClockAgreed  ClockState = "agreed"  // two members who logged in have the same day; what expires goes by the mark
+	ClockAgreed  ClockState = "agreed"  // two members who logged in have the same day; what expires goes by the mark, if there is one
 	ClockAlone   ClockState = "alone"   // nobody has said anything yet; nothing expires
 	ClockDoubted ClockState = "doubted" // members have another day; nothing expires
 )
@@ -29,6 +29,7 @@ type days[K comparable] struct {
 	last    uint16         // the day when the clock was last looked at; 0: not yet
 	agree   map[K]struct{} // members of this run whose day is ours; as many as are needed
 	differ  map[K]uint16   // those whose day is another one, by what they said
+	alike   time.Duration  // that the supernode was up for while members agreed, and none differed
 }
 
 // membersNeeded is how many members must have our day before it is acted on: one alone could make
@@ -41,6 +42,10 @@ const (
 	plausibleFrom  = 20_454
 	plausibleUntil = 40_177
 )
+
+// firstAfter is how long members have to agree, and none to differ, before their word makes the first mark. It never falls, and
+// whoever is honest logs in once a day.
+const firstAfter = 24 * time.Hour
 
 // differMax bounds the members kept whose day is another one.
 const differMax = 8
@@ -91,15 +96,29 @@ func (d *days[K]) raise(now time.Time, up time.Duration, vouched bool) (risen bo
 		clear(d.agree)
 		clear(d.differ)
 	}
+	if d.alike += up; len(d.agree) < membersNeeded || len(d.differ) > 0 {
+		d.alike = 0
+	}
 	d.last, d.vouched = today, vouched && plausible(today)
 	before := d.mark.Day
-	first := !plausible(d.mark.Day) && plausible(today) && d.settled()
+	first := !plausible(d.mark.Day) && plausible(today) && d.alike >= firstAfter
 	d.mark = d.mark.Raise(now, up, d.vouched || first)
 	return d.mark.Day != before
 }
 
 // plausible reports whether a clock may say that day.
 func plausible(day uint16) bool { return plausibleFrom <= day && day < plausibleUntil }
+
+// safe is a date that may be acted on where that cannot be undone, and whether it is believed: that of the clock if it is, else
+// that of the mark.
+//
+// spec: 08-custody#the-day
+func (d *days[K]) safe(now time.Time) (date time.Time, believed bool) {
+	if d.settled() && plausible(d.today(now)) {
+		return d.mark.Date(now), true
+	}
+	return d.mark.Past(), false
+}
 
 // finished is the last day that is over for good, and is to be expired: by the clock if it is vouched for, by the mark if members
 // agree. ok is false while the clock is not believed.
@@ -110,7 +129,7 @@ func (d *days[K]) finished(now time.Time) (day uint16, ok bool) {
 	if d.vouched {
 		day = d.today(now)
 	}
-	if !d.settled() || day == 0 {
+	if !d.settled() || !plausible(day) {
 		return 0, false
 	}
 	return day - 1, true

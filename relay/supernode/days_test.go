@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/clock"
+	"sottovoce/mesh/wire"
 )
 
 // at is noon of a day since 1970.
@@ -109,7 +110,49 @@ func TestMembersMoveNoDay(t *testing.T) {
 	d.raise(at(65000), 0, true)
 	expect("a battery vouches for 2147", d, at(65000), 21000, 0)
 
-	// A supernode whose clock was never believed has no day to begin with but theirs.
-	expect("the first word", agreed(0, 21000), at(21000), 21000, 20999)
-	expect("the first word, of 2147", agreed(0, 65000), at(65000), 0, 0)
+	// A supernode whose clock was never believed has no day to begin with but theirs, when they have agreed for a while.
+	never := func(day int, alike time.Duration) *days[int] {
+		d := agreed(0, day)
+		d.raise(at(day), alike, false)
+		return d
+	}
+	expect("the first word, too early", never(21000, time.Hour), at(21000), 0, 0)
+	expect("the first word", never(21000, firstAfter), at(21000), 21000, 20999)
+	expect("the first word, of 2147", never(65000, firstAfter), at(65000), 1, 0)
+	d = never(30000, firstAfter-time.Hour)
+	d.heard(3, 21000, at(30000))
+	d.raise(at(30000), 2*time.Hour, false)
+	expect("somebody who has another day", d, at(30000), 1, 0)
+	d.heard(3, 30000, at(30000))
+	d.raise(at(30000), 2*time.Hour, false)
+	expect("who has set the clock since", d, at(30000), 1, 0)
+}
+
+// TestSafeDate: a clock that nobody believes turns no keys, however far ahead it is, whether it was ever believed or not.
+func TestSafeDate(t *testing.T) {
+	for name, c := range map[string]struct {
+		mark, clock int
+		vouched     bool
+		agree       int
+		want        int
+		believed    bool
+	}{
+		"years ahead":                        {mark: 21000, clock: 30000, want: 21000},
+		"years ahead, never believed before": {clock: 30000},
+		"in 1970":                            {mark: 21000, clock: 3, want: 21000},
+		"by a battery":                       {mark: 21000, clock: 21010, vouched: true, want: 21010, believed: true},
+		"by a battery, in 2147":              {mark: 21000, clock: 65000, vouched: true, want: 21000},
+		"by one member":                      {mark: 21000, clock: 21010, agree: 1, want: 21000},
+		"by two members":                     {mark: 21000, clock: 21010, agree: 2, want: 21010, believed: true},
+		"by two members, never before":       {clock: 21010, agree: 2, want: 21010, believed: true},
+	} {
+		d := newDays[int](clock.Mark{Day: uint16(c.mark)})
+		d.raise(at(c.clock), 0, c.vouched)
+		for who := range c.agree {
+			d.heard(who, uint16(c.clock), at(c.clock))
+		}
+		if date, believed := d.safe(at(c.clock)); int(wire.DayAt(date)) != c.want || believed != c.believed {
+			t.Errorf("%s: day %d, believed %v", name, wire.DayAt(date), believed)
+		}
+	}
 }

@@ -168,8 +168,12 @@ func TestClockByMembers(t *testing.T) {
 		t.Errorf("two members: %s", st.Clock)
 	}
 	r.tick(t.Context(), 0)
-	if st := r.Status(); st.Finished != st.Today-1 {
-		t.Errorf("with an agreed clock: day %d is finished with, today is %d", st.Finished, st.Today)
+	if st := r.Status(); st.Finished != 0 || st.Over != 0 {
+		t.Errorf("at once, and nobody ever vouched for the clock: day %d is finished with", st.Finished)
+	}
+	r.tick(t.Context(), firstAfter)
+	if st := r.Status(); st.Finished != st.Today-1 || st.Over != st.Finished {
+		t.Errorf("with an agreed clock: day %d is finished with, %d is over, today is %d", st.Finished, st.Over, st.Today)
 	}
 }
 

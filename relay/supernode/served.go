@@ -216,9 +216,17 @@ func (c *served) goodbye(v *visit) {
 	delete(c.personas, v)
 }
 
-// turn moves on to the keys of this week.
-func (c *served) turn() error {
-	return c.change(func(h *community.House, now time.Time) (bool, error) { return h.Turn(now, c.at.cfg.Rand) })
+// turn moves on to the keys of the week of now, and leaves those of a clock that ran ahead, if now is believed.
+func (c *served) turn(now time.Time, believed bool) error {
+	return c.change(func(h *community.House, _ time.Time) (regained bool, err error) {
+		if believed {
+			if regained, err = h.Regain(now, c.at.cfg.Rand); err != nil {
+				return false, err
+			}
+		}
+		turned, err := h.Turn(now, c.at.cfg.Rand)
+		return regained || turned, err
+	})
 }
 
 // beacon is what members know this supernode by on a day.

@@ -32,6 +32,7 @@ type Status struct {
 	Bandwidth   int   // kB/s that leave at most; 0: no limit
 	Today       uint16
 	Clock       ClockState
+	Over        uint16 // the last day that is over by it; 0: none is, nothing expires
 	TheirDay    uint16 // with ClockDoubted: the day that a member has
 	NextExpiry  uint16 // the day after which the next blobs go; 0: none are held
 	Finished    uint16 // the last day whose blobs have gone; 0: none yet
@@ -163,10 +164,11 @@ func (s *Supernode) Status() Status {
 	s.disk.refresh()
 	stats, finished := s.store.Stats(), s.store.Finished()
 	s.mu.Lock()
+	over, _ := s.days.finished(time.Now())
 	st := Status{
 		ID: s.ID(), Started: s.started, Links: s.crowd.count(), LoggedIn: int(s.loggedIn.Load()), Followers: int(s.followers.Load()),
 		Blobs: int64(stats.Blobs), Lost: stats.Lost, Cut: stats.Cut, Damaged: stats.Damaged, Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days, Bandwidth: s.cfg.Limits.Bandwidth,
-		Today: wire.DayAt(s.days.mark.Date(time.Now())), Clock: s.days.state(), TheirDay: s.days.theirs(), Finished: finished,
+		Today: wire.DayAt(s.days.mark.Date(time.Now())), Clock: s.days.state(), Over: over, TheirDay: s.days.theirs(), Finished: finished,
 		Kept: s.keptCount.Load(), Sent: s.sent.Load(), Refused: maps.Clone(s.refusals),
 	}
 	s.mu.Unlock()

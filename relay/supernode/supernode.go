@@ -287,6 +287,7 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 	risen := s.days.raise(now, up, vouched)
 	mark := s.days.mark
 	last, over := s.days.finished(now)
+	week, believed := s.days.safe(now)
 	s.mu.Unlock()
 	if risen {
 		if err := s.directory.saveMark(mark); err != nil {
@@ -305,7 +306,7 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 		if mark.Day > 0 { // at midnight, whoever asks first; where it fails who asks is told
 			_, _ = c.store.CloseDay(ctx, c.id, mark.Day-1)
 		}
-		if err := c.turn(); err != nil {
+		if err := c.turn(week, believed); err != nil {
 			s.log.Error("could not turn to the keys of this week", "error", err)
 		}
 	}

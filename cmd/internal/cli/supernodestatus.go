@@ -32,7 +32,7 @@ func (c *call) supernodeRows(s control.SupernodeStatus) [][]string {
 		[]string{"keeps", keeps + " of " + size(s.DiskMax) + "; the disk has " + size(s.DiskFree) + " left"},
 		[]string{"for", fmt.Sprintf("%d days at most", s.Days)},
 	)
-	rows = append(rows, []string{"links", fmt.Sprintf("%d connected", s.Links)}, []string{"refused", refusedWords(s.Refused)}, []string{"clock", clockWords[s.Clock]},
+	rows = append(rows, []string{"links", fmt.Sprintf("%d connected", s.Links)}, []string{"refused", refusedWords(s.Refused)}, []string{"clock", clockWord(s)},
 		[]string{"memory", fmt.Sprintf("%.1f MB", float64(s.Memory)/1e6)})
 	for _, address := range s.Listen {
 		rows = append(rows, []string{"address", address})
@@ -81,10 +81,22 @@ func refusedWords(refused []control.Refusal) string {
 	return strings.Join(words, ", ")
 }
 
+// clockWord says how far the clock is believed, and what goes by it.
+func clockWord(s control.SupernodeStatus) string {
+	word := clockWords[s.Clock]
+	switch {
+	case s.Clock != control.ClockAgreed:
+		return word
+	case s.Over.IsZero():
+		return word + "; nothing goes until a day has passed in which no member had another day, or a clock with a battery says so"
+	}
+	return word + "; what had its day until " + s.Over.Format("2 Jan 2006") + " goes"
+}
+
 // clockWords say how far the clock is believed.
 var clockWords = map[control.Clock]string{
 	control.ClockVouched: "believed; what is past its day goes",
-	control.ClockAgreed:  "agreed with members; what is past its day goes",
+	control.ClockAgreed:  "agreed with members",
 	control.ClockAlone:   "not agreed yet: nothing goes until the day is known from two members or from a clock with a battery",
 	control.ClockDoubted: "in doubt: members have another day, and nothing goes; set the clock of this machine",
 }

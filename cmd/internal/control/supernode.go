@@ -61,6 +61,8 @@ type SupernodeStatus struct {
 	Days int `json:"days"`
 	// Clock tells whether the time is believed, so that what is past its day goes.
 	Clock Clock `json:"clock"`
+	// Over is the last day (UTC) whose messages go by it; none go where it is missing.
+	Over time.Time `json:"over,omitzero"`
 	// Kept counts deposits that were signed for, Refused what was refused, by reason.
 	Kept        uint64            `json:"kept"`
 	Refused     []Refusal         `json:"refused"`

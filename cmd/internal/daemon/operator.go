@@ -61,6 +61,9 @@ func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 	if s.Damaged > 0 {
 		status.Notices = append(status.Notices, fmt.Sprintf("%d bytes of what it kept are damaged on the disk, so that it may be failing; move the data directory to another", s.Damaged))
 	}
+	if s.Over > 0 {
+		status.Over = time.Unix(int64(s.Over)*secondsPerDay, 0).UTC()
+	}
 	for _, c := range s.Communities {
 		status.Communities = append(status.Communities, control.ServedCommunity{
 			ID: c.ID.String(), Name: peer.ShowName(c.Name), Members: c.Members, Blobs: c.Blobs, Disk: c.Disk, Supernodes: len(c.Supernodes),
