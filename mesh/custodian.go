@@ -68,6 +68,7 @@ type collector struct{ n *Node }
 
 // Cursor is how far a log was collected.
 func (c collector) Cursor(ctx context.Context, from Log) (cursor uint64, err error) {
+	c.n.readSlots(ctx, from)
 	err = c.n.do(ctx, func(*turn) error {
 		if log := c.n.custody.logs[from]; log != nil {
 			cursor = log.Cursor
@@ -124,6 +125,7 @@ func (t *turn) reach(at []Reached) {
 	if len(c.reached) == 0 {
 		c.since = t.now
 	}
+	t.n.reachedAnew(at)
 	clear(c.waiting.behind) // what comes now is a catch-up
 	c.reached, c.due, t.viewStale = at, true, true
 	for _, r := range at {

@@ -32,6 +32,9 @@ type Invited struct {
 	Used    bool
 	By      string // who used it, by their own name, safe to show
 	Twice   bool   // somebody else came with it, too
+
+	Away  *Shelf // where it is answered while we are away; nil: nowhere
+	Alone string // why nowhere, when it was made; for people
 }
 
 // Invite makes a contact link that one person can use within a time, inviteLife if that is 0.
@@ -44,13 +47,35 @@ func (n *Node) Invite(ctx context.Context, life time.Duration) (Invited, error) 
 	if life < time.Minute || life > contact.LinkLifeMax {
 		return Invited{}, ErrInviteLife
 	}
-	var made Invited
+	stand, alone := n.stand(ctx)
+	var id contact.MeetingID
 	err := n.do(ctx, func(t *turn) error {
 		m, err := t.give(life)
-		if err == nil {
-			made = n.invited(m, t.date)
+		if err != nil {
+			return err
 		}
-		return err
+		if id = m.ID; stand == nil {
+			return nil
+		}
+		return t.shelve(m, stand)
+	})
+	if err != nil {
+		return Invited{}, err
+	}
+	if stand != nil {
+		alone = n.openSlot(ctx, id)
+	}
+	var made Invited
+	err = n.do(ctx, func(t *turn) error {
+		m := n.meetingCalled(id)
+		if m == nil {
+			return refuse(ErrNotFound) // it was taken back meanwhile
+		}
+		made = n.invited(m, t.date)
+		if made.Away == nil {
+			made.Alone = alone
+		}
+		return nil
 	})
 	return made, err
 }
@@ -92,9 +117,14 @@ func (n *Node) invited(m *meeting, now time.Time) Invited {
 	if m.User != "" {
 		i.By = peer.ShowName(m.User)
 	}
+	var door *contact.Door
+	if m.Away != nil {
+		door = &m.Away.Door
+		i.Away = &Shelf{Supernode: m.Away.Name, Address: door.Addresses[0], Kept: m.Away.Kept}
+	}
 	if m.open(now) {
 		i.Link = contact.Invite{
-			Meeting: m.secret(), Account: m.secret().Mark(n.me.account.ID()), Until: uint32(wire.DayAt(i.Expires)),
+			Meeting: m.secret(), Account: m.secret().Mark(n.me.account.ID()), Until: uint32(wire.DayAt(i.Expires)), Door: door,
 		}.Link()
 	}
 	return i
@@ -105,7 +135,7 @@ func (n *Node) Invites(ctx context.Context) ([]Invited, error) {
 	var all []Invited
 	err := n.do(ctx, func(t *turn) error {
 		for _, m := range n.meetings {
-			if m.Kind == meetingGiven {
+			if m.Kind == meetingGiven && (m.Away == nil || !n.lapsed(m, t.date)) {
 				all = append(all, n.invited(m, t.date))
 			}
 		}
@@ -144,6 +174,11 @@ func (n *Node) Revoke(ctx context.Context, typed string) (Invited, error) {
 			return err
 		}
 		t.then(n.announce)
+		if found[0].Away != nil {
+			if err := t.takeBack(found[0]); err != nil {
+				return err
+			}
+		}
 		return t.dropMeetings(func(m *meeting) bool { return m == found[0] })
 	})
 	return was, err
@@ -165,10 +200,14 @@ func (n *Node) addByLink(ctx context.Context, typed string) (Person, error) {
 	if err != nil || p.Contact {
 		return p, err
 	}
+	patience := linkPatience
+	if invite.Door != nil && n.slots != nil {
+		patience = knockPatience
+	}
 	select {
 	case <-end.known:
 		return end.person, end.err
-	case <-time.After(linkPatience):
+	case <-time.After(patience):
 	case <-ctx.Done():
 	}
 	p.Waiting = true
@@ -247,6 +286,10 @@ func (t *turn) request(i contact.Invite) (*request, error) {
 	}
 	m := newMeeting(meetingUsed, i.Meeting, contact.Second, t.date, until)
 	m.Our, m.Their, m.Mark = i.Meeting.User(n.me.device), i.Meeting.Giver(), i.Account
+	if i.Door != nil && n.slots != nil {
+		m.Knock = &knock{Door: *i.Door}
+		n.wakeBy(t.now)
+	}
 	q := &request{
 		row:      store.Request{Handle: peer.Handle(m.ID), Time: t.now.UnixMilli()},
 		exchange: contact.New(n.me.ours, m.Our, m.Their),

@@ -76,6 +76,15 @@ const (
 	samesMax              = 4                   // requests that turned out to be with a contact, and are known for it
 	samePause             = time.Second         // before that is said again
 	linkPatience          = 2 * time.Second     // for somebody to answer a link at once
+
+	standPatience = 3 * time.Second  // for a supernode that is to keep the slot of a new link
+	slotPatience  = 10 * time.Second // for one to open or read a slot: a log is not collected meanwhile
+	knockDelay    = time.Second      // for the giver to be found here, before a supernode is asked
+	knockPatience = 15 * time.Second // for that supernode to answer
+	knockMin      = 2 * time.Second  // between two tries there; spec: 08-custody#limits
+	knockMax      = 15 * time.Minute
+	slotHeld      = 30 * 24 * time.Hour // that a supernode keeps a slot longer which was answered; spec: 08-custody#slots
+	withdrawnMax  = 64                  // slots that are still to be given up
 )
 
 // Of changes of network.

@@ -49,6 +49,9 @@ type meeting struct {
 	Account identity.AccountID `cbor:"14,keyasint"` // introduced: who, and
 	By      identity.AccountID `cbor:"15,keyasint"` // by whom
 	ByName  string             `cbor:"16,keyasint,omitempty"`
+
+	Away  *shelved `cbor:"17,keyasint,omitempty"` // given: the slot that answers while we are away
+	Knock *knock   `cbor:"18,keyasint,omitempty"` // used: the supernode that may answer for the giver
 }
 
 // settingMeetings keeps the meetings.
@@ -84,9 +87,21 @@ func (m *meeting) beaconKey(role contact.Role, day uint32) identity.DiscoveryKey
 	return contact.BeaconKey(m.Beacons, role, day)
 }
 
-// end is when the meeting is of no more use: an exchange in which the other has answered gets
-// a while longer, so that both sides end it.
+// end is when the meeting is forgotten: later than its time is over, if somebody may have answered in its slot before.
 func (n *Node) end(m *meeting) time.Time {
+	over := n.over(m)
+	if held := time.UnixMilli(m.Until).Add(slotHeld); m.Away != nil && held.After(over) {
+		return held
+	}
+	return over
+}
+
+// lapsed reports whether nobody can come by the meeting any more.
+func (n *Node) lapsed(m *meeting, now time.Time) bool { return !now.Before(n.over(m)) }
+
+// over is when the meeting is of no more use to whoever has not come yet: an exchange in which the other has answered gets
+// a while longer, so that both sides end it.
+func (n *Node) over(m *meeting) time.Time {
 	until := time.UnixMilli(m.Until)
 	if q := n.requests[m.Their]; q != nil && q.exchange.Our() == m.Our && q.exchange.Due() && q.exchange.Phase() != contact.PhaseAsked {
 		until = until.Add(meetingGrace)
@@ -156,8 +171,15 @@ func (t *turn) dropMeetings(fits func(*meeting) bool) error {
 			if err := t.forgetRequest(q); err != nil {
 				return err
 			}
-		} else if m.Kind == meetingGiven && m.Their != (contact.Profile{}) && !m.Done {
-			if err := t.renew(); err != nil { // who used it has our card and took the request back
+		} else if m.Kind == meetingGiven && !m.Done && (m.Their != (contact.Profile{}) || m.Away != nil) || m.Away != nil && m.Twice {
+			if err := t.renew(); err != nil { // who used it, or may have looked into its slot, has our card and is no contact
+				return err
+			}
+		}
+		if m.Away != nil || m.Knock != nil {
+			delete(n.shelves, m.ID)
+			delete(n.knocks, m.ID)
+			if err := t.tx.DeleteSetting(slotKey(m.ID)); err != nil {
 				return err
 			}
 		}
@@ -179,6 +201,7 @@ func (n *Node) meetingBeacons(day uint32) (beacons []beacon) {
 	for _, m := range n.meetings {
 		b := beacon{key: m.beaconKey(m.Role, day)}
 		switch q := n.requests[m.Their]; {
+		case m.Away != nil && n.lapsed(m, n.mark.Date(n.now())): // only what lies in its slot counts
 		case m.Kind == meetingGiven && m.Secret == [32]byte{} && (q == nil || !q.exchange.Due()):
 			last = append(last, b)
 		case m.Kind == meetingGiven || q != nil && q.exchange.Due():

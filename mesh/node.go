@@ -30,7 +30,7 @@ import (
 	"sottovoce/mesh/wire"
 )
 
-// Config is what a node is made of. All fields but Listen, Custodian, Visibility, Now, Knock and Epoch are required.
+// Config is what a node is made of. All fields but Listen, Custodian, Slots, Visibility, Now, Knock and Epoch are required.
 type Config struct {
 	Store  *store.Store
 	Finder Finder
@@ -39,6 +39,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Custodian leaves blobs with supernodes and brings what they keep; nil: there are none.
 	Custodian Custodian
+	// Slots has supernodes answer links while we are away; nil: none does. It comes with a Custodian.
+	Slots Slots
 	// Listen opens another socket for links, on another port, after a change of network.
 	// It is nil if the port was chosen by a person: then it is kept.
 	Listen func() (net.PacketConn, error)
@@ -68,6 +70,7 @@ type Node struct {
 	store     *store.Store
 	finder    Finder
 	custodian Custodian // nil: none
+	slots     Slots     // nil: none
 	transport *link.Transport
 	rand      io.Reader
 	log       *slog.Logger
@@ -96,20 +99,21 @@ type Node struct {
 
 	// What the loop owns. The first group mirrors the store and is read again after a
 	// turn that failed; the second is about this run only.
-	me       self
-	mark     clock.Mark
-	contacts map[identity.AccountID]*contactState
-	devices  map[int64]*device
-	removed  map[identity.AccountID]bool // contacts once; by whoWas
-	networks networks
-	footing  footing
-	requests map[contact.Profile]*request
-	tags     map[[16]byte]tagged
-	notices  []keptNotice
-	meetings []*meeting // oldest first
-	recent   recent
-	custody  custody
-	starts   starts
+	me        self
+	mark      clock.Mark
+	contacts  map[identity.AccountID]*contactState
+	devices   map[int64]*device
+	removed   map[identity.AccountID]bool // contacts once; by whoWas
+	networks  networks
+	footing   footing
+	requests  map[contact.Profile]*request
+	tags      map[[16]byte]tagged
+	notices   []keptNotice
+	meetings  []*meeting // oldest first
+	withdrawn []withdrawn
+	recent    recent
+	custody   custody
+	starts    starts
 
 	fence     Fence
 	localOnly bool               // the fence is closed
@@ -139,6 +143,8 @@ type Node struct {
 	tells     *rate.Limiter // announcements told
 	tellAt    time.Time     // when links are told next; zero: nothing is new
 	lastLink  uint64
+	shelves   map[contact.MeetingID]time.Time // when the slot of a link is read next; none: when its supernode is reached
+	knocks    map[contact.MeetingID]*atDoor
 	noticed   map[string]time.Time // when each notice was last shown
 	looks     map[lookKey]chan wire.View
 	troubles  [troubles]string // what is wrong now
@@ -157,10 +163,11 @@ func New(cfg Config) (*Node, error) {
 		return nil, errors.New("links need a UDP socket")
 	}
 	n := &Node{
-		store: cfg.Store, finder: cfg.Finder, custodian: cfg.Custodian, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
+		store: cfg.Store, finder: cfg.Finder, custodian: cfg.Custodian, slots: cfg.Slots, rand: cfg.Rand, log: cfg.Log, local: local.AddrPort(), vouched: cfg.Vouched, now: cfg.Now,
 		listen: cfg.Listen, asked: cfg.Visibility, knock: cfg.Knock, fence: cfg.Fence, looking: make(chan struct{}, 1), looks: make(map[lookKey]chan wire.View),
 		inbox: make(chan command, inboxCommands), stopped: make(chan struct{}), said: newBell(), past: newBell(),
 		nearby: make(map[string]*sighted), open: make(map[contact.Profile]*openLink), ways: make(map[string]*way), leaving: make(map[string]departure), sames: make(map[identity.AccountID][][]byte), noticed: make(map[string]time.Time),
+		shelves: make(map[contact.MeetingID]time.Time), knocks: make(map[contact.MeetingID]*atDoor),
 		custody: custody{numbers: make(map[peer.ID]int64), depots: make(map[int64]*depot)},
 		asks:    newAsks(), tells: rate.NewLimiter(tellRate, tellBurst),
 

@@ -23,7 +23,15 @@ func (t *turn) tickMeetings() error {
 		return err
 	}
 	for _, m := range n.meetings {
-		n.wakeBy(t.now.Add(min(max(n.end(m).Sub(t.date), time.Second), housekeeping)))
+		next := n.over(m)
+		if n.lapsed(m, t.date) {
+			next = n.end(m)
+		}
+		n.wakeBy(t.now.Add(min(max(next.Sub(t.date), time.Second), housekeeping)))
+	}
+	t.tickSlots()
+	if err := t.tickKnocks(); err != nil {
+		return err
 	}
 	for _, instance := range n.sortedWays() {
 		w := n.ways[instance]
@@ -109,7 +117,7 @@ func (t *turn) retryMeeting(id contact.MeetingID) {
 func (t *turn) meetBySecret(l *link.Link) error {
 	n, proof := t.n, l.Proof()
 	m, their := n.meetingAt(proof.Pair), contact.Profile(proof.Label)
-	if m == nil || m.Kind != meetingGiven && their != m.Their {
+	if m == nil || m.Kind != meetingGiven && their != m.Their || n.lapsed(m, t.date) {
 		l.Close(link.ReasonBye)
 		return nil
 	}
@@ -136,6 +144,9 @@ func (t *turn) meetBySecret(l *link.Link) error {
 // our person too.
 func (t *turn) usedTwice(m *meeting, o *openLink) error {
 	t.then(func() {
+		if o == nil { // it came by slot
+			return
+		}
 		select {
 		case o.frames <- wire.Declined{Reason: wire.DeclineUsed}:
 		default:
@@ -172,7 +183,7 @@ func (n *Node) contactBy(profile contact.Profile) *contactState {
 }
 
 // admitted returns the meeting that a frame of a link in mode pair goes on with, nil if it
-// does not.
+// does not, or all is done about it.
 func (t *turn) admitted(o *openLink, f wire.Frame) (*meeting, error) {
 	if o.meeting == nil {
 		return nil, nil
@@ -186,6 +197,11 @@ func (t *turn) admitted(o *openLink, f wire.Frame) (*meeting, error) {
 	if !ok || err != nil {
 		t.drop("contact frame")
 		return nil, err
+	}
+	if m.Away != nil {
+		if done, err := t.slotFrame(m, o, f); done || err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
 }
@@ -206,6 +222,9 @@ func (t *turn) admits(m *meeting, o *openLink, f wire.Frame) (bool, error) {
 		return again, nil // it has not heard that we have its card
 	case m.Their == o.profile:
 		return true, nil
+	}
+	if _, answers := f.(wire.CardFrame); answers && m.Away != nil {
+		return true, nil // it found our offer in the slot
 	}
 	ask, asks := f.(wire.Ask)
 	if !asks {

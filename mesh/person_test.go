@@ -33,6 +33,7 @@ type person struct {
 	port     bool          // is chosen by the person
 	host     *simlan.Host  // in the place of the air and of real sockets
 	sky      *sky          // supernodes, if not nil
+	shelf    *fakeShelf    // and slots there
 	off      *atomic.Int64 // by which the clock is wrong, in nanoseconds; nil: it is right
 }
 
@@ -82,7 +83,11 @@ func (p *person) start() {
 	if p.sky != nil {
 		custodian = &fakeCustodian{sky: p.sky, wake: make(chan struct{}, 1)}
 	}
-	n, err := New(Config{Custodian: custodian, Store: db, Finder: finder, Conn: conn, Listen: listen, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
+	var slots Slots
+	if p.shelf != nil {
+		slots = p.shelf
+	}
+	n, err := New(Config{Custodian: custodian, Slots: slots, Store: db, Finder: finder, Conn: conn, Listen: listen, Fence: p.fenced, Rand: rand.Reader, Log: log, Vouched: func() bool { return !p.doubtful }, Now: p.clock})
 	if err != nil {
 		p.t.Fatalf("starting the node: %v", err)
 	}

@@ -400,6 +400,9 @@ func (t *turn) sendReceipts(d *device) error {
 		return nil
 	}
 	if away {
+		if err := t.confirmed(d.contact); err != nil {
+			return err
+		}
 		return t.owe(d)
 	}
 	return nil

@@ -311,6 +311,9 @@ func (n *Node) shownRequest(q *request) Person {
 	p := n.requester(q)
 	if m := n.meetingOf(q.exchange.Our()); m != nil {
 		p.Online = n.placeOf(m) != nil
+		if k := n.knocks[m.ID]; k != nil && k.why != "" {
+			p.Waits = "until you meet on one network: " + k.why
+		}
 		return p
 	}
 	p.Online = n.findNearby(q.row.Handle) != nil
@@ -473,7 +476,7 @@ func (t *turn) contactFrame(o *openLink, f wire.Frame) error {
 			return nil // of an exchange that is over, or waits elsewhere
 		}
 	}
-	q, err := t.exchange(o, contact.PhaseIncoming)
+	q, err := t.exchangeBy(m, o)
 	if errors.Is(err, ErrRequests) {
 		t.dropAsk(o)
 		return nil

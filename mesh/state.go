@@ -113,6 +113,9 @@ func (n *Node) load() error {
 		if n.meetings, err = loadMeetings(tx); err != nil {
 			return err
 		}
+		if err = loadSecret(tx, settingWithdrawn, &n.withdrawn); err != nil {
+			return err
+		}
 		if err := n.loadLocal(tx); err != nil {
 			return err
 		}

@@ -57,7 +57,8 @@ type Exchange struct {
 	bundle     *session.BundleSecrets // of card, while offered
 	transcript [32]byte               // from committed on
 
-	declinedHere bool // on the present link; not kept
+	declinedHere bool     // on the present link; not kept
+	shelved      *Shelved // the offer that there is already; nil: one is made. Not kept
 }
 
 // New returns an idle exchange between our open profile and theirs, which must differ.
@@ -203,13 +204,9 @@ func (x *Exchange) accept(now time.Time, rand io.Reader) ([]Action, error) {
 
 // offer makes our card for the request that waits and sends it.
 func (x *Exchange) offer(now time.Time, rand io.Reader) ([]Action, error) {
-	card, bundle, err := x.ours.newCard(now, rand)
+	card, bundle, half, err := x.offered(now, rand)
 	if err != nil {
 		return nil, err
-	}
-	var half share
-	if _, err := io.ReadFull(rand, half[:]); err != nil {
-		return nil, fmt.Errorf("drawing a share: %v", err)
 	}
 	x.phase, x.asker = PhaseOffered, false
 	x.card, x.bundle, x.share = card, bundle, half

@@ -1,6 +1,10 @@
 package contact
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
 
 // The protocol's.
 const (
@@ -23,6 +27,27 @@ const (
 	labelCard       = "sv1 card"
 	labelTranscript = "sv1 contact"
 	labelSecret     = "sv1 contact secret"
+
+	labelSlotID      = "sv1 slot id"
+	labelSlotBundle  = "sv1 slot bundle"
+	labelSlotSeal    = "sv1 slot seal"
+	labelSlotAnswers = "sv1 slot answers"
+	labelSlotAnswer  = "sv1 slot answer"
+	labelSlotAsk     = "sv1 slot ask"
+
+	// slotSaltSize is that of what begins a bundle in a slot, slotLengthSize that of what says how much of the rest is not
+	// padding, slotKeySize that of a key with its nonce; in bytes.
+	//
+	// spec: 05-contacts#while-the-giver-is-away
+	slotSaltSize   = 32
+	slotLengthSize = 2
+	slotKeySize    = chacha20poly1305.KeySize + chacha20poly1305.NonceSize
+
+	// doorAddressesMax and doorAddressMax bound the addresses of a supernode in a link, and one of them in bytes.
+	//
+	// spec: 05-contacts#contact-links
+	doorAddressesMax = 2
+	doorAddressMax   = 64
 
 	labelLink              = "sv1 contact link"
 	labelMeetingID         = "sv1 meeting id"
@@ -51,6 +76,8 @@ const (
 	noncesMax = 8         // superseded requests of one profile that are remembered
 	savedMax  = 128 << 10 // bytes of a saved exchange: our card, our bundle's secrets
 	objectMax = 128 << 10 // bytes of an object: two cards
+
+	shelvedMax = 64 << 10 // bytes of what is kept of an offer in a slot: our card, our bundle's secrets
 
 	meetingPrefix = "link-"
 

@@ -72,6 +72,13 @@ const (
 	ElementSize = 32
 	// DrawMax is the number of tokens that one draw asks for.
 	DrawMax = 256
+	// SlotSize is the size of what a slot holds for who comes, and of each answer, in bytes: all slots look the same.
+	SlotSize = 16 << 10
+	// SlotAnswersMax is the number of different answers that a slot takes: one is wanted, and the others show that somebody
+	// else has the link.
+	SlotAnswersMax = 3
+	// SlotCost is what a slot costs in tokens: as much as a blob of the class whose size it has with all of its answers.
+	SlotCost = 4
 	// WordMax bounds what a supernode says to a person, in bytes.
 	WordMax = 256
 	// listFrameMax: 256 results of 9 bytes or a proof of 2 KiB, and room for later keys.

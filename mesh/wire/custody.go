@@ -14,7 +14,7 @@ func (t FrameType) Custody() bool { return t >= FrameDeposit && t <= lastCustody
 // custodySizeMax bounds the body of a custody frame in bytes.
 func (t FrameType) custodySizeMax() int {
 	switch t {
-	case FrameRange, FrameScan, FrameLogin, FrameAttest, FrameCheckpoint, FrameRefused, FrameAlly, FrameStock:
+	case FrameRange, FrameScan, FrameLogin, FrameAttest, FrameCheckpoint, FrameRefused, FrameAlly, FrameStock, FrameFetch:
 		return smallFrameMax
 	case FrameKept, FrameGet, FrameJoin:
 		return listFrameMax
@@ -64,6 +64,14 @@ func parseCustodyFrame(t FrameType, body []byte) (Frame, error) {
 		return parseInto[Reconcile](body)
 	case FramePapers:
 		return parseInto[Papers](body)
+	case FrameSlot:
+		return parseInto[Slot](body)
+	case FrameFetch:
+		return parseInto[Fetch](body)
+	case FrameAnswer:
+		return parseInto[Answer](body)
+	case FrameAnswers:
+		return parseInto[Answers](body)
 	case FrameRefused:
 		return parseInto[Refused](body)
 	}

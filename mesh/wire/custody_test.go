@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func custodySpecimens() map[string]Frame {
 		mostPage.Absent = mostPage.Absent.Add(1<<40+257+i, BlobID(community))
 	}
 	entry := Entry{Tag: [16]byte(counted(1, 16)), Class: Class2, ID: ShortID(counted(0x60, 8)), ExpiryDay: 20_000}
-	return map[string]Frame{
+	all := map[string]Frame{
 		"deposit":                 Deposit{Blobs: 2, Tokens: counted(1, 9)},
 		"deposit of what is held": Deposit{Blobs: 1},
 		"deposit by a guest":      Deposit{Blobs: 1, Tokens: counted(1, 9), Community: &community},
@@ -75,6 +76,8 @@ func custodySpecimens() map[string]Frame {
 		"papers, most":           Papers{Papers: make([]byte, PapersSizeMax)},
 		"refused, most":          Refused{Reason: 255, Word: strings.Repeat("è", WordMax/2), Day: 1<<32 - 1},
 	}
+	maps.Copy(all, slotSpecimens())
+	return all
 }
 
 func TestCustodyFrameVectors(t *testing.T) {
@@ -83,6 +86,7 @@ func TestCustodyFrameVectors(t *testing.T) {
 		"deposit", "deposit by a guest", "kept", "kept nothing", "range", "range, follow", "page", "page of nothing", "page of what was asked",
 		"scan", "entries", "get", "delete", "login", "grant", "join", "draw", "drawn", "attest", "checkpoint", "refused", "refused, with a word",
 		"ally", "stock", "stock of nothing", "reconcile", "reconcile, end", "papers", "papers, none", "papers of a visitor",
+		"fetch", "answers, asked", "answers, withdrawn", "answers, none",
 	}
 	var vectors []vector
 	for _, name := range names {

@@ -69,6 +69,10 @@ const (
 	FrameStock      FrameType = 0x41
 	FrameReconcile  FrameType = 0x42
 	FramePapers     FrameType = 0x43
+	FrameSlot       FrameType = 0x44
+	FrameFetch      FrameType = 0x45
+	FrameAnswer     FrameType = 0x46
+	FrameAnswers    FrameType = 0x47
 
 	lastCustodyFrame FrameType = 0x4f
 

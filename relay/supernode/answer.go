@@ -26,9 +26,9 @@ func placeOf(f wire.Frame) place {
 	switch f.(type) {
 	case wire.Deposit, wire.Delete, wire.Papers:
 		return atMember | atGuest
-	case wire.RangeFrame, wire.Scan, wire.Get, wire.Attest:
+	case wire.RangeFrame, wire.Scan, wire.Get, wire.Attest, wire.Slot, wire.Answers:
 		return atMember
-	case wire.Login, wire.Join, wire.Draw, wire.Ally:
+	case wire.Login, wire.Join, wire.Draw, wire.Ally, wire.Fetch, wire.Answer:
 		return atGuest
 	}
 	return 0
@@ -91,6 +91,14 @@ func (v *visit) carryOut(ctx context.Context, s *link.CustodyStream, f wire.Fram
 		return v.papers(ctx, s, f)
 	case wire.Ally:
 		return v.ally(ctx, s, f)
+	case wire.Slot:
+		return v.slot(ctx, s, f)
+	case wire.Fetch:
+		return v.fetch(ctx, s, f)
+	case wire.Answer:
+		return v.reply(ctx, s, f)
+	case wire.Answers:
+		return v.answers(ctx, s, f)
 	}
 	return errJunk
 }

@@ -76,18 +76,23 @@ func (r *reader) Collected(_ context.Context, p relay.Page) error {
 func (r *reader) Reached([]relay.Reached) { r.told(func() {}) }
 func (r *reader) Changed()                { r.told(func() {}) }
 
-// reader makes a new member with a client that runs.
-func (r *rig) reader() *reader {
+// client makes one that belongs nowhere yet.
+func (r *rig) client() *relay.Client {
 	r.t.Helper()
-	m := &reader{t: r.t, got: make(map[wire.BlobID]bool), changed: make(chan struct{})}
-	var err error
-	m.Client, err = relay.NewClient(relay.Config{
+	c, err := relay.NewClient(relay.Config{
 		Keep: &pocket{kept: make(map[string][]byte)}, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Listen: func() (net.PacketConn, error) { return net.ListenPacket("udp4", "127.0.0.1:0") },
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return c
+}
+
+// reader makes a new member with a client that runs.
+func (r *rig) reader() *reader {
+	r.t.Helper()
+	m := &reader{Client: r.client(), t: r.t, got: make(map[wire.BlobID]bool), changed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = m.Run(ctx, m) }()

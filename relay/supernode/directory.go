@@ -43,6 +43,7 @@ const (
 	tokenName     = "token-key"
 	houseName     = "house"
 	allowanceName = "allowance"
+	slotsName     = "slots"
 
 	// directoryVersion is of what is written; a directory of a higher one is refused.
 	directoryVersion = 1

@@ -10,10 +10,13 @@ import (
 	"runtime"
 )
 
+// freshSuffix is behind the name of a file while it is written.
+const freshSuffix = ".new"
+
 // replaceFile puts a file with this content in the place of whatever was there, or leaves that as it
 // was; when it returns nil the disk has it.
 func replaceFile(path string, content []byte) error {
-	fresh := path + ".new"
+	fresh := path + freshSuffix
 	err := writeFile(fresh, content)
 	if err == nil {
 		err = os.Rename(fresh, path)

@@ -13,6 +13,10 @@ const (
 	// perBytes comes on top for each 64 KiB of blobs.
 	requestTimeout = 30 * time.Second
 	perBytes       = 10 * time.Second
+	// slotDaysMax is how many days ahead a slot may be answered: a contact link lives 7, and clocks differ.
+	slotDaysMax = 8
+	// slotHeld is how many days longer a slot is kept that was answered.
+	slotHeld = 30
 	// guestIdleMax is how long a link in mode supernode may ask nothing.
 	guestIdleMax = time.Minute
 	// newsBurst is how often the community's papers are told to one member in a row, and newsPause what is between two from then on.
@@ -70,6 +74,10 @@ const (
 	// keyFileMax and houseMax bound the files of a data directory in bytes.
 	keyFileMax = 4 << 10
 	houseMax   = 16 << 20
+	// slotsMax is the number of slots of one community, slotRoom what one counts for in bytes, and slotFileMax bounds its file.
+	slotsMax    = 1024
+	slotRoom    = (1 + wire.SlotAnswersMax) * wire.SlotSize
+	slotFileMax = slotRoom + 4<<10
 	// finishTimeout is how long the far end has to close its side of a stream that was answered.
 	finishTimeout = 5 * time.Second
 	// epochRetry is how long an old epoch lasts on when there was no randomness for another.

@@ -29,6 +29,7 @@ type served struct {
 	store  mailbox.Store
 	disk   *disk
 	pages  *pager
+	shelf  *shelf
 	work   chan struct{} // a place for each token that is being checked
 
 	replicator *replica.Replicator // keeps this community level with its other supernodes
@@ -67,12 +68,16 @@ func (s *Supernode) serve(f folder) error {
 	if err != nil {
 		return err
 	}
+	shelf, err := openShelf(f.at(slotsName))
+	if err != nil {
+		return err
+	}
 	id, store := mailbox.Community(f.id), mailbox.Store(s.store)
 	if s.cfg.Store != nil {
 		store = s.cfg.Store(store)
 	}
 	c := &served{
-		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), work: s.work,
+		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), shelf: shelf, work: s.work,
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
 		personas: make(map[*visit]community.Persona), allies: make(map[*visit]peer.ID), changed: make(chan struct{}),
 		beacons: make(map[uint32][]community.Beacon),

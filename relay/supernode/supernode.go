@@ -122,11 +122,12 @@ func open(d *directory, cfg Config) (*Supernode, error) {
 		return nil, fmt.Errorf("opening the mailbox: %w", err)
 	}
 	s := &Supernode{
-		directory: d, device: device, store: store, disk: &disk{limit: cfg.Limits.Disk, stats: store.Stats}, cfg: cfg, log: cfg.Log,
+		directory: d, device: device, store: store, disk: &disk{limit: cfg.Limits.Disk}, cfg: cfg, log: cfg.Log,
 		crowd: newCrowd[*visit](linksMax), patience: newPatience(), pace: newPace(cfg.Limits.Bandwidth),
 		in: newBudget[block](bytesIn, bytesIn/8), out: newBudget[block](bytesOut, bytesOut/8),
 		work: make(chan struct{}, runtime.GOMAXPROCS(0)), days: newDays[member](mark), refusals: make(map[wire.Reason]uint64),
 	}
+	s.disk.stats = s.stats
 	s.keyring.Store(&keyring{})
 	s.sightings.at = make(map[peer.ID][]sighted)
 	folders, err := d.folders()
@@ -300,6 +301,13 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 		}
 		for _, c := range s.all() {
 			c.pages.forget()
+		}
+	}
+	if over {
+		for _, c := range s.all() {
+			if err := c.shelf.expire(last); err != nil {
+				s.log.Error("could not give up slots that have expired", "error", err)
+			}
 		}
 	}
 	for _, c := range s.all() {

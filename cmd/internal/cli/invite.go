@@ -18,7 +18,7 @@ type inviteCommand struct {
 
 // Help explains the command to a person.
 func (inviteCommand) Help() string {
-	return explain("Prints a link and, at a terminal, the same as a QR code. Give it to one person, who uses it with 'add': you have said yes, and become contacts as soon as both are on one network. The link is a secret: whoever reads it first can use it, also on a screen or in another chat program. If two use it, you are told.",
+	return explain("Prints a link and, at a terminal, the same as a QR code. Give it to one person, who uses it with 'add': you have said yes, and become contacts as soon as both are on one network. If a supernode of your community has an address, the link works while you are away, too: it names the supernode, which learns from which address somebody uses the link, and nothing of who or what. The link is a secret: whoever reads it first can use it, also on a screen or in another chat program. If two use it, you are told.",
 		"sottovoce invite --expires 2h --png invite.png")
 }
 
@@ -67,7 +67,7 @@ func (c *call) showInvite(made control.Invite) error {
 	if c.json {
 		return c.printJSON(made)
 	}
-	if err := c.printf("%s\n%s\n", inviteWords(made), made.Link); err != nil {
+	if err := c.printf("%s\n%s%s\n", inviteWords(made), whileAway(made), made.Link); err != nil {
 		return err
 	}
 	if !isTerminal(c.Stdout) {
@@ -83,6 +83,19 @@ func (c *call) showInvite(made control.Invite) error {
 // inviteWords is one line about a new link.
 func inviteWords(made control.Invite) string {
 	return fmt.Sprintf("%s, for one person, until %s. Keep it secret: who reads it first can use it.", made.ID, made.Expires.Local().Format("2 Jan 15:04"))
+}
+
+// whileAway is a line that says whether a new link works while we are away, and where; none if that is not known.
+func whileAway(made control.Invite) string {
+	switch {
+	case made.Away == nil && made.Alone != "":
+		return "It works when both of you are on one network, not while you are away: " + oneLine(made.Alone) + ".\n"
+	case made.Away == nil:
+		return ""
+	case !made.Away.Kept:
+		return "It is to work while you are away, by " + oneLine(made.Away.Supernode) + " at " + oneLine(made.Away.Address) + ", which has not answered yet: stay until 'sottovoce invite --list' says so.\n"
+	}
+	return "It works while you are away, too, by " + oneLine(made.Away.Supernode) + " at " + oneLine(made.Away.Address) + ".\n"
 }
 
 func (c *call) listInvites() error {
@@ -117,6 +130,8 @@ func usedBy(i control.Invite) string {
 		return "used by " + oneLine(i.By) + ", and tried by somebody else: see sottovoce status"
 	case i.Used:
 		return "used by " + oneLine(i.By)
+	case i.Away != nil && i.Away.Kept:
+		return "not used yet; works while you are away"
 	}
 	return "not used yet"
 }

@@ -125,6 +125,8 @@ func added(p control.Person) string {
 		return name(p) + " is a contact whom you have blocked; let them in again with: sottovoce unblock WHO"
 	case p.Contact:
 		return "You and " + name(p) + " are contacts."
+	case p.Waiting && p.Waits != "":
+		return "Waiting for " + name(p) + ", " + oneLine(p.Waits) + ". To give up: sottovoce decline " + p.ID
 	case p.Waiting:
 		return "Waiting for " + name(p) + ": you become contacts as soon as both of you are on one network. To give up: sottovoce decline " + p.ID
 	}

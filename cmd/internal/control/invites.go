@@ -19,6 +19,19 @@ type Invite struct {
 	By string `json:"by,omitempty"`
 	// Twice: somebody else came with it, too.
 	Twice bool `json:"twice,omitempty"`
+	// Away is the supernode that answers the link while we are away; absent where none does.
+	Away *Shelf `json:"away,omitempty"`
+	// Alone says, of a new link, why none does.
+	Alone string `json:"alone,omitempty"`
+}
+
+// Shelf is a supernode that answers a link.
+type Shelf struct {
+	Supernode string `json:"supernode"`
+	// Address is where whoever uses the link finds it.
+	Address string `json:"address"`
+	// Kept: it holds what it takes. Else it is asked again as long as the link lives.
+	Kept bool `json:"kept"`
 }
 
 // inviteBody is the request of POST /v1/invites.

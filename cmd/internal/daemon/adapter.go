@@ -176,7 +176,11 @@ func (a *adapter) Introduce(ctx context.Context, who, other string) ([]control.P
 }
 
 func invite(i mesh.Invited) control.Invite {
-	return control.Invite{ID: i.ID, Link: i.Link, Made: i.Made.UTC(), Expires: i.Expires.UTC(), Used: i.Used, By: i.By, Twice: i.Twice}
+	shown := control.Invite{ID: i.ID, Link: i.Link, Made: i.Made.UTC(), Expires: i.Expires.UTC(), Used: i.Used, By: i.By, Twice: i.Twice, Alone: i.Alone}
+	if i.Away != nil {
+		shown.Away = &control.Shelf{Supernode: i.Away.Supernode, Address: i.Away.Address, Kept: i.Away.Kept}
+	}
+	return shown
 }
 
 // Contact implements control.Node.

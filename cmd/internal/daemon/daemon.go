@@ -111,7 +111,7 @@ func (d *Daemon) assemble(ctx context.Context, o Options) error {
 	node, err := mesh.New(mesh.Config{
 		Store: d.store, Finder: finder, Conn: around.Wrap(conn), Listen: relisten(o.Listen, &around), Fence: &border{&around, finder},
 		LocalOnly: o.LocalOnly, Visibility: visibility, Rand: rand.Reader, Log: o.Log, Vouched: clockVouched, Knock: knocker(&around), Epoch: o.Epoch,
-		Custodian: custodian{client},
+		Custodian: custodian{client}, Slots: slots{client},
 	})
 	if err != nil {
 		return errors.Join(err, conn.Close())

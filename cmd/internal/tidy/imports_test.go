@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"mesh/handshake":    {"mesh/wire"},
 	"mesh/ratchet":      {"mesh/wire"},
 	"mesh/session":      {"mesh/ratchet", "mesh/identity", "mesh/wire", "mesh/peer"},
-	"mesh/contact":      {"mesh/identity", "mesh/session", "mesh/wire", "mesh/peer"},
+	"mesh/contact":      {"mesh/identity", "mesh/ratchet", "mesh/session", "mesh/wire", "mesh/peer"},
 	"mesh/verify":       {"mesh/identity", "mesh/wire", "mesh/peer"},
 	"mesh/conversation": {"mesh/wire", "mesh/peer", "mesh/identity"},
 	"mesh/outbox":       {"mesh/peer", "mesh/wire"},

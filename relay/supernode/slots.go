@@ -1,0 +1,229 @@
+package supernode
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/mailbox"
+)
+
+// slotFile is a slot as the disk has it: what its owner left for whoever comes with its id, and their answers.
+//
+// spec: 08-custody#slots
+type slotFile struct {
+	Owner   [16]byte `cbor:"1,keyasint"` // commitment
+	Day     uint16   `cbor:"2,keyasint"` // the last on which it is answered
+	Bundle  []byte   `cbor:"3,keyasint"`
+	Answers []byte   `cbor:"4,keyasint,omitempty"` // wire.SlotSize bytes each, as they came
+}
+
+// until is the last day on which the slot is kept: its owner may be away for long after somebody has answered.
+func (f *slotFile) until() uint16 {
+	if len(f.Answers) == 0 {
+		return f.Day
+	}
+	return f.Day + slotHeld
+}
+
+// parseSlot reads the file of a slot.
+func parseSlot(b []byte) (*slotFile, error) {
+	f := &slotFile{}
+	if err := wire.Unmarshal(b, f); err != nil {
+		return nil, err
+	}
+	if len(f.Bundle) != wire.SlotSize || len(f.Answers)%wire.SlotSize != 0 || len(f.Answers) > wire.SlotAnswersMax*wire.SlotSize {
+		return nil, fmt.Errorf("%w: slot with %d and %d bytes", wire.ErrMalformed, len(f.Bundle), len(f.Answers))
+	}
+	return f, nil
+}
+
+// Errors of slots.
+var (
+	errNoSlot    = errors.New("no such slot")
+	errSlotTaken = errors.New("a slot of that name is somebody else's")
+	errSlotFull  = errors.New("the slot holds as many answers as it takes")
+)
+
+// shelf are the slots of one community: a file each, which is replaced whole. What is not in the folder is no slot.
+type shelf struct {
+	path string
+
+	mu   sync.Mutex             // held while a file is read or written; guards the following
+	held map[wire.SlotID]uint16 // the last day on which each is kept
+}
+
+// openShelf reads which slots there are. A file that is none of ours is left alone.
+func openShelf(path string) (*shelf, error) {
+	s := &shelf{path: path, held: make(map[wire.SlotID]uint16)}
+	names, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if half, cut := strings.CutSuffix(name.Name(), freshSuffix); cut && len(half) == 2*len(wire.SlotID{}) {
+			_ = os.Remove(filepath.Join(path, name.Name())) // a write that a crash has cut short
+			continue
+		}
+		b, err := hex.DecodeString(name.Name())
+		if err != nil || len(b) != len(wire.SlotID{}) {
+			continue
+		}
+		f, err := s.read(wire.SlotID(b))
+		if errors.Is(err, wire.ErrMalformed) {
+			continue // damaged: nobody can be given anything of it
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.held[wire.SlotID(b)] = f.until()
+	}
+	return s, nil
+}
+
+func (s *shelf) file(id wire.SlotID) string { return filepath.Join(s.path, hex.EncodeToString(id[:])) }
+
+func (s *shelf) read(id wire.SlotID) (*slotFile, error) {
+	b, err := readFile(s.file(id), slotFileMax)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, errNoSlot
+	}
+	return parseSlot(b)
+}
+
+// write has a slot on the disk. The lock is held.
+func (s *shelf) write(id wire.SlotID, f *slotFile) error {
+	b, err := wire.Marshal(f)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(s.file(id), b); err != nil {
+		return err
+	}
+	s.held[id] = f.until()
+	return nil
+}
+
+// has reports whether there is such a slot, whose answers may have been read for the last time.
+func (s *shelf) has(id wire.SlotID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, found := s.held[id]
+	return found
+}
+
+// get reads a slot; errNoSlot.
+func (s *shelf) get(id wire.SlotID) (*slotFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookUp(id)
+}
+
+// lookUp reads a slot. The lock is held.
+func (s *shelf) lookUp(id wire.SlotID) (*slotFile, error) {
+	if _, found := s.held[id]; !found {
+		return nil, errNoSlot
+	}
+	return s.read(id)
+}
+
+// put opens a slot. The same again changes nothing; another one in its place is errSlotTaken, one beyond slotsMax errSlotFull.
+func (s *shelf) put(id wire.SlotID, f *slotFile) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, err := s.lookUp(id)
+	switch {
+	case err == nil && old.Owner == f.Owner && old.Day == f.Day && bytes.Equal(old.Bundle, f.Bundle):
+		return nil
+	case err == nil:
+		return errSlotTaken
+	case !errors.Is(err, errNoSlot):
+		return err
+	case len(s.held) >= slotsMax:
+		return errSlotFull
+	}
+	if err := makeDir(s.path); err != nil {
+		return err
+	}
+	return s.write(id, f)
+}
+
+// answer leaves an answer in a slot that is answered today, and returns its place among the answers, from 1 on: the same for
+// the same answer.
+func (s *shelf) answer(id wire.SlotID, today uint16, answer []byte) (place uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.lookUp(id)
+	if err != nil {
+		return 0, err
+	}
+	for old := range slices.Chunk(f.Answers, wire.SlotSize) {
+		if place++; bytes.Equal(old, answer) {
+			return place, nil
+		}
+	}
+	switch {
+	case today > f.Day:
+		return 0, errNoSlot
+	case place == wire.SlotAnswersMax:
+		return 0, errSlotFull
+	}
+	f.Answers = append(f.Answers, answer...)
+	return place + 1, s.write(id, f)
+}
+
+// withdraw gives a slot up; one that is gone already is no error.
+func (s *shelf) withdraw(id wire.SlotID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drop(id)
+}
+
+func (s *shelf) drop(id wire.SlotID) error {
+	if err := os.Remove(s.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	delete(s.held, id)
+	return syncDir(s.path)
+}
+
+// expire gives up the slots that were to be kept until a day that is over.
+func (s *shelf) expire(last uint16) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for id, until := range s.held {
+		if until <= last {
+			errs = append(errs, s.drop(id))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// account adds what slots take to what a community has of the disk: each as much as it may grow to.
+func (s *shelf) account(stats *mailbox.Stats, c mailbox.Community) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byDay := make(map[uint16]int64)
+	for _, until := range s.held {
+		byDay[until] += slotRoom
+	}
+	for day, taken := range byDay {
+		stats.Bytes += taken
+		stats.Logs[c] = append(stats.Logs[c], mailbox.Day{Day: day, Bytes: taken})
+	}
+}
