@@ -21,6 +21,7 @@ type item struct {
 	paid   []mailbox.Token
 	cursor uint64
 	reason wire.Reason // why it is not kept
+	fresh  bool        // it was not held before
 	judged bool
 }
 
@@ -134,7 +135,7 @@ func (c *served) keep(ctx context.Context, items []*item, with func(*item) mailb
 			continue
 		}
 		items[i].refuse(reasonOf(r.Err))
-		items[i].cursor = r.Cursor
+		items[i].cursor, items[i].fresh = r.Cursor, r.New
 		if r.New {
 			c.disk.add(c.number, int64(len(items[i].blob)))
 		}

@@ -68,34 +68,26 @@ func (s stock) Keep(ctx context.Context, blobs [][]byte) ([]wire.Reason, error) 
 	return reasons, err
 }
 
-// Take is Keep, and says which blobs were not held before.
+// Take is Keep, and says which blobs were not held before. What is held already stays kept, whatever else holds.
 func (s stock) Take(ctx context.Context, blobs [][]byte) (reasons []wire.Reason, fresh []bool, err error) {
-	terms := s.c.terms()
-	reasons, fresh = make([]wire.Reason, len(blobs)), make([]bool, len(blobs))
-	var open []int
-	var deposits []mailbox.Deposit
-	for i, b := range blobs {
-		h, err := wire.ParseBlob(b)
-		if err != nil {
-			return nil, nil, err
-		}
-		if reasons[i] = terms.judge(h.ExpiryDay, int64(len(b))); reasons[i] == 0 {
-			open = append(open, i)
-			deposits = append(deposits, mailbox.Deposit{Blob: b})
-		}
-	}
-	if len(open) == 0 {
-		return reasons, fresh, nil
-	}
-	results, err := s.c.store.Append(ctx, s.c.id, deposits)
+	items, err := newItems(blobs, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	for at, i := range open {
-		reasons[i], fresh[i] = reasonOf(results[at].Err), results[at].New
-		if results[at].New {
-			s.c.disk.add(s.c.number, int64(len(blobs[i])))
+	if err := s.c.hold(ctx, items); err != nil {
+		return nil, nil, err
+	}
+	terms := s.c.terms()
+	for _, t := range unjudged(items) {
+		if reason := terms.judge(t.header.ExpiryDay, int64(len(t.blob))); reason != 0 {
+			t.refuse(reason)
 		}
+	}
+	if err := s.c.keep(ctx, unjudged(items), func(*item) mailbox.Deposit { return mailbox.Deposit{} }); err != nil {
+		return nil, nil, err
+	}
+	for _, t := range items {
+		reasons, fresh = append(reasons, t.reason), append(fresh, t.fresh)
 	}
 	return reasons, fresh, nil
 }

@@ -3,6 +3,7 @@ package supernode
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"sottovoce/mesh/wire"
@@ -48,5 +49,33 @@ func TestStick(t *testing.T) {
 	stranger := start(t)
 	if done, err := stranger.Import(t.Context(), f, nil); err != nil || done.Refused != 2 || done.Why[wire.ReasonCommunity] != 2 {
 		t.Errorf("at a supernode of another community: %+v, %v", done, err)
+	}
+}
+
+// What is held stays kept on a full disk, whoever brings it again: a file that changes nothing is taken.
+func TestStickOnAFullDisk(t *testing.T) {
+	r := found(t)
+	blobs := r.blobs(3)
+	r.run(Config{Vouched: func() bool { return true }, Limits: Limits{Disk: 64 << 10}})
+	stocks := stock{r.community()}
+	if _, err := stocks.Keep(t.Context(), blobs); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := r.Export(t.Context(), f, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.disk.add(0, 64<<10) // as if it was full
+	big, _ := newBlob(t, wire.Class1, r.day()+7)
+	reasons, fresh, err := stocks.Take(t.Context(), [][]byte{big, blobs[0], big, blobs[1]})
+	if err != nil || !slices.Equal(reasons, []wire.Reason{wire.ReasonDiskFull, 0, wire.ReasonDiskFull, 0}) || slices.Contains(fresh, true) {
+		t.Errorf("new and held blobs on a full disk: %v, %v, %v", reasons, fresh, err)
+	}
+	if done, err := r.Import(t.Context(), f, nil); err != nil || done.Known != 3 || done.New+done.Refused != 0 {
+		t.Errorf("%+v, %v", done, err)
 	}
 }
