@@ -36,6 +36,7 @@ type event struct {
 	refused       int  // blobs that the far end does not take, or we do not
 	missing       int  // blobs that it said it has, and did not bring
 	level         bool // nothing is left to do for now
+	ahead         bool // it says that days are over which have not come yet
 }
 
 // errWrong says that the far end does what no honest one does.
@@ -104,7 +105,7 @@ func (c *caller) bring(ctx context.Context, news <-chan struct{}) error {
 		c.mu.Lock()
 		theirs := *c.theirs
 		c.mu.Unlock()
-		if err := c.level(ctx, c.memory.plan(stockOf(c.stock), theirs)); err != nil {
+		if err := c.level(ctx, c.plan(theirs)); err != nil {
 			return err
 		}
 		select {
@@ -125,27 +126,47 @@ func (c *caller) bring(ctx context.Context, news <-chan struct{}) error {
 	}
 }
 
+// plan is what is to be done to bring us level with who tells this stock. That days are over there is believed up to our own day,
+// and not at all while our clock is not: whoever says that all are would never be brought anything.
+//
+// spec: 12-replication#stock
+func (c *caller) plan(theirs wire.Stock) work {
+	today := c.stock.Shelves().Today
+	doubted := theirs.Finished > today
+	if doubted {
+		theirs.Finished = 0
+	}
+	w := c.memory.plan(stockOf(c.stock), theirs)
+	w.ahead, w.doubted = doubted && today > 0, doubted
+	return w
+}
+
 // level does the work of a plan.
 func (c *caller) level(ctx context.Context, w work) error {
+	if w.ahead {
+		c.note(event{ahead: true})
+	}
 	if w.papers != nil {
 		if err := c.papers(ctx); err != nil {
 			return err
 		}
 		c.memory.papers = w.papers
 	}
+	level := true
 	for _, day := range w.days {
 		for _, shelf := range []wire.Shelf{wire.ShelfTombstones, wire.ShelfBlobs} {
 			err := c.shelf(ctx, day.ours.Day, shelf)
 			var no refusedError
 			switch {
 			case errors.As(err, &no) && (no.Reason == wire.ReasonWrongDay || no.Reason == wire.ReasonWeOld): // over, or unknown there
+				level = level && !w.doubted
 			case err != nil:
 				return err
 			}
 		}
 		c.memory.settled(day)
 	}
-	c.note(event{level: true})
+	c.note(event{level: level})
 	return nil
 }
 

@@ -37,6 +37,7 @@ func secretOf(n int) (d [16]byte) {
 type memoryStock struct {
 	mu       sync.Mutex
 	finished uint16
+	today    uint16 // by a clock that is believed
 	blobs    map[wire.BlobID][]byte
 	tombs    map[[18]byte]bool // D ‖ day
 	papers   map[byte]bool
@@ -77,7 +78,7 @@ func (s *memoryStock) Shelves() Shelves {
 		d.Day, d.Tombstones = binary.BigEndian.Uint16(t[16:]), d.Tombstones+1
 		days[d.Day] = d
 	}
-	shelves := Shelves{Finished: s.finished}
+	shelves := Shelves{Finished: s.finished, Today: s.today}
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		shelves.Days = append(shelves.Days, days[day])
 	}

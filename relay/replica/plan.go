@@ -21,6 +21,8 @@ func (m *memory) forget() { m.days, m.papers = make(map[uint16]level[wire.StockD
 type work struct {
 	papers *level[[8]byte]        // nil: nothing
 	days   []level[wire.StockDay] // ascending by day
+	// doubted: what is said to be over at the far end is not believed; ahead: we know that it is not over.
+	doubted, ahead bool
 }
 
 // plan compares two stocks with what was brought level before. Days that are over at either end are left out.

@@ -281,6 +281,9 @@ func (r *Replicator) note(id peer.ID, e event) {
 		if e.missing > 0 {
 			a.Complain = fmt.Sprintf("said that it holds %d blobs that it did not bring", a.Missing)
 		}
+		if e.ahead {
+			a.Complain = "says that days are over which have not come yet: its clock is wrong, or it keeps nothing and hides that"
+		}
 	})
 }
 

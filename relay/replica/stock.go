@@ -36,6 +36,7 @@ type Stock interface {
 // Shelves say how much is held.
 type Shelves struct {
 	Finished uint16          // the last expiry day that is over
+	Today    uint16          // by a clock that is believed; 0: ours is not
 	Days     []wire.StockDay // later ones, ascending
 }
 

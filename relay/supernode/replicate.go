@@ -20,7 +20,7 @@ type stock struct{ c *served }
 
 // Shelves says how much is held of which day.
 func (s stock) Shelves() replica.Shelves {
-	shelves := replica.Shelves{Finished: s.c.store.Finished()}
+	shelves := replica.Shelves{Finished: s.c.store.Finished(), Today: s.c.at.believedDay()}
 	for _, d := range s.c.store.Stats().Logs[s.c.id] {
 		if d.Day > shelves.Finished && d.Blobs+d.Tombstones > 0 {
 			shelves.Days = append(shelves.Days, wire.StockDay{Day: d.Day, Blobs: uint32(d.Blobs), Tombstones: uint32(d.Tombstones)})

@@ -341,6 +341,17 @@ func (s *Supernode) markDay() uint16 {
 	return s.days.mark.Day
 }
 
+// believedDay is today by a clock that is believed; 0 where it is not.
+func (s *Supernode) believedDay() uint16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	date, believed := s.days.safe(time.Now())
+	if !believed {
+		return 0
+	}
+	return wire.DayAt(date)
+}
+
 func (s *Supernode) today() uint16 { return wire.DayAt(s.date()) }
 
 func (s *Supernode) window(days int) window {
