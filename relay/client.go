@@ -79,6 +79,7 @@ type Client struct {
 	cfg   Config
 	much  uint64        // bytes a day from which on tags are asked for first
 	pause time.Duration // between two scans
+	meet  time.Duration // before a supernode is dialled that news have named, at most
 
 	telling sync.Mutex // held while the collector is told who is reached; taken before mu
 	listing sync.Mutex // held while a list of what is kept is saved, or one of the list is forgotten; taken before mu
@@ -113,7 +114,7 @@ type member struct {
 // NewClient makes a Client of what was kept.
 func NewClient(cfg Config) (*Client, error) {
 	c := &Client{
-		cfg: cfg, much: muchPerDay, pause: scanPeriod, members: make(map[community.ID]*member), sighted: make(map[peer.ID]link.Place),
+		cfg: cfg, much: muchPerDay, pause: scanPeriod, meet: newcomerMax, members: make(map[community.ID]*member), sighted: make(map[peer.ID]link.Place),
 		gifts: make(map[token.Contact]*gift), guests: make(map[guestKey]*guest), errands: make(chan struct{}, 1),
 	}
 	ids, err := c.loadIDs()
@@ -209,6 +210,7 @@ func (c *Client) settle(m *member) error {
 		return nil
 	}
 	there := make(map[peer.ID]bool)
+	told := len(m.stations) > 0 // of those that are new, as all who follow the log are in this moment
 	for _, k := range known {
 		at := k.ID()
 		there[at] = true
@@ -222,6 +224,9 @@ func (c *Client) settle(m *member) error {
 		s := newStation(c, m, k, states[at])
 		m.stations[at] = s
 		if c.ctx != nil {
+			if told {
+				s.late = c.within(c.meet)
+			}
 			c.start(s)
 		}
 	}

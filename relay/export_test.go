@@ -9,6 +9,9 @@ import (
 // called before Run.
 func (c *Client) ScanAlways() { c.much, c.pause = 0, 20*time.Millisecond }
 
+// MeetAtOnce has the client dial at once whom news name. It is called before Run.
+func (c *Client) MeetAtOnce() { c.meet = 0 }
+
 // Plead has the client ask for the close of a day now if one is due, as it does when an hour has gone by.
 func (c *Client) Plead() {
 	for _, s := range c.known() {

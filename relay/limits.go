@@ -13,6 +13,8 @@ const (
 	retryMin    = 2 * time.Second
 	retryMax    = 15 * time.Minute
 	retryJitter = 5 // one part in so many
+	// newcomerMax bounds how long a supernode waits that news have just named to everybody: by chance, so that not all dial it at once.
+	newcomerMax = 10 * time.Second
 	// setbackMax bounds the wait before a log is read that made no sense, or has to be read from its beginning: it begins with
 	// retryMin, is doubled each time, and begins anew after setbackForgotten without.
 	setbackMax       = time.Hour

@@ -207,8 +207,9 @@ func TestNewsOfASupernode(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	annas := new(shelf)
-	anna, l, _ := live(t, annas)
+	anna, run := stopped(t, new(shelf))
+	anna.MeetAtOnce()
+	l, _ := run()
 	if _, err := anna.Join(ctx, invite.Text()); err != nil {
 		t.Fatal(err)
 	}

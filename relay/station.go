@@ -33,6 +33,7 @@ type station struct {
 	watch  *watch
 	roused chan struct{}      // one token: look again
 	cancel context.CancelFunc // guarded by Client.mu; nil before it runs
+	late   time.Duration      // how long it waits before it dials first
 
 	saving sync.Mutex // held while the state is changed and saved; taken before mu. Guards gone
 	gone   bool       // we have left: nothing is kept any more
@@ -109,6 +110,13 @@ func (s *station) troubled(word string) {
 
 // run tries to reach the supernode, and again when it was lost, ever more rarely.
 func (s *station) run(ctx context.Context) {
+	if s.late > 0 && !s.joining() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(s.late):
+		}
+	}
 	wait := retryMin
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -132,10 +140,15 @@ func (s *station) run(ctx context.Context) {
 
 // jittered is d, somewhat longer or shorter: many who lost one supernode do not come back at once.
 func (c *Client) jittered(d time.Duration) time.Duration {
+	spread := d / retryJitter
+	return d - spread + c.within(2*spread)
+}
+
+// within is some time up to d.
+func (c *Client) within(d time.Duration) time.Duration {
 	var b [8]byte
 	_, _ = c.cfg.Rand.Read(b[:])
-	spread := d / retryJitter
-	return d - spread + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(2*spread+1))
+	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(d+1))
 }
 
 // troubleOf is an error in words for people.
