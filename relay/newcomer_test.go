@@ -20,32 +20,8 @@ func TestNewcomer(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		begun, dials := time.Now(), make(chan time.Duration, 1000)
-		link := &community.Link{Stops: []community.Stop{{Sign: [32]byte{1}}}}
 		settled := func(others int) (*Client, *station) {
-			c, err := NewClient(Config{
-				Keep: noKeep{}, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-				Listen: func() (net.PacketConn, error) {
-					dials <- time.Since(begun)
-					return nil, errors.New("no network")
-				},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			papers, err := community.NewMembership(link, rand.Reader)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := &member{papers: papers, heard: make(chan struct{}), stations: make(map[peer.ID]*station)}
-			c.members[papers.Community()] = m
-			for i := range others {
-				m.stations[peer.ID{byte(i)}] = &station{}
-			}
-			c.ctx = ctx
-			if err := c.settle(m); err != nil {
-				t.Fatal(err)
-			}
-			return c, m.stations[link.Stops[0].ID()]
+			return settledFor(t, ctx, others, func() { dials <- time.Since(begun) })
 		}
 		if _, s := settled(0); s.late != 0 {
 			t.Errorf("the first supernode waits for %v", s.late)
@@ -86,4 +62,33 @@ func TestNewcomer(t *testing.T) {
 			t.Errorf("who joins nowhere dials after %v", at)
 		}
 	})
+}
+
+// settledFor is a client that tells of each dial, and its station of a supernode that it joins at beside others.
+func settledFor(t *testing.T, ctx context.Context, others int, dialled func()) (*Client, *station) {
+	c, err := NewClient(Config{
+		Keep: noKeep{}, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Listen: func() (net.PacketConn, error) {
+			dialled()
+			return nil, errors.New("no network")
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := &community.Link{Stops: []community.Stop{{Sign: [32]byte{1}}}}
+	papers, err := community.NewMembership(link, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{papers: papers, heard: make(chan struct{}), stations: make(map[peer.ID]*station)}
+	c.members[papers.Community()] = m
+	for i := range others {
+		m.stations[peer.ID{byte(i)}] = &station{}
+	}
+	c.ctx = ctx
+	if err := c.settle(m); err != nil {
+		t.Fatal(err)
+	}
+	return c, m.stations[link.Stops[0].ID()]
 }
