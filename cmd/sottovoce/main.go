@@ -24,7 +24,11 @@ func main() { os.Exit(run()) }
 func run() int {
 	// The QUIC library advises everybody who is not root to change a kernel setting; a chat does well without.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		ends = append(ends, syscall.SIGHUP) // the terminal is closed
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	return cli.Run(ctx, os.Args[1:], &cli.Program{
 		Stdin:         os.Stdin,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/tui"
@@ -13,22 +14,48 @@ import (
 
 // runFace opens the face on a whole terminal, with a node of its own if none runs.
 func runFace(c *call, in, out *os.File, passphrase []byte) error {
-	stop := func() error { return nil }
+	nodes := &nodes{}
 	err := tui.Run(c.ctx, tui.Options{
 		Node: c.node, In: in, Out: out, Env: os.Getenv, Taste: c.taste(), Keep: c.keepTaste,
 		Beginning: tui.Beginning{
 			Exists: c.Exists(c.home),
 			Init:   func(name string, seen control.Visible) error { return c.Init(c.home, name, seen) },
-			Start: func(ctx context.Context) (err error) {
-				end, err := ensureNode(ctx, c, passphrase)
-				if err == nil {
-					stop = end
-				}
-				return err
-			},
+			Start:  func(ctx context.Context) error { return nodes.start(ctx, c, passphrase) },
 		},
 	})
-	return errors.Join(err, stop())
+	return errors.Join(err, nodes.stop())
+}
+
+// nodes are those that the face has started in this process, one after the other: each may have been stopped from elsewhere.
+type nodes struct {
+	mu   sync.Mutex
+	over bool
+	ends []func() error
+}
+
+// start starts one unless one runs.
+func (n *nodes) start(ctx context.Context, c *call, passphrase []byte) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.over {
+		return context.Canceled
+	}
+	end, err := ensureNode(ctx, c, passphrase)
+	if err == nil {
+		n.ends = append(n.ends, end)
+	}
+	return err
+}
+
+// stop ends them all and waits; none is started any more.
+func (n *nodes) stop() (err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+	for _, end := range n.ends {
+		err = errors.Join(err, end())
+	}
+	return err
 }
 
 // tasteFile is the file in the home with how the person wants the face to be.

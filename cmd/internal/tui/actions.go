@@ -61,12 +61,7 @@ func (m *Model) runRemove(who string) tea.Cmd {
 		return m.do(func(ctx context.Context) (then, error) {
 			p, err := m.node.Remove(ctx, id)
 			return func(m *Model) tea.Cmd {
-				delete(m.people.all, id)
-				delete(m.talks, id)
-				delete(m.editors, id)
-				if m.open == id {
-					m.open = ""
-				}
+				m.forget(id)
 				return m.say(paint.Good, m.words.SaidRemoved(nameOf(p)))
 			}, err
 		})
@@ -207,15 +202,8 @@ func (m *Model) show(msg control.Message) tea.Cmd {
 		t = newTranscript()
 		m.talks[with] = t
 	}
-	t.fetching = false
-	return func() tea.Msg {
-		page, err := m.node.Log(m.ctx, with, control.LogQuery{Before: msg.ID, N: pageSize})
-		return then(func(m *Model) tea.Cmd {
-			if err != nil {
-				return m.complain(err)
-			}
-			t.at(append(page, msg), len(page) < pageSize)
-			return m.follow(t)
-		})
-	}
+	t.renew()
+	return m.fetch(with, control.LogQuery{Before: msg.ID, N: pageSize}, func(t *transcript, page []control.Message) {
+		t.at(append(page, msg), len(page) < pageSize)
+	})
 }

@@ -24,6 +24,10 @@ type layout struct {
 // rowsOf lays out the message at i: a line for a new day, one for what was not read, who wrote it and when unless that goes
 // on, and the text, with how far it came at the right of its last row.
 func (t *transcript) rowsOf(i int, l layout) []paint.Line {
+	if t.width != l.width {
+		clear(t.rows)
+		t.width = l.width
+	}
 	m := t.messages[i]
 	if rows, ok := t.rows[m.ID]; ok {
 		return rows

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -41,9 +42,11 @@ type Model struct {
 	typedAt  time.Time
 	focused  bool // the terminal is looked at, as far as it says
 
-	events chan []control.Event
-	broken error // why the node is not reached any more
-	ctx    context.Context
+	events  chan []control.Event // of the node that we are attached to
+	broken  error                // why the node is not reached any more
+	stopped *sheet               // says so
+	joining bool                 // it is being reached again
+	ctx     context.Context
 }
 
 // focus is where keys go that are no text.
@@ -83,7 +86,7 @@ func New(ctx context.Context, node control.Node, begin Beginning, look Look) *Mo
 	m := &Model{
 		node: node, begin: begin, words: look.Words, theme: look.Theme, now: look.Now, zone: look.Zone,
 		taste: look.Taste, keep: look.Keep, people: newPeople(), talks: map[string]*transcript{}, editors: map[string]*editor{},
-		focused: true, events: make(chan []control.Event), ctx: ctx,
+		focused: true, ctx: ctx,
 	}
 	for i := range paint.Themes {
 		if paint.Themes[i].Name == m.taste.Theme {
@@ -116,28 +119,7 @@ func (m *Model) Init() tea.Cmd {
 	if !m.begin.Exists {
 		return nil
 	}
-	return m.start(nil)
-}
-
-// start opens the node, learns what there is, and goes on.
-func (m *Model) start(next then) tea.Cmd {
-	return func() tea.Msg {
-		if err := m.begin.Start(m.ctx); err != nil {
-			return then(func(m *Model) tea.Cmd { return m.fail(err) })
-		}
-		events, err := m.node.Events(m.ctx, nil)
-		if err != nil {
-			return then(func(m *Model) tea.Cmd { return m.fail(err) })
-		}
-		return then(func(m *Model) tea.Cmd {
-			go m.pump(events)
-			cmds := []tea.Cmd{m.learn(), m.listen(), m.tick()}
-			if next != nil {
-				cmds = append(cmds, next(m))
-			}
-			return tea.Batch(cmds...)
-		})
-	}
+	return tea.Batch(m.start(nil), m.tick())
 }
 
 // learn asks for everything that stands on the first screen.
@@ -172,9 +154,12 @@ type learned struct {
 	status           control.Status
 }
 
+// take takes it in; who is not in it is gone.
 func (m *Model) take(l learned) tea.Cmd {
 	m.me, m.seen, m.status = l.me, l.seen, l.status
+	there := map[string]bool{}
 	for _, o := range l.talks {
+		there[o.Person.ID] = true
 		e := m.people.put(o.Person)
 		e.unread = o.Unread
 		if o.Newest != nil {
@@ -183,15 +168,26 @@ func (m *Model) take(l learned) tea.Cmd {
 	}
 	for _, list := range [][]control.Person{l.nearby, l.requests} {
 		for _, p := range list {
+			there[p.ID] = true
 			m.people.put(p)
 		}
 	}
-	if m.open == "" {
+	for id, e := range m.people.all {
+		if !there[id] && !e.person.Contact {
+			delete(m.people.all, id)
+		}
+	}
+	switch e := m.current(); {
+	case e != nil && e.person.Contact && m.talks[m.open] == nil:
+		return m.turnTo(m.open)
+	case m.open == "":
 		for _, e := range m.people.list() {
 			if e.section() == sectionTalks {
 				return m.turnTo(e.person.ID)
 			}
 		}
+	case m.focused && m.atBottom():
+		return m.read(m.open)
 	}
 	return nil
 }
@@ -207,21 +203,17 @@ func (m *Model) tick() tea.Cmd {
 
 // refresh asks how the node does.
 func (m *Model) refresh() tea.Cmd {
+	if m.me.ID == "" || m.broken != nil {
+		return nil
+	}
 	return func() tea.Msg {
 		s, err := m.node.Status(m.ctx)
-		if err != nil {
+		v, verr := m.node.Visibility(m.ctx)
+		if err = errors.Join(err, verr); err != nil {
 			return then(func(m *Model) tea.Cmd { return m.fail(err) })
 		}
-		return then(func(m *Model) tea.Cmd { m.status = s; return nil })
+		return then(func(m *Model) tea.Cmd { m.status, m.seen = s, v; return nil })
 	}
-}
-
-// fail takes in that the node does not answer any more: what is on the screen stays, and says so.
-func (m *Model) fail(err error) tea.Cmd {
-	if m.ctx.Err() == nil {
-		m.broken = err
-	}
-	return nil
 }
 
 // complain says why something was not done.
@@ -252,11 +244,13 @@ func (m *Model) do(f func(ctx context.Context) (then, error)) tea.Cmd {
 }
 
 // editor is the one for the conversation that is open.
-func (m *Model) editor() *editor {
-	e := m.editors[m.open]
+func (m *Model) editor() *editor { return m.editorOf(m.open) }
+
+func (m *Model) editorOf(id string) *editor {
+	e := m.editors[id]
 	if e == nil {
 		e = &editor{}
-		m.editors[m.open] = e
+		m.editors[id] = e
 	}
 	return e
 }

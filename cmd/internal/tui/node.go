@@ -3,11 +3,13 @@ package tui
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
 )
 
 // eventsMax is how many events are taken in at once, before the screen is drawn again.
@@ -15,7 +17,7 @@ const eventsMax = 256
 
 // pump hands on what happens, many events at a time when they come faster than the screen is drawn. It ends with the
 // events, or with the face.
-func (m *Model) pump(events iter.Seq2[control.Event, error]) {
+func (m *Model) pump(events iter.Seq2[control.Event, error], to chan<- []control.Event) {
 	one := make(chan control.Event)
 	go func() {
 		defer close(one)
@@ -30,10 +32,10 @@ func (m *Model) pump(events iter.Seq2[control.Event, error]) {
 			}
 		}
 	}()
-	defer close(m.events)
+	defer close(to)
 	var batch []control.Event
 	for {
-		out := m.events
+		out := to
 		in := one
 		if len(batch) == 0 {
 			out = nil
@@ -59,7 +61,8 @@ func (m *Model) pump(events iter.Seq2[control.Event, error]) {
 type happened []control.Event
 
 func (m *Model) listen() tea.Cmd {
-	return func() tea.Msg { return happened(<-m.events) }
+	events := m.events
+	return func() tea.Msg { return happened(<-events) }
 }
 
 // event takes in one thing that happened.
@@ -78,7 +81,11 @@ func (m *Model) event(e control.Event) tea.Cmd {
 		if known := m.people.all[p.ID]; known != nil {
 			p.Online = p.Online || known.person.Online // who asks is not gone
 		}
-		return m.person(p)
+		cmd := m.person(p)
+		if p.Direction == control.DirectionIn {
+			return tea.Batch(cmd, m.ring(), m.say(paint.Fresh, m.words.SaidAsksYou(nameOf(p))))
+		}
+		return cmd
 	case control.EventVerification:
 		m.people.put(*e.Person)
 		return m.compared(*e.Person, *e.Comparison)
@@ -92,40 +99,59 @@ func (m *Model) event(e control.Event) tea.Cmd {
 func (m *Model) message(msg control.Message) tea.Cmd {
 	with := msg.Conversation.With
 	m.people.said(msg)
-	var cmds []tea.Cmd
-	if t := m.talks[with]; t != nil {
-		grown := t.opened && !t.cut
-		if t.add(msg) {
-			cmds = append(cmds, m.fetch(with, newestPage, (*transcript).reset))
-		} else if grown && t.offset > 0 {
-			t.offset += len(t.rowsOf(len(t.messages)-1, m.layout(t))) // what is looked at stays where it is
+	var cmd tea.Cmd
+	if t := m.talks[with]; t != nil && t.add(msg) {
+		switch {
+		case t.offset > 0: // what is looked at stays where it is
+			t.offset += len(t.rowsOf(len(t.messages)-1, m.layout(t)))
+		case t.misplaced() && t.chosen == "":
+			cmd = m.fetchEnd(with)
 		}
 	}
 	if msg.From.ID == m.me.ID {
-		return tea.Batch(cmds...)
-	}
-	if with == m.open && m.focused && m.atBottom() {
-		return tea.Batch(append(cmds, m.read(with))...)
+		return cmd
 	}
 	if e := m.people.all[with]; e != nil {
 		e.unread = min(e.unread+1, control.UnreadMax)
 	}
-	return tea.Batch(append(cmds, m.ring())...)
+	if with == m.open && m.focused && m.atBottom() {
+		return tea.Batch(cmd, m.read(with))
+	}
+	return tea.Batch(cmd, m.ring())
 }
 
 // person takes in what is new about somebody, and keeps looking at them when they become a contact.
 func (m *Model) person(p control.Person) tea.Cmd {
-	before := m.current()
-	m.people.put(p)
-	if before != nil && m.current() == nil && p.Contact && before.person.Name == p.Name {
-		return m.turnTo(p.ID)
+	before, known, open := m.current(), m.people.all[p.ID], m.open
+	if known != nil && known.person.Contact && !p.Contact {
+		m.forget(p.ID)
+		return nil
 	}
-	return nil
+	m.people.put(p)
+	if known != nil || !p.Contact {
+		return nil
+	}
+	if before != nil && m.current() == nil && before.person.Name == p.Name {
+		m.carry(open, p.ID)
+		return tea.Batch(m.turnTo(p.ID), m.learn())
+	}
+	return m.learn() // who asked or was asked under another id is none any more
+}
+
+// forget takes in that somebody is no contact any more: nothing of them stays.
+func (m *Model) forget(id string) {
+	delete(m.people.all, id)
+	delete(m.talks, id)
+	delete(m.editors, id)
+	if m.open == id {
+		m.open = ""
+	}
 }
 
 // turnTo shows somebody at the right: a contact's conversation, or what can be done about a stranger.
 func (m *Model) turnTo(id string) tea.Cmd {
-	m.open, m.focus = id, onEditor
+	m.leave(id)
+	m.open, m.focus, m.said = id, onEditor, saying{}
 	m.complete.close()
 	e := m.current()
 	if e == nil || !e.person.Contact {
@@ -141,72 +167,134 @@ func (m *Model) turnTo(id string) tea.Cmd {
 		return m.reach(id, t)
 	}
 	unread := e.unread
-	return m.fetch(id, control.LogQuery{N: max(pageSize, unread)}, func(t *transcript, page []control.Message) {
+	return m.fetch(id, newestPage, func(t *transcript, page []control.Message) {
 		t.reset(page)
-		t.whole = len(page) < max(pageSize, unread)
 		t.fresh = firstUnread(page, id, unread)
+		m.toFresh(t)
 	})
 }
 
-// reach notes what is read when somebody is turned to again.
+// leave ends looking at somebody: what was new to the person is not any more. A text that was begun before anybody was
+// chosen goes along to whom is chosen now.
+func (m *Model) leave(next string) {
+	if t := m.talk(); t != nil && m.open != next && t.fresh != "" && m.current().unread == 0 {
+		delete(t.rows, t.fresh)
+		t.fresh = ""
+	}
+	if m.open == "" {
+		m.carry("", next)
+	}
+}
+
+// carry hands on what was begun to be written, unless something was begun there too.
+func (m *Model) carry(from, to string) {
+	if e, there := m.editorOf(from), m.editorOf(to); there.empty() {
+		there.set(e.String())
+		e.set("")
+	}
+}
+
+// reach shows somebody again whose conversation is in memory: from what was not read, if there is any.
 func (m *Model) reach(id string, t *transcript) tea.Cmd {
-	if e := m.people.all[id]; e != nil && e.unread > 0 {
-		if old := t.fresh; old != "" {
-			delete(t.rows, old)
-		}
+	if e := m.current(); e.unread > 0 && !t.cut {
+		delete(t.rows, t.fresh)
 		t.fresh = firstUnread(t.messages, id, e.unread)
 		delete(t.rows, t.fresh)
+		m.toFresh(t)
 	}
-	return m.read(id)
+	if m.atBottom() {
+		return m.read(id)
+	}
+	return nil
+}
+
+// toFresh scrolls up as far as needed to see the first message that was not read.
+func (m *Model) toFresh(t *transcript) {
+	t.offset = 0
+	at := t.index(t.fresh)
+	if at < 0 {
+		return
+	}
+	rows, l := 0, m.layout(t)
+	for i := at; i < len(t.messages); i++ {
+		rows += len(t.rowsOf(i, l))
+	}
+	t.offset = max(0, rows-m.frame.pane.height)
 }
 
 // firstUnread is the first of the last so many messages of theirs.
-func firstUnread(messages []control.Message, theirs string, unread int) string {
-	for i := len(messages) - 1; i >= 0 && unread > 0; i-- {
-		if messages[i].From.ID == theirs {
-			if unread--; unread == 0 {
-				return messages[i].ID
-			}
+func firstUnread(messages []control.Message, theirs string, unread int) (first string) {
+	for _, m := range slices.Backward(messages) {
+		if unread == 0 {
+			break
+		}
+		if m.From.ID == theirs {
+			first = m.ID
+			unread--
 		}
 	}
-	return ""
+	return first
 }
 
-// fetch asks for messages of a conversation and hands them to its transcript.
+// fetch asks for messages of a conversation and hands them to its transcript, unless a page is on its way to it.
 func (m *Model) fetch(with string, q control.LogQuery, take func(*transcript, []control.Message)) tea.Cmd {
 	t := m.talks[with]
 	if t == nil || t.fetching {
 		return nil
 	}
 	t.fetching = true
+	round := t.round
 	return func() tea.Msg {
 		page, err := m.node.Log(m.ctx, with, q)
 		return then(func(m *Model) tea.Cmd {
-			t.fetching = false
+			if t.round != round {
+				return nil
+			}
+			late := t.late
+			t.fetching, t.late = false, nil
 			if err != nil {
 				return m.complain(err)
 			}
-			first := !t.opened
 			take(t, page)
-			if first && with == m.open {
-				return m.read(with)
+			for _, msg := range late {
+				t.add(msg)
+			}
+			if with == m.open {
+				return m.settle(t)
 			}
 			return nil
 		})
 	}
 }
 
-// read notes that the person has seen a conversation to its end.
+// fetchEnd begins again at the end of a conversation, whatever is on its way.
+func (m *Model) fetchEnd(with string) tea.Cmd {
+	if t := m.talks[with]; t != nil {
+		t.renew()
+	}
+	return m.fetch(with, newestPage, (*transcript).reset)
+}
+
+// read notes that the person has seen a conversation to its end; what comes while that is noted is noted right after.
 func (m *Model) read(with string) tea.Cmd {
 	e := m.people.all[with]
-	if e == nil || e.unread == 0 && e.newest != nil && e.newest.From.ID == m.me.ID {
+	if e == nil || e.unread == 0 || e.reading {
 		return nil
 	}
-	e.unread = 0
-	return m.do(func(ctx context.Context) (then, error) {
-		_, err := m.node.Read(ctx, with)
-		return nil, err
-	})
+	e.unread, e.reading = 0, true
+	return func() tea.Msg {
+		_, err := m.node.Read(m.ctx, with)
+		return then(func(m *Model) tea.Cmd {
+			e.reading = false
+			switch {
+			case err != nil:
+				return m.complain(err)
+			case with == m.open && m.focused && m.atBottom():
+				return m.read(with)
+			}
+			return nil
+		})
+	}
 }
 
 // send queues what was written.

@@ -19,10 +19,10 @@ const (
 
 // entry is somebody in the list.
 type entry struct {
-	person control.Person
-	unread int
-	newest *control.Message
-	order  int // rises with each message; the highest is the first
+	person  control.Person
+	unread  int
+	reading bool // it is being noted that all of it was read
+	order   int  // rises with each message; the highest is the first
 }
 
 func (e *entry) section() section {
@@ -80,7 +80,7 @@ func (p *people) said(m control.Message) {
 		return
 	}
 	p.next++
-	e.newest, e.order = &m, p.next
+	e.order = p.next
 }
 
 // list is everybody in the order of the screen: who waits for an answer, conversations with the latest first, who is near,
@@ -110,7 +110,7 @@ func (p *people) unread() (talks int) {
 // near is how many others are on this network.
 func (p *people) near() (near int) {
 	for _, e := range p.all {
-		if e.person.Online && e.person.Direction != control.DirectionOut {
+		if e.person.Online {
 			near++
 		}
 	}

@@ -14,13 +14,12 @@ import (
 	"sottovoce/cmd/internal/tui/words"
 )
 
-// errEnded says that the node has ended while we looked at it.
-var errEnded = errors.New("the node has ended")
-
 const (
 	bell = "\a"
-	// bidiByUs sets BDSM to explicit (ECMA-48 8.3.14): the terminal leaves the order of characters as it is.
-	bidiByUs = "\x1b[8l"
+	// bidiByUs sets BDSM to explicit (ECMA-48 8.3.14): the terminal leaves the order of characters as it is. bidiByTerminal
+	// sets it back to implicit, which terminals begin with.
+	bidiByUs       = "\x1b[8l"
+	bidiByTerminal = "\x1b[8h"
 )
 
 // framesPerSecond is how often the screen is drawn while something changes: 8 ms between a key and its cell.
@@ -54,6 +53,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond)).Run()
+	_, _ = io.WriteString(o.Out, bidiByTerminal) // a terminal that is gone has no order to set
 	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) || ctx.Err() != nil {
 		err = nil
 	}

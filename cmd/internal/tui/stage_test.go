@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"flag"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,10 +25,31 @@ var update = flag.Bool("update", false, "write the golden frames anew; look at e
 type stage struct {
 	t    *testing.T
 	fake *controltest.Fake
+	life *mortal
 	*Model
 	msgs chan tea.Msg
 	quit bool
 	kept Taste
+}
+
+// mortal is a node that can end and come back.
+type mortal struct {
+	*controltest.Fake
+	ended context.Context
+	end   context.CancelFunc
+}
+
+// rise brings it back.
+func (n *mortal) rise() { n.ended, n.end = context.WithCancel(context.Background()) }
+
+func (n *mortal) Events(ctx context.Context, since *int64) (iter.Seq2[control.Event, error], error) {
+	ended := n.ended
+	if ended.Err() != nil {
+		return nil, control.Errorf(control.CodeNotRunning, "nothing runs")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(ended, cancel)
+	return n.Fake.Events(ctx, since)
 }
 
 // onStage runs a test with a face on a terminal of 80 × 24.
@@ -50,7 +72,10 @@ func onStage(t *testing.T, exists bool, play func(*stage)) {
 		theme := paint.Dark
 		s := &stage{t: t, fake: f, msgs: make(chan tea.Msg, 1000)}
 		now := func() time.Time { return controltest.Start.Add(time.Hour) }
-		s.Model = New(ctx, f, begin, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Keep: func(taste Taste) error { s.kept = taste; return nil }})
+		s.life = &mortal{Fake: f}
+		s.life.rise()
+		defer func() { s.life.end() }()
+		s.Model = New(ctx, s.life, begin, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Keep: func(taste Taste) error { s.kept = taste; return nil }})
 		play(s)
 		cancel()
 		time.Sleep(time.Minute) // ticks that were under way
@@ -83,6 +108,13 @@ func (s *stage) do(cmd tea.Cmd) {
 			return
 		}
 	}
+}
+
+// wait lets time pass.
+func (s *stage) wait(d time.Duration) *stage {
+	time.Sleep(d)
+	s.do(nil)
+	return s
 }
 
 func (s *stage) take(msg tea.Msg) {

@@ -11,9 +11,9 @@ import (
 const (
 	// pageSize is how many messages are fetched at once.
 	pageSize = 100
-	// pagesMax is how many pages of one conversation are kept; beyond, those farthest from what is shown are fetched again
-	// when they are looked at.
-	pagesMax = 8
+	// keptMax is how many messages of one conversation are kept, eight pages; beyond, those farthest from what is shown go and are
+	// fetched again when they are looked at.
+	keptMax = 8 * pageSize
 	// groupPause is after how long the same author is named again.
 	groupPause = 5 * time.Minute
 )
@@ -24,13 +24,16 @@ type transcript struct {
 	messages []control.Message // in the conversation's order
 	whole    bool              // nothing stands before the first of messages
 	cut      bool              // something stands behind the last
-	fetching bool
 	opened   bool
-	fresh    string // the first message that was not read when the conversation was opened
-	offset   int    // rows between the end of messages and the last row shown
-	chosen   string // the message under the bar, if any
+	fetching bool              // a page is on its way
+	late     []control.Message // what came meanwhile, which that page may hold or not
+	round    int               // rises when it begins anew: a page that was asked for before belongs nowhere
+	fresh    string            // the first message that was not read when the conversation was opened
+	offset   int               // rows between the end of messages and the last row shown
+	chosen   string            // the message under the bar, if any
 
-	rows map[string][]paint.Line // what was laid out, by message, for one width and theme
+	rows  map[string][]paint.Line // what was laid out, by message
+	width int                     // on so many cells
 }
 
 func newTranscript() *transcript { return &transcript{rows: map[string][]paint.Line{}} }
@@ -43,6 +46,9 @@ func (t *transcript) reset(page []control.Message) {
 	t.at(page, len(page) < pageSize)
 	t.cut, t.chosen = false, ""
 }
+
+// renew gives up what was asked for: what comes next is where it begins again.
+func (t *transcript) renew() { t.fetching, t.late, t.round = false, nil, t.round+1 }
 
 // at begins again with a page that is anywhere.
 func (t *transcript) at(page []control.Message, whole bool) {
@@ -69,12 +75,12 @@ func (t *transcript) older(page []control.Message) {
 		delete(t.rows, t.messages[0].ID) // it follows another now
 	}
 	t.messages = append(slices.Clone(page), t.messages...)
-	if keep := pagesMax * pageSize; len(t.messages) > keep {
-		for _, m := range t.messages[keep:] {
+	if len(t.messages) > keptMax {
+		for _, m := range t.messages[keptMax:] {
 			t.offset = max(0, t.offset-len(t.rows[m.ID]))
 			delete(t.rows, m.ID)
 		}
-		t.messages, t.cut = slices.Clone(t.messages[:keep]), true
+		t.messages, t.cut = slices.Clone(t.messages[:keptMax]), true
 	}
 }
 
@@ -82,22 +88,55 @@ func (t *transcript) older(page []control.Message) {
 func (t *transcript) newer(page []control.Message) {
 	t.cut = len(page) == pageSize
 	t.messages = append(t.messages, page...)
-	if over := len(t.messages) - pagesMax*pageSize; over > 0 {
-		for _, m := range t.messages[:over+1] { // the next one is the first now
-			delete(t.rows, m.ID)
-		}
-		t.messages, t.whole = slices.Clone(t.messages[over:]), false
-	}
+	t.forget(len(t.messages) - keptMax)
 }
 
-// add takes in a message that is new. Misplaced tells that it belongs further up: what is in memory is to be fetched again.
-func (t *transcript) add(m control.Message) (misplaced bool) {
+// forget gives up so many messages at the beginning.
+func (t *transcript) forget(n int) {
+	if n <= 0 {
+		return
+	}
+	for _, m := range t.messages[:n+1] { // the next one is the first now
+		delete(t.rows, m.ID)
+	}
+	t.messages, t.whole = slices.Clone(t.messages[n:]), false
+}
+
+// add takes in a message that is new, at the end; false where it is in memory already, or where the end is not. One that
+// comes while the person is far up is fetched when they come back to the end.
+func (t *transcript) add(m control.Message) bool {
+	if t.fetching {
+		t.late = append(t.late, m)
+	}
 	if t.update(m) || !t.opened || t.cut {
 		return false
 	}
-	n := len(t.messages)
+	if len(t.messages) >= keptMax+pageSize {
+		if t.offset > 0 {
+			t.cut = true
+			return false
+		}
+		t.forget(len(t.messages) - keptMax)
+	}
 	t.messages = append(t.messages, m)
-	return n > 0 && m.Time.Before(t.messages[n-1].Time)
+	return true
+}
+
+// lowest is the message of the last row shown.
+func (t *transcript) lowest() string {
+	rows := 0
+	for _, m := range slices.Backward(t.messages) {
+		if rows += len(t.rows[m.ID]); rows > t.offset {
+			return m.ID
+		}
+	}
+	return ""
+}
+
+// misplaced tells that the last message may belong further up: it was written before the one above it.
+func (t *transcript) misplaced() bool {
+	n := len(t.messages)
+	return n > 1 && t.messages[n-1].Time.Before(t.messages[n-2].Time)
 }
 
 // update takes in what is new about a message, if it is in memory.

@@ -111,7 +111,7 @@ func TestScrollback(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		const n = 2500
 		bruno := s.talkative("Bruno", n)
-		s.begin().shows("message 2499")
+		s.begin().shows("message 2400", "new", "more below", "99+").keys("esc").shows("message 2499").hides("99+")
 		for range n {
 			if s.keys("pgup"); strings.Contains(s.text(), "message 0 of") {
 				break
@@ -119,7 +119,7 @@ func TestScrollback(t *testing.T) {
 		}
 		s.shows("message 0 of many")
 		tr := s.talks[bruno.ID]
-		if len(tr.messages) > pagesMax*pageSize || !tr.whole || !tr.cut {
+		if len(tr.messages) > keptMax || !tr.whole || !tr.cut {
 			t.Errorf("%d messages in memory, whole %v, cut %v", len(tr.messages), tr.whole, tr.cut)
 		}
 		before := s.text()
@@ -288,7 +288,7 @@ func TestMouse(t *testing.T) {
 				s.send(tea.MouseClickMsg{X: 5, Y: y, Button: tea.MouseLeft})
 			}
 		}
-		s.shows("message 39").send(tea.MouseWheelMsg{X: 50, Y: 10, Button: tea.MouseWheelUp}).shows("more below")
+		s.shows("message 0", "new").keys("esc").shows("message 39").send(tea.MouseWheelMsg{X: 50, Y: 10, Button: tea.MouseWheelUp}).shows("more below")
 		s.send(tea.MouseWheelMsg{X: 50, Y: 10, Button: tea.MouseWheelDown}).hides("more below")
 		s.send(tea.MouseClickMsg{X: 50, Y: 10, Button: tea.MouseLeft}).send(tea.MouseClickMsg{X: 50, Y: 10, Button: tea.MouseLeft}).shows("This message")
 	})
@@ -337,6 +337,109 @@ func FuzzEditor(f *testing.F) {
 		rows, x, y := e.view(w)
 		if y < 0 || y >= len(rows) || x < 0 || x >= max(w, 2) || len(rows) > editorRowsMax {
 			t.Errorf("the cursor is at %d, %d of %q on %d cells", x, y, rows, w)
+		}
+	})
+}
+
+// What was begun to be written goes along: to whom is chosen then, and from the stranger to the contact that they become.
+func TestWrittenBefore(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.fake.Meet("Bruno")
+		s.begin().types("hello").keys("enter").shows("choose at the left")
+		s.keys("alt+down").shows("▸ hello").keys("enter").shows("Ask to become contacts").keys("enter").shows("you asked")
+		s.fake.Befriend(bruno.ID)
+		s.do(nil)
+		s.shows("▸ hello").keys("enter").shows("  hello", "waiting")
+	})
+}
+
+// Who chooses nobody gets the first by an arrow or Enter; who asks is told of at once.
+func TestChoosing(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.fake.Meet("Bruno")
+		eve := s.fake.Meet("Eve")
+		s.begin().keys("down").shows("Bruno is on this network").keys("down")
+		s.fake.Ask(eve.ID)
+		s.do(nil)
+		s.shows("Alt+A: Eve asks").keys("alt+a").shows("Eve would like", "Press Enter").hides("Alt+A goes there")
+	})
+}
+
+// The line above what was not read goes when the person has been to the end and leaves.
+func TestFreshGoes(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 60)
+		s.talkative("Carla", 2)
+		s.begin().shows("─ new ─", "message 0").keys("alt+down").shows("─ new ─", "message 0", "more below")
+		s.keys("alt+up", "alt+down").shows("─ new ─", "message 0") // not read to its end
+		s.keys("esc").shows("message 59").keys("alt+up").hides("─ new ─").keys("alt+down", "pgup").hides("─ new ─").shows("message 40")
+	})
+}
+
+// A resized terminal shows the same message at the bottom.
+func TestResizeKeepsPlace(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 300)
+		s.begin().keys("esc", "pgup", "pgup", "pgup")
+		lowest := s.talk().lowest()
+		for _, w := range []int{60, 200, 41, 120, 80} {
+			if s.size(w, 24); s.talk().lowest() != lowest {
+				t.Errorf("at %d columns another message is at the bottom", w)
+			}
+		}
+	})
+}
+
+// A node that ends is said, looked for, and gone on with when it is back: with what was said in between.
+func TestNodeEnds(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin().types("half a line")
+		s.life.end()
+		s.do(nil)
+		s.shows("Sottovoce was stopped", "Start it here")
+		s.fake.Receive(bruno.ID, "while you were away")
+		s.wait(2*retryEvery).keys("esc").shows("stopped", "half a line")
+		s.life.rise()
+		s.wait(retryEvery)
+		s.hides("stopped").shows("while you were away", "half a line")
+		s.fake.Receive(bruno.ID, "and now")
+		s.do(nil)
+		s.shows("and now")
+	})
+}
+
+// Somebody who is removed in another window goes from this one.
+func TestRemovedElsewhere(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 3)
+		s.begin().shows("message 2")
+		if _, err := s.fake.Remove(t.Context(), bruno.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.do(nil)
+		s.hides("Bruno").hides("message 2").types("hello").keys("enter", "alt+down").shows("hello")
+	})
+}
+
+// Many messages at once are noted as read by few questions, and memory holds the last of them only.
+func TestFlood(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin()
+		const n = 3 * keptMax
+		for range n / 100 {
+			for i := range 100 {
+				s.fake.Receive(bruno.ID, fmt.Sprint("flood ", i))
+			}
+			s.do(nil)
+		}
+		s.shows("flood 99").hides("1 │")
+		if got := len(s.talk().messages); got > keptMax+pageSize {
+			t.Errorf("%d messages in memory", got)
+		}
+		if talks, _ := s.fake.Conversations(t.Context()); talks[0].Unread != 0 {
+			t.Errorf("%d are not read", talks[0].Unread)
 		}
 	})
 }

@@ -5,7 +5,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/tui/paint"
 )
 
@@ -13,7 +12,7 @@ import (
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.resize(msg.Width, msg.Height)
+		return m, m.resize(msg.Width, msg.Height)
 	case then:
 		return m, msg(m)
 	case learned:
@@ -23,24 +22,33 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		return m, tea.Batch(m.refresh(), m.tick())
 	case tea.FocusMsg:
-		m.focused = true
-		if m.atBottom() && m.open != "" {
-			return m, m.read(m.open)
-		}
+		return m, tea.Batch(m.lookedAt(), m.learn())
 	case tea.BlurMsg:
 		m.focused = false
 	case tea.ResumeMsg:
-		return m, tea.RequestWindowSize
+		return m, tea.Batch(tea.Raw(bidiByUs), tea.RequestWindowSize)
 	case tea.PasteMsg:
 		return m, m.paste(msg.Content)
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		return m, tea.Batch(m.lookedAt(), m.key(msg))
 	case tea.MouseClickMsg:
 		return m, m.click(msg.Mouse())
 	case tea.MouseWheelMsg:
 		return m, m.wheel(msg.Mouse())
 	}
 	return m, nil
+}
+
+// lookedAt takes in that the person is at the terminal: it says so, or a key is pressed.
+func (m *Model) lookedAt() tea.Cmd {
+	if m.focused {
+		return nil
+	}
+	m.focused = true
+	if m.atBottom() {
+		return m.read(m.open)
+	}
+	return nil
 }
 
 func (m *Model) takeEvents(events happened) tea.Cmd {
@@ -52,20 +60,6 @@ func (m *Model) takeEvents(events happened) tea.Cmd {
 		cmds = append(cmds, m.event(e))
 	}
 	return tea.Batch(cmds...)
-}
-
-// resize takes in another size; what was looked at may move, as its rows become more or fewer.
-func (m *Model) resize(width, height int) {
-	m.width, m.height = width, height
-	m.relayout()
-}
-
-// relayout lays everything out anew.
-func (m *Model) relayout() {
-	for _, t := range m.talks {
-		clear(t.rows)
-		t.offset = 0
-	}
 }
 
 func (m *Model) paste(text string) tea.Cmd {
@@ -85,7 +79,7 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+c", "ctrl+q":
 		return m.quit(stroke)
 	case "ctrl+z":
-		return tea.Suspend
+		return tea.Sequence(tea.Raw(bidiByTerminal), tea.Suspend)
 	}
 	if d := m.dialog(); d != nil {
 		return d.key(m, k)
@@ -256,14 +250,8 @@ func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
 		return m.enter()
 	case "alt+enter", "shift+enter", "ctrl+j":
 		e.insert("\n")
-	case "up":
-		if !e.up() {
-			e.recall(1)
-		}
-	case "down":
-		if !e.down() {
-			e.recall(-1)
-		}
+	case "up", "down":
+		return m.arrow(e, stroke)
 	default:
 		if edit(e, stroke) {
 			return nil
@@ -275,6 +263,21 @@ func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
 		if !strings.HasPrefix(e.String(), "/") {
 			return m.typing()
 		}
+	}
+	return nil
+}
+
+// arrow goes up or down in what is written, at its edges in what was sent before, and to people where nobody is chosen yet.
+func (m *Model) arrow(e *editor, stroke string) tea.Cmd {
+	by, move := 1, e.down
+	if stroke == "up" {
+		by, move = -1, e.up
+	}
+	switch {
+	case m.open == "" && e.empty():
+		return m.step(by)
+	case !move():
+		e.recall(-by)
 	}
 	return nil
 }
@@ -320,15 +323,21 @@ func (m *Model) enter() tea.Cmd {
 	if strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//") {
 		return m.command(e.take())
 	}
-	if m.talk() == nil {
+	switch who := m.current(); {
+	case who == nil:
 		return m.say(paint.Caution, m.words.ToWhom)
+	case !who.person.Contact: // what was written waits for them
+		return m.offer(who)
 	}
 	return m.send(strings.TrimPrefix(e.take(), "/"))
 }
 
-// enterEmpty is Enter with nothing written: what is offered about somebody who is no contact.
+// enterEmpty is Enter with nothing written: what is offered about somebody who is no contact, or the first of all.
 func (m *Model) enterEmpty() tea.Cmd {
-	if e := m.current(); e != nil && !e.person.Contact {
+	switch e := m.current(); {
+	case e == nil:
+		return m.step(1)
+	case !e.person.Contact:
 		return m.offer(e)
 	}
 	return nil
@@ -341,83 +350,6 @@ func (m *Model) quit(stroke string) tea.Cmd {
 		return m.say(paint.Faint, m.words.QuitHint)
 	}
 	return tea.Quit
-}
-
-// scroll moves what was said by so many rows, up when positive, and fetches what comes into sight.
-func (m *Model) scroll(by int) tea.Cmd {
-	t := m.talk()
-	if t == nil || !t.opened {
-		return nil
-	}
-	t.offset = max(0, t.offset+by)
-	return m.settle(t)
-}
-
-// settle keeps the offset within what there is, and fetches pages that are near.
-func (m *Model) settle(t *transcript) tea.Cmd {
-	height := m.frame.pane.height
-	total, l := 0, m.layout(t)
-	for i := len(t.messages) - 1; i >= 0 && total < t.offset+2*height; i-- {
-		total += len(t.rowsOf(i, l))
-	}
-	near := total < t.offset+2*height
-	if near {
-		t.offset = max(0, min(t.offset, total-height))
-	}
-	switch {
-	case near && !t.whole && len(t.messages) > 0:
-		return m.fetch(m.open, t.olderQuery(), (*transcript).older)
-	case t.offset < height && t.cut:
-		return m.fetch(m.open, t.newerQuery(), m.takeNewer)
-	case t.offset == 0:
-		return m.read(m.open)
-	}
-	return nil
-}
-
-// takeNewer takes a page in at the end, below what is looked at.
-func (m *Model) takeNewer(t *transcript, page []control.Message) {
-	before := len(t.messages)
-	last := t.messages[before-1].ID
-	t.newer(page)
-	l := m.layout(t)
-	for i := t.index(last) + 1; i < len(t.messages); i++ {
-		t.offset += len(t.rowsOf(i, l))
-	}
-}
-
-// toEnd shows the newest message.
-func (m *Model) toEnd() tea.Cmd {
-	t := m.talk()
-	if t == nil || !t.opened {
-		return nil
-	}
-	t.offset = 0
-	if t.cut {
-		return m.fetch(m.open, newestPage, (*transcript).reset)
-	}
-	return m.read(m.open)
-}
-
-// atBottom tells whether the newest message of the open conversation is on the screen.
-func (m *Model) atBottom() bool {
-	t := m.talk()
-	return t != nil && t.opened && !t.cut && t.offset == 0
-}
-
-// follow scrolls so that the message under the bar is seen.
-func (m *Model) follow(t *transcript) tea.Cmd {
-	if t.chosen == "" {
-		return m.toEnd()
-	}
-	at, l := t.index(t.chosen), m.layout(t)
-	below := 0
-	for i := len(t.messages) - 1; i > at; i-- {
-		below += len(t.rowsOf(i, l))
-	}
-	own, height := len(t.rowsOf(at, l)), m.frame.pane.height
-	t.offset = min(max(t.offset, below+own-height), below)
-	return m.settle(t)
 }
 
 func (m *Model) click(mouse tea.Mouse) tea.Cmd {

@@ -64,11 +64,10 @@ func (f *frame) dialogRow(y int) int { return y - f.dialog.y + f.dialogFrom }
 // layout is what rows of a conversation depend on.
 func (m *Model) layout(t *transcript) layout {
 	width := m.frame.pane.width
-	if width == 0 {
+	if width <= 0 {
 		width = m.width
 	}
-	width = min(width, textWidthMax)
-	return layout{width: width, me: m.me.ID, words: m.words, zone: m.zone, fresh: t.fresh}
+	return layout{width: min(width, textWidthMax), me: m.me.ID, words: m.words, zone: m.zone, fresh: t.fresh}
 }
 
 // View implements tea.Model.
@@ -104,21 +103,8 @@ func (m *Model) titleOfWindow() string {
 // screen is the whole face without dialogs: the bar at the top, people at the left, the conversation at the right, what is
 // written and a line of hints below.
 func (m *Model) screen() []string {
-	side := 0
-	if m.width >= sideWidthMin || m.focus == onPeople {
-		side = peopleWidth
-		if m.width >= wideMin {
-			side = peopleWide
-		}
-	}
-	written, x, y := m.editor().view(m.width - side - 5)
-	body := m.height - 2 // the bar and the hints
-	paneWidth := m.width - 2*paneMargin
-	if side > 0 {
-		paneWidth -= side + 1
-	}
-	m.frame.people = area{0, 1, side, body}
-	m.frame.pane = area{m.width - paneWidth - paneMargin, 2, paneWidth, body - 2 - len(written)}
+	written, x, y := m.arrange()
+	side, paneWidth, body := m.frame.people.width, m.frame.pane.width, m.frame.people.height
 
 	left := m.peopleRows(side, body)
 	right := append([]paint.Line{m.paneHead(paneWidth)}, m.paneRows(paneWidth, m.frame.pane.height)...)
@@ -145,6 +131,26 @@ func (m *Model) screen() []string {
 		rows = append(rows, row+" "+m.theme.Render(right[i], paneWidth)+" ")
 	}
 	return append(rows, m.theme.Render(paint.Text(paint.Faint, " "+m.words.Hints), m.width))
+}
+
+// arrange puts the parts of the screen in their places; what is written takes as many rows as it needs.
+func (m *Model) arrange() (written []string, x, y int) {
+	side := 0
+	if m.width >= sideWidthMin || m.focus == onPeople {
+		side = peopleWidth
+		if m.width >= wideMin {
+			side = peopleWide
+		}
+	}
+	written, x, y = m.editor().view(m.width - side - 5)
+	body := m.height - 2 // the bar and the hints
+	paneWidth := m.width - 2*paneMargin
+	if side > 0 {
+		paneWidth -= side + 1
+	}
+	m.frame.people = area{0, 1, side, body}
+	m.frame.pane = area{m.width - paneWidth - paneMargin, 2, paneWidth, body - 2 - len(written)}
+	return written, x, y
 }
 
 func (m *Model) promptLook() paint.Look {

@@ -25,12 +25,16 @@ func English() *Catalogue {
 		askContactMore: "%s is on this network. To write to each other you become contacts first: you ask, they answer.",
 		answerMore:     "%s would like to become your contact. If you accept, you can write to each other, here and wherever else you both are.",
 		waitingFor:     "You asked %s. As soon as they accept, you can write to each other.",
-		saidAsked:      "%s is asked.", saidAccepted: "%s is accepted.", saidDeclined: "%s is declined.", saidBlocked: "%s is blocked, and is not told.",
+		saidAsked:      "%s is asked.", saidAsksYou: "Alt+A: %s asks to be your contact", saidAccepted: "%s is accepted.", saidDeclined: "%s is declined.", saidBlocked: "%s is blocked, and is not told.",
 		saidUnblocked: "%s is let in again.", saidRenamed: "%s it is.", saidRemoved: "%s is forgotten.", removeTitle: "Forget %s?",
 		RemoveMore: "This deletes the contact and all that was said, for good. They are not told.", RemoveYes: "Forget",
 		nobodyCalled: "nobody here is called %s", noCommand: "there is no /%s; F1 shows what there is",
-		Broken: "not connected: start sottovoce again", NoNetwork: "no network", Alone: "nobody else is here", LocalOnly: "this network only",
-		near: "%d near", kept: "%d supernodes keep messages", queuedCount: "%d waiting",
+		Broken:       "stopped",
+		StoppedTitle: "Sottovoce was stopped",
+		StoppedMore:  "It does not run any more: somebody has stopped it, or closed the window that it ran in. Nothing is lost, but nobody reaches you. When it runs again, this screen goes on by itself.",
+		StartAgain:   "Start it here", Quit: "Leave",
+		NoNetwork: "no network", Alone: "nobody else is here", LocalOnly: "this network only",
+		near: "1 near|%d near", kept: "1 supernode keeps messages|%d supernodes keep messages", queuedCount: "1 waiting|%d waiting",
 		SeenByAll: "everyone here sees you", SeenByContacts: "only contacts see you", Hidden: "nobody sees you", NewMessage: "new message",
 		tooSmall: "make this window larger: %d × %d", Hints: "F1 help  F2 commands  Alt+↑↓ people  Alt+A unread  Ctrl+F search  Ctrl+Q quit",
 		HintsDialog: "Enter chooses  Esc goes back",
@@ -45,6 +49,17 @@ func English() *Catalogue {
 		CurrentPassphrase: "The passphrase as it is now", SaidPassphrase: "The passphrase is changed.",
 		Starting: "Looking around …",
 
+		Dialogs: englishDialogs(),
+
+		Shares:   map[string]string{"nothing": "nothing", "reading": "how far you have read", "typing": "that you are writing", "both": "reading and writing"},
+		Themes:   map[string]string{"dark": "dark", "light": "light", "contrast": "high contrast", "mono": "none"},
+		Commands: englishCommands(),
+		Help:     englishHelp(),
+	}
+}
+
+func englishDialogs() Dialogs {
+	return Dialogs{
 		Cancel: "Cancel", Close: "Close", Copy: "Copy the text",
 		HelpTitle: "Help", CommandsTitle: "What would you like to do?", SearchTitle: "Search all conversations", SearchLabel: "Search:",
 		DetailsTitle: "This message", Written: "written", Received: "came here", Sealed: "sealed", DeliveredAt: "delivered", ReadAt: "read",
@@ -64,10 +79,6 @@ func English() *Catalogue {
 		saidVerified:   "%s is verified.", saidDiffers: "You said that they differ. Do not trust this connection to %s.",
 		SettingsTitle: "Settings", SetName: "Your name", SetSeen: "Who sees you here", SetShare: "Contacts may know", SetLocal: "This network only", SetPassphrase: "Passphrase",
 		SetTheme: "Colours", SetLanguage: "Language", On: "on", Off: "off",
-		Shares:   map[string]string{"nothing": "nothing", "reading": "how far you have read", "typing": "that you are writing", "both": "reading and writing"},
-		Themes:   map[string]string{"dark": "dark", "light": "light", "contrast": "high contrast", "mono": "none"},
-		Commands: englishCommands(),
-		Help:     englishHelp(),
 	}
 }
 

@@ -25,12 +25,16 @@ func Italian() *Catalogue {
 		askContactMore: "%s è su questa rete. Per scrivervi diventate prima contatti: tu chiedi, l'altra persona risponde.",
 		answerMore:     "%s vorrebbe diventare un tuo contatto. Se accetti potete scrivervi, qui e ovunque siate entrambi.",
 		waitingFor:     "Hai chiesto a %s. Appena accetta potete scrivervi.",
-		saidAsked:      "Chiesto a %s.", saidAccepted: "%s è accettato.", saidDeclined: "%s è rifiutato.", saidBlocked: "%s è bloccato e non lo sa.",
+		saidAsked:      "Chiesto a %s.", saidAsksYou: "Alt+A: %s chiede di essere tuo contatto", saidAccepted: "%s è accettato.", saidDeclined: "%s è rifiutato.", saidBlocked: "%s è bloccato e non lo sa.",
 		saidUnblocked: "%s può di nuovo scriverti.", saidRenamed: "Ora si chiama %s.", saidRemoved: "%s è dimenticato.", removeTitle: "Dimenticare %s?",
 		RemoveMore: "Cancella per sempre il contatto e tutto ciò che vi siete detti. L'altra persona non viene avvisata.", RemoveYes: "Dimentica",
 		nobodyCalled: "qui nessuno si chiama %s", noCommand: "non esiste /%s; F1 mostra che cosa c'è",
-		Broken: "non collegato: riavvia sottovoce", NoNetwork: "nessuna rete", Alone: "qui non c'è nessun altro", LocalOnly: "solo questa rete",
-		near: "%d vicini", kept: "%d supernodi custodiscono messaggi", queuedCount: "%d in attesa",
+		Broken:       "fermato",
+		StoppedTitle: "Sottovoce è stato fermato",
+		StoppedMore:  "Non è più in funzione: qualcuno l'ha fermato, o ha chiuso la finestra in cui girava. Niente è perduto, ma nessuno ti raggiunge. Quando riparte, questa schermata continua da sola.",
+		StartAgain:   "Avvialo qui", Quit: "Esci",
+		NoNetwork: "nessuna rete", Alone: "qui non c'è nessun altro", LocalOnly: "solo questa rete",
+		near: "1 vicino|%d vicini", kept: "1 supernodo custodisce messaggi|%d supernodi custodiscono messaggi", queuedCount: "1 in attesa|%d in attesa",
 		SeenByAll: "ti vedono tutti qui", SeenByContacts: "ti vedono solo i contatti", Hidden: "non ti vede nessuno", NewMessage: "nuovo messaggio",
 		tooSmall: "ingrandisci questa finestra: %d × %d", Hints: "F1 aiuto  F2 comandi  Alt+↑↓ persone  Alt+A nuovi  Ctrl+F cerca  Ctrl+Q esci",
 		HintsDialog: "Invio sceglie  Esc torna indietro",
@@ -45,6 +49,17 @@ func Italian() *Catalogue {
 		CurrentPassphrase: "La frase segreta di adesso", SaidPassphrase: "La frase segreta è cambiata.",
 		Starting: "Mi guardo intorno …",
 
+		Dialogs: italianDialogs(),
+
+		Shares:   map[string]string{"nothing": "niente", "reading": "fin dove hai letto", "typing": "che stai scrivendo", "both": "lettura e scrittura"},
+		Themes:   map[string]string{"dark": "scuro", "light": "chiaro", "contrast": "alto contrasto", "mono": "nessuno"},
+		Commands: italianCommands(),
+		Help:     italianHelp(),
+	}
+}
+
+func italianDialogs() Dialogs {
+	return Dialogs{
 		Cancel: "Annulla", Close: "Chiudi", Copy: "Copia il testo",
 		HelpTitle: "Aiuto", CommandsTitle: "Che cosa vuoi fare?", SearchTitle: "Cerca in tutte le conversazioni", SearchLabel: "Cerca:",
 		DetailsTitle: "Questo messaggio", Written: "scritto", Received: "arrivato qui", Sealed: "sigillato", DeliveredAt: "consegnato", ReadAt: "letto",
@@ -64,10 +79,6 @@ func Italian() *Catalogue {
 		saidVerified:   "%s è verificato.", saidDiffers: "Hai detto che sono diversi. Non fidarti di questo collegamento con %s.",
 		SettingsTitle: "Impostazioni", SetName: "Il tuo nome", SetSeen: "Chi ti vede qui", SetShare: "Che cosa sanno i contatti", SetLocal: "Solo questa rete", SetPassphrase: "Frase segreta",
 		SetTheme: "Colori", SetLanguage: "Lingua", On: "sì", Off: "no",
-		Shares:   map[string]string{"nothing": "niente", "reading": "fin dove hai letto", "typing": "che stai scrivendo", "both": "lettura e scrittura"},
-		Themes:   map[string]string{"dark": "scuro", "light": "chiaro", "contrast": "alto contrasto", "mono": "nessuno"},
-		Commands: italianCommands(),
-		Help:     italianHelp(),
 	}
 }
 

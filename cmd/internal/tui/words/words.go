@@ -32,13 +32,14 @@ type Catalogue struct {
 	NobodyYet, NobodyYetHint, ChooseSomebody, PressEnter                            string
 	AskContact, AcceptYes, DeclineYes, TakeBack                                     string
 	askContactMore, answerMore, waitingFor                                          string
-	saidAsked, saidAccepted, saidDeclined, saidBlocked, saidUnblocked               string
+	saidAsked, saidAsksYou, saidAccepted, saidDeclined, saidBlocked, saidUnblocked  string
 	saidRenamed, saidRemoved, removeTitle                                           string
 	RemoveMore, RemoveYes                                                           string
 	nobodyCalled, noCommand                                                         string
 
 	// The bar.
 	Broken, NoNetwork, Alone, LocalOnly           string
+	StoppedTitle, StoppedMore, StartAgain, Quit   string
 	near, kept, queuedCount                       string
 	SeenByAll, SeenByContacts, Hidden, NewMessage string
 	tooSmall                                      string
@@ -51,7 +52,16 @@ type Catalogue struct {
 	PassphraseAgain, PassphraseDiffers, CurrentPassphrase, SaidPassphrase string
 	Starting                                                              string
 
-	// Dialogs.
+	Dialogs
+
+	Shares   map[string]string // by the control API's word
+	Themes   map[string]string // by name
+	Commands map[string]Command
+	Help     []string // keys, a tab, and what they do
+}
+
+// Dialogs is what is asked and shown before the conversation.
+type Dialogs struct {
 	Cancel, Close, Copy                                                                               string
 	HelpTitle, CommandsTitle, SearchTitle, SearchLabel                                                string
 	DetailsTitle, Written, Received, Sealed, DeliveredAt, ReadAt, HeldBy, HeldUntil, WaitsFor, Reason string
@@ -65,11 +75,6 @@ type Catalogue struct {
 	verifyTitle, compareMore, compareAsked, compareInvited, safetyWords, saidVerified, saidDiffers    string
 	SettingsTitle, SetName, SetSeen, SetShare, SetLocal, SetPassphrase, SetTheme, SetLanguage         string
 	On, Off                                                                                           string
-
-	Shares   map[string]string // by the control API's word
-	Themes   map[string]string // by name
-	Commands map[string]Command
-	Help     []string // keys, a tab, and what they do
 }
 
 // Command is what can be typed behind a slash.
@@ -89,6 +94,7 @@ func (c *Catalogue) AskContactMore(name string) string { return fmt.Sprintf(c.as
 func (c *Catalogue) AnswerMore(name string) string     { return fmt.Sprintf(c.answerMore, name) }
 func (c *Catalogue) WaitingFor(name string) string     { return fmt.Sprintf(c.waitingFor, name) }
 func (c *Catalogue) SaidAsked(name string) string      { return fmt.Sprintf(c.saidAsked, name) }
+func (c *Catalogue) SaidAsksYou(name string) string    { return fmt.Sprintf(c.saidAsksYou, name) }
 func (c *Catalogue) SaidAccepted(name string) string   { return fmt.Sprintf(c.saidAccepted, name) }
 func (c *Catalogue) SaidDeclined(name string) string   { return fmt.Sprintf(c.saidDeclined, name) }
 func (c *Catalogue) SaidBlocked(name string) string    { return fmt.Sprintf(c.saidBlocked, name) }
@@ -98,9 +104,9 @@ func (c *Catalogue) SaidRemoved(name string) string    { return fmt.Sprintf(c.sa
 func (c *Catalogue) RemoveTitle(name string) string    { return fmt.Sprintf(c.removeTitle, name) }
 func (c *Catalogue) NobodyCalled(name string) string   { return fmt.Sprintf(c.nobodyCalled, name) }
 func (c *Catalogue) NoCommand(word string) string      { return fmt.Sprintf(c.noCommand, word) }
-func (c *Catalogue) Near(n int) string                 { return fmt.Sprintf(c.near, n) }
-func (c *Catalogue) Kept(n int) string                 { return fmt.Sprintf(c.kept, n) }
-func (c *Catalogue) QueuedCount(n int) string          { return fmt.Sprintf(c.queuedCount, n) }
+func (c *Catalogue) Near(n int) string                 { return count(c.near, n) }
+func (c *Catalogue) Kept(n int) string                 { return count(c.kept, n) }
+func (c *Catalogue) QueuedCount(n int) string          { return count(c.queuedCount, n) }
 func (c *Catalogue) InviteMore(until string) string    { return fmt.Sprintf(c.inviteMore, until) }
 func (c *Catalogue) LeaveCommunity(name string) string { return fmt.Sprintf(c.leaveCommunity, name) }
 func (c *Catalogue) SaidLeft(name string) string       { return fmt.Sprintf(c.saidLeft, name) }
@@ -112,6 +118,15 @@ func (c *Catalogue) CompareInvited(name string) string { return fmt.Sprintf(c.co
 func (c *Catalogue) SafetyWords(name string) string    { return fmt.Sprintf(c.safetyWords, name) }
 func (c *Catalogue) SaidVerified(name string) string   { return fmt.Sprintf(c.saidVerified, name) }
 func (c *Catalogue) SaidDiffers(name string) string    { return fmt.Sprintf(c.saidDiffers, name) }
+
+// count chooses between the words for one and, behind a bar, those for more.
+func count(words string, n int) string {
+	one, more, _ := strings.Cut(words, "|")
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf(more, n)
+}
 
 // TooSmallFor says how large a terminal is needed.
 func (c *Catalogue) TooSmallFor(columns, rows int) string {
