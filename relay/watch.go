@@ -62,7 +62,7 @@ func (w *watch) take(now time.Time) (found []witness.Breach, err error) {
 	return found, w.keep.Save(w.key, b)
 }
 
-// asks is how much there is that was signed: what is asked for now has to know of it.
+// asks is how much there is that was signed, or read: what is asked for now has to know of it.
 func (w *watch) asks() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()

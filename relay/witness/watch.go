@@ -16,7 +16,7 @@ type Page struct {
 	Chain   [32]byte
 	Entries []Entry // ascending, with cursors above From and not above Until
 	End     bool    // the log had no more
-	Asked   uint64  // Receipts when it was asked for: what was signed for before then is before the end
+	Asked   uint64  // Taken when it was asked for: what was signed for, or read, before then is before the end
 }
 
 // Entry is one blob at its place in the log.
@@ -39,13 +39,14 @@ type state struct {
 	Points []Point      `cbor:"2,keyasint,omitempty"`  // before that, ascending, at multiples of pointStep
 	Due    []due        `cbor:"5,keyasint,omitempty"`  // receipts whose places were not read yet
 	Sure   []Kept       `cbor:"6,keyasint,omitempty"`  // what stands where receipts said, until it expires
-	Taken  uint64       `cbor:"7,keyasint,omitempty"`  // receipts and checkpoints, ever
+	Taken  uint64       `cbor:"7,keyasint,omitempty"`  // receipts, checkpoints, and pages that went further, ever
 	Blind  bool         `cbor:"8,keyasint,omitempty"`  // the chain at At is not known
 	Belied bool         `cbor:"9,keyasint,omitempty"`  // Ours was contradicted, and that was found; it is told to others all the same
 	Ours   *said        `cbor:"10,keyasint,omitempty"` // the last checkpoint that we were given
 	Past   []Checkpoint `cbor:"11,keyasint,omitempty"` // those before it, ascending by day
 	Told   []said       `cbor:"12,keyasint,omitempty"` // by others, not held against the log yet
 	Recent []Point      `cbor:"13,keyasint,omitempty"` // the blobs up to At that were passed last, without a gap
+	Number uint64       `cbor:"14,keyasint,omitempty"` // of the page that led to At: one that was asked for before may end before it
 }
 
 // said is a checkpoint, and its number among all that was signed: a page that was asked for before may end before it.
@@ -184,13 +185,17 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 			w.s.At, w.s.Points, w.s.Recent, w.shown, w.s.Belied = at, nil, nil, nil, true // follow what there is
 		}
 	}
+	if p.Until > w.s.At.Cursor {
+		w.s.Taken++
+		w.s.Number = w.s.Taken
+	}
 	if p.Until >= w.s.At.Cursor {
 		w.s.At, w.s.Blind = at, false
 	}
 	return found
 }
 
-// shrunk tells whether a log that ends here was longer before, by what we read or by what was signed before the page was asked for.
+// shrunk tells whether a log that ends here was longer before the page was asked for, by what we read or by what was signed.
 func (w *Watch) shrunk(end Point, asked uint64) *Breach {
 	beyond := func(c said) bool { return c.Checkpoint.Cursor > end.Cursor && c.Number <= asked }
 	var longer []Checkpoint
@@ -203,7 +208,8 @@ func (w *Watch) shrunk(end Point, asked uint64) *Breach {
 		}
 		return beyond(c)
 	})
-	if w.s.At.Cursor <= end.Cursor && len(longer) == 0 {
+	read := w.s.At.Cursor > end.Cursor && w.s.Number <= asked
+	if !read && len(longer) == 0 {
 		return nil
 	}
 	return &Breach{Kind: Rollback, Log: w.log, Checkpoints: longer[:min(1, len(longer))], Seen: end}
@@ -343,7 +349,8 @@ func (w *Watch) overdue(p Page, today uint16) (found []Breach) {
 	return found
 }
 
-// Taken is how many receipts and checkpoints were taken. What is asked for from now on has to know of all of them.
+// Taken is how many receipts, checkpoints and pages that went further were taken. What is asked for from now on has to know of all
+// of them.
 func (w *Watch) Taken() uint64 { return w.s.Taken }
 
 // beyond finds what was signed for, by receipts up to a number, at places behind the end of the log.

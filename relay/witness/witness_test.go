@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/wire"
@@ -189,7 +187,10 @@ func TestRollback(t *testing.T) {
 	t.Run("read", func(t *testing.T) {
 		w := NewWatch(s.log)
 		wantKinds(t, w.Page(s.all(), today))
-		wantKinds(t, w.Page(Page{From: 3, Base: old.chain(3), Until: 3, Chain: old.chain(3), End: true}, today), Rollback)
+		short := Page{From: 3, Base: old.chain(3), Until: 3, Chain: old.chain(3), End: true}
+		wantKinds(t, w.Page(short, today)) // it may be on its way since before
+		short.Asked = w.Taken()
+		wantKinds(t, w.Page(short, today), Rollback)
 		wantKinds(t, w.Page(old.fork().add(9).page(3, 4), today)) // and goes on from there
 	})
 	t.Run("shorter than was signed for another", func(t *testing.T) {
@@ -333,75 +334,6 @@ func TestShownBefore(t *testing.T) {
 	if w.shown != nil {
 		t.Error("remembers what another log showed")
 	}
-}
-
-// TestHonestIsNeverAccused: whatever an honest supernode and its members do in whatever order, there is no breach; and a second log
-// under the same keys is found by members who tell each other.
-func TestHonestIsNeverAccused(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := newSupernode()
-		watches := [2]*Watch{NewWatch(s.log), NewWatch(s.log)}
-		day, closes := uint32(today), make(map[uint32]Checkpoint)
-		accuse := func(found []Breach) {
-			for _, b := range found {
-				t.Fatalf("accused of %d: %s", b.Kind, b.Words("it"))
-			}
-		}
-		n := 0
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			w := watches[rapid.IntRange(0, 1).Draw(t, "who")]
-			last := uint64(len(s.ids))
-			switch rapid.IntRange(0, 6).Draw(t, "what") {
-			case 0:
-				for range rapid.IntRange(1, 80).Draw(t, "blobs") {
-					s.add(n)
-					n++
-				}
-			case 1:
-				s.ids = append(s.ids, wire.BlobID{})
-			case 2:
-				asked := w.Taken()
-				from := w.s.At.Cursor / pointStep * pointStep
-				until := min(last, from+uint64(rapid.IntRange(0, 200).Draw(t, "pages")))
-				p := s.page(from, until)
-				p.Asked = asked
-				accuse(w.Page(p, today))
-			case 3:
-				c, closed := closes[day]
-				if !closed {
-					c = s.attest(last, day)
-					closes[day] = c
-				}
-				if of := rapid.Uint32Range(0, 3).Draw(t, "days ago"); closes[day-of].Day != 0 {
-					c = closes[day-of]
-				} else {
-					accuse(w.Given(c))
-				}
-				accuse(watches[rapid.IntRange(0, 1).Draw(t, "whom")].Told(c))
-			case 4:
-				if last > 0 {
-					at := rapid.Uint64Range(1, last).Draw(t, "cursor")
-					if id := s.ids[at-1]; id != (wire.BlobID{}) {
-						w.Receipt(s.receipt(Kept{ID: id, ExpiryDay: today + 5, Cursor: at}))
-					}
-				}
-			case 5:
-				if since, wanted := w.Ask(); wanted {
-					accuse(w.Page(s.page(since, last), today))
-					if again, still := w.Ask(); still && again == since {
-						t.Fatalf("asks for %d for ever", since)
-					}
-				}
-			case 6:
-				day++
-				if saved, err := LoadWatch(s.log, w.Save()); err != nil {
-					t.Fatal(err)
-				} else {
-					*w = *saved
-				}
-			}
-		}
-	})
 }
 
 // TestResume: what was read and not kept is no reason to accuse anybody, and no way to get away with a lie.
