@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/link"
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 )
@@ -60,18 +61,18 @@ func (s *station) askPapers(ctx context.Context, l *link.Link, ask wire.Papers) 
 	if err != nil {
 		return false, err
 	}
-	return s.merge(answer)
+	return s.merge(answer, (*community.Membership).Merge)
 }
 
 // merge takes the papers of a supernode. more says that both have more to say.
-func (s *station) merge(answer wire.Papers) (more bool, err error) {
+func (s *station) merge(answer wire.Papers, take func(*community.Membership, peer.ID, community.Papers) (bool, error)) (more bool, err error) {
 	theirs, err := community.ParsePapers(answer.Papers)
 	if err != nil {
 		return false, err
 	}
 	s.member.mu.Lock()
 	defer s.member.mu.Unlock()
-	more, wrong := s.member.papers.Merge(s.log.At, theirs)
+	more, wrong := take(s.member.papers, s.log.At, theirs)
 	if wrong != nil {
 		s.client.cfg.Log.Debug("something in the papers of a supernode was left out", "err", wrong)
 	}
@@ -119,7 +120,7 @@ func (s *station) news(ctx context.Context, l *link.Link) {
 // spec: 10-communities#exchange-of-papers
 func (s *station) learn(told wire.Papers) error {
 	before, alarms := s.knows()
-	owes, err := s.merge(told)
+	owes, err := s.merge(told, (*community.Membership).Heard)
 	if err != nil {
 		return err
 	}

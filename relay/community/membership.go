@@ -224,7 +224,7 @@ func (m *Membership) Granted(at peer.ID, g Grant, today uint32) (exchange bool, 
 			return false, fmt.Errorf("the descriptor of %q ended on day %d, and our clock says day %d: set the clock, or have the founder sign another", peer.ShowName(d.Name), d.Until, today)
 		}
 	}
-	exchange, _, wrong := m.take(at, papers)
+	exchange, _, wrong := m.take(at, papers, true)
 	if !m.file.isSupernodeID(at) {
 		return false, errors.Join(fmt.Errorf("%v is no supernode of this community any more", at), wrong)
 	}
@@ -289,16 +289,25 @@ func (m *Membership) Plead(at peer.ID) (all []Papers) {
 //
 // spec: 10-communities#exchange-of-papers
 func (m *Membership) Merge(at peer.ID, theirs Papers) (more bool, err error) {
-	differs, moved, err := m.take(at, theirs)
+	differs, moved, err := m.take(at, theirs, true)
+	return differs && moved, err
+}
+
+// Heard is Merge for papers that a supernode tells everybody: they may have been on their way for longer than what it has
+// shown us meanwhile on another link.
+//
+// spec: 10-communities#alarms
+func (m *Membership) Heard(at peer.ID, theirs Papers) (more bool, err error) {
+	differs, moved, err := m.take(at, theirs, false)
 	return differs && moved, err
 }
 
 // take merges papers that a supernode has shown, and compares what it shows with what it has shown
-// before. differs says that it does not know all that we do, or we not all that it does; moved, that
+// before: if it was asked for them since. differs says that it does not know all that we do, or we not all that it does; moved, that
 // one of the two has learnt something since its last papers.
 //
 // spec: 10-communities#alarms
-func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err error) {
+func (m *Membership) take(at peer.ID, theirs Papers, since bool) (differs, moved bool, err error) {
 	if theirs.IsZero() {
 		return false, false, nil
 	}
@@ -312,22 +321,34 @@ func (m *Membership) take(at peer.ID, theirs Papers) (differs, moved bool, err e
 		return false, false, err
 	}
 	known := m.at(at)
-	if mine.sequence < known.sequence && mine.sequence != 0 {
+	if since && mine.sequence < known.sequence && mine.sequence != 0 {
 		m.raise(Alarm{Kind: AlarmOlder, Supernode: at, Known: m.file.descriptor.id})
 	}
 	known.sequence = max(known.sequence, mine.sequence)
 	moved = len(m.file.roster.entries) > before || !slices.Equal(known.heads, theirs.Heads)
-	if past, whole := m.file.roster.past(theirs.Heads); whole {
-		for _, h := range known.heads {
-			if m.file.roster.known[h] != nil && !past[h] {
-				m.raise(Alarm{Kind: AlarmForgot, Supernode: at, Known: h})
-				break
-			}
-		}
+	forgotten, forgot := m.forgotten(known.heads, theirs.Heads)
+	if forgot && since {
+		m.raise(Alarm{Kind: AlarmForgot, Supernode: at, Known: forgotten})
 	}
-	known.heads = slices.Clone(theirs.Heads)
+	if !forgot || since {
+		known.heads = slices.Clone(theirs.Heads)
+	}
 	m.compare(at)
 	return !m.file.level(theirs, mine.sequence), moved, err
+}
+
+// forgotten is one of the heads that were shown before and do not lead to those that are shown now; false: there is none.
+func (m *Membership) forgotten(before, now []wire.Hash) (wire.Hash, bool) {
+	past, whole := m.file.roster.past(now)
+	if !whole {
+		return wire.Hash{}, false
+	}
+	for _, h := range before {
+		if m.file.roster.known[h] != nil && !past[h] {
+			return h, true
+		}
+	}
+	return wire.Hash{}, false
 }
 
 // Refused takes a refusal of a log-in or a join by a supernode: ErrNoMember, or one of a link.

@@ -461,3 +461,26 @@ func joined(words []string) (text string) {
 	}
 	return text
 }
+
+// TestHeardLate: what a supernode told everybody may arrive behind what it has shown us on another link since. Nobody is accused of that, and what
+// it has shown stays known, so that it is found out if it does forget it.
+func TestHeardLate(t *testing.T) {
+	w := newWorld(t, 77)
+	h := w.found()
+	m := w.member(w.invite(h, 3))
+	w.must(w.visit(h, m))
+	early := h.Offer()
+	w.must(w.visit(h, w.member(w.invite(h, 1)))) // somebody joins
+	w.must(h.Close(w.root, w.further(h).device.Public().Sign, w.now))
+	w.must(w.visit(h, m))
+	if _, err := m.Heard(h.device.ID(), w.sent(early)); err != nil {
+		t.Fatal(err)
+	}
+	w.noAlarms("what was told before", m.Alarms())
+	if _, err := m.Merge(h.device.ID(), w.sent(early)); err != nil {
+		t.Fatal(err)
+	}
+	if got := kinds(m.Alarms()); !slices.Contains(got, AlarmForgot) || !slices.Contains(got, AlarmOlder) {
+		t.Errorf("it shows that as its own now, and the alarms are %v", got)
+	}
+}
