@@ -16,13 +16,16 @@ RACE      := -race -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false'
 export LDFLAGS TAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race fuzz sim bench soak cross
+.PHONY: help run demo build test check race fuzz sim bench soak cross
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 run: build  ## build the program and open the chat
 	@exec bin/sottovoce
+
+demo: build  ## build the program and watch a story: three people and a supernode, on no network
+	@exec bin/sottovoce demo
 
 build:  ## build bin/sottovoce, one static file
 	@CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/sottovoce ./cmd/sottovoce

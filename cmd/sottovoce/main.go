@@ -14,6 +14,7 @@ import (
 	"sottovoce/cmd/internal/cli"
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/daemon"
+	"sottovoce/cmd/internal/demo"
 )
 
 // version is set when a release is built.
@@ -43,6 +44,7 @@ func run() int {
 		Restore:       daemon.Restore,
 		Init:          daemon.InitSeen,
 		Start:         start,
+		Demo:          func(ctx context.Context, d cli.Demo) error { return demo.Run(ctx, demo.Options(d)) },
 		Supernodes: cli.Supernodes{
 			Init:  initSupernode,
 			Start: startSupernode,

@@ -40,6 +40,8 @@ type Program struct {
 	Restore func(ctx context.Context, home string, backup io.Reader, passphrase []byte, told func(messages int64)) error
 	// Init creates the identity of a home, for who may see it where nothing else is chosen; it fails if there is one.
 	Init func(home, name string, seen control.Visible) error
+	// Demo tells a story; it fails when something of it does not happen.
+	Demo func(ctx context.Context, d Demo) error
 	// Supernodes are what the commands of that name are about.
 	Supernodes Supernodes
 	// Start brings up the node of a home. When it returns, the control socket answers; run then serves until ctx ends and
@@ -139,7 +141,7 @@ func usage(err error) error {
 // needIdentity refuses what cannot be done without an identity. The chat on a terminal will ask for a name.
 func (c *call) needIdentity(command string) error {
 	switch first, _, _ := strings.Cut(command, " "); first {
-	case "version", "init", "restore", "doctor", "completion", "complete", "man", "supernode":
+	case "version", "init", "restore", "doctor", "demo", "completion", "complete", "man", "supernode":
 		return nil
 	case "chat":
 		if isTerminal(c.Stdin) {

@@ -43,7 +43,7 @@ func TestHelp(t *testing.T) {
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.
 func TestEveryCommandIsThere(t *testing.T) {
 	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor visibility local-only retention passphrase " +
-		"community join community list community leave supernode init supernode up supernode invite supernode status supernode members supernode revoke supernode export supernode import version completion man"
+		"community join community list community leave supernode init supernode up supernode invite supernode status supernode members supernode revoke supernode export supernode import demo version completion man"
 	if got := commandNames(t); strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
 	}

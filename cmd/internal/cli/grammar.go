@@ -61,6 +61,7 @@ type grammar struct {
 	Community communityCommand `cmd:"" help:"Join communities, whose supernodes keep messages for you while you are away."`
 	Supernode supernodeCommand `cmd:"" help:"Keep sealed messages for the members of a community."`
 
+	Demo    demoCommand    `cmd:"" help:"Watch three people and a supernode act out what happens to messages."`
 	Version versionCommand `cmd:"" help:"Show which version this is."`
 
 	Completion completionCommand `cmd:"" help:"Print what lets your shell complete commands and names."`

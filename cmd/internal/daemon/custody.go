@@ -16,6 +16,9 @@ type custodian struct{ client *relay.Client }
 
 var _ mesh.Custodian = custodian{}
 
+// Custodian is a relay client as a node wants it.
+func Custodian(client *relay.Client) mesh.Custodian { return custodian{client} }
+
 // Run implements mesh.Custodian.
 func (c custodian) Run(ctx context.Context, to mesh.Collector) error {
 	return c.client.Run(ctx, collector{to})

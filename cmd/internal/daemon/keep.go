@@ -14,6 +14,9 @@ type keep struct{ store *store.Store }
 
 var _ relay.Keep = keep{}
 
+// Keep is where a relay client keeps in a home what it has to remember.
+func Keep(home *store.Store) relay.Keep { return keep{home} }
+
 // Load implements relay.Keep.
 func (k keep) Load(key string) (value []byte, err error) {
 	err = k.store.View(func(tx *store.Tx) error {

@@ -70,13 +70,15 @@ var mayImport = map[string][]string{
 	"cmd/internal/tui/words":   {},
 	"cmd/internal/doctor":      {"cmd/internal/control"},
 	"cmd/internal/daemon":      {"mesh/...", "discovery/...", "relay/...", "cmd/internal/backup", "cmd/internal/doctor", "cmd/internal/control", "cmd/internal/config"},
-	"cmd/internal/netlab":      {"cmd/internal/control"},
-	"cmd/internal/observer":    {},
-	"cmd/internal/bench":       {},
-	"cmd/internal/sim":         {},
-	"cmd/internal/tidy":        {},
-	"docs/bots/echo":           {}, // shown to people who write bots
-	"cmd/sottovoce":            {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/config"},
+	// The second composition root: the same parts over networks in memory, joined by what daemon exports.
+	"cmd/internal/demo":     {"mesh/...", "relay/...", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/tui/paint", "cmd/internal/tui/words"},
+	"cmd/internal/netlab":   {"cmd/internal/control"},
+	"cmd/internal/observer": {},
+	"cmd/internal/bench":    {},
+	"cmd/internal/sim":      {},
+	"cmd/internal/tidy":     {},
+	"docs/bots/echo":        {}, // shown to people who write bots
+	"cmd/sottovoce":         {"cmd/internal/cli", "cmd/internal/daemon", "cmd/internal/demo", "cmd/internal/control", "cmd/internal/config"},
 }
 
 // pure are the layers L0 and L1: events, now and randomness come in, actions go out.
