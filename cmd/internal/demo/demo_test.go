@@ -123,9 +123,6 @@ func TestFaults(t *testing.T) {
 				return errors.Join(p.founded(communityName), p.raised(ctx))
 			}
 		}},
-		{"it is not reached when it is needed", "missing", "joins", func(p *play) {
-			p.before("community", func() error { dark(p); p.shelf.host.Leave(); return nil })
-		}},
 		{"it stops while somebody is away", "missing", "kept", func(p *play) {
 			p.before("away", func() error {
 				dark(p)
