@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -49,4 +51,21 @@ func (c *Client) Retell() {
 	for _, s := range c.known() {
 		s.retell()
 	}
+}
+
+// Visit has the client log in everywhere, as if it had seen papers there that are older than its own.
+func (c *Client) Visit(ctx context.Context) error {
+	var errs []error
+	for _, s := range c.known() {
+		s.mu.Lock()
+		s.owes = true
+		s.mu.Unlock()
+		errs = append(errs, s.visit(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Wants reports whether the client has a reason to log in anywhere.
+func (c *Client) Wants() bool {
+	return slices.ContainsFunc(c.known(), func(s *station) bool { _, wanted := s.wanted(); return wanted })
 }

@@ -276,3 +276,25 @@ func TestPlea(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestVisitedInVain: a supernode that does not turn to the week that it is here, and one that has caught up meanwhile, are visited once for
+// that and not every quarter of an hour: each log-in shows again whose link stands beside it.
+func TestVisitedInVain(t *testing.T) {
+	one, _ := foundHouse(t)
+	invite, err := one.Invite(one.id, 1, 30*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna, run := stoppedAt(t, new(shelf), func() time.Time { return time.Now().Add(8 * 24 * time.Hour) })
+	l, _ := run()
+	if _, err := anna.Join(within(t), invite.Text()); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "it is reached", func() bool { return reached(anna) == 1 })
+	if anna.Wants() {
+		t.Error("it is visited again for keys that it did not have just now")
+	}
+	if err := anna.Visit(within(t)); err != nil || anna.Wants() {
+		t.Errorf("it is visited again although it knows all that we do: %v", err)
+	}
+}

@@ -48,6 +48,7 @@ type station struct {
 	unsaved bool          // tokens were taken that are on disk still
 	drawn   chan struct{} // closed, and made anew, when a visit has ended
 	owes    bool          // it lacks papers that we have
+	entered uint16        // our day when it let us in last; 0: not in this run
 	trouble string        // why it is not reached, or what is wrong; for people
 	dry     uint16        // its day of which it gives us no more tokens; 0: none
 	last    time.Time     // when it was reached last
@@ -367,6 +368,7 @@ func (s *station) wanted() (urgent, wanted bool) {
 	if s.barren() {
 		n = 0
 	}
+	stale = stale && s.entered != s.client.today() // one whose clock nobody believes turns no week
 	return n > 0 && now || joining, n > 0 || joining || stale || s.owes
 }
 
