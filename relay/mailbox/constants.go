@@ -46,6 +46,8 @@ const (
 	closeStep = 64
 	// searchBuffer is how many bytes are looked through at once for whole frames behind damage, and set aside.
 	searchBuffer = 1 << 20
+	// searchMost is how many bytes of what looks like frames are read meanwhile: some seconds' worth, and many commits.
+	searchMost = 256 << 20
 	// lostHead is how far cursors jump where nobody knows any more what was reserved: beyond all that a reservation can have been.
 	lostHead = 1 << 20
 )

@@ -58,9 +58,10 @@ func (t *tail) frameAt(at int64) (frame, error) {
 	return f, err
 }
 
-// search is where the first whole frame behind an offset begins that is wanted; size, if there is none.
+// search is where the first whole frame behind an offset begins that is wanted; size, if there is none. More that looks like frames than
+// searchMost counts as one, somewhere: only somebody who wants a start to last has brought that.
 func (t *tail) search(at, size int64, wanted func(f frame) bool) (next int64, found bool) {
-	b := make([]byte, min(searchBuffer, size-at))
+	b, most := make([]byte, min(searchBuffer, size-at)), int64(searchMost)
 	for at += unit; at+frameHeader <= size; at += searchBuffer - frameHeader {
 		n, err := fill(t.file, b, at)
 		if err != nil { // it is looked for behind that
@@ -70,6 +71,9 @@ func (t *tail) search(at, size int64, wanted func(f frame) bool) (next int64, fo
 			f, err := parseFrameHeader(b[from:])
 			if err != nil || t.hashes && f.kind != kindSpent || !t.hashes && !f.fits(t.cursor, t.commit) {
 				continue
+			}
+			if most -= f.length(); most < 0 {
+				return size, true
 			}
 			if f, err = t.frameAt(at + int64(from)); err == nil && wanted(f) {
 				return at + int64(from), true
