@@ -179,6 +179,9 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Output returns what the process has written so far.
 func (p *Process) Output() string { return p.output.String() }
 
+// OutputFrom is Output without the first so many bytes.
+func (p *Process) OutputFrom(n int) string { return p.output.from(n) }
+
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
@@ -213,6 +216,12 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) from(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.b.Bytes()[min(n, l.b.Len()):])
 }
 
 func (l *lockedBuffer) String() string {

@@ -43,7 +43,13 @@ func (h *Host) Terminal(args ...string) *Terminal {
 // Type types a line and presses return.
 func (t *Terminal) Type(line string) {
 	t.host.lan.t.Helper()
-	if _, err := t.screen.WriteString(line + "\r"); err != nil {
+	t.Press(line + "\r")
+}
+
+// Press presses keys, as a terminal sends them.
+func (t *Terminal) Press(keys string) {
+	t.host.lan.t.Helper()
+	if _, err := t.screen.WriteString(keys); err != nil {
 		t.host.lan.t.Fatal(err)
 	}
 }

@@ -47,14 +47,24 @@ func (e *editor) insert(text string) {
 		}
 		return r
 	}, text)
-	room := control.TextMax - len(e.String())
+	room := control.TextMax - e.size()
 	if len(text) > room {
 		text = strings.ToValidUTF8(text[:max(room, 0)], "")
 	}
-	before := strings.Join(e.text[:e.at], "") + text
-	after := strings.Join(e.text[e.at:], "")
-	e.text = characters(before + after) // a mark may join what stands before it
-	e.at = min(len(characters(before)), len(e.text))
+	// A mark may join what stands before it, and what stands behind may join that.
+	from, to := max(e.at-1, 0), min(e.at+1, len(e.text))
+	before := strings.Join(e.text[from:e.at], "") + text
+	joined := characters(before + strings.Join(e.text[e.at:to], ""))
+	e.text = slices.Replace(e.text, from, to, joined...)
+	e.at = min(from+len(characters(before)), len(e.text))
+}
+
+// size is how many bytes the text has.
+func (e *editor) size() (bytes int) {
+	for _, c := range e.text {
+		bytes += len(c)
+	}
+	return bytes
 }
 
 // characters cuts a text into what a reader takes for one.

@@ -221,43 +221,49 @@ func (m *Model) bar() paint.Line {
 	return line
 }
 
-// peopleRows is the list at the left.
+// peopleRows is the list at the left: what of it is in sight is laid out.
 func (m *Model) peopleRows(width, height int) []paint.Line {
-	var rows []paint.Line
-	var ids []string
-	add := func(l paint.Line, id string) { rows, ids = append(rows, l), append(ids, id) }
-	w, last := m.words, section(255)
-	chosenRow := 0
+	type row struct {
+		title string
+		of    *entry
+	}
+	var all []row
+	w, last, open := m.words, section(255), 0
 	for _, e := range m.people.list() {
 		if s := e.section(); s != last {
 			if last != 255 {
-				add(nil, "")
+				all = append(all, row{})
 			}
-			add(paint.Text(paint.Faint, " "+[]string{w.Requests, w.Conversations, w.Nearby, w.Asked}[s]), "")
+			all = append(all, row{title: []string{w.Requests, w.Conversations, w.Nearby, w.Asked}[s]})
 			last = s
 		}
 		if e.person.ID == m.open {
-			chosenRow = len(rows)
+			open = len(all)
 		}
-		add(m.personRow(e, width), e.person.ID)
+		all = append(all, row{of: e})
 	}
-	if len(rows) == 0 {
-		for _, row := range paint.Wrap(w.NobodyYet, max(2, width-2)) {
-			add(paint.Text(paint.Faint, " "+row), "")
+	if len(all) == 0 {
+		for _, text := range paint.Wrap(w.NobodyYet, max(2, width-2)) {
+			all = append(all, row{title: text})
 		}
 	}
-	from := max(0, min(m.frame.peopleFrom, len(rows)-height))
+	from := max(0, min(m.frame.peopleFrom, len(all)-height))
 	if m.focus == onPeople || m.frame.peopleFrom == 0 {
-		from = max(0, min(max(from, chosenRow-height+1), chosenRow))
+		from = max(0, min(max(from, open-height+1), open))
 	}
-	if len(rows) <= height {
+	if len(all) <= height {
 		from = 0
 	}
 	m.frame.peopleFrom = from
-	rows, ids = rows[from:min(len(rows), from+height)], ids[from:min(len(ids), from+height)]
-	m.frame.rowPeople = ids
-	for len(rows) < height {
-		rows = append(rows, nil)
+	rows := make([]paint.Line, height)
+	m.frame.rowPeople = make([]string, height)
+	for i, r := range all[from:min(len(all), from+height)] {
+		switch {
+		case r.of != nil:
+			rows[i], m.frame.rowPeople[i] = m.personRow(r.of, width), r.of.person.ID
+		case r.title != "":
+			rows[i] = paint.Text(paint.Faint, " "+r.title)
+		}
 	}
 	return rows
 }

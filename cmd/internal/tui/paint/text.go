@@ -22,7 +22,14 @@ func OneLine(text string) string {
 }
 
 // Width is how many cells a text takes.
-func Width(text string) int { return ansi.StringWidth(text) }
+func Width(text string) int {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return ansi.StringWidth(text)
+		}
+	}
+	return len(text)
+}
 
 // ellipsis stands for what was left out.
 const ellipsis = "…"
