@@ -42,6 +42,8 @@ type CommunitySupernode struct {
 	Reached bool `json:"reached"`
 	// Seen is when there was one last, in UTC; the zero time is never.
 	Seen time.Time `json:"seen,omitzero"`
+	// Weaker: it keeps too much for us to fetch all, so that it can guess which messages are ours.
+	Weaker bool `json:"weaker,omitempty"`
 	// Trouble is what is wrong with it, in words; empty: nothing that we know of.
 	Trouble string `json:"trouble,omitempty"`
 }

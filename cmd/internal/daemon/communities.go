@@ -75,7 +75,7 @@ func communityOf(c relay.Community) control.Community {
 	}
 	for _, s := range c.Supernodes {
 		shown.Supernodes = append(shown.Supernodes, control.CommunitySupernode{
-			ID: s.ID.String(), Addresses: s.Addresses, Reached: s.Reached, Seen: s.Last.UTC(), Trouble: troubles(s),
+			ID: s.ID.String(), Addresses: s.Addresses, Reached: s.Reached, Seen: s.Last.UTC(), Weaker: s.Scans, Trouble: troubles(s),
 		})
 	}
 	return shown

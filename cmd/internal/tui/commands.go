@@ -34,6 +34,7 @@ func commands() []command {
 		{name: "unblock", who: true, run: (*Model).runUnblock},
 		{name: "remove", who: true, run: (*Model).runRemove},
 		{name: "settings", run: (*Model).runSettings},
+		{name: "status", run: (*Model).runStatus},
 		{name: "doctor", run: (*Model).runDoctor},
 		{name: "help", run: func(m *Model, _ string) tea.Cmd { return m.openDialog(newHelp(m)) }},
 		{name: "quit", run: func(*Model, string) tea.Cmd { return tea.Quit }},
@@ -60,8 +61,39 @@ func (m *Model) run(c command, rest string) tea.Cmd {
 	if (c.who || c.text) && rest == "" {
 		return m.openDialog(m.askFor(c))
 	}
+	if c.who {
+		if several := m.called(rest); len(several) > 1 {
+			return m.openDialog(whichOf(c, rest, several))
+		}
+	}
 	return c.run(m, rest)
 }
+
+// whichOf asks who of several is meant.
+func whichOf(c command, name string, several []*entry) *sheet {
+	return &sheet{
+		name: func(m *Model) string { return m.words.WhoOfThem(paint.OneLine(name)) },
+		choices: func(m *Model) (all []choice) {
+			for _, e := range several {
+				id := e.person.ID
+				all = append(all, choice{label: nameOf(e.person) + " " + shortID(id), more: m.standing(e.person), do: func(m *Model) tea.Cmd {
+					m.closeDialog()
+					return c.run(m, id)
+				}})
+			}
+			return all
+		},
+	}
+}
+
+// shortID is enough of an id to tell people of one name apart.
+func shortID(id string) string {
+	_, digits, _ := strings.Cut(id, "-")
+	return digits[:min(len(digits), shortIDLen)]
+}
+
+// shortIDLen is so many of its digits, of 5 bits each.
+const shortIDLen = 4
 
 // askFor asks for what a command is about.
 func (m *Model) askFor(c command) *sheet {
@@ -113,10 +145,18 @@ func newPalette(m *Model) *sheet {
 
 // find is who is meant: by id, by name, or by the beginning of a name that fits one person only.
 func (m *Model) find(who string) (*entry, bool) {
-	var found []*entry
+	found := m.called(who)
+	if len(found) != 1 {
+		return nil, false
+	}
+	return found[0], true
+}
+
+// called are all who may be meant.
+func (m *Model) called(who string) (found []*entry) {
 	for _, e := range m.people.list() {
 		if e.person.ID == who {
-			return e, true
+			return []*entry{e}
 		}
 		if strings.EqualFold(e.person.Name, who) {
 			found = append(found, e)
@@ -129,10 +169,7 @@ func (m *Model) find(who string) (*entry, bool) {
 			}
 		}
 	}
-	if len(found) != 1 {
-		return nil, false
-	}
-	return found[0], true
+	return found
 }
 
 // meant is the id of who is meant, or what was typed, for the node to judge.

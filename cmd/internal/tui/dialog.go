@@ -93,6 +93,9 @@ func (s *sheet) hint(m *Model) string {
 	if s.hints != nil {
 		return s.hints(m)
 	}
+	if s.field != nil && s.choices == nil {
+		return m.words.HintsField
+	}
 	return m.words.HintsDialog
 }
 
@@ -115,30 +118,34 @@ func (s *sheet) rows(m *Model, width int) (rows []paint.Line, cursor *place) {
 		}
 		all := s.choices(m)
 		s.at = min(s.at, max(0, len(all)-1))
+		column := 0
+		for _, c := range all {
+			column = max(column, min(paint.Width(c.label)+4, width/2))
+		}
 		for i, c := range all {
 			s.choiceRows = append(s.choiceRows, len(rows))
-			rows = append(rows, c.rows(i == s.at && (s.field == nil || s.bar || s.field.empty()), width)...)
+			rows = append(rows, c.row(i == s.at && (s.field == nil || s.bar || s.field.empty()), column, width))
 		}
 	}
 	s.lastRows = len(rows)
 	return rows, cursor
 }
 
-// rows are the label, and what more there is to say.
-func (c choice) rows(chosen bool, width int) []paint.Line {
+// row is the label, and behind a column what more there is to say.
+func (c choice) row(chosen bool, column, width int) paint.Line {
 	mark := "  "
 	if chosen {
 		mark = "▸ "
 	}
 	line := paint.Line{{Text: mark, Look: paint.Strong}, {Text: c.label, Look: c.look}}
 	if c.more != "" {
-		gap := strings.Repeat(" ", max(2, 2+columnWidth-line.Width()))
+		gap := strings.Repeat(" ", max(2, column-line.Width()))
 		line = append(line, paint.Span{Text: gap + c.more, Look: paint.Faint})
 	}
 	if chosen {
 		line = line.Chosen(width)
 	}
-	return []paint.Line{line}
+	return line
 }
 
 // row shows the end of what was written, around the cursor.

@@ -3,6 +3,8 @@ package tui
 import (
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/tui/paint"
@@ -16,6 +18,7 @@ const textIndent = 2
 type layout struct {
 	width int
 	me    string // our id
+	name  string // ours
 	words *words.Catalogue
 	zone  *time.Location
 	fresh string
@@ -66,7 +69,11 @@ func (l layout) body(m control.Message) []paint.Line {
 	var rows []paint.Line
 	indent := strings.Repeat(" ", textIndent)
 	for _, row := range paint.Wrap(paint.Safe(m.Text), l.width-textIndent) {
-		rows = append(rows, paint.Line{{Text: indent + row, Look: paint.Plain}})
+		line := paint.Line{{Text: indent + row}}
+		if m.From.ID != l.me {
+			line = mention(indent+row, l.name)
+		}
+		rows = append(rows, line)
 	}
 	mark := l.mark(m)
 	if mark.Width() == 0 {
@@ -80,6 +87,25 @@ func (l layout) body(m control.Message) []paint.Line {
 	last = append(last, paint.Span{Text: strings.Repeat(" ", gap)})
 	rows[len(rows)-1] = append(last, mark...)
 	return rows
+}
+
+// mention makes a name stand out where it stands for itself.
+func mention(row, name string) (line paint.Line) {
+	for from := 0; name != ""; {
+		at := strings.Index(row[from:], name)
+		if at < 0 {
+			break
+		}
+		at += from
+		from = at + len(name)
+		before, _ := utf8.DecodeLastRuneInString(row[:at])
+		behind, _ := utf8.DecodeRuneInString(row[from:])
+		if unicode.IsLetter(before) || unicode.IsDigit(before) || unicode.IsLetter(behind) || unicode.IsDigit(behind) {
+			continue
+		}
+		return append(paint.Line{{Text: row[:at]}, {Text: name, Look: paint.Fresh}}, mention(row[from:], name)...)
+	}
+	return paint.Line{{Text: row}}
 }
 
 // mark tells how far a message of ours came.

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -31,6 +30,7 @@ type Model struct {
 	me       control.Me
 	seen     control.Visibility
 	status   control.Status
+	member   []control.Community // we are of these
 	people   people
 	talks    map[string]*transcript // by the contact's id
 	editors  map[string]*editor     // one for each conversation, so that nothing half-written is lost
@@ -136,8 +136,7 @@ func (m *Model) learn() tea.Cmd {
 		ask(func() (err error) { l.talks, err = m.node.Conversations(m.ctx); return })
 		ask(func() (err error) { l.nearby, err = m.node.Nearby(m.ctx); return })
 		ask(func() (err error) { l.requests, err = m.node.Requests(m.ctx); return })
-		ask(func() (err error) { l.seen, err = m.node.Visibility(m.ctx); return })
-		ask(func() (err error) { l.status, err = m.node.Status(m.ctx); return })
+		ask(func() (err error) { l.state, err = m.ask(); return })
 		if err != nil {
 			return then(func(m *Model) tea.Cmd { return m.fail(err) })
 		}
@@ -150,13 +149,34 @@ type learned struct {
 	me               control.Me
 	talks            []control.Overview
 	nearby, requests []control.Person
-	seen             control.Visibility
-	status           control.Status
+	state            state
 }
+
+// state is how the node does.
+type state struct {
+	status control.Status
+	seen   control.Visibility
+	member []control.Community
+}
+
+// ask asks the node for it.
+func (m *Model) ask() (s state, err error) {
+	if s.status, err = m.node.Status(m.ctx); err != nil {
+		return s, err
+	}
+	if s.seen, err = m.node.Visibility(m.ctx); err != nil {
+		return s, err
+	}
+	s.member, err = m.node.Communities(m.ctx)
+	return s, err
+}
+
+func (m *Model) takeState(s state) { m.status, m.seen, m.member = s.status, s.seen, s.member }
 
 // take takes it in; who is not in it is gone.
 func (m *Model) take(l learned) tea.Cmd {
-	m.me, m.seen, m.status = l.me, l.seen, l.status
+	m.me = l.me
+	m.takeState(l.state)
 	there := map[string]bool{}
 	for _, o := range l.talks {
 		there[o.Person.ID] = true
@@ -207,12 +227,14 @@ func (m *Model) refresh() tea.Cmd {
 		return nil
 	}
 	return func() tea.Msg {
-		s, err := m.node.Status(m.ctx)
-		v, verr := m.node.Visibility(m.ctx)
-		if err = errors.Join(err, verr); err != nil {
-			return then(func(m *Model) tea.Cmd { return m.fail(err) })
-		}
-		return then(func(m *Model) tea.Cmd { m.status, m.seen = s, v; return nil })
+		s, err := m.ask()
+		return then(func(m *Model) tea.Cmd {
+			if err != nil {
+				return m.fail(err)
+			}
+			m.takeState(s)
+			return nil
+		})
 	}
 }
 

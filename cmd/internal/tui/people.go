@@ -39,8 +39,9 @@ func (e *entry) section() section {
 
 // people is everybody there is to see, by id.
 type people struct {
-	all  map[string]*entry
-	next int
+	all   map[string]*entry
+	next  int
+	twins map[string]bool // names that several have, when the list was last drawn
 }
 
 func newPeople() people { return people{all: map[string]*entry{}} }
@@ -61,6 +62,18 @@ func (p *people) put(person control.Person) *entry {
 	}
 	e.person = person
 	return e
+}
+
+// findTwins notes which names do not tell who is who.
+func (p *people) findTwins() {
+	seen := make(map[string]bool, len(p.all))
+	p.twins = map[string]bool{}
+	for _, e := range p.all {
+		if seen[e.person.Name] {
+			p.twins[e.person.Name] = true
+		}
+		seen[e.person.Name] = true
+	}
 }
 
 // supersede drops the stranger of that name with whom a request was open: it is the new contact.

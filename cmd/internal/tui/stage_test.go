@@ -35,9 +35,21 @@ type stage struct {
 // mortal is a node that can end and come back.
 type mortal struct {
 	*controltest.Fake
-	ended context.Context
-	end   context.CancelFunc
+	ended  context.Context
+	end    context.CancelFunc
+	change func(*control.Status)
+	member []control.Community
 }
+
+func (n *mortal) Status(ctx context.Context) (control.Status, error) {
+	s, err := n.Fake.Status(ctx)
+	if n.change != nil {
+		n.change(&s)
+	}
+	return s, err
+}
+
+func (n *mortal) Communities(context.Context) ([]control.Community, error) { return n.member, nil }
 
 // rise brings it back.
 func (n *mortal) rise() { n.ended, n.end = context.WithCancel(context.Background()) }

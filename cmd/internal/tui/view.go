@@ -67,7 +67,7 @@ func (m *Model) layout(t *transcript) layout {
 	if width <= 0 {
 		width = m.width
 	}
-	return layout{width: min(width, textWidthMax), me: m.me.ID, words: m.words, zone: m.zone, fresh: t.fresh}
+	return layout{width: min(width, textWidthMax), me: m.me.ID, name: nameOf(m.me.Person), words: m.words, zone: m.zone, fresh: t.fresh}
 }
 
 // View implements tea.Model.
@@ -181,46 +181,6 @@ func (m *Model) overlay(right []paint.Line, width, below int) {
 	}
 }
 
-// bar is the truth about this node: who we are, who sees us, who is near, and whatever is not as it should be.
-func (m *Model) bar() paint.Line {
-	w := m.words
-	line := paint.Line{{Text: " " + nameOf(m.me.Person), Look: paint.Strong}}
-	if m.me.ID == "" {
-		line = paint.Line{{Text: " Sottovoce", Look: paint.Strong}}
-	}
-	add := func(look paint.Look, text string) {
-		line = append(line, paint.Span{Text: "  ·  ", Look: paint.Frame}, paint.Span{Text: text, Look: look})
-	}
-	switch {
-	case m.broken != nil:
-		add(paint.Bad, w.Broken)
-		return line
-	case m.me.ID == "":
-		return line
-	}
-	add(paint.Faint, m.seenWords(m.seen.Here))
-	if len(m.status.Interfaces) == 0 {
-		add(paint.Caution, w.NoNetwork)
-	} else if near := m.people.near(); near > 0 {
-		add(paint.Good, w.Near(near))
-	} else {
-		add(paint.Faint, w.Alone)
-	}
-	if m.status.LocalOnly {
-		add(paint.Faint, w.LocalOnly)
-	}
-	if m.status.Supernodes > 0 {
-		add(paint.Good, w.Kept(m.status.Supernodes))
-	}
-	if m.status.Queued > 0 {
-		add(paint.Faint, w.QueuedCount(m.status.Queued))
-	}
-	if n := len(m.status.Notices); n > 0 {
-		add(paint.Bad, paint.OneLine(m.status.Notices[0]))
-	}
-	return line
-}
-
 // peopleRows is the list at the left: what of it is in sight is laid out.
 func (m *Model) peopleRows(width, height int) []paint.Line {
 	type row struct {
@@ -242,6 +202,7 @@ func (m *Model) peopleRows(width, height int) []paint.Line {
 		}
 		all = append(all, row{of: e})
 	}
+	m.people.findTwins()
 	if len(all) == 0 {
 		for _, text := range paint.Wrap(w.NobodyYet, max(2, width-2)) {
 			all = append(all, row{title: text})
@@ -292,9 +253,13 @@ func (m *Model) personRow(e *entry, width int) paint.Line {
 	if e.unread > 0 || e.section() == sectionRequests {
 		name, rightLook = paint.Fresh, paint.Fresh
 	}
-	shown := paint.Cut(nameOf(e.person), max(1, width-4-paint.Width(right)))
-	gap := strings.Repeat(" ", max(0, width-3-paint.Width(shown)-paint.Width(right)))
-	line := paint.Line{{Text: " " + dot, Look: look}, {Text: shown, Look: name}, {Text: gap}, {Text: right, Look: rightLook}}
+	twin := ""
+	if m.people.twins[e.person.Name] {
+		twin = " " + shortID(e.person.ID)
+	}
+	shown := paint.Cut(nameOf(e.person), max(1, width-4-paint.Width(right)-len(twin)))
+	gap := strings.Repeat(" ", max(0, width-3-paint.Width(shown)-len(twin)-paint.Width(right)))
+	line := paint.Line{{Text: " " + dot, Look: look}, {Text: shown, Look: name}, {Text: twin, Look: paint.Faint}, {Text: gap}, {Text: right, Look: rightLook}}
 	if e.person.ID == m.open {
 		line = line.Chosen(width)
 	}
@@ -309,6 +274,9 @@ func (m *Model) paneHead(width int) paint.Line {
 	}
 	w, p := m.words, e.person
 	line := paint.Line{{Text: nameOf(p), Look: paint.Strong}}
+	if m.people.twins[p.Name] {
+		line[0].Text += " " + shortID(p.ID)
+	}
 	presence, look := w.Away, paint.Faint
 	switch {
 	case p.Typing:

@@ -41,6 +41,7 @@ func askName(b *beginning, trouble string) *sheet {
 			return rows
 		},
 		field:  f,
+		hints:  func(m *Model) string { return m.words.HintsFirst },
 		escape: func(*Model) tea.Cmd { return tea.Quit },
 	}
 }

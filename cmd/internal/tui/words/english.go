@@ -34,10 +34,12 @@ func English() *Catalogue {
 		StoppedMore:  "It does not run any more: somebody has stopped it, or closed the window that it ran in. Nothing is lost, but nobody reaches you. When it runs again, this screen goes on by itself.",
 		StartAgain:   "Start it here", Quit: "Leave",
 		NoNetwork: "no network", Alone: "nobody else is here", LocalOnly: "this network only",
-		near: "1 near|%d near", kept: "1 supernode keeps messages|%d supernodes keep messages", queuedCount: "1 waiting|%d waiting",
+		near: "1 near|%d near", kept: "1 supernode keeps messages|%d supernodes keep messages", queuedCount: "1 waiting|%d waiting", heldCount: "1 kept for them by supernodes|%d kept for them by supernodes",
+		NotKept: "no supernode reached: nobody keeps messages now", Weaker: "weaker privacy: a supernode keeps too much to fetch all, and can guess which messages are yours",
+		StatusTitle: "How it stands", NothingWrong: "Nothing is wrong.",
 		SeenByAll: "everyone here sees you", SeenByContacts: "only contacts see you", Hidden: "nobody sees you", NewMessage: "new message",
 		tooSmall: "make this window larger: %d × %d", Hints: "F1 help  F2 commands  Alt+↑↓ people  Alt+A unread  Ctrl+F search  Ctrl+Q quit",
-		HintsDialog: "Enter chooses  Esc goes back",
+		HintsDialog: "Enter chooses  Esc goes back", HintsField: "Enter goes on  Esc goes back", HintsFirst: "Enter goes on  Esc leaves",
 
 		Welcome:     "Welcome to Sottovoce",
 		WelcomeMore: "Private chat with the people on this network. No account, no server, no internet.",
@@ -61,7 +63,7 @@ func English() *Catalogue {
 func englishDialogs() Dialogs {
 	return Dialogs{
 		Cancel: "Cancel", Close: "Close", Copy: "Copy the text",
-		HelpTitle: "Help", CommandsTitle: "What would you like to do?", SearchTitle: "Search all conversations", SearchLabel: "Search:",
+		HelpTitle: "Help", CommandsTitle: "What would you like to do?", SearchTitle: "Search all conversations", SearchLabel: "Search:", whoOfThem: "Which %s?",
 		DetailsTitle: "This message", Written: "written", Received: "came here", Sealed: "sealed", DeliveredAt: "delivered", ReadAt: "read",
 		HeldBy: "kept by", HeldUntil: "kept until", WaitsFor: "waits", Reason: "because",
 		InviteTitle: "Invite somebody", InviteKeys: "c copies the link  r takes it back  Esc closes", InviteNoCode: "Make this window larger to see its code.", InviteRevoked: "The link is taken back.",
@@ -92,7 +94,7 @@ func englishCommands() map[string]Command {
 		"search": {"WORDS", "find messages"}, "communities": {"", "who keeps messages while you are away"},
 		"join": {"LINK", "join a community"}, "rename": {"NEW NAME", "give this person a name of your own"},
 		"block": {"NAME", "shut somebody out, untold"}, "unblock": {"NAME", "let them in again"}, "remove": {"NAME", "forget somebody, and all that was said"},
-		"settings": {"", "name, visibility, passphrase, colours, language"}, "doctor": {"", "find out why somebody is not found"},
+		"settings": {"", "name, visibility, passphrase, colours, language"}, "status": {"", "how it stands, and what is wrong"}, "doctor": {"", "find out why somebody is not found"},
 		"help": {"", "keys and commands"}, "quit": {"", "leave"},
 	}
 }

@@ -34,10 +34,12 @@ func Italian() *Catalogue {
 		StoppedMore:  "Non è più in funzione: qualcuno l'ha fermato, o ha chiuso la finestra in cui girava. Niente è perduto, ma nessuno ti raggiunge. Quando riparte, questa schermata continua da sola.",
 		StartAgain:   "Avvialo qui", Quit: "Esci",
 		NoNetwork: "nessuna rete", Alone: "qui non c'è nessun altro", LocalOnly: "solo questa rete",
-		near: "1 vicino|%d vicini", kept: "1 supernodo custodisce messaggi|%d supernodi custodiscono messaggi", queuedCount: "1 in attesa|%d in attesa",
+		near: "1 vicino|%d vicini", kept: "1 supernodo custodisce messaggi|%d supernodi custodiscono messaggi", queuedCount: "1 in attesa|%d in attesa", heldCount: "1 in custodia presso i supernodi|%d in custodia presso i supernodi",
+		NotKept: "nessun supernodo raggiunto: ora nessuno custodisce messaggi", Weaker: "privacy più debole: un supernodo custodisce troppo per prelevare tutto, e può indovinare quali messaggi sono tuoi",
+		StatusTitle: "Come va", NothingWrong: "Tutto a posto.",
 		SeenByAll: "ti vedono tutti qui", SeenByContacts: "ti vedono solo i contatti", Hidden: "non ti vede nessuno", NewMessage: "nuovo messaggio",
 		tooSmall: "ingrandisci questa finestra: %d × %d", Hints: "F1 aiuto  F2 comandi  Alt+↑↓ persone  Alt+A nuovi  Ctrl+F cerca  Ctrl+Q esci",
-		HintsDialog: "Invio sceglie  Esc torna indietro",
+		HintsDialog: "Invio sceglie  Esc torna indietro", HintsField: "Invio prosegue  Esc torna indietro", HintsFirst: "Invio prosegue  Esc esce",
 
 		Welcome:     "Benvenuto in Sottovoce",
 		WelcomeMore: "Chat privata con le persone su questa rete. Niente account, niente server, niente internet.",
@@ -61,7 +63,7 @@ func Italian() *Catalogue {
 func italianDialogs() Dialogs {
 	return Dialogs{
 		Cancel: "Annulla", Close: "Chiudi", Copy: "Copia il testo",
-		HelpTitle: "Aiuto", CommandsTitle: "Che cosa vuoi fare?", SearchTitle: "Cerca in tutte le conversazioni", SearchLabel: "Cerca:",
+		HelpTitle: "Aiuto", CommandsTitle: "Che cosa vuoi fare?", SearchTitle: "Cerca in tutte le conversazioni", SearchLabel: "Cerca:", whoOfThem: "Quale %s?",
 		DetailsTitle: "Questo messaggio", Written: "scritto", Received: "arrivato qui", Sealed: "sigillato", DeliveredAt: "consegnato", ReadAt: "letto",
 		HeldBy: "custodito da", HeldUntil: "custodito fino al", WaitsFor: "aspetta", Reason: "perché",
 		InviteTitle: "Invita qualcuno", InviteKeys: "c copia il link  r lo ritira  Esc chiude", InviteNoCode: "Ingrandisci questa finestra per vedere il codice.", InviteRevoked: "Il link è ritirato.",
@@ -92,7 +94,7 @@ func italianCommands() map[string]Command {
 		"search": {"PAROLE", "trova messaggi"}, "communities": {"", "chi custodisce i messaggi mentre non ci sei"},
 		"join": {"LINK", "entra in una comunità"}, "rename": {"NUOVO NOME", "dai a questa persona un nome tuo"},
 		"block": {"NOME", "chiudi fuori qualcuno, senza dirlo"}, "unblock": {"NOME", "lascialo rientrare"}, "remove": {"NOME", "dimentica qualcuno e tutto ciò che vi siete detti"},
-		"settings": {"", "nome, visibilità, frase segreta, colori, lingua"}, "doctor": {"", "scopri perché qualcuno non si trova"},
+		"settings": {"", "nome, visibilità, frase segreta, colori, lingua"}, "status": {"", "come va, e che cosa non va"}, "doctor": {"", "scopri perché qualcuno non si trova"},
 		"help": {"", "tasti e comandi"}, "quit": {"", "esci"},
 	}
 }

@@ -40,10 +40,11 @@ type Catalogue struct {
 	// The bar.
 	Broken, NoNetwork, Alone, LocalOnly           string
 	StoppedTitle, StoppedMore, StartAgain, Quit   string
-	near, kept, queuedCount                       string
+	NotKept, Weaker, StatusTitle, NothingWrong    string
+	near, kept, queuedCount, heldCount            string
 	SeenByAll, SeenByContacts, Hidden, NewMessage string
 	tooSmall                                      string
-	Hints, HintsDialog                            string
+	Hints, HintsDialog, HintsField, HintsFirst    string
 
 	// The first minute.
 	Welcome, WelcomeMore, AskName, NameLabel                              string
@@ -63,7 +64,7 @@ type Catalogue struct {
 // Dialogs is what is asked and shown before the conversation.
 type Dialogs struct {
 	Cancel, Close, Copy                                                                               string
-	HelpTitle, CommandsTitle, SearchTitle, SearchLabel                                                string
+	HelpTitle, CommandsTitle, SearchTitle, SearchLabel, whoOfThem                                     string
 	DetailsTitle, Written, Received, Sealed, DeliveredAt, ReadAt, HeldBy, HeldUntil, WaitsFor, Reason string
 	InviteTitle, InviteNoCode, InviteKeys, InviteRevoked                                              string
 	inviteMore                                                                                        string
@@ -103,10 +104,12 @@ func (c *Catalogue) SaidRenamed(name string) string    { return fmt.Sprintf(c.sa
 func (c *Catalogue) SaidRemoved(name string) string    { return fmt.Sprintf(c.saidRemoved, name) }
 func (c *Catalogue) RemoveTitle(name string) string    { return fmt.Sprintf(c.removeTitle, name) }
 func (c *Catalogue) NobodyCalled(name string) string   { return fmt.Sprintf(c.nobodyCalled, name) }
+func (c *Catalogue) WhoOfThem(name string) string      { return fmt.Sprintf(c.whoOfThem, name) }
 func (c *Catalogue) NoCommand(word string) string      { return fmt.Sprintf(c.noCommand, word) }
 func (c *Catalogue) Near(n int) string                 { return count(c.near, n) }
 func (c *Catalogue) Kept(n int) string                 { return count(c.kept, n) }
 func (c *Catalogue) QueuedCount(n int) string          { return count(c.queuedCount, n) }
+func (c *Catalogue) HeldCount(n int) string            { return count(c.heldCount, n) }
 func (c *Catalogue) InviteMore(until string) string    { return fmt.Sprintf(c.inviteMore, until) }
 func (c *Catalogue) LeaveCommunity(name string) string { return fmt.Sprintf(c.leaveCommunity, name) }
 func (c *Catalogue) SaidLeft(name string) string       { return fmt.Sprintf(c.saidLeft, name) }

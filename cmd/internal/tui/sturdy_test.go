@@ -1,0 +1,241 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/tui/paint"
+)
+
+// Nothing that anybody writes or calls themselves can leave its place on the screen.
+func TestHostile(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		p := s.fake.Befriend(s.fake.Meet("Mallory \u202egnp").ID)
+		for _, text := range []string{
+			"\x1b[2J\x1b[H\x1b]0;owned\a\x1b[31mred", "\u202eright to left override\u202c", "e" + strings.Repeat("\u0301", 10_000),
+			strings.Repeat("\n", 50), "\r\rover", strings.Repeat("W", 60_000), "שלום abc (x)", "a\tb\u200bc\u0000d", "👨‍👩‍👧‍👦🇮🇹" + strings.Repeat("🏳️‍🌈", 100),
+		} {
+			s.fake.Receive(p.ID, text)
+		}
+		s.begin()
+		for range 5 {
+			content := s.View().Content
+			rows := strings.Split(content, "\n")
+			if len(rows) != 24 {
+				t.Fatalf("%d rows", len(rows))
+			}
+			for i, row := range rows {
+				if w := width(plain(row)); w != 80 {
+					t.Errorf("row %d takes %d cells: %q", i, w, plain(row))
+				}
+				if strings.ContainsAny(plain(row), "\x1b\a\r\x00\u202e\u200b") {
+					t.Errorf("row %d: %q", i, row)
+				}
+			}
+			s.keys("pgup")
+		}
+		s.send(tea.PasteMsg{Content: "\x1b[31mpasted\r\nlines\u202e"}).shows("pasted")
+		if got := s.editor().String(); got != "[31mpasted\nlines" {
+			t.Errorf("pasted %q", got)
+		}
+	})
+}
+
+// Whatever size a terminal gets, nothing breaks.
+func TestResize(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 30)
+		s.begin().types("a line that is being written")
+		for _, open := range []string{"", "f1", "f2", "ctrl+f"} {
+			if open != "" {
+				s.keys(open)
+			}
+			for w := 1; w < 130; w += 7 {
+				for h := 1; h < 60; h += 5 {
+					s.size(w, h)
+					for i, row := range strings.Split(s.View().Content, "\n") {
+						if got := width(plain(row)); got > w {
+							t.Fatalf("%d × %d: row %d takes %d cells", w, h, i, got)
+						}
+					}
+				}
+			}
+			s.keys("esc")
+		}
+		s.size(80, 24).shows("a line that is being written", "message 29")
+	})
+}
+
+// What was begun to be written goes along: to whom is chosen then, and from the stranger to the contact that they become.
+func TestWrittenBefore(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.fake.Meet("Bruno")
+		s.begin().types("hello").keys("enter").shows("choose at the left")
+		s.keys("alt+down").shows("▸ hello").keys("enter").shows("Ask to become contacts").keys("enter").shows("you asked")
+		s.fake.Befriend(bruno.ID)
+		s.do(nil)
+		s.shows("▸ hello").keys("enter").shows("  hello", "waiting")
+	})
+}
+
+// Who chooses nobody gets the first by an arrow or Enter; who asks is told of at once.
+func TestChoosing(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.fake.Meet("Bruno")
+		eve := s.fake.Meet("Eve")
+		s.begin().keys("down").shows("Bruno is on this network").keys("down")
+		s.fake.Ask(eve.ID)
+		s.do(nil)
+		s.shows("Alt+A: Eve asks").keys("alt+a").shows("Eve would like", "Press Enter").hides("Alt+A goes there")
+	})
+}
+
+// The line above what was not read goes when the person has been to the end and leaves.
+func TestFreshGoes(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 60)
+		s.talkative("Carla", 2)
+		s.begin().shows("─ new ─", "message 0").keys("alt+down").shows("─ new ─", "message 0", "more below")
+		s.keys("alt+up", "alt+down").shows("─ new ─", "message 0") // not read to its end
+		s.keys("esc").shows("message 59").keys("alt+up").hides("─ new ─").keys("alt+down", "pgup").hides("─ new ─").shows("message 40")
+	})
+}
+
+// A resized terminal shows the same message at the bottom.
+func TestResizeKeepsPlace(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 300)
+		s.begin().keys("esc", "pgup", "pgup", "pgup")
+		lowest := s.talk().lowest()
+		for _, w := range []int{60, 200, 41, 120, 80} {
+			if s.size(w, 24); s.talk().lowest() != lowest {
+				t.Errorf("at %d columns another message is at the bottom", w)
+			}
+		}
+	})
+}
+
+// A node that ends is said, looked for, and gone on with when it is back: with what was said in between.
+func TestNodeEnds(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin().types("half a line")
+		s.life.end()
+		s.do(nil)
+		s.shows("Sottovoce was stopped", "Start it here")
+		s.fake.Receive(bruno.ID, "while you were away")
+		s.wait(2*retryEvery).keys("esc").shows("stopped", "half a line")
+		s.life.rise()
+		s.wait(retryEvery)
+		s.hides("stopped").shows("while you were away", "half a line")
+		s.fake.Receive(bruno.ID, "and now")
+		s.do(nil)
+		s.shows("and now")
+	})
+}
+
+// Somebody who is removed in another window goes from this one.
+func TestRemovedElsewhere(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 3)
+		s.begin().shows("message 2")
+		if _, err := s.fake.Remove(t.Context(), bruno.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.do(nil)
+		s.hides("Bruno").hides("message 2").types("hello").keys("enter", "alt+down").shows("hello")
+	})
+}
+
+// Many messages at once are noted as read by few questions, and memory holds the last of them only.
+func TestFlood(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin()
+		const n = 3 * keptMax
+		for range n / 100 {
+			for i := range 100 {
+				s.fake.Receive(bruno.ID, fmt.Sprint("flood ", i))
+			}
+			s.do(nil)
+		}
+		s.shows("flood 99").hides("1 │")
+		if got := len(s.talk().messages); got > keptMax+pageSize {
+			t.Errorf("%d messages in memory", got)
+		}
+		if talks, _ := s.fake.Conversations(t.Context()); talks[0].Unread != 0 {
+			t.Errorf("%d are not read", talks[0].Unread)
+		}
+	})
+}
+
+// What is wrong stands at the top, in words that leave room for what else there is, and in full behind /status.
+func TestTruth(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		away := control.CommunitySupernode{ID: "peer-aaaa"}
+		for _, c := range []struct {
+			change func(*control.Status)
+			member []control.Community
+			want   string
+		}{
+			{func(s *control.Status) { s.Interfaces = nil }, nil, "no network"},
+			{func(s *control.Status) {
+				s.Notices = control.Strings{"Nothing can be saved: the disk is full. Make room on it."}
+			}, nil, "Nothing can be saved: the disk is full."},
+			{func(s *control.Status) { s.Notices = control.Strings{"The clock of this machine says 1970.\x1b[2J"} }, nil, "The clock of this machine says 1970."},
+			{func(s *control.Status) { s.Supernodes = 1 }, nil, "1 supernode keeps"},
+			{nil, []control.Community{{Name: "Orchard", Supernodes: []control.CommunitySupernode{away}}}, "no supernode reached"},
+			{nil, []control.Community{{Name: "Orchard", Trouble: "its papers contradict each other"}}, "Orchard: its papers"},
+			{nil, []control.Community{{Name: "Orchard", Supernodes: []control.CommunitySupernode{{ID: "peer-bbbb", Reached: true, Weaker: true}}}}, "weaker privacy"},
+			{nil, nil, "nobody else is here"},
+		} {
+			s.life.change, s.life.member = c.change, c.member
+			if s.events == nil {
+				s.begin()
+			}
+			s.wait(tickEvery)
+			if top, _, _ := strings.Cut(s.text(), "\n"); !strings.Contains(top, c.want) || width(top) > 80 {
+				t.Errorf("at the top stands %q, want %q", top, c.want)
+			}
+		}
+		s.life.change = func(s *control.Status) {
+			s.Notices = control.Strings{"Nothing can be saved: the disk is full. Make room on it."}
+		}
+		s.wait(tickEvery).types("/status").keys("enter").shows("Make room on it.")
+		s.golden("status")
+	})
+}
+
+// People of one name are told apart.
+func TestTwins(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		one, other := s.talkative("Bruno", 1), s.talkative("Bruno", 2)
+		s.begin().shows("Bruno "+shortID(one.ID), "Bruno "+shortID(other.ID))
+		s.types("/to Bruno").keys("enter").shows("Which Bruno?")
+		s.keys("down", "enter").hides("Which").types("hello").keys("enter")
+		if got, _ := s.fake.Log(t.Context(), one.ID, control.LogQuery{}); len(got) != 2 {
+			t.Errorf("the other Bruno was written to: %v", got)
+		}
+	})
+}
+
+func TestMention(t *testing.T) {
+	for row, want := range map[string]string{
+		"Anna": "<Anna>", "hi Anna, Annabel": "hi <Anna>, Annabel", "JoAnna": "JoAnna", "Anna Anna": "<Anna> <Anna>", "nobody": "nobody", "": "",
+	} {
+		got := ""
+		for _, s := range mention(row, "Anna") {
+			if s.Look == paint.Fresh {
+				s.Text = "<" + s.Text + ">"
+			}
+			got += s.Text
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", row, got, want)
+		}
+	}
+}
