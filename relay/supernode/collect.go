@@ -99,6 +99,20 @@ func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, t
 	return s.SendEncoded(ctx, f, then)
 }
 
+// room waits for memory for an answer of so many bytes, before those are read: who waits holds nothing.
+//
+// spec: 08-custody#memory
+func (v *visit) room(ctx context.Context, s *link.CustodyStream, size int) (*lease[block], error) {
+	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	memory, err := v.at.out.take(waiting, v.block, size, s.Reset)
+	if err != nil {
+		return nil, refusal{wire.ReasonNotNow, "too much is being sent at once"}
+	}
+	memory.move(size) // as in send
+	return memory, nil
+}
+
 // scan sends the tags of a log behind a cursor.
 //
 // spec: 08-custody#scan-and-get
@@ -125,14 +139,11 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 // spec: 08-custody#scan-and-get
 func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) error {
 	c := v.home
-	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	memory, err := v.at.out.take(waiting, v.block, wire.BatchSizeMax, s.Reset)
+	memory, err := v.room(ctx, s, wire.BatchSizeMax)
 	if err != nil {
-		return refusal{wire.ReasonNotNow, "too much is being sent at once"}
+		return err
 	}
 	defer memory.give()
-	memory.move(wire.BatchSizeMax)
 	records, err := c.store.Get(ctx, c.id, slices.Collect(f.IDs.All()), wire.BatchSizeMax)
 	if err != nil {
 		return err

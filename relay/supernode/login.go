@@ -162,6 +162,11 @@ func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers
 		if len(f.Papers) != 0 || f.Community != nil {
 			return errJunk
 		}
+		memory, err := v.room(ctx, s, community.PapersSizeMax)
+		if err != nil {
+			return err
+		}
+		defer memory.give()
 		return s.Send(ctx, wire.Papers{Papers: v.home.offer()})
 	}
 	if err := v.at.patience.spend(ctx, v.block, pricePapers); err != nil {

@@ -93,6 +93,11 @@ func (v *visit) fetch(ctx context.Context, s *link.CustodyStream, f wire.Fetch) 
 	if c == nil {
 		return slotRefusal(errNoSlot)
 	}
+	memory, err := v.room(ctx, s, slotRoom)
+	if err != nil {
+		return err
+	}
+	defer memory.give()
 	slot, err := c.shelf.get(f.ID)
 	if err == nil && v.at.today() > slot.Day {
 		err = errNoSlot
@@ -124,6 +129,11 @@ func (v *visit) answers(ctx context.Context, s *link.CustodyStream, f wire.Answe
 	if f.Secret == nil {
 		return errJunk
 	}
+	memory, err := v.room(ctx, s, slotRoom)
+	if err != nil {
+		return err
+	}
+	defer memory.give()
 	slot, err := v.home.shelf.get(f.ID)
 	if err == nil && slot.Owner != wire.CommitTo(*f.Secret) {
 		err = errNoSlot

@@ -125,6 +125,46 @@ func TestSlot(t *testing.T) {
 	}
 }
 
+// TestAnswersTakeMemory: slots and papers are read for whoever asks when there is room in memory for that, and not before: many who
+// ask and do not read the answers cost as much as there is for answers.
+func TestAnswersTakeMemory(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	p := r.join()
+	p.draw(10)
+	member := p.mustMember()
+	slot, secret := newSlot(t, r)
+	slot.Tokens = p.take(wire.SlotCost)
+	placeOfAnswer(t, r.ask(member, slot))
+	full, err := r.out.take(within(t), block{}, bytesOut/8, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.out.mu.Lock()
+	full.n, r.out.taken, r.out.by[block{}] = bytesOut, bytesOut, bytesOut // as if all had an eighth
+	r.out.mu.Unlock()
+	waiting := func() int {
+		r.out.mu.Lock()
+		defer r.out.mu.Unlock()
+		return len(r.out.waiters)
+	}
+	stranger := r.visitor()
+	asked := []*link.CustodyStream{
+		r.request(stranger, wire.Fetch{ID: slot.ID}), r.request(member, wire.Answers{ID: slot.ID, Secret: &secret}), r.request(member, wire.Papers{}),
+	}
+	for end := time.Now().Add(10 * time.Second); waiting() < len(asked); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d wait", waiting(), len(asked))
+		}
+	}
+	full.give()
+	for _, s := range asked {
+		if f, err := s.Receive(within(t)); err != nil || reasonOfFrame(f) != 0 {
+			t.Errorf("%#v, %v", f, err)
+		}
+	}
+}
+
 // TestSlotIsNoRequestThere: who is no member opens and reads nothing, and members fetch as others do.
 func TestSlotIsNoRequestThere(t *testing.T) {
 	t.Parallel()
