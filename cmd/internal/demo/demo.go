@@ -29,7 +29,7 @@ type Options struct {
 // Run tells the story. It fails with a *control.Error when something of it does not happen, or ctx ends; whatever happens, the
 // folder it took place in is removed.
 func Run(ctx context.Context, o Options) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGPIPE) // the terminal was closed, or whoever reads
 	defer stop()
 	p, err := newPlay(o)
 	if err != nil {
@@ -43,7 +43,9 @@ type play struct {
 	*stage
 	words    *catalogue
 	teller   teller
-	pace     *pace // nil: without pauses
+	pace     *pace    // nil: without pauses
+	fit      func()   // the teller to the terminal, which may have changed; nil: there is none
+	keys     *os.File // what keys come from; nil: there is nothing
 	patience time.Duration
 	acts     []act
 	now      string // the act
@@ -69,6 +71,7 @@ func newPlay(o Options) (*play, error) {
 	p.teller = teller{out: o.Out, json: o.JSON, words: p.words}
 	if out, ok := o.Out.(*os.File); ok && !o.JSON && term.IsTerminal(int(out.Fd())) {
 		p.at(out, o)
+		p.fit()
 	}
 	p.acts = []act{
 		{"stage", p.raise}, {"nearby", p.meet}, {"sealed", p.talk}, {"community", p.join}, {"away", p.away}, {"delivered", p.deliver}, {"removed", p.remove},
@@ -78,22 +81,46 @@ func newPlay(o Options) (*play, error) {
 
 // at fits the play to a terminal.
 func (p *play) at(out *os.File, o Options) {
-	width, _, err := term.GetSize(int(out.Fd()))
-	if err != nil {
-		width = 0
+	p.fit = func() {
+		width, _, err := term.GetSize(int(out.Fd()))
+		if err != nil {
+			width = 0
+		}
+		p.teller.shape(min(width, linesMax), o.Env("TERM") == "dumb", o.Env("NO_COLOR") != "")
 	}
-	p.teller.shape(min(width, linesMax), o.Env("TERM") == "dumb", o.Env("NO_COLOR") != "")
 	if o.Fast {
 		return
 	}
-	p.pace = new(pace)
+	p.pace = &pace{keys: make(chan struct{})}
 	if in, ok := o.In.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-		p.pace.in = in
+		p.keys = in
 	}
 }
 
 // run plays all acts, clears the stage, and says how that went.
 func (p *play) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var err error
+	if p.keys != nil {
+		restore, fault := p.pace.listen(p.keys, stop)
+		if err = fault; err == nil {
+			p.teller.raw = true
+			defer restore()
+		}
+	}
+	err = errors.Join(err, p.perform(ctx), p.clear())
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errStopped), ctx.Err() != nil:
+		return control.Errorf(control.CodeFailed, "stopped before the end; nothing is left of it")
+	}
+	return control.Errorf(control.CodeFailed, "%s", paint.OneLine(err.Error()))
+}
+
+// perform plays all acts, as long as they go well.
+func (p *play) perform(ctx context.Context) error {
 	p.now = "stage"
 	err := p.tell(ofAll, "begins", facts{"dir": p.dir}, p.dir)
 	if p.pace != nil {
@@ -106,14 +133,7 @@ func (p *play) run(ctx context.Context) error {
 		}
 		err = errors.Join(err, p.teller.flush())
 	}
-	err = errors.Join(err, p.clear())
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errStopped), ctx.Err() != nil:
-		return control.Errorf(control.CodeFailed, "stopped before the end; nothing is left of it")
-	}
-	return control.Errorf(control.CodeFailed, "%s", paint.OneLine(err.Error()))
+	return err
 }
 
 // clear ends everything, and sees that nothing is left.
@@ -148,6 +168,9 @@ func (p *play) pause(ctx context.Context) error {
 	p.told = 0
 	if err := p.teller.flush(); err != nil {
 		return err
+	}
+	if p.fit != nil {
+		defer p.fit()
 	}
 	return p.pace.wait(ctx, told)
 }

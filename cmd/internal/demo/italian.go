@@ -22,11 +22,11 @@ var italian = catalogue{
 
 		"sees":   {"%s vede gli altri vicini", "%s vede vicini: %s."},
 		"asks":   {"la domanda di %s arriva a %s", "%s chiede a %s di diventare un contatto. La domanda è arrivata."},
-		"linked": {"%s e %s sono contatti, e collegati", "%s dice di sì a %s. Sono contatti, e collegati."},
+		"linked": {"%s e %s sono contatti, e collegati", "%s dice di sì; con %s sono contatti, e collegati."},
 		"words":  {"%s e %s vedono le stesse parole di sicurezza", "%s e %s vedono le stesse parole di sicurezza: %s …"},
 		"idle":   {"il supernodo non sente nulla", "Di questo non sente nulla: %d collegamenti, %d messaggi."},
 
-		"writes":    {"%s può scrivere a %s", "%s scrive a %s: «%s»"},
+		"writes":    {"%s può scrivere, per %s", "%s scrive, per %s: «%s»"},
 		"reads":     {"%s legge «%s»", "%s legge: «%s»"},
 		"delivered": {"%s sa che è stato consegnato", "%s vede: consegnato, a %d dispositivi su %d. La ricevuta è arrivata da %s."},
 		"air":       {"ciò che è stato scritto non è in nessun pacchetto", "Chi ascolta ha sentito %d pacchetti, %d byte, e %d messaggio. Le sue parole sono in %d dei pacchetti."},

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -14,56 +15,55 @@ var errStopped = errors.New("stopped")
 
 // pace gives a person time to read.
 type pace struct {
-	in   *os.File    // the terminal that keys come from; nil: there is none
-	keys chan []byte // what was pressed; nil until somebody reads
+	keys chan struct{} // a key was pressed; what nobody waits for is left out
 }
 
-// ctrlC is what that key sends where a terminal makes no signal of it.
+// ctrlC is what that key sends where the terminal makes no signal of it.
 const ctrlC = 3
 
-// wait returns when a key is pressed or a text of that many bytes is read, and fails when ctx ends or the key is Ctrl-C.
+// wait returns when a key is pressed or a text of that many bytes is read, and fails when ctx ends.
 func (p *pace) wait(ctx context.Context, read int) error {
 	if p == nil {
 		return ctx.Err()
 	}
 	end := time.NewTimer(min(pauseMin+time.Duration(read)*pausePerByte, pauseMax))
 	defer end.Stop()
-	if p.in != nil {
-		before, err := term.MakeRaw(int(p.in.Fd()))
-		if err != nil {
-			return err
-		}
-		// It fails only where the terminal is gone.
-		defer func() { _ = term.Restore(int(p.in.Fd()), before) }()
-		p.listen()
-	}
 	select {
 	case <-end.C:
+	case <-p.keys:
 	case <-ctx.Done():
-	case pressed := <-p.keys:
-		for _, b := range pressed {
-			if b == ctrlC {
-				return errStopped
-			}
-		}
 	}
 	return ctx.Err()
 }
 
-// listen begins to read keys, once. A read that waits stays until the program ends, or its terminal.
-func (p *pace) listen() {
-	if p.keys != nil {
-		return
+// listen takes keys from a terminal, as they are pressed and without showing them, until restore; Ctrl-C calls stop. A read that
+// waits stays until the program ends, or its terminal.
+func (p *pace) listen(in *os.File, stop func()) (restore func(), err error) {
+	before, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, err
 	}
-	p.keys = make(chan []byte)
 	go func() {
+		b := make([]byte, 32) // one key of several bytes is one
 		for {
-			b := make([]byte, 32)
-			n, err := p.in.Read(b)
+			n, err := in.Read(b)
 			if err != nil {
 				return
 			}
-			p.keys <- b[:n]
+			p.pressed(b[:n], stop)
 		}
 	}()
+	// It fails only where the terminal is gone.
+	return func() { _ = term.Restore(int(in.Fd()), before) }, nil
+}
+
+func (p *pace) pressed(key []byte, stop func()) {
+	if bytes.IndexByte(key, ctrlC) >= 0 {
+		stop()
+		return
+	}
+	select {
+	case p.keys <- struct{}{}:
+	default:
+	}
 }

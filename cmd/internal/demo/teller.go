@@ -42,6 +42,7 @@ type teller struct {
 	width  int // of the lines, in cells; 0: they are not cut
 	two    bool
 	colour bool
+	raw    bool // the terminal needs to be told that a line begins at the left
 
 	left, right []Statement // since the last pause
 }
@@ -179,6 +180,9 @@ func (t *teller) paint(code, text string) string {
 }
 
 func (t *teller) print(text string) error {
+	if t.raw {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
 	_, err := io.WriteString(t.out, text)
 	return err
 }

@@ -145,17 +145,28 @@ func TestPace(t *testing.T) {
 	if err := new(pace).wait(ctx, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("a pause that is interrupted ends with %v", err)
 	}
-	pressed := func(key byte) (time.Duration, error) {
-		p := &pace{keys: make(chan []byte, 1)}
-		p.keys <- []byte{key}
-		begin := time.Now()
-		err := p.wait(t.Context(), 1<<20)
-		return time.Since(begin), err
+	p := &pace{keys: make(chan struct{})}
+	p.pressed([]byte("x"), t.FailNow) // nobody waits: it is left out, and does not block
+	on := make(chan struct{})
+	go func() {
+		defer close(on)
+		for begin := time.Now(); time.Since(begin) < pauseMin; time.Sleep(time.Millisecond) {
+			select {
+			case on <- struct{}{}:
+				return
+			default:
+				p.pressed([]byte("\x1b[A"), t.FailNow)
+			}
+		}
+	}()
+	begin := time.Now()
+	if err := p.wait(t.Context(), 1<<20); err != nil || time.Since(begin) > pauseMax/2 {
+		t.Errorf("a key goes on after %s, %v", time.Since(begin), err)
 	}
-	if took, err := pressed(' '); err != nil || took > pauseMin {
-		t.Errorf("a key goes on after %s, %v", took, err)
-	}
-	if _, err := pressed(ctrlC); !errors.Is(err, errStopped) {
+	<-on
+	ctx, cancel = context.WithCancel(t.Context())
+	p.pressed([]byte{ctrlC}, cancel)
+	if err := p.wait(ctx, 1<<20); !errors.Is(err, context.Canceled) {
 		t.Errorf("Ctrl-C goes on with %v", err)
 	}
 }
