@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	faceStarts  = 10
-	faceKeys    = 600
-	faceKey     = "ж"    // what is typed: no message and no escape sequence holds it
-	faceLine    = 40     // keys, then the line is erased
-	facePages   = 30     // up, and down again
-	faceRate    = 50     // messages a second that arrive meanwhile
+	faceStarts = 10
+	faceKeys   = 600
+	faceKey    = "ж" // what is typed: no message and no escape sequence holds it
+	faceLine   = 40  // keys, then the line is erased
+	facePages  = 30  // up, and down again
+	faceRate   = 50  // messages a second that arrive meanwhile
 )
 
 // BenchmarkFace opens the face on a home with a million messages, and types and scrolls while others arrive: one of our own

@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
-	"rsc.io/qr"
+	"sottovoce/cmd/internal/tui/paint"
 )
 
 const (
@@ -20,15 +19,12 @@ const (
 )
 
 // code is a QR code.
-type code struct{ *qr.Code }
+type code struct{ paint.QR }
 
-// newCode makes the code of a link. Upper case means the same in a link and makes a smaller code.
+// newCode makes the code of a link.
 func newCode(link string) (code, error) {
-	c, err := qr.Encode(strings.ToUpper(link), qr.L)
-	if err != nil {
-		return code{}, fmt.Errorf("the link does not fit a QR code: %w", err)
-	}
-	return code{c}, nil
+	c, err := paint.NewQR(link)
+	return code{c}, err
 }
 
 // writePNG writes the code as a picture.
@@ -38,21 +34,11 @@ func (c code) writePNG(w io.Writer) error {
 	return err
 }
 
-// terminal draws the code with two modules in each character, one above the other.
+// terminal draws the code for a terminal.
 func (c code) terminal() string {
 	var b strings.Builder
-	for y := -quietZone; y < c.Size+quietZone; y += 2 {
-		b.WriteString(blackOnWhite)
-		for x := -quietZone; x < c.Size+quietZone; x++ {
-			b.WriteString(halves[c.Black(x, y)][c.Black(x, y+1)])
-		}
-		b.WriteString(plain + "\n")
+	for _, row := range c.Rows(quietZone) {
+		b.WriteString(blackOnWhite + row + plain + "\n")
 	}
 	return b.String()
-}
-
-// halves are the characters by whether their upper and their lower half are black.
-var halves = map[bool]map[bool]string{
-	false: {false: " ", true: "▄"},
-	true:  {false: "▀", true: "█"},
 }

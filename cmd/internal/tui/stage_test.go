@@ -39,6 +39,14 @@ type mortal struct {
 	end    context.CancelFunc
 	change func(*control.Status)
 	member []control.Community
+	full   bool // nothing can be sent
+}
+
+func (n *mortal) Send(ctx context.Context, batch []control.Outgoing) []control.SendResult {
+	if n.full {
+		return []control.SendResult{{Err: control.Errorf(control.CodeFull, "the disk is full: make room on it")}}
+	}
+	return n.Fake.Send(ctx, batch)
 }
 
 func (n *mortal) Status(ctx context.Context) (control.Status, error) {

@@ -239,3 +239,45 @@ func TestMention(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be sent is said, and stands where it was written, or behind the arrow when something else stands there by then.
+func TestNotSent(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		s.begin().life.full = true
+		s.types("important").keys("enter").shows("the disk is full", "▸ important")
+		s.keys("enter").types("x").shows("x").keys("ctrl+u", "up").shows("▸ important")
+		s.life.full = false
+		s.keys("enter").shows("  important", "waiting")
+	})
+}
+
+// Who is blocked in another window is shown so here.
+func TestBlockedElsewhere(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin()
+		if _, err := s.fake.Block(t.Context(), bruno.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.do(nil)
+		s.shows("Bruno  blocked")
+	})
+}
+
+// Of many people those around the one who is shown are on the screen, and each can be reached.
+func TestManyPeople(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		for i := range 120 {
+			s.fake.Befriend(s.fake.Meet(fmt.Sprintf("Person %03d", i)).ID)
+		}
+		s.begin()
+		for range 120 {
+			s.keys("alt+down")
+			if name := nameOf(s.current().person); !strings.Contains(s.text(), "● "+name) || !strings.Contains(s.text(), "│ "+name) {
+				t.Fatalf("%s is not to be seen:\n%s", name, s.text())
+			}
+		}
+		s.types("/to Person 111").keys("enter").shows("│ Person 111")
+	})
+}

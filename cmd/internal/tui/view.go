@@ -38,7 +38,8 @@ type frame struct {
 	people, pane, dialog area
 	rowPeople            []string // by row of the list: an id, or nothing
 	rowMessage           []string
-	peopleFrom           int // first row of the list that is shown
+	peopleFrom           int    // first row of the list that is shown
+	peopleOf             string // who was at the right then
 	dialogFrom           int
 }
 
@@ -209,13 +210,10 @@ func (m *Model) peopleRows(width, height int) []paint.Line {
 		}
 	}
 	from := max(0, min(m.frame.peopleFrom, len(all)-height))
-	if m.focus == onPeople || m.frame.peopleFrom == 0 {
-		from = max(0, min(max(from, open-height+1), open))
+	if m.frame.peopleOf != m.open { // who is turned to comes into sight; then the wheel goes where it likes
+		from = max(0, min(max(from, open-height+1), open-1))
 	}
-	if len(all) <= height {
-		from = 0
-	}
-	m.frame.peopleFrom = from
+	m.frame.peopleFrom, m.frame.peopleOf = from, m.open
 	rows := make([]paint.Line, height)
 	m.frame.rowPeople = make([]string, height)
 	for i, r := range all[from:min(len(all), from+height)] {
