@@ -64,7 +64,7 @@ func initSupernode(ctx context.Context, o cli.SupernodeInit) (cli.SupernodeMade,
 // startSupernode brings up a supernode; run serves until ctx ends.
 func startSupernode(_ context.Context, o cli.SupernodeOptions) (run func(context.Context) error, err error) {
 	r, err := daemon.StartSupernode(daemon.SupernodeOptions{
-		Data: o.Data, Listen: o.Listen, Interfaces: o.Interfaces, Advertise: o.Advertise, Disk: o.Disk, Days: o.Days, Metrics: o.Metrics, Version: versionText(), Log: o.Log,
+		Data: o.Data, Listen: o.Listen, Interfaces: o.Interfaces, Advertise: o.Advertise, Allow: o.Allow, Of: o.Of, Metrics: o.Metrics, Version: versionText(), Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -82,9 +82,9 @@ func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64
 }
 
 // send sends a frame and what follows it, which take so many bytes together, within the memory that answers may take and at the
-// rate that the operator allows.
+// rate that the operator allows the community.
 func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, then []byte, size int) error {
-	if err := v.at.pace.wait(ctx, size); err != nil {
+	if err := v.home.out.wait(ctx, size); err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -95,7 +95,6 @@ func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, t
 	}
 	defer memory.give()
 	memory.move(size) // as if it left at once: what the far end has read is not known
-	v.at.sent.Add(uint64(size))
 	return s.SendEncoded(ctx, f, then)
 }
 
@@ -138,7 +137,10 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 //
 // spec: 08-custody#scan-and-get
 func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) error {
-	c := v.home
+	c, counted := v.home, f.IDs.Len()*wire.Class0.Size()
+	if err := c.out.wait(ctx, counted); err != nil {
+		return err
+	}
 	memory, err := v.room(ctx, s, wire.BatchSizeMax)
 	if err != nil {
 		return err
@@ -154,10 +156,7 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 		answer.Cursors = answer.Cursors.Add(r.Cursor)
 		blobs = wire.AppendBlob(blobs, r.Blob)
 	}
-	if err := v.at.pace.wait(ctx, len(blobs)); err != nil {
-		return err
-	}
-	v.at.sent.Add(uint64(len(blobs)))
+	c.out.owe(len(blobs) - counted)
 	return s.SendEncoded(ctx, answer, blobs)
 }
 

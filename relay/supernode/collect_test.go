@@ -272,7 +272,7 @@ func TestDeletedTakesMemory(t *testing.T) {
 	blob, d := newBlob(t, wire.Class0, r.today()+7)
 	r.put([][]byte{blob})
 	r.ask(l, wire.Delete{Tombstones: wire.Tombstones{}.Add(d, r.today()+7)})
-	if got := r.collect(l, 0); got[0].Absent.Len() != 1 || r.Status().Sent < uint64(len(got[0].Absent)) {
-		t.Errorf("%d are said to be deleted, in %d bytes", got[0].Absent.Len(), r.Status().Sent)
+	if got := r.collect(l, 0); got[0].Absent.Len() != 1 || r.Status().Communities[0].Sent < uint64(len(got[0].Absent)) {
+		t.Errorf("%d are said to be deleted, in %d bytes", got[0].Absent.Len(), r.Status().Communities[0].Sent)
 	}
 }

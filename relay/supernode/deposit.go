@@ -204,6 +204,10 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 	if err != nil {
 		return 0, errJunk
 	}
+	counted := int(f.Blobs) * wire.Class0.Size()
+	if err := c.in.wait(ctx, counted); err != nil {
+		return 0, err
+	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	reading, giveWay := context.WithCancel(ctx)
@@ -214,8 +218,8 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 	}
 	defer memory.give()
 	s.Await(deadline(begun, wire.BatchSizeMax))
-	blobs := make([][]byte, f.Blobs)
-	for i, room := 0, wire.BatchSizeMax; i < len(blobs); i++ {
+	blobs, room := make([][]byte, f.Blobs), wire.BatchSizeMax
+	for i := range blobs {
 		if blobs[i], err = s.Blob(reading, room); err != nil {
 			return 0, err
 		}
@@ -227,6 +231,7 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 		return 0, errJunk
 	}
 	memory.stand()
+	c.in.owe(wire.BatchSizeMax - room - counted)
 	if err := v.at.patience.spend(reading, v.block, unpaid(items)); err != nil {
 		return 0, err
 	}

@@ -58,8 +58,10 @@ const (
 	sightingsMax = 4
 	// pagesMax is the number of pages that are kept or read at one time, whatever their size.
 	pagesMax = 4096
-	// paceBurstMin is what may leave at once, in bytes, however low the operator's limit is: a page.
-	paceBurstMin = 256 << 10
+	// paceMax is how long a request waits for its community to be under its bandwidth, at most; it stays below what a client waits for.
+	// paceBurstMin is what may be moved at once, in bytes, however low that is: the largest deposit or answer.
+	paceMax      = 20 * time.Second
+	paceBurstMin = wire.BatchSizeMax + 64<<10
 	// turnPeriod is how often the supernode looks at the clock.
 	turnPeriod = 5 * time.Minute
 	// statsAge is how old the store's account of the disk may be that quotas go by; what was

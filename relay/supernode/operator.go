@@ -92,6 +92,18 @@ func (d *directory) settle(id community.ID, addresses []string, cfg Config, made
 	return f.saveHouse(house)
 }
 
+// Limit allows one community something else than the others.
+//
+// spec: 08-custody#full-disk
+func (s *Supernode) Limit(id community.ID, to Quota) error {
+	c, err := s.of(id)
+	if err != nil {
+		return err
+	}
+	c.limit(to)
+	return nil
+}
+
 // ErrCommunity says that no community of that id is served here.
 var ErrCommunity = errors.New("this supernode does not serve that community")
 

@@ -2,33 +2,54 @@ package supernode
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
+
+	"sottovoce/mesh/wire"
 )
 
-// pace bounds what leaves, in bytes a second, over all links.
-type pace struct{ limiter *rate.Limiter }
-
-// newPace makes the pace of an operator's limit in kB/s; 0 is none.
-func newPace(kilobytes int) pace {
-	if kilobytes <= 0 {
-		return pace{rate.NewLimiter(rate.Inf, 0)}
-	}
-	bytes := kilobytes * 1000
-	return pace{rate.NewLimiter(rate.Limit(bytes), max(bytes, paceBurstMin))}
+// pace bounds what one community moves in one direction, over all links, in bytes a second.
+//
+// spec: 08-custody#bandwidth
+type pace struct {
+	limiter *rate.Limiter
+	moved   atomic.Uint64 // bytes, in this run
 }
 
-// wait waits until n bytes may leave.
-func (p pace) wait(ctx context.Context, n int) error {
-	for n > 0 {
-		step := n
-		if burst := p.limiter.Burst(); burst > 0 {
-			step = min(n, burst)
-		}
-		if err := p.limiter.WaitN(ctx, step); err != nil {
-			return err
-		}
-		n -= step
+func newPace() *pace { return &pace{limiter: rate.NewLimiter(rate.Inf, paceBurstMin)} }
+
+// limit sets how many bytes a second there are; 0: any number.
+func (p *pace) limit(bytes int64) {
+	if bytes <= 0 {
+		p.limiter.SetLimit(rate.Inf)
+		return
 	}
+	p.limiter.SetLimit(rate.Limit(bytes))
+	p.limiter.SetBurst(max(int(bytes), paceBurstMin))
+}
+
+// wait waits until n bytes may be moved. Where that would take longer than paceMax they are refused, at once.
+func (p *pace) wait(ctx context.Context, n int) error {
+	soon, cancel := context.WithTimeout(ctx, paceMax)
+	defer cancel()
+	if p.limiter.Limit() != rate.Inf {
+		if err := p.limiter.WaitN(soon, min(n, paceBurstMin)); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return refusal{wire.ReasonNotNow, "this community moves as much as its operator allows"}
+		}
+	}
+	p.moved.Add(uint64(n))
 	return nil
+}
+
+// owe counts n bytes more that are on their way already: others wait for them.
+func (p *pace) owe(n int) {
+	if n > 0 {
+		_ = p.limiter.ReserveN(time.Now(), min(n, paceBurstMin))
+		p.moved.Add(uint64(n))
+	}
 }

@@ -57,15 +57,32 @@ func (s stock) Get(ctx context.Context, ids []wire.ShortID, limit int) (blobs []
 	for _, r := range records {
 		blobs = append(blobs, r.Blob)
 	}
-	return blobs, err
+	if err != nil {
+		return nil, err
+	}
+	return blobs, s.c.out.wait(ctx, sizeOf(blobs))
 }
 
 // Keep takes blobs that another supernode brought, by the same terms as those of members but for tokens.
 //
 // spec: 12-replication#sets
 func (s stock) Keep(ctx context.Context, blobs [][]byte) ([]wire.Reason, error) {
+	if err := s.c.in.wait(ctx, sizeOf(blobs)); err != nil {
+		return nil, err
+	}
 	reasons, _, err := s.Take(ctx, blobs)
+	for _, reason := range reasons {
+		s.c.at.refused(reason, 1)
+	}
 	return reasons, err
+}
+
+// sizeOf is how many bytes blobs have.
+func sizeOf(blobs [][]byte) (n int) {
+	for _, b := range blobs {
+		n += len(b)
+	}
+	return n
 }
 
 // Take is Keep, and says which blobs were not held before. What is held already stays kept, whatever else holds.
@@ -239,12 +256,8 @@ func (v *visit) ours() *replica.Guest {
 
 // replicate makes what keeps this community level with its other supernodes.
 func (c *served) replicate() {
-	bandwidth := replica.BandwidthDefault
-	if limit := c.at.cfg.Limits.Bandwidth; limit > 0 {
-		bandwidth = min(bandwidth, limit<<10)
-	}
 	c.replicator = replica.New(replica.Config{
-		Us: c.at.ID(), Community: c.id, Stock: stock{c}, Dialer: dialer{c}, Rand: c.at.cfg.Rand, Log: c.at.log, Bandwidth: bandwidth,
+		Us: c.at.ID(), Community: c.id, Stock: stock{c}, Dialer: dialer{c}, Rand: c.at.cfg.Rand, Log: c.at.log,
 	})
 }
 

@@ -1,6 +1,7 @@
 package supernode
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -31,10 +32,13 @@ type served struct {
 	pages  *pager
 	shelf  *shelf
 	work   chan struct{} // a place for each token that is being checked
+	in     *pace         // of deposits, and
+	out    *pace         // of what is collected
 
 	replicator *replica.Replicator // keeps this community level with its other supernodes
 
 	mu        sync.Mutex // guards the following
+	quota     Quota
 	house     *community.House
 	allowance *token.Allowance
 	issuers   *issuers
@@ -77,13 +81,15 @@ func (s *Supernode) serve(f folder) error {
 		store = s.cfg.Store(store)
 	}
 	c := &served{
-		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), shelf: shelf, work: s.work,
+		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), shelf: shelf, work: s.work, in: newPace(), out: newPace(),
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
 		personas: make(map[*visit]community.Persona), allies: make(map[*visit]peer.ID), changed: make(chan struct{}),
 		beacons: make(map[uint32][]community.Beacon),
 	}
 	c.replicate()
 	s.disk.serve(id)
+	limits := s.cfg.Limits
+	c.limit(Quota{Days: limits.Days, Bandwidth: limits.Bandwidth, Tokens: limits.Tokens})
 	s.mu.Lock()
 	s.communities = append(s.communities, c)
 	s.mu.Unlock()
@@ -94,6 +100,21 @@ func (s *Supernode) serve(f folder) error {
 	return nil
 }
 
+// limit takes what the operator says of the community.
+func (c *served) limit(said Quota) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quota = Quota{
+		Disk: cmp.Or(said.Disk, c.quota.Disk), Days: cmp.Or(said.Days, c.quota.Days),
+		Bandwidth: cmp.Or(said.Bandwidth, c.quota.Bandwidth), Tokens: cmp.Or(said.Tokens, c.quota.Tokens),
+	}
+	if c.quota.Disk > 0 {
+		c.disk.bound(c.number, c.quota.Disk)
+	}
+	c.in.limit(c.quota.Bandwidth)
+	c.out.limit(c.quota.Bandwidth)
+}
+
 // terms are what deposits are judged by now.
 func (c *served) terms() terms {
 	policy := c.policy()
@@ -102,12 +123,20 @@ func (c *served) terms() terms {
 	return t
 }
 
-// policy is what the root has promised members; nothing before there is a descriptor.
+// policy is what the root has promised members, as far as the operator allows it; nothing before there is a descriptor.
 func (c *served) policy() (p community.Policy) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.policyLocked()
+}
+
+func (c *served) policyLocked() (p community.Policy) {
 	if d := c.house.Descriptor(); d != nil {
 		p = d.Policy
+		p.Days = min(p.Days, uint16(c.quota.Days))
+		if c.quota.Tokens > 0 {
+			p.Tokens = uint16(min(int(p.Tokens), c.quota.Tokens))
+		}
 	}
 	return p
 }
@@ -253,14 +282,7 @@ func (c *served) left(persona community.Persona, today uint16) uint16 {
 //
 // spec: 08-custody#full-disk
 func (c *served) perMember() int {
-	most := 0
-	if d := c.house.Descriptor(); d != nil {
-		most = int(d.Policy.Tokens)
-	}
-	if ours := c.at.cfg.Limits.Tokens; ours > 0 {
-		most = min(most, ours)
-	}
-	return allowanceAt(most, c.disk.taken(), c.at.cfg.Limits.Disk)
+	return allowanceAt(int(c.policyLocked().Tokens), c.disk.taken(), c.at.cfg.Limits.Disk)
 }
 
 // count counts tokens that a persona draws, on the disk as well, before it gets them.

@@ -1,6 +1,7 @@
 package supernode
 
 import (
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -21,10 +22,17 @@ func TestRoom(t *testing.T) {
 		{"the other has used more", []int64{0, 750}, 0, 250},
 		{"who took the common part gets no more", []int64{0, 750}, 1, 0},
 	} {
-		if got := roomFor(1000, c.used, c.i); got != c.want {
+		if got := roomFor(1000, c.used, unbounded(c.used), c.i); got != c.want {
 			t.Errorf("%s: room %d, want %d", c.name, got, c.want)
 		}
 	}
+}
+
+func unbounded(used []int64) (most []int64) {
+	for range used {
+		most = append(most, math.MaxInt64)
+	}
+	return most
 }
 
 // TestRoomIsKept fills a disk in any order: it is never overfilled, and whoever stayed below
@@ -33,19 +41,25 @@ func TestRoomIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const limit = 1 << 20
 		used := make([]int64, rapid.IntRange(1, 6).Draw(t, "communities"))
-		own := limit / 2 / int64(len(used))
+		own, most := limit/2/int64(len(used)), make([]int64, len(used))
+		for i := range most {
+			most[i] = rapid.Int64Range(1, 2*limit).Draw(t, "most")
+		}
 		for range rapid.IntRange(0, 60).Draw(t, "deposits") {
 			i := rapid.IntRange(0, len(used)-1).Draw(t, "community")
 			size := rapid.Int64Range(1, limit/4).Draw(t, "size")
-			if size <= roomFor(limit, used, i) {
+			if size <= roomFor(limit, used, most, i) {
 				used[i] += size
 			}
 		}
 		var total int64
 		for i, u := range used {
 			total += u
-			if u < own && roomFor(limit, used, i) < own-u {
-				t.Fatalf("community %d has %d and may have only %d more: %v", i, u, roomFor(limit, used, i), used)
+			if u > most[i] {
+				t.Fatalf("community %d has %d and may have %d", i, u, most[i])
+			}
+			if own := min(own, most[i]); u < own && roomFor(limit, used, most, i) < own-u {
+				t.Fatalf("community %d has %d and may have only %d more: %v", i, u, roomFor(limit, used, most, i), used)
 			}
 		}
 		if total > limit {

@@ -28,6 +28,9 @@ func (v *visit) slot(ctx context.Context, s *link.CustodyStream, f wire.Slot) er
 		return errJunk
 	}
 	c := v.home
+	if err := c.in.wait(ctx, wire.SlotSize); err != nil {
+		return err
+	}
 	wasted, err := c.openSlot(ctx, f, tokens)
 	if err != nil {
 		_ = v.at.patience.spend(ctx, v.block, wasted)
@@ -93,6 +96,9 @@ func (v *visit) fetch(ctx context.Context, s *link.CustodyStream, f wire.Fetch) 
 	if c == nil {
 		return slotRefusal(errNoSlot)
 	}
+	if err := c.out.wait(ctx, wire.SlotSize); err != nil {
+		return err
+	}
 	memory, err := v.room(ctx, s, slotRoom)
 	if err != nil {
 		return err
@@ -117,6 +123,9 @@ func (v *visit) reply(ctx context.Context, s *link.CustodyStream, f wire.Answer)
 	if c == nil {
 		return slotRefusal(errNoSlot)
 	}
+	if err := c.in.wait(ctx, wire.SlotSize); err != nil {
+		return err
+	}
 	place, err := c.shelf.answer(f.ID, v.at.today(), f.Sealed)
 	if err != nil {
 		return slotRefusal(err)
@@ -128,6 +137,9 @@ func (v *visit) reply(ctx context.Context, s *link.CustodyStream, f wire.Answer)
 func (v *visit) answers(ctx context.Context, s *link.CustodyStream, f wire.Answers) error {
 	if f.Secret == nil {
 		return errJunk
+	}
+	if err := v.home.out.wait(ctx, 0); err != nil {
+		return err
 	}
 	memory, err := v.room(ctx, s, slotRoom)
 	if err != nil {
@@ -148,6 +160,7 @@ func (v *visit) answers(ctx context.Context, s *link.CustodyStream, f wire.Answe
 			return slotRefusal(err)
 		}
 	}
+	v.home.out.owe(len(answer.Sealed))
 	return v.told(s, s.Send(ctx, answer))
 }
 

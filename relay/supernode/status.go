@@ -29,7 +29,6 @@ type Status struct {
 	Disk        int64 // bytes that they take
 	DiskMax     int64 // bytes that they may take
 	Days        int   // how many days ahead a blob may ask to be kept
-	Bandwidth   int   // kB/s that leave at most; 0: no limit
 	Today       uint16
 	Clock       ClockState
 	Over        uint16 // the last day that is over by it; 0: none is, nothing expires
@@ -37,7 +36,6 @@ type Status struct {
 	NextExpiry  uint16 // the day after which the next blobs go; 0: none are held
 	Finished    uint16 // the last day whose blobs have gone; 0: none yet
 	Kept        uint64 // deposits signed for in this run
-	Sent        uint64 // bytes of pages and listings in this run
 	Refused     map[wire.Reason]uint64
 	Communities []CommunityStatus // in the order of their ids
 }
@@ -52,6 +50,9 @@ type CommunityStatus struct {
 	Blobs      int64
 	Disk       int64
 	Room       int64  // bytes that it may still have
+	Quota      Quota  // what it is allowed; Tokens: now, of a disk that is so full
+	Received   uint64 // bytes that were left for it in this run, and
+	Sent       uint64 // that were collected
 	Next       uint16 // the day after which its next blobs go; 0: it has none
 	Cursor     uint64
 	Alarms     []community.Alarm // what must not be; the operator is told until they are dismissed
@@ -102,21 +103,25 @@ func (s Status) WriteMetrics(w io.Writer) error {
 	m.one("damaged_bytes", "gauge", "Bytes that the start found damaged.", float64(s.Damaged))
 	m.one("clock_believed", "gauge", "1 where the clock is believed and blobs expire.", flag(s.Clock == ClockVouched || s.Clock == ClockAgreed))
 	m.one("kept_total", "counter", "Deposits signed for.", float64(s.Kept))
-	m.one("sent_bytes_total", "counter", "Bytes of pages and listings sent.", float64(s.Sent))
 	m.head("refused_total", "counter", "What was refused, by reason.")
 	for _, r := range slices.Sorted(maps.Keys(s.Refused)) {
 		m.line("refused_total", fmt.Sprintf("reason=%q", Word(r)), float64(s.Refused[r]))
 	}
 	for _, g := range []struct {
-		name, help string
-		of         func(CommunityStatus) float64
+		name, kind, help string
+		of               func(CommunityStatus) float64
 	}{
-		{"members", "Members that are not revoked.", func(c CommunityStatus) float64 { return float64(c.Members) }},
-		{"blobs", "Blobs held.", func(c CommunityStatus) float64 { return float64(c.Blobs) }},
-		{"disk_bytes", "Bytes of disk that they take.", func(c CommunityStatus) float64 { return float64(c.Disk) }},
-		{"room_bytes", "Bytes that may still be deposited.", func(c CommunityStatus) float64 { return float64(c.Room) }},
+		{"members", "gauge", "Members that are not revoked.", func(c CommunityStatus) float64 { return float64(c.Members) }},
+		{"blobs", "gauge", "Blobs held.", func(c CommunityStatus) float64 { return float64(c.Blobs) }},
+		{"disk_bytes", "gauge", "Bytes of disk that they take.", func(c CommunityStatus) float64 { return float64(c.Disk) }},
+		{"room_bytes", "gauge", "Bytes that may still be deposited.", func(c CommunityStatus) float64 { return float64(c.Room) }},
+		{"bandwidth_max_bytes", "gauge", "Bytes a second that may come, and leave; 0: any number.", func(c CommunityStatus) float64 { return float64(c.Quota.Bandwidth) }},
+		{"days_max", "gauge", "Days that a blob may ask to be kept.", func(c CommunityStatus) float64 { return float64(c.Quota.Days) }},
+		{"tokens_max", "gauge", "Tokens that a member may draw for a day now.", func(c CommunityStatus) float64 { return float64(c.Quota.Tokens) }},
+		{"received_bytes_total", "counter", "Bytes of deposits received.", func(c CommunityStatus) float64 { return float64(c.Received) }},
+		{"sent_bytes_total", "counter", "Bytes of pages and listings sent.", func(c CommunityStatus) float64 { return float64(c.Sent) }},
 	} {
-		m.head(g.name, "gauge", g.help)
+		m.head(g.name, g.kind, g.help)
 		for _, c := range s.Communities {
 			m.line(g.name, fmt.Sprintf("community=\"%x\"", c.ID[:4]), g.of(c))
 		}
@@ -167,9 +172,9 @@ func (s *Supernode) Status() Status {
 	over, _ := s.days.finished(time.Now())
 	st := Status{
 		ID: s.ID(), Started: s.started, Links: s.crowd.count(), LoggedIn: int(s.loggedIn.Load()), Followers: int(s.followers.Load()),
-		Blobs: int64(stats.Blobs), Lost: stats.Lost, Cut: stats.Cut, Damaged: stats.Damaged, Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days, Bandwidth: s.cfg.Limits.Bandwidth,
+		Blobs: int64(stats.Blobs), Lost: stats.Lost, Cut: stats.Cut, Damaged: stats.Damaged, Disk: stats.Bytes, DiskMax: s.cfg.Limits.Disk, Days: s.cfg.Limits.Days,
 		Today: wire.DayAt(s.days.mark.Date(time.Now())), Clock: s.days.state(), Over: over, TheirDay: s.days.theirs(), Finished: finished,
-		Kept: s.keptCount.Load(), Sent: s.sent.Load(), Refused: maps.Clone(s.refusals),
+		Kept: s.keptCount.Load(), Refused: maps.Clone(s.refusals),
 	}
 	s.mu.Unlock()
 	for _, c := range s.all() {
@@ -183,7 +188,9 @@ func (s *Supernode) Status() Status {
 }
 
 func (c *served) status(days []mailbox.Day) CommunityStatus {
-	one := CommunityStatus{ID: community.ID(c.id), Room: c.terms().quota, Cursor: c.store.Head(c.id).Cursor}
+	one := CommunityStatus{
+		ID: community.ID(c.id), Room: c.terms().quota, Cursor: c.store.Head(c.id).Cursor, Received: c.in.moved.Load(), Sent: c.out.moved.Load(),
+	}
 	for _, d := range days {
 		one.Blobs += int64(d.Blobs)
 		one.Disk += d.Bytes
@@ -204,6 +211,7 @@ func (c *served) status(days []mailbox.Day) CommunityStatus {
 			one.Members++
 		}
 	}
+	one.Quota = Quota{Disk: c.quota.Disk, Days: int(c.policyLocked().Days), Bandwidth: c.quota.Bandwidth, Tokens: c.perMember()}
 	one.Alarms, one.Allies = c.house.Alarms(), c.replicator.Status()
 	return one
 }

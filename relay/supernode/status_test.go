@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"sottovoce/mesh/wire"
@@ -29,7 +28,10 @@ func TestStatusAndMetrics(t *testing.T) {
 	if st.Kept != 3 || st.Blobs != 3 || c.Blobs != 3 || c.Cursor != 3 || c.Name != "Casa" || c.Members != 1 || len(c.Supernodes) != 1 {
 		t.Errorf("%+v", st)
 	}
-	if st.Sent < 3*4096 || st.Disk < 3*4096 || st.NextExpiry != r.day()+7 || st.Today != r.day() || st.Finished != r.day()-1 || st.Clock != ClockVouched {
+	if c.Sent < 3*4096 || c.Received != 5*4096 || c.Quota != (Quota{Days: 58, Tokens: 1000}) {
+		t.Errorf("%+v", c)
+	}
+	if st.Disk < 3*4096 || st.NextExpiry != r.day()+7 || st.Today != r.day() || st.Finished != r.day()-1 || st.Clock != ClockVouched {
 		t.Errorf("%+v", st)
 	}
 	var text bytes.Buffer
@@ -141,24 +143,6 @@ func TestGuestsThatAskNothing(t *testing.T) {
 			t.Errorf("%d requests, %v after the last began: idle %v", c.open, c.since, !c.want)
 		}
 	}
-}
-
-func TestPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, c := range []struct {
-			kilobytes int
-			bytes     int
-			want      time.Duration
-		}{{0, 1 << 30, 0}, {1000, 11_000_000, 10 * time.Second}, {1, paceBurstMin + 5000, 5 * time.Second}} {
-			p, begun := newPace(c.kilobytes), time.Now()
-			if err := p.wait(t.Context(), c.bytes); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(begun); took < c.want-time.Millisecond || took > c.want+10*time.Millisecond {
-				t.Errorf("%d bytes at %d kB/s: %v, want %v", c.bytes, c.kilobytes, took, c.want)
-			}
-		}
-	})
 }
 
 // TestDamageIsTold: a start that finds damage in what was kept says so, to people and to who watches.

@@ -75,6 +75,13 @@ func TestStickOnAFullDisk(t *testing.T) {
 	if err != nil || !slices.Equal(reasons, []wire.Reason{wire.ReasonDiskFull, 0, wire.ReasonDiskFull, 0}) || slices.Contains(fresh, true) {
 		t.Errorf("new and held blobs on a full disk: %v, %v, %v", reasons, fresh, err)
 	}
+	if _, err := stocks.Keep(t.Context(), [][]byte{big, blobs[0]}); err != nil {
+		t.Error(err)
+	}
+	if got := r.Status().Refused; len(got) != 1 || got[wire.ReasonDiskFull] != 1 {
+		t.Errorf("of what another supernode brought is refused: %v", got)
+	}
+	r.disk.add(0, 64<<10)
 	if done, err := r.Import(t.Context(), f, nil); err != nil || done.Known != 3 || done.New+done.Refused != 0 {
 		t.Errorf("%+v, %v", done, err)
 	}

@@ -37,10 +37,19 @@ type Config struct {
 
 // Limits are what an operator allows. The zero value is what a Raspberry Pi can do.
 type Limits struct {
-	Disk      int64 // bytes of blobs; 0: 2 GiB
-	Days      int   // that a blob may ask to be kept; 0: 58, which is the most
-	Bandwidth int   // kB/s that leave; 0: no limit
-	Tokens    int   // that a member may draw for a day; 0: as many as the community's policy says
+	Disk int64 // bytes of blobs of all communities; 0: 2 GiB
+	// The others hold for each community of which nothing else is said by Limit. Days: 0 is 58, which is the most.
+	Days      int
+	Bandwidth int64
+	Tokens    int
+}
+
+// Quota is what an operator allows one community. Where a field is 0 nothing is said of it.
+type Quota struct {
+	Disk      int64 // bytes of blobs; nothing said: what is fair
+	Days      int   // that a blob may ask to be kept
+	Bandwidth int64 // bytes a second that come, and that leave; nothing said: any number
+	Tokens    int   // that a member may draw for a day; nothing said: as many as the community's policy says
 }
 
 func (l Limits) withDefaults() Limits {
@@ -66,7 +75,6 @@ type Supernode struct {
 	crowd    *crowd[*visit]
 	patience *patience
 	in, out  *budget[block]
-	pace     pace
 	work     chan struct{}
 
 	keyring   atomic.Pointer[keyring]
@@ -82,7 +90,6 @@ type Supernode struct {
 	followers atomic.Int64
 	loggedIn  atomic.Int64
 	keptCount atomic.Uint64
-	sent      atomic.Uint64
 }
 
 // member is a persona in one of the communities.
@@ -123,7 +130,7 @@ func open(d *directory, cfg Config) (*Supernode, error) {
 	}
 	s := &Supernode{
 		directory: d, device: device, store: store, disk: &disk{limit: cfg.Limits.Disk}, cfg: cfg, log: cfg.Log,
-		crowd: newCrowd[*visit](linksMax), patience: newPatience(), pace: newPace(cfg.Limits.Bandwidth),
+		crowd: newCrowd[*visit](linksMax), patience: newPatience(),
 		in: newBudget[block](bytesIn, bytesIn/8), out: newBudget[block](bytesOut, bytesOut/8),
 		work: make(chan struct{}, runtime.GOMAXPROCS(0)), days: newDays[member](mark), refusals: make(map[wire.Reason]uint64),
 	}
@@ -356,7 +363,7 @@ func (s *Supernode) today() uint16 { return wire.DayAt(s.date()) }
 
 func (s *Supernode) window(days int) window {
 	today := s.today()
-	return window{today: today, first: max(today, s.store.Finished()+1), last: today + uint16(min(days, s.cfg.Limits.Days))}
+	return window{today: today, first: max(today, s.store.Finished()+1), last: today + uint16(days)}
 }
 
 // heard takes the day of somebody who has logged in.

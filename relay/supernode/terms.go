@@ -1,6 +1,7 @@
 package supernode
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -49,6 +50,7 @@ type disk struct {
 	mu   sync.Mutex          // guards the following
 	logs []mailbox.Community // in the order of their numbers
 	used []int64
+	most []int64   // that the operator allows each
 	rest int64     // what the store takes beside
 	read time.Time // when both were read
 }
@@ -57,7 +59,7 @@ type disk struct {
 func (d *disk) serve(id mailbox.Community) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.logs = append(d.logs, id)
+	d.logs, d.most = append(d.logs, id), append(d.most, math.MaxInt64)
 	d.look(0)
 }
 
@@ -66,6 +68,13 @@ func (d *disk) add(i int, bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.used[i] += bytes
+}
+
+// bound sets how many bytes community number i may have.
+func (d *disk) bound(i int, most int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.most[i] = most
 }
 
 // room is how many more bytes community number i may have, at most so many in all and its share, and
@@ -79,7 +88,7 @@ func (d *disk) room(i int, most int64) (own, all int64) {
 	for _, u := range d.used {
 		all -= u
 	}
-	return max(min(roomFor(limit, d.used, i), most-d.used[i]), 0), max(all, 0)
+	return max(min(roomFor(limit, d.used, d.most, i), most-d.used[i]), 0), max(all, 0)
 }
 
 // refresh asks the store, whenever that was done last.

@@ -51,10 +51,11 @@ type SupernodeOptions struct {
 	Listen     string   // UDP address and port
 	Interfaces []string // names of network interfaces that it is found on; empty: its own choice
 	Advertise  []string // host:port where members elsewhere reach it
-	Disk       int64    // bytes that it may take of the disk
-	Days       int      // that a blob may ask to be kept
-	Metrics    string   // address for Prometheus; empty: none
-	Log        *slog.Logger
+	// Allow is what each community is allowed of which Of says nothing else, by its name; but for Disk, which is that of all together.
+	Allow   control.Quota
+	Of      map[string]control.Quota
+	Metrics string // address for Prometheus; empty: none
+	Log     *slog.Logger
 }
 
 type (
@@ -79,8 +80,10 @@ type (
 		Listen    string   `help:"Address and port for members to reach it. Normally :4242." default:":4242" placeholder:"ADDR"`
 		Interface []string `help:"Be found on this network interface only; may be given several times." placeholder:"NAME" sep:"none"`
 		Advertise []string `help:"Address where members elsewhere reach it, such as pi.example:4242; may be given several times." placeholder:"HOST:PORT" sep:"none"`
-		Disk      string   `help:"How much of the disk it may take. Normally 2GiB." default:"2GiB" placeholder:"SIZE"`
-		Days      int      `help:"How many days at most a message is kept, 1 to 58. Normally 58, for which members seal; with fewer, each seals once more." default:"58" placeholder:"DAYS"`
+		Disk      []string `help:"How much of the disk it may take. Normally 2GiB, which communities share." placeholder:"SIZE" sep:"none"`
+		Bandwidth []string `help:"How much a second each community may have come, and as much leave. Normally there is no limit." placeholder:"SIZE" sep:"none"`
+		Days      []string `help:"How many days at most a message is kept, 1 to 58. Normally 58, for which members seal; with fewer, each seals once more." placeholder:"DAYS" sep:"none"`
+		Tokens    []string `help:"How many tokens each member may draw a day, a short message costs one. Normally as many as its community says: 1024." placeholder:"N" sep:"none"`
 		Metrics   string   `help:"Serve figures for Prometheus at this address of this machine." placeholder:"127.0.0.1:PORT"`
 	}
 	supernodeInviteCommand struct {
@@ -115,8 +118,9 @@ func (supernodeInitCommand) Help() string {
 
 // Help explains the command to a person.
 func (supernodeUpCommand) Help() string {
-	return explain("Members on the same network find it by themselves; for those elsewhere say with --advertise where it is reached, and let UDP to that port through. What it does is logged on standard error. Stop it with Ctrl-C or SIGTERM.",
-		"sottovoce supernode up --data /var/lib/sottovoce --disk 8GiB")
+	return explain("Members on the same network find it by themselves; for those elsewhere say with --advertise where it is reached, and let UDP to that port through. "+
+		"Where it serves several communities --disk, --bandwidth, --days and --tokens may be given once more for one of them, with its name and = before what it is allowed. What it does is logged on standard error. Stop it with Ctrl-C or SIGTERM.",
+		"sottovoce supernode up --data /var/lib/sottovoce --disk 8GiB --disk Choir=1GiB --bandwidth 500kB")
 }
 
 // Help explains the command to a person.
@@ -191,13 +195,13 @@ func inRows(words []byte) string {
 
 // Run serves until the program is told to stop.
 func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
-	disk, err := parseSize(u.Disk)
+	allowed, err := u.quotas()
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
 	run, err := c.Supernodes.Start(c.ctx, SupernodeOptions{
-		Data: s.Data, Listen: u.Listen, Interfaces: u.Interface, Advertise: u.Advertise, Disk: disk, Days: u.Days, Metrics: u.Metrics, Log: log,
+		Data: s.Data, Listen: u.Listen, Interfaces: u.Interface, Advertise: u.Advertise, Allow: allowed.all, Of: allowed.of, Metrics: u.Metrics, Log: log,
 	})
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ func (c *call) supernodeRows(s control.SupernodeStatus) [][]string {
 	for _, one := range s.Communities {
 		rows = append(rows, []string{"community", fmt.Sprintf("%s  %s, %d messages on %s, %s", oneLine(one.Name), members(one.Members), one.Blobs, size(one.Disk), supernodes(one.Supernodes))})
 	}
+	rows = append(rows, quotaRows(s)...)
 	rows = append(rows, c.fellowRows(s)...)
 	if s.Cut > 0 {
 		rows = append(rows, []string{"cut off", fmt.Sprintf("%d bytes that were being written when it was stopped last; nobody was told that they are kept", s.Cut)})
@@ -43,6 +44,28 @@ func (c *call) supernodeRows(s control.SupernodeStatus) [][]string {
 	return append(rows, noticeRows(s.Notices)...)
 }
 
+// quotaRows are the words for what each community may have, and has had, while the supernode runs.
+func quotaRows(s control.SupernodeStatus) (rows [][]string) {
+	for _, one := range s.Communities {
+		if !s.Running {
+			continue
+		}
+		words := []string{size(one.Room) + " more"}
+		if one.Allowed.Disk > 0 {
+			words[0] += " of " + size(one.Allowed.Disk)
+		}
+		words = append(words, fmt.Sprintf("%d days", one.Allowed.Days), fmt.Sprintf("%d tokens a day for each member", one.Allowed.Tokens))
+		if one.Allowed.Bandwidth > 0 {
+			words = append(words, fmt.Sprintf("%d kB a second each way", one.Allowed.Bandwidth/1000))
+		}
+		rows = append(rows,
+			[]string{"allowed", oneLine(one.Name) + "  " + strings.Join(words, ", ")},
+			[]string{"moved", fmt.Sprintf("%s  %s came, %s left since it started", oneLine(one.Name), size(int64(one.Received)), size(int64(one.Sent)))},
+		)
+	}
+	return rows
+}
+
 // fellowRows are the words for how it stands with the other supernodes, while this one runs.
 func (c *call) fellowRows(s control.SupernodeStatus) (rows [][]string) {
 	for _, one := range s.Communities {
@@ -55,6 +78,9 @@ func (c *call) fellowRows(s control.SupernodeStatus) (rows [][]string) {
 				words = "reached"
 			case fellow.Reached:
 				words = fmt.Sprintf("reached; brought level %v ago", c.now().Sub(fellow.Level).Round(time.Second))
+			}
+			if fellow.Refused > 0 {
+				words += fmt.Sprintf("; %d messages were not taken", fellow.Refused)
 			}
 			rows = append(rows, []string{"fellow", shortID(fellow.ID) + "  " + words})
 		}

@@ -39,7 +39,7 @@ type SupernodeStatus struct {
 	// Running: the supernode itself answers; else its data directory does, and nobody is served.
 	Running bool `json:"running"`
 	// PID, Started (UTC), Listen, Advertised, Links, DiskMax, Days, Clock, Kept, Refused, Memory and Goroutines are of the run,
-	// and mean nothing without one.
+	// and mean nothing without one; as do Room, Allowed, Received and Sent of a community, and Refused of a fellow.
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started,omitzero"`
 	Listen  Strings   `json:"listen"`
@@ -102,6 +102,12 @@ type ServedCommunity struct {
 	Disk  int64 `json:"disk"`
 	// Supernodes counts those that its descriptor names, this one included.
 	Supernodes int `json:"supernodes"`
+	// Room is how many bytes it may still have, of its share of the disk or of what it is allowed.
+	Room    int64 `json:"room"`
+	Allowed Quota `json:"allowed"`
+	// Received and Sent are the bytes that were left for it, and collected.
+	Received uint64 `json:"received"`
+	Sent     uint64 `json:"sent"`
 	// Fellows are the others of them.
 	Fellows []FellowSupernode `json:"fellows,omitempty"`
 }
@@ -112,6 +118,16 @@ type FellowSupernode struct {
 	Reached bool   `json:"reached"`
 	// Level is when this one brought both level last (UTC).
 	Level time.Time `json:"level,omitzero"`
+	// Refused counts messages that one of the two did not take, for want of room above all.
+	Refused int `json:"refused"`
+}
+
+// Quota is what an operator allows one community. Where a field is 0 nothing is said of it.
+type Quota struct {
+	Disk      int64 `json:"disk"`      // bytes of messages; nothing said: what the others leave
+	Bandwidth int64 `json:"bandwidth"` // bytes a second that may come, and that may leave; nothing said: any number
+	Days      int   `json:"days"`      // that a message may ask to be kept
+	Tokens    int   `json:"tokens"`    // that a member may draw for a day: as many as short messages
 }
 
 // Member is a persona that has joined a community. Who that is nobody here knows.

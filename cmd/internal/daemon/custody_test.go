@@ -91,8 +91,19 @@ func TestMetrics(t *testing.T) {
 	if _, err := FoundSupernode(t.Context(), Founding{Data: data, Community: "Orchard", Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
+	for name, o := range map[string]SupernodeOptions{
+		"too long":           {Allow: control.Quota{Days: 59}},
+		"too slow":           {Allow: control.Quota{Bandwidth: bandwidthMin - 1}},
+		"too slow for one":   {Of: map[string]control.Quota{"Orchard": {Bandwidth: 1}}},
+		"nobody of the name": {Of: map[string]control.Quota{"Meadow": {Days: 7}}},
+	} {
+		o.Data, o.Listen, o.Interfaces, o.Log = data, "127.0.0.1:0", []string{"lo"}, slog.New(slog.DiscardHandler)
+		if _, err := StartSupernode(o); control.AsError(err).ExitCode() < 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	r, err := StartSupernode(SupernodeOptions{
-		Data: data, Listen: "127.0.0.1:0", Interfaces: []string{"lo"}, Disk: 1 << 30, Days: 58, Metrics: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
+		Data: data, Listen: "127.0.0.1:0", Interfaces: []string{"lo"}, Allow: control.Quota{Disk: 1 << 30, Bandwidth: 500_000, Tokens: 20}, Of: map[string]control.Quota{"orchard": {Disk: 1 << 20, Days: 7}}, Metrics: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -106,13 +117,17 @@ func TestMetrics(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	status, err := r.api.Status(t.Context())
+	if want := (control.Quota{Disk: 1 << 20, Bandwidth: 500_000, Days: 7, Tokens: 20}); err != nil || status.Communities[0].Allowed != want || status.Communities[0].Room != 1<<20 {
+		t.Errorf("allowed is %+v, %v", status.Communities, err)
+	}
 	answer, err := http.Get("http://" + r.metrics.Addr().(*net.TCPAddr).String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil || !strings.Contains(string(text), "\nsottovoce_supernode_links 0\n") {
+	if err != nil || !strings.Contains(string(text), "\nsottovoce_supernode_links 0\n") || !strings.Contains(string(text), "} 500000\n") {
 		t.Errorf("the figures are %v: %s", err, text)
 	}
 }

@@ -26,6 +26,7 @@ const (
 	daysMax         = wire.ExpiryDaysMax    // that a blob is kept
 	tokensADay      = 1024                  // for each member: as many short messages
 	diskOfCommunity = 1 << 40               // bytes: no bound but that of each operator
+	bandwidthMin    = 32_000                // bytes a second: a page of a log takes 8 s
 	linkLife        = 7 * 24 * time.Hour    // of a join link, when nothing else is said
 	linkLifeMax     = 90 * 24 * time.Hour   // whoever has a link can join
 	commandTime     = 3 * time.Second       // that a command has a data directory open, at most
@@ -67,7 +68,8 @@ func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 	for _, c := range s.Communities {
 		status.Communities = append(status.Communities, control.ServedCommunity{
 			ID: c.ID.String(), Name: peer.ShowName(c.Name), Members: c.Members, Blobs: c.Blobs, Disk: c.Disk, Supernodes: len(c.Supernodes),
-			Fellows: fellows(c),
+			Fellows: fellows(c), Room: c.Room, Received: c.Received, Sent: c.Sent,
+			Allowed: control.Quota{Disk: c.Quota.Disk, Bandwidth: c.Quota.Bandwidth, Days: c.Quota.Days, Tokens: c.Quota.Tokens},
 		})
 		for _, a := range c.Allies {
 			if a.Complain != "" {
@@ -91,7 +93,7 @@ func (o *operator) Status(context.Context) (control.SupernodeStatus, error) {
 // fellows are the other supernodes of a community.
 func fellows(c supernode.CommunityStatus) (all []control.FellowSupernode) {
 	for _, a := range c.Allies {
-		all = append(all, control.FellowSupernode{ID: a.ID.String(), Reached: a.Linked, Level: a.Level.UTC()})
+		all = append(all, control.FellowSupernode{ID: a.ID.String(), Reached: a.Linked, Level: a.Level.UTC(), Refused: a.Refused})
 	}
 	return all
 }
@@ -104,6 +106,15 @@ func refusals(s supernode.Status) []control.Refusal {
 	}
 	slices.SortFunc(all, func(a, b control.Refusal) int { return strings.Compare(a.Reason, b.Reason) })
 	return all
+}
+
+// allow has a quota hold for the community of that name.
+func (o *operator) allow(which string, to control.Quota) error {
+	c, err := o.choose(which)
+	if err != nil {
+		return err
+	}
+	return o.node.Limit(c.ID, supernode.Quota{Disk: to.Disk, Days: to.Days, Bandwidth: to.Bandwidth, Tokens: to.Tokens})
 }
 
 // choose finds the community that is meant.

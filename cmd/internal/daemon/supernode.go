@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,13 +22,13 @@ import (
 
 // SupernodeOptions say which supernode to start.
 type SupernodeOptions struct {
-	Data       string   // holds one, see InitSupernode
-	Listen     string   // host:port for links
-	Interfaces []string // for discovery; nil is automatic
-	Advertise  []string // where members elsewhere reach it
-	Disk       int64    // bytes that blobs may take
-	Days       int      // that a blob may ask to be kept
-	Metrics    string   // loopback address that figures are served at; empty: none
+	Data       string                   // holds one, see InitSupernode
+	Listen     string                   // host:port for links
+	Interfaces []string                 // for discovery; nil is automatic
+	Advertise  []string                 // where members elsewhere reach it
+	Allow      control.Quota            // Disk is that of all communities together; the rest holds for each of which nothing else is said
+	Of         map[string]control.Quota // by the names of communities
+	Metrics    string                   // loopback address that figures are served at; empty: none
 	Version    string
 	Log        *slog.Logger
 }
@@ -47,14 +49,27 @@ func StartSupernode(o SupernodeOptions) (*RunningSupernode, error) {
 	if err := community.CheckAddresses(o.Advertise); err != nil {
 		return nil, control.Errorf(control.CodeUsage, "--advertise: %v", err)
 	}
-	if o.Days < 1 || o.Days > daysMax {
-		return nil, control.Errorf(control.CodeUsage, "--days %d: a message can be kept for 1 to %d days", o.Days, daysMax)
+	for _, q := range append(slices.Collect(maps.Values(o.Of)), o.Allow) {
+		if err := check(q); err != nil {
+			return nil, err
+		}
 	}
 	r := &RunningSupernode{log: o.Log}
 	if err := r.open(o); err != nil {
 		return nil, errors.Join(supernodeFailure(o.Data, err), r.close())
 	}
 	return r, nil
+}
+
+// check finds what cannot be kept to.
+func check(q control.Quota) error {
+	if q.Days > daysMax {
+		return control.Errorf(control.CodeUsage, "--days %d: a message can be kept for 1 to %d days", q.Days, daysMax)
+	}
+	if q.Bandwidth > 0 && q.Bandwidth < bandwidthMin {
+		return control.Errorf(control.CodeUsage, "--bandwidth: %d kB a second are the least, else nobody gets through", bandwidthMin/1000)
+	}
+	return nil
 }
 
 // open takes hold of everything: the directory first, which says whether another runs on it.
@@ -66,7 +81,8 @@ func (r *RunningSupernode) open(o SupernodeOptions) (err error) {
 	r.conn = conn
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
 	r.node, err = openPatiently(o.Data, supernode.Config{
-		Rand: rand.Reader, Log: o.Log, Limits: supernode.Limits{Disk: o.Disk, Days: o.Days}, Conn: conn, Finder: finder, Vouched: clockVouched,
+		Rand: rand.Reader, Log: o.Log, Conn: conn, Finder: finder, Vouched: clockVouched,
+		Limits: supernode.Limits{Disk: o.Allow.Disk, Days: o.Allow.Days, Bandwidth: o.Allow.Bandwidth, Tokens: o.Allow.Tokens},
 	})
 	if err != nil {
 		return err
@@ -75,6 +91,11 @@ func (r *RunningSupernode) open(o SupernodeOptions) (err error) {
 		return err
 	}
 	r.api = &operator{node: r.node, data: o.Data, version: o.Version, started: time.Now(), port: portOf(conn), finder: finder, advertised: o.Advertise}
+	for name, q := range o.Of {
+		if err := r.api.allow(name, q); err != nil {
+			return err
+		}
+	}
 	if o.Metrics != "" {
 		if r.metrics, err = listenMetrics(o.Metrics); err != nil {
 			return err

@@ -44,7 +44,10 @@ func (s *Supernode) Status(context.Context) (control.SupernodeStatus, error) {
 		status.PID, status.Started, status.Listen, status.Advertised = 7, Start, control.Strings{":4242"}, control.Strings{"pi.example:4242"}
 		status.Links, status.Kept, status.Clock, status.Memory, status.Goroutines = 3, 2000, control.ClockAgreed, 18<<20, 9
 		status.Over = time.Date(2026, time.November, 20, 0, 0, 0, 0, time.UTC)
-		status.Communities[0].Fellows = []control.FellowSupernode{{ID: "peer-" + strings.Repeat("d", 52), Reached: true}, {ID: "peer-" + strings.Repeat("e", 52)}}
+		status.Communities[0].Fellows = []control.FellowSupernode{{ID: "peer-" + strings.Repeat("d", 52), Reached: true, Refused: 12}, {ID: "peer-" + strings.Repeat("e", 52)}}
+		one := &status.Communities[0]
+		one.Room, one.Received, one.Sent = 512<<20, 3<<20, 70<<20
+		one.Allowed = control.Quota{Disk: 1 << 30, Bandwidth: 500_000, Days: 30, Tokens: 200}
 		status.Refused = []control.Refusal{{Reason: "disk full", Times: 1}, {Reason: "quota used up", Times: 2}}
 	}
 	return status, nil
