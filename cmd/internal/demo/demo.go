@@ -50,6 +50,7 @@ type play struct {
 	acts     []act
 	now      string // the act
 	told     int    // bytes since the last pause
+	admitted bool   // what is wrong was told
 
 	anna, bruno, carla *person
 	secrets            [][]byte // what people wrote
@@ -129,7 +130,7 @@ func (p *play) perform(ctx context.Context) error {
 	for _, a := range p.acts {
 		if err == nil {
 			p.now = a.name
-			err = errors.Join(p.teller.tell(p.statement(ofAll, "act", p.words.Acts[a.name], nil)), a.play(ctx))
+			err = errors.Join(p.teller.tell(p.statement(ofAll, "act", p.words.Acts[a.name], nil)), p.admit(ctx, a.play(ctx)))
 		}
 		err = errors.Join(err, p.teller.flush())
 	}
@@ -146,6 +147,20 @@ func (p *play) clear() error {
 	}
 	title := p.teller.tell(p.statement(ofAll, "act", p.words.Acts[p.now], nil))
 	return errors.Join(err, title, p.tell(ofAll, "gone", facts{"dir": p.dir, "files": files, "bytes": octets}, p.dir, files, octets), p.teller.flush())
+}
+
+// admit tells an error that nothing was told of yet.
+func (p *play) admit(ctx context.Context, err error) error {
+	if err == nil || p.admitted || ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, p.fails("failed", err.Error(), nil))
+}
+
+// fails tells what is wrong.
+func (p *play) fails(event, says string, evidence facts) error {
+	p.admitted = true
+	return p.teller.tell(p.statement(ofAll, event, says, evidence))
 }
 
 // facts are what a statement goes by.
@@ -197,7 +212,7 @@ func (p *play) until(ctx context.Context, event string, is func(context.Context)
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			evidence["because"] = err.Error()
 		}
-		return errors.Join(errors.New(says), p.teller.tell(p.statement(ofAll, "missing", says, evidence)))
+		return errors.Join(errors.New(says), p.fails("missing", says, evidence))
 	}
 }
 
@@ -207,5 +222,5 @@ func (p *play) must(holds bool, event string, args ...any) error {
 		return nil
 	}
 	says := fmt.Sprintf(p.words.Leaked, fmt.Sprintf(p.words.Steps[event].Wants, args...))
-	return errors.Join(errors.New(says), p.teller.tell(p.statement(ofAll, "leaked", says, facts{"event": event})))
+	return errors.Join(errors.New(says), p.fails("leaked", says, facts{"event": event}))
 }

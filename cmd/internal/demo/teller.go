@@ -32,7 +32,7 @@ const (
 )
 
 // failed are the events that say what is wrong.
-var failed = map[string]bool{"missing": true, "leaked": true}
+var failed = map[string]bool{"missing": true, "leaked": true, "failed": true}
 
 // teller prints statements: in two columns, one below the other, or as JSON. What belongs together is told at once.
 type teller struct {
