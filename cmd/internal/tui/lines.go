@@ -11,8 +11,12 @@ import (
 	"sottovoce/cmd/internal/tui/words"
 )
 
-// textIndent is how far a text stands to the right of who wrote it.
-const textIndent = 2
+const (
+	// textIndent is how far a text stands to the right of who wrote it.
+	textIndent = 2
+	// textRowsMax is how many rows of a text stand in the conversation; who wants the others opens the message.
+	textRowsMax = 60
+)
 
 // layout is what the rows of a message depend on besides itself.
 type layout struct {
@@ -68,12 +72,16 @@ func (l layout) head(m control.Message, when time.Time) paint.Line {
 func (l layout) body(m control.Message) []paint.Line {
 	var rows []paint.Line
 	indent := strings.Repeat(" ", textIndent)
-	for _, row := range paint.Wrap(paint.Safe(m.Text), l.width-textIndent) {
+	text := paint.Wrap(paint.Safe(m.Text), l.width-textIndent)
+	for _, row := range text[:min(len(text), textRowsMax)] {
 		line := paint.Line{{Text: indent + row}}
 		if m.From.ID != l.me {
 			line = mention(indent+row, l.name)
 		}
 		rows = append(rows, line)
+	}
+	if more := len(text) - textRowsMax; more > 0 {
+		rows = append(rows, paint.Text(paint.Caution, paint.Cut(indent+l.words.MoreRows(more), l.width)))
 	}
 	mark := l.mark(m)
 	if mark.Width() == 0 {

@@ -46,6 +46,7 @@ type Model struct {
 	broken  error                // why the node is not reached any more
 	stopped *sheet               // says so
 	joining bool                 // it is being reached again
+	asking  bool                 // how it does is asked for soon
 	ctx     context.Context
 }
 
@@ -219,6 +220,20 @@ type tickMsg struct{}
 
 func (m *Model) tick() tea.Cmd {
 	return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tickMsg{} })
+}
+
+// soon is how long more may happen before the node is asked how it does.
+const soon = time.Second
+
+// refreshSoon asks how the node does, once for all that happens meanwhile.
+func (m *Model) refreshSoon() tea.Cmd {
+	if m.asking {
+		return nil
+	}
+	m.asking = true
+	return tea.Tick(soon, func(time.Time) tea.Msg {
+		return then(func(m *Model) tea.Cmd { m.asking = false; return m.refresh() })
+	})
 }
 
 // refresh asks how the node does.

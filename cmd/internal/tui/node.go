@@ -74,6 +74,7 @@ func (m *Model) event(e control.Event) tea.Cmd {
 		if t := m.talks[e.Message.Conversation.With]; t != nil {
 			t.update(*e.Message)
 		}
+		return m.refreshSoon()
 	case control.EventPerson:
 		return m.person(*e.Person)
 	case control.EventRequest:

@@ -53,7 +53,13 @@ func (m *Model) details(msg control.Message) tea.Cmd {
 		return func(m *Model) tea.Cmd {
 			return m.openDialog(&sheet{
 				name: func(m *Model) string { return m.words.DetailsTitle },
-				text: func(m *Model, width int) []paint.Line { return m.journey(j, width) },
+				text: func(m *Model, width int) []paint.Line {
+					rows := m.journey(j, width)
+					if text := paragraphs(width, paint.Plain, paint.Safe(msg.Text)); len(text) > textRowsMax/2 { // of the same text there are at most twice as many rows beside the people
+						rows = append(append(rows, nil), text...)
+					}
+					return rows
+				},
 				choices: func(m *Model) []choice {
 					return []choice{{label: m.words.Copy, do: func(m *Model) tea.Cmd {
 						m.closeDialog()

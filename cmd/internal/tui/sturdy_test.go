@@ -281,3 +281,19 @@ func TestManyPeople(t *testing.T) {
 		s.types("/to Person 111").keys("enter").shows("│ Person 111")
 	})
 }
+
+// A very long text does not fill the conversation; all of it is behind it.
+func TestLongText(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		p := s.talkative("Bruno", 1)
+		s.fake.Receive(p.ID, strings.Repeat("\n", 10_000)+"the end")
+		s.begin().keys("esc").shows("… 9941 more rows").keys("pgup", "pgup", "pgup", "pgup").shows("message 0")
+		s.keys("esc", "tab", "tab", "enter").shows("This message")
+		for range 2000 {
+			if s.keys("pgdown"); strings.Contains(s.text(), "the end") {
+				return
+			}
+		}
+		t.Error("its end is not to be seen")
+	})
+}

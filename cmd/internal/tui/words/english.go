@@ -7,7 +7,7 @@ func English() *Catalogue {
 		Days:   [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 		Months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 		dayOf:  "%s, %d %s %d",
-		You:    "you", NewHere: "new",
+		You:    "you", NewHere: "new", moreRows: "… 1 more row: open the message|… %d more rows: open the message",
 		Queued: "waiting", Held: "kept for them", Delivered: "delivered", Read: "read", Expired: "expired", Failed: "failed",
 		Below: "more below: Esc goes there", ToWhom: "choose at the left whom you write to", QuitHint: "Ctrl+C once more leaves", NothingNew: "nothing is new anywhere",
 		Copied:      "copied",

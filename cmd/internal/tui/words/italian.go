@@ -7,7 +7,7 @@ func Italian() *Catalogue {
 		Days:   [7]string{"domenica", "lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato"},
 		Months: [12]string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"},
 		dayOf:  "%s %d %s %d",
-		You:    "tu", NewHere: "nuovi",
+		You:    "tu", NewHere: "nuovi", moreRows: "… ancora 1 riga: apri il messaggio|… ancora %d righe: apri il messaggio",
 		Queued: "in attesa", Held: "in custodia", Delivered: "consegnato", Read: "letto", Expired: "scaduto", Failed: "non riuscito",
 		Below: "altri più sotto: Esc ci porta", ToWhom: "scegli a sinistra a chi scrivere", QuitHint: "ancora Ctrl+C per uscire", NothingNew: "niente di nuovo",
 		Copied:      "copiato",

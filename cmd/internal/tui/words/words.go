@@ -20,7 +20,7 @@ type Catalogue struct {
 	dayOf  string     // day of the week, of the month, month, year
 
 	// The conversation.
-	You, NewHere                                   string
+	You, NewHere, moreRows                         string
 	Queued, Held, Delivered, Read, Expired, Failed string
 	Below, ToWhom, QuitHint, NothingNew, Copied    string
 	nothingSaid                                    string
@@ -90,6 +90,7 @@ func (c *Catalogue) Day(t time.Time) string {
 	return fmt.Sprintf(c.dayOf, c.Days[t.Weekday()], t.Day(), c.Months[t.Month()-1], t.Year())
 }
 
+func (c *Catalogue) MoreRows(n int) string             { return count(c.moreRows, n) }
 func (c *Catalogue) NothingSaid(name string) string    { return fmt.Sprintf(c.nothingSaid, name) }
 func (c *Catalogue) AskContactMore(name string) string { return fmt.Sprintf(c.askContactMore, name) }
 func (c *Catalogue) AnswerMore(name string) string     { return fmt.Sprintf(c.answerMore, name) }
