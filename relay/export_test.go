@@ -1,10 +1,11 @@
 package relay
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
+
+	"sottovoce/mesh/wire"
 )
 
 // ScanAlways has the client ask for tags first as soon as it has fetched anything, and often. It is
@@ -53,14 +54,15 @@ func (c *Client) Retell() {
 	}
 }
 
-// Visit has the client log in everywhere, as if it had seen papers there that are older than its own.
-func (c *Client) Visit(ctx context.Context) error {
+// HearOlder has the client told, as on a link without a name, that supernodes know less than it does.
+func (c *Client) HearOlder() error {
 	var errs []error
 	for _, s := range c.known() {
-		s.mu.Lock()
-		s.owes = true
-		s.mu.Unlock()
-		errs = append(errs, s.visit(ctx))
+		s.member.mu.Lock()
+		p := s.member.papers.Offer(s.log.At)
+		s.member.mu.Unlock()
+		p.Heads, p.Roster = nil, wire.Hash{1}
+		errs = append(errs, s.learn(wire.Papers{Papers: p.Bytes()}))
 	}
 	return errors.Join(errs...)
 }

@@ -34,9 +34,6 @@ func (s *station) keepPapers() error {
 // spec: 10-communities#exchange-of-papers
 func (s *station) exchange(ctx context.Context, l *link.Link) error {
 	m := s.member
-	s.mu.Lock()
-	s.owes = false
-	s.mu.Unlock()
 	for range turnsMax {
 		m.mu.Lock()
 		ours := m.papers.Offer(s.log.At)
@@ -115,20 +112,14 @@ func (s *station) news(ctx context.Context, l *link.Link) {
 }
 
 // learn takes what a supernode tells everybody of the community: another supernode, another address. If we know more than is told, we
-// bring that along when we visit. We show nothing of what we know here, as that could tell who we are.
+// bring that along when we visit for another reason, the day's tokens: a visit because of what was told on one link would tell whose that is.
+// Nor do we show here what we know.
 //
 // spec: 10-communities#exchange-of-papers
 func (s *station) learn(told wire.Papers) error {
 	before, alarms := s.knows()
-	owes, err := s.merge(told, (*community.Membership).Heard)
-	if err != nil {
+	if _, err := s.merge(told, (*community.Membership).Heard); err != nil {
 		return err
-	}
-	if owes {
-		s.mu.Lock()
-		s.owes = true
-		s.mu.Unlock()
-		s.rouse()
 	}
 	if now, raised := s.knows(); now == before && raised == alarms {
 		return nil

@@ -47,7 +47,6 @@ type station struct {
 	doubt   doubt         // what was offered and may be paid for already
 	unsaved bool          // tokens were taken that are on disk still
 	drawn   chan struct{} // closed, and made anew, when a visit has ended
-	owes    bool          // it lacks papers that we have
 	entered uint16        // our day when it let us in last; 0: not in this run
 	trouble string        // why it is not reached, or what is wrong; for people
 	dry     uint16        // its day of which it gives us no more tokens; 0: none
@@ -369,7 +368,7 @@ func (s *station) wanted() (urgent, wanted bool) {
 		n = 0
 	}
 	stale = stale && s.entered != s.client.today() // one whose clock nobody believes turns no week
-	return n > 0 && now || joining, n > 0 || joining || stale || s.owes
+	return n > 0 && now || joining, n > 0 || joining || stale
 }
 
 // barren reports whether a visit would bring no tokens: the day's are drawn, or the supernode marks those that it gives.

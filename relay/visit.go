@@ -99,12 +99,11 @@ func (s *station) granted(g wire.Grant) (differs bool, err error) {
 		Papers: g.Papers, Week: g.Week, Key: g.PSK, Next: g.Next, Day: g.Day, Tokens: g.Allowance,
 	}, uint32(s.client.today()))
 	m.mu.Unlock()
-	s.mu.Lock()
 	if err == nil {
+		s.mu.Lock()
 		s.entered = s.client.today()
+		s.mu.Unlock()
 	}
-	s.owes = s.owes && differs // where it does it is brought along now
-	s.mu.Unlock()
 	return differs, errors.Join(err, s.keepPapers())
 }
 
