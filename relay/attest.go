@@ -83,12 +83,16 @@ func (s *station) silent(now time.Time) {
 	s.client.changed()
 }
 
-// idles notes whether all of the log has come, and how to end the request that waits for more.
+// idles notes whether all of the log has come, and how to end the request that waits for more: at once where more was signed for
+// since it was made.
 func (s *station) idles(all bool, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.idle = nil; all {
-		s.idle = end
+	if s.idle = nil; !all {
+		return
+	}
+	if s.idle = end; s.state.Head.Cursor < s.state.Signed.Cursor {
+		end()
 	}
 }
 
