@@ -84,7 +84,7 @@ func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64
 // send sends a frame and what follows it, which take so many bytes together, within the memory that answers may take and at the
 // rate that the operator allows the community.
 func (v *visit) send(ctx context.Context, s *link.CustodyStream, f wire.Frame, then []byte, size int) error {
-	if err := v.home.out.wait(ctx, size); err != nil {
+	if err := v.home.out.wait(ctx, v.block, size); err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -138,7 +138,7 @@ func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) er
 // spec: 08-custody#scan-and-get
 func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) error {
 	c, counted := v.home, f.IDs.Len()*wire.Class0.Size()
-	if err := c.out.wait(ctx, counted); err != nil {
+	if err := c.out.wait(ctx, v.block, counted); err != nil {
 		return err
 	}
 	memory, err := v.room(ctx, s, wire.BatchSizeMax)

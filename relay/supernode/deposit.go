@@ -204,8 +204,7 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 	if err != nil {
 		return 0, errJunk
 	}
-	counted := int(f.Blobs) * wire.Class0.Size()
-	if err := c.in.wait(ctx, counted); err != nil {
+	if err := c.in.wait(ctx, v.block, 0); err != nil {
 		return 0, err
 	}
 	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -218,8 +217,8 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 	}
 	defer memory.give()
 	s.Await(deadline(begun, wire.BatchSizeMax))
-	blobs, room := make([][]byte, f.Blobs), wire.BatchSizeMax
-	for i := range blobs {
+	blobs := make([][]byte, f.Blobs)
+	for i, room := 0, wire.BatchSizeMax; i < len(blobs); i++ {
 		if blobs[i], err = s.Blob(reading, room); err != nil {
 			return 0, err
 		}
@@ -231,7 +230,6 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 		return 0, errJunk
 	}
 	memory.stand()
-	c.in.owe(wire.BatchSizeMax - room - counted)
 	if err := v.at.patience.spend(reading, v.block, unpaid(items)); err != nil {
 		return 0, err
 	}
@@ -239,6 +237,11 @@ func (v *visit) receive(ctx context.Context, s *link.CustodyStream, c *served, f
 		return wasted, refusal{wire.ReasonNotNow, "nothing can be written now"}
 	}
 	v.at.judged(items)
+	for _, t := range items {
+		if t.fresh { // what nobody paid for takes of the depositor's patience, and of nobody's bandwidth
+			c.in.owe(len(t.blob))
+		}
+	}
 	return wasted, s.Send(ctx, c.kept(items))
 }
 

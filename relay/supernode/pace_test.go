@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +21,7 @@ func TestPace(t *testing.T) {
 		p, begun := newPace(), time.Now()
 		move := func(n int, want time.Duration) {
 			t.Helper()
-			if err := p.wait(t.Context(), n); err != nil {
+			if err := p.wait(t.Context(), block{}, n); err != nil {
 				t.Fatal(err)
 			}
 			if at := time.Since(begun); at < want-time.Millisecond || at > want+10*time.Millisecond {
@@ -33,18 +36,53 @@ func TestPace(t *testing.T) {
 		move(1_000_000, 10*time.Second)
 		p.owe(1_500_000 - 500_000)
 		var no refusal
-		if err := p.wait(t.Context(), 1_000_001); !errors.As(err, &no) || no.reason != wire.ReasonNotNow || time.Since(begun) > 11*time.Second {
+		if err := p.wait(t.Context(), block{}, 1_000_001); !errors.As(err, &no) || no.reason != wire.ReasonNotNow || time.Since(begun) > 11*time.Second {
 			t.Errorf("what would have to wait for more than %v: %v", paceMax, err)
 		}
 		move(1_000_000, 30*time.Second) // it has not waited behind what was refused
 		ctx, cancel := context.WithCancelCause(t.Context())
 		gone := errors.New("gone")
 		cancel(gone)
-		if err := p.wait(ctx, 1); !errors.Is(err, gone) {
+		if err := p.wait(ctx, block{}, 1); !errors.Is(err, gone) {
 			t.Errorf("whose link has ended: %v", err)
 		}
 		if got := p.moved.Load(); got != 1<<30+2*(paceBurstMin/2)+3_000_000 {
 			t.Errorf("%d bytes are counted", got)
+		}
+	})
+}
+
+// TestPaceIsShared: whoever asks for very much waits for itself; others have every second turn.
+func TestPaceIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, begun := newPace(), time.Now()
+		p.limit(100_000)
+		p.owe(paceBurstMin)
+		much, little := blockOf(netip.MustParseAddr("192.0.2.1")), blockOf(netip.MustParseAddr("192.0.2.2"))
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if p.wait(t.Context(), much, 200_000) != nil {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		for range 4 {
+			if err := p.wait(t.Context(), little, 10_000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took > 9*time.Second {
+			t.Errorf("four small requests took %v beside who floods", took)
+		}
+		all.Wait()
+		if n := refused.Load(); n < 80 || n > 95 || time.Since(begun) > paceMax {
+			t.Errorf("%d of 100 are refused, after %v", n, time.Since(begun))
+		}
+		if len(p.turns) != 0 {
+			t.Errorf("%d turns are left", len(p.turns))
 		}
 	})
 }

@@ -60,14 +60,14 @@ func (s stock) Get(ctx context.Context, ids []wire.ShortID, limit int) (blobs []
 	if err != nil {
 		return nil, err
 	}
-	return blobs, s.c.out.wait(ctx, sizeOf(blobs))
+	return blobs, s.c.out.wait(ctx, block{}, sizeOf(blobs))
 }
 
 // Keep takes blobs that another supernode brought, by the same terms as those of members but for tokens.
 //
 // spec: 12-replication#sets
 func (s stock) Keep(ctx context.Context, blobs [][]byte) ([]wire.Reason, error) {
-	if err := s.c.in.wait(ctx, sizeOf(blobs)); err != nil {
+	if err := s.c.in.wait(ctx, block{}, sizeOf(blobs)); err != nil {
 		return nil, err
 	}
 	reasons, _, err := s.Take(ctx, blobs)

@@ -28,7 +28,7 @@ func (v *visit) slot(ctx context.Context, s *link.CustodyStream, f wire.Slot) er
 		return errJunk
 	}
 	c := v.home
-	if err := c.in.wait(ctx, wire.SlotSize); err != nil {
+	if err := c.in.wait(ctx, v.block, 0); err != nil {
 		return err
 	}
 	wasted, err := c.openSlot(ctx, f, tokens)
@@ -75,6 +75,7 @@ func (c *served) openSlot(ctx context.Context, f wire.Slot, tokens []token.Token
 		return 0, err
 	}
 	c.disk.add(c.number, slotRoom)
+	c.in.owe(wire.SlotSize)
 	return 0, nil
 }
 
@@ -96,7 +97,7 @@ func (v *visit) fetch(ctx context.Context, s *link.CustodyStream, f wire.Fetch) 
 	if c == nil {
 		return slotRefusal(errNoSlot)
 	}
-	if err := c.out.wait(ctx, wire.SlotSize); err != nil {
+	if err := c.out.wait(ctx, v.block, wire.SlotSize); err != nil {
 		return err
 	}
 	memory, err := v.room(ctx, s, slotRoom)
@@ -123,9 +124,6 @@ func (v *visit) reply(ctx context.Context, s *link.CustodyStream, f wire.Answer)
 	if c == nil {
 		return slotRefusal(errNoSlot)
 	}
-	if err := c.in.wait(ctx, wire.SlotSize); err != nil {
-		return err
-	}
 	place, err := c.shelf.answer(f.ID, v.at.today(), f.Sealed)
 	if err != nil {
 		return slotRefusal(err)
@@ -138,7 +136,7 @@ func (v *visit) answers(ctx context.Context, s *link.CustodyStream, f wire.Answe
 	if f.Secret == nil {
 		return errJunk
 	}
-	if err := v.home.out.wait(ctx, 0); err != nil {
+	if err := v.home.out.wait(ctx, v.block, 0); err != nil {
 		return err
 	}
 	memory, err := v.room(ctx, s, slotRoom)
