@@ -63,7 +63,7 @@ func (n *Node) Invite(ctx context.Context, life time.Duration) (Invited, error) 
 		return Invited{}, err
 	}
 	if stand != nil {
-		alone = n.openSlot(ctx, id)
+		alone = n.openSlot(ctx, id, false)
 	}
 	var made Invited
 	err = n.do(ctx, func(t *turn) error {

@@ -109,6 +109,9 @@ func (t *turn) knocked(id contact.MeetingID, failed error, then func(*meeting, *
 		return nil
 	}
 	k.why = t.whyNot(m, failed)
+	if err := t.unanswered(m, q, k.why, failed); err != nil {
+		return err
+	}
 	var b [1]byte
 	_, _ = io.ReadFull(n.rand, b[:]) // who lost one supernode together does not come back together
 	k.due = t.now.Add(k.wait - k.wait/5 + k.wait*2/5*time.Duration(b[0])/256)
@@ -120,12 +123,27 @@ func (t *turn) knocked(id contact.MeetingID, failed error, then func(*meeting, *
 	return nil
 }
 
+// unanswered tells our person who has a contact by what lay in the slot that the other will not know of it.
+func (t *turn) unanswered(m *meeting, q *request, why string, failed error) error {
+	no, refused := errors.AsType[*SlotError](failed)
+	lasts := refused && (no.Reason == wire.ReasonLink || no.Reason == wire.ReasonQuota) || errors.As(failed, new(refusal))
+	if q.exchange.Phase() != contact.PhaseCommitted || !lasts {
+		return nil
+	}
+	return t.toldOnce(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: m.ID.String() +
+		": who gave it does not know that you are contacts, until you meet on one network, or you remove them and use another link: " + why})
+}
+
 // whyNot says to people why a supernode was of no use.
 func (t *turn) whyNot(m *meeting, err error) string {
 	no, refused := errors.AsType[*SlotError](err)
 	switch {
 	case errors.Is(err, contact.ErrSlot), errors.Is(err, errNotMeant):
 		return "what its supernode keeps is not of who gave the link: ask for a new one, by a safer way"
+	case errors.Is(err, wire.ErrNewer):
+		return "who gave it has a newer version of Sottovoce: update yours"
+	case errors.As(err, new(refusal)):
+		return err.Error()
 	case !refused:
 		return "the supernode on the link, " + m.Knock.Door.Addresses[0] + ", is not reached from here"
 	case no.Reason == wire.ReasonLink:
@@ -166,7 +184,7 @@ func (t *turn) fetched(m *meeting, q *request, bundle []byte) error {
 	}
 	answer, err := found.Answer(reply, ratchet.Random, n.rand)
 	if err != nil {
-		return err
+		return refuse(err)
 	}
 	m.Knock.Sealed = true
 	c.mailbox.Card = found.Mailbox

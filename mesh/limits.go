@@ -85,6 +85,7 @@ const (
 	knockMax      = 15 * time.Minute
 	slotHeld      = 30 * 24 * time.Hour // that a supernode keeps a slot longer which was answered; spec: 08-custody#slots
 	withdrawnMax  = 64                  // slots that are still to be given up
+	dealtMax      = 16                  // answers of one slot that are looked at: an honest supernode takes three, and may lose them and take others
 )
 
 // Of changes of network.

@@ -171,7 +171,7 @@ func (t *turn) dropMeetings(fits func(*meeting) bool) error {
 			if err := t.forgetRequest(q); err != nil {
 				return err
 			}
-		} else if m.Kind == meetingGiven && !m.Done && (m.Their != (contact.Profile{}) || m.Away != nil) || m.Away != nil && m.Twice {
+		} else if m.Kind == meetingGiven && !m.Done && (m.Their != (contact.Profile{}) || m.Away != nil) {
 			if err := t.renew(); err != nil { // who used it, or may have looked into its slot, has our card and is no contact
 				return err
 			}

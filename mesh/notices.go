@@ -69,6 +69,14 @@ func (t *turn) raiseKept(fresh keptNotice) error {
 	return t.record(storedNotice, 0, noticeDetail{text}, func(e *Event) { e.Kind, e.Notice = EventNotice, text })
 }
 
+// toldOnce raises a notice that is not shown already.
+func (t *turn) toldOnce(k keptNotice) error {
+	if slices.ContainsFunc(t.n.notices, func(o keptNotice) bool { return o.Invite == k.Invite && o.Text == k.Text }) {
+		return nil
+	}
+	return t.raiseKept(k)
+}
+
 // shows reports whether a notice of this kind about a contact is shown.
 func (t *turn) shows(kind noticeKind, c *contactState) bool {
 	return slices.ContainsFunc(t.n.notices, func(k keptNotice) bool { return k.Kind == kind && k.Contact == c.row.ID })

@@ -159,6 +159,11 @@ func (t *turn) usedTwice(m *meeting, o *openLink) error {
 	if err := t.keepMeetings(); err != nil {
 		return err
 	}
+	if m.Away != nil { // our card lay there for whoever has read the link
+		if err := t.renew(); err != nil {
+			return err
+		}
+	}
 	first := "somebody"
 	if m.User != "" {
 		first = peer.ShowName(m.User)

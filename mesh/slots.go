@@ -73,6 +73,7 @@ type shelved struct {
 	ID        wire.SlotID  `cbor:"6,keyasint"`
 	Kept      bool         `cbor:"7,keyasint,omitempty"`
 	Dealt     [][32]byte   `cbor:"8,keyasint,omitempty"` // hashes of the answers that were looked at
+	Taken     [32]byte     `cbor:"9,keyasint"`           // contact.Reply's Sum of the one that made a contact; zero: none has
 }
 
 func (s *shelved) log() Log { return Log{At: s.At, Community: s.Community} }
@@ -106,7 +107,28 @@ func loadShelved(tx *store.Tx, id contact.MeetingID) (*contact.Shelved, error) {
 	if err := loadSecret(tx, slotKey(id), &kept); err != nil {
 		return nil, err
 	}
+	defer clear(kept.Shelved)
 	return contact.LoadShelved(kept.Shelved)
+}
+
+// spend forgets of the offer of a link by which there is a contact now what made it.
+//
+// spec: 05-contacts#while-the-giver-is-away
+func (t *turn) spend(m *meeting) error {
+	var kept slotSecrets
+	if err := loadSecret(t.tx, slotKey(m.ID), &kept); err != nil {
+		return err
+	}
+	s, err := contact.LoadShelved(kept.Shelved)
+	if err != nil {
+		return err
+	}
+	defer s.Erase()
+	s.Spend()
+	clear(kept.Shelved)
+	kept.Shelved = s.Save()
+	t.then(t.n.scrubSoon)
+	return saveSecret(t.tx, slotKey(m.ID), kept)
 }
 
 // stand looks for a supernode that is to keep the slot of a new link.
@@ -147,9 +169,9 @@ func (t *turn) shelve(m *meeting, s *Stand) error {
 	return errors.Join(saveSecret(t.tx, slotKey(m.ID), slotSecrets{Shelved: offer.Save(), Bundle: bundle}), t.keepMeetings())
 }
 
-// openSlot has the slot of a link opened that is not kept yet. What it fails with for good is returned: then the link is one
-// that works where both are.
-func (n *Node) openSlot(ctx context.Context, id contact.MeetingID) (why string) {
+// openSlot has the slot of a link opened that is not kept yet. Where it is refused for good that is returned, and a link that
+// nobody was given yet becomes one that works where both are. Of another somebody may have the offer, and answer it there.
+func (n *Node) openSlot(ctx context.Context, id contact.MeetingID, given bool) (why string) {
 	var slot wire.Slot
 	var at Log
 	open := false
@@ -186,7 +208,7 @@ func (n *Node) openSlot(ctx context.Context, id contact.MeetingID) (why string) 
 		case refused == nil:
 			m.Away.Kept = true
 			return t.keepMeetings()
-		case is && no.final() && len(m.Away.Dealt) == 0:
+		case is && no.final() && !given:
 			why = no.Word
 			m.Away = nil
 			return errors.Join(t.tx.DeleteSetting(slotKey(id)), t.keepMeetings())
@@ -228,7 +250,7 @@ func (n *Node) readSlots(ctx context.Context, from Log) {
 // readSlot carries out one errand.
 func (n *Node) readSlot(ctx context.Context, from Log, e slotErrand) {
 	if !e.withdraw {
-		n.openSlot(ctx, e.meeting)
+		n.openSlot(ctx, e.meeting, true)
 	}
 	ctx, cancel := context.WithTimeout(ctx, slotPatience)
 	defer cancel()
@@ -314,37 +336,45 @@ func (n *Node) reachedAnew(now []Reached) {
 func (t *turn) answeredAll(m *meeting, answers [][]byte) error {
 	for _, answer := range answers {
 		sum := wire.HashOf("", answer)
-		if slices.Contains(m.Away.Dealt, [32]byte(sum)) {
+		if slices.Contains(m.Away.Dealt, [32]byte(sum)) || len(m.Away.Dealt) >= dealtMax {
 			continue
 		}
-		m.Away.Dealt = append(m.Away.Dealt, sum)
-		if err := errors.Join(t.keepMeetings(), t.answered(m, answer)); err != nil {
+		later, err := t.answered(m, answer)
+		if err == nil && !later {
+			m.Away.Dealt = append(m.Away.Dealt, sum)
+			err = t.keepMeetings()
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// answered takes one. What does not open is of somebody who knows the slot and not what it is for, or was spoiled.
-func (t *turn) answered(m *meeting, answer []byte) error {
+// answered takes one. What does not open is of somebody who knows the slot and not what it is for, or was spoiled. What needs
+// a newer version is looked at again later.
+func (t *turn) answered(m *meeting, answer []byte) (later bool, err error) {
 	s, err := loadShelved(t.tx, m.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
+	defer s.Erase()
 	reply, err := s.Open(answer)
 	if err == nil {
 		err = t.n.me.ours.Check(reply)
 	}
-	if err != nil {
-		t.drop("answer in a slot")
-		return t.spoiled(m)
+	if err == nil {
+		err = t.replied(m, nil, s, reply)
+		if !errors.As(err, new(refusal)) {
+			return false, err
+		}
 	}
-	err = t.replied(m, s, reply)
-	if refusal := (refusal{}); errors.As(err, &refusal) {
-		t.drop("answer in a slot")
-		return nil
+	t.drop("answer in a slot")
+	if errors.Is(err, wire.ErrNewer) {
+		return true, t.toldOnce(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: "who used " + m.ID.String() +
+			" has a newer version of Sottovoce: update yours, and you become contacts"})
 	}
-	return err
+	return false, t.spoiled(m)
 }
 
 // spoiled tells our person that something that is no answer lies under a link.
@@ -352,19 +382,21 @@ func (t *turn) spoiled(m *meeting) error {
 	if m.Twice {
 		return nil
 	}
-	return t.raiseKept(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: "something that is no answer was left under " + m.ID.String() +
+	return t.toldOnce(keptNotice{Kind: noticeInvite, Invite: m.ID.String(), Text: "something that is no answer was left under " + m.ID.String() +
 		" at your supernode: somebody else has read the link, or the supernode is not honest. If nobody has become a contact by it, give a new link, by a safer way"})
 }
 
 // replied goes on with the exchange when the other has answered our offer before we have heard it ask: in a slot, or by a link
-// after it found the offer in the slot.
+// after it found the offer in the slot. A label is said and not proven: another card under it is a second use.
 //
 // spec: 05-contacts#while-the-giver-is-away
-func (t *turn) replied(m *meeting, s *contact.Shelved, reply contact.Reply) error {
+func (t *turn) replied(m *meeting, o *openLink, s *contact.Shelved, reply contact.Reply) error {
 	n := t.n
 	switch {
-	case m.Their != (contact.Profile{}) && m.Their != reply.Label:
-		return t.usedTwice(m, nil)
+	case reply.Label == m.Our:
+		return refuse(contact.ErrProfile) // which everybody knows who has the link
+	case m.Their != (contact.Profile{}) && m.Their != reply.Label, m.Done && m.Away.Taken != reply.Sum():
+		return t.usedTwice(m, o)
 	case m.Done:
 		return nil // it came by a link, too
 	}
@@ -385,12 +417,17 @@ func (t *turn) replied(m *meeting, s *contact.Shelved, reply contact.Reply) erro
 		n.requests[m.Their] = q
 	}
 	q.exchange.Prepare(s)
+	defer q.exchange.Prepare(nil)
 	if q.exchange.Phase() != contact.PhaseOffered {
 		if err := errors.Join(t.advance(q, contact.Received{From: m.Their, Frame: reply.Ask()}), t.advance(q, contact.Accept{})); err != nil {
 			return err
 		}
 	}
-	return t.advance(q, contact.Received{From: m.Their, Frame: reply.Card})
+	if err := t.advance(q, contact.Received{From: m.Their, Frame: reply.Card}); err != nil || !m.Done {
+		return err
+	}
+	m.Away.Taken = reply.Sum()
+	return errors.Join(t.spend(m), t.keepMeetings())
 }
 
 // takeBack has a slot given up at its supernode, as soon as that is reached.
@@ -417,16 +454,23 @@ func (t *turn) withdrawn(id wire.SlotID) error {
 // slotFrame takes a card by a link, of somebody who found our offer in the slot or was given the same one by a link.
 func (t *turn) slotFrame(m *meeting, o *openLink, f wire.Frame) (done bool, err error) {
 	card, is := f.(wire.CardFrame)
-	if !is || m.Done {
+	if !is {
 		return false, nil
+	}
+	reply := contact.Reply{Label: o.profile, Card: card}
+	if m.Done {
+		if m.Away.Taken == reply.Sum() {
+			return false, nil // it has not heard that we have it
+		}
+		return true, t.usedTwice(m, o)
 	}
 	s, err := loadShelved(t.tx, m.ID)
 	if err != nil {
 		return false, err
 	}
-	reply := contact.Reply{Label: o.profile, Card: card}
+	defer s.Erase()
 	if err = t.n.me.ours.Check(reply); err == nil {
-		err = t.replied(m, s, reply)
+		err = t.replied(m, o, s, reply)
 	} else {
 		err = refuse(err)
 	}
@@ -441,7 +485,7 @@ func (t *turn) slotFrame(m *meeting, o *openLink, f wire.Frame) (done bool, err 
 // the offer that is there.
 func (t *turn) exchangeBy(m *meeting, o *openLink) (*request, error) {
 	q, err := t.exchange(o, contact.PhaseIncoming)
-	if err != nil || m == nil || m.Away == nil {
+	if err != nil || m == nil || m.Away == nil || m.Done {
 		return q, err
 	}
 	s, err := loadShelved(t.tx, m.ID)
@@ -449,5 +493,6 @@ func (t *turn) exchangeBy(m *meeting, o *openLink) (*request, error) {
 		return nil, err
 	}
 	q.exchange.Prepare(s)
+	t.then(func() { q.exchange.Prepare(nil) })
 	return q, nil
 }

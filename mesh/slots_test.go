@@ -24,6 +24,8 @@ type fakeShelf struct {
 	answers map[wire.SlotID][][]byte
 	refuse  wire.Reason // to open
 	deaf    bool        // takes no answers
+	full    bool        // says that there is no room for more
+	refused int         // how often it has refused to open
 }
 
 func newShelf(s *sky) *fakeShelf {
@@ -49,6 +51,7 @@ func (f *fakeShelf) OpenSlot(_ context.Context, _ Log, slot wire.Slot) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse != 0 {
+		f.refused++
 		return &SlotError{Reason: f.refuse, Word: "the supernode needs an update"}
 	}
 	if err := slot.Check(); err != nil {
@@ -91,6 +94,9 @@ func (f *fakeShelf) AnswerSlot(_ context.Context, _ contact.Door, id wire.SlotID
 	if f.deaf {
 		return 0, errors.New("nobody is there")
 	}
+	if f.full {
+		return 0, &SlotError{Reason: wire.ReasonQuota, Word: "there is no room for more"}
+	}
 	for i, old := range f.answers[id] {
 		if bytes.Equal(old, sealed) {
 			return uint64(i + 1), nil
@@ -98,6 +104,13 @@ func (f *fakeShelf) AnswerSlot(_ context.Context, _ contact.Door, id wire.SlotID
 	}
 	f.answers[id] = append(f.answers[id], sealed)
 	return uint64(len(f.answers[id])), nil
+}
+
+// refusals is how often opening a slot was refused.
+func (f *fakeShelf) refusals() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
 }
 
 // count is how many answers there are in all slots.

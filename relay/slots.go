@@ -109,7 +109,7 @@ func (c *Client) OpenSlot(ctx context.Context, at Log, slot wire.Slot) error {
 	if s == nil {
 		return ErrUnreached
 	}
-	paid := &item{by: s, id: wire.BlobID(wire.HashOf(labelSlot, slot.ID[:])), header: wire.Header{Class: wire.Class2}, answer: new(Custody)}
+	paid := &item{by: s, blob: slot.Bundle, id: wire.BlobID(wire.HashOf(labelSlot, slot.ID[:])), header: wire.Header{Class: wire.Class2}, answer: new(Custody)}
 	if err := s.pay(ctx, []*item{paid}); err != nil {
 		return err
 	}
@@ -120,6 +120,12 @@ func (c *Client) OpenSlot(ctx context.Context, at Log, slot wire.Slot) error {
 		return ErrUnreached
 	}
 	_, err := askSlot(ctx, l, slot)
+	no, refused := errors.AsType[*RefusedError](err)
+	if err == nil || refused && no.Reason == wire.ReasonToken { // else they are not spent, and offered again
+		s.mu.Lock()
+		s.doubt.settle([]*item{paid})
+		s.mu.Unlock()
+	}
 	return err
 }
 

@@ -30,6 +30,7 @@ const (
 
 	labelSlotID      = "sv1 slot id"
 	labelSlotBundle  = "sv1 slot bundle"
+	labelSlotOffer   = "sv1 slot offer"
 	labelSlotSeal    = "sv1 slot seal"
 	labelSlotAnswers = "sv1 slot answers"
 	labelSlotAnswer  = "sv1 slot answer"

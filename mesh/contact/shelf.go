@@ -1,7 +1,9 @@
 package contact
 
 import (
+	"crypto/ed25519"
 	"crypto/mlkem"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,9 +20,9 @@ import (
 // spec: 05-contacts#while-the-giver-is-away
 type Shelved struct {
 	id     wire.SlotID
-	card   []byte
-	share  share
-	bundle *session.BundleSecrets
+	card   []byte                 // nil once there is a contact
+	share  share                  // zero then
+	bundle *session.BundleSecrets // nil then
 	key    Secret
 	sum    wire.Hash // of what is in the slot
 	agree  ratchet.Secret
@@ -55,11 +57,11 @@ func (o *Ours) Shelve(m Meeting, mailbox []byte, now time.Time, rand io.Reader) 
 	if err != nil {
 		return nil, nil, err
 	}
+	offer := slotOffer{Card: s.card, Share: s.share, Mailbox: mailbox, Agree: ratchet.Public(s.agree), KEM: dk.EncapsulationKey().Bytes()}
+	offer.Sig = [64]byte(ed25519.Sign(o.Device.SignKey(), offer.signed(s.id)))
 	key := m.bundleKey()
 	defer key.Erase()
-	body, err := sealSlot(ratchet.Derive(key[:], salt, labelSlotSeal, slotKeySize), slotOffer{
-		Card: s.card, Share: s.share, Mailbox: mailbox, Agree: ratchet.Public(s.agree), KEM: dk.EncapsulationKey().Bytes(),
-	}, wire.SlotSize-len(salt), s.id)
+	body, err := sealSlot(ratchet.Derive(key[:], salt, labelSlotSeal, slotKeySize), offer, wire.SlotSize-len(salt), s.id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,6 +83,7 @@ func (s *Shelved) Open(answer []byte) (Reply, error) {
 	if err != nil {
 		return Reply{}, ErrSlot
 	}
+	defer agreed.Erase()
 	dk, err := mlkem.NewDecapsulationKey768(s.kem[:])
 	if err != nil {
 		return Reply{}, err
@@ -89,6 +92,7 @@ func (s *Shelved) Open(answer []byte) (Reply, error) {
 	if err != nil {
 		return Reply{}, ErrSlot
 	}
+	defer clear(secret)
 	said, err := openSlot[slotAnswer](slotAnswerKey(s.key, s.sum, agreed, secret, public, ct), answer[head:], s.id)
 	if err != nil {
 		return Reply{}, err
@@ -98,6 +102,29 @@ func (s *Shelved) Open(answer []byte) (Reply, error) {
 	}
 	return Reply{Label: said.Label, Card: wire.CardFrame{Card: said.Card, Share: said.Share}}, nil
 }
+
+// Spend forgets what whoever uses the link is offered, once there is a contact by it. What is left opens further answers, to
+// know of them.
+//
+// spec: 05-contacts#while-the-giver-is-away
+func (s *Shelved) Spend() {
+	clear(s.share[:])
+	if s.bundle != nil {
+		s.bundle.Erase()
+	}
+	s.card, s.bundle = nil, nil
+}
+
+// Erase zeroes the secrets.
+func (s *Shelved) Erase() {
+	s.Spend()
+	s.key.Erase()
+	s.agree.Erase()
+	clear(s.kem[:])
+}
+
+// Sum names what an answer says: what somebody says again is the same.
+func (r Reply) Sum() [32]byte { return wire.HashOf("", r.Card.Share[:], r.Card.Card) }
 
 // Ask returns what the asker would have said by a link before it answered.
 func (r Reply) Ask() wire.Ask {
@@ -134,6 +161,9 @@ func (x *Exchange) Answer() (r Reply, ok bool) {
 // offered is our card, its bundle and our share for an offer: new ones, or those that are in a slot.
 func (x *Exchange) offered(now time.Time, rand io.Reader) (card []byte, bundle *session.BundleSecrets, half share, err error) {
 	if s := x.shelved; s != nil {
+		if s.bundle == nil {
+			return nil, nil, half, ErrState // somebody has it
+		}
 		saved := s.bundle.Save()
 		defer clear(saved)
 		bundle, err = session.LoadBundle(saved)
@@ -151,9 +181,9 @@ func (x *Exchange) offered(now time.Time, rand io.Reader) (card []byte, bundle *
 // savedShelved is the form in which it is kept.
 type savedShelved struct {
 	ID     wire.SlotID `cbor:"1,keyasint"`
-	Card   []byte      `cbor:"2,keyasint"`
+	Card   []byte      `cbor:"2,keyasint,omitempty"`
 	Share  [32]byte    `cbor:"3,keyasint"`
-	Bundle []byte      `cbor:"4,keyasint"`
+	Bundle []byte      `cbor:"4,keyasint,omitempty"`
 	Key    [32]byte    `cbor:"5,keyasint"`
 	Sum    [32]byte    `cbor:"6,keyasint"`
 	Agree  [32]byte    `cbor:"7,keyasint"`
@@ -162,9 +192,12 @@ type savedShelved struct {
 
 // Save returns it as bytes, canonical CBOR of at most 64 KiB. They hold secrets.
 func (s *Shelved) Save() []byte {
-	b, err := wire.Marshal(savedShelved{
-		ID: s.id, Card: s.card, Share: s.share, Bundle: s.bundle.Save(), Key: s.key, Sum: s.sum, Agree: s.agree, KEM: s.kem,
-	})
+	saved := savedShelved{ID: s.id, Card: s.card, Share: s.share, Key: s.key, Sum: s.sum, Agree: s.agree, KEM: s.kem}
+	if s.bundle != nil {
+		saved.Bundle = s.bundle.Save()
+		defer clear(saved.Bundle)
+	}
+	b, err := wire.Marshal(saved)
 	if err != nil || len(b) > shelvedMax {
 		panic(fmt.Sprintf("contact: saving an offer: %d bytes: %v", len(b), err))
 	}
@@ -180,11 +213,19 @@ func LoadShelved(b []byte) (*Shelved, error) {
 	if err := wire.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("an offer: %w", err)
 	}
-	bundle, err := session.LoadBundle(s.Bundle)
+	defer clear(s.Bundle)
+	offer := &Shelved{id: s.ID, card: s.Card, share: s.Share, key: s.Key, sum: s.Sum, agree: s.Agree, kem: s.KEM}
+	var err error
+	switch spent := s.Bundle == nil; {
+	case spent != (len(s.Card) == 0):
+		err = errors.New("a card without its secrets")
+	case !spent:
+		offer.bundle, err = session.LoadBundle(s.Bundle)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("an offer: %w", err)
 	}
-	return &Shelved{id: s.ID, card: s.Card, share: s.Share, bundle: bundle, key: s.Key, sum: s.Sum, agree: s.Agree, kem: s.KEM}, nil
+	return offer, nil
 }
 
 // Format prints nothing of it.

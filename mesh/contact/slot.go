@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"crypto/ed25519"
 	"crypto/mlkem"
 	"encoding/binary"
 	"errors"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/ratchet"
 	"sottovoce/mesh/wire"
 )
@@ -17,8 +19,11 @@ import (
 // ErrSlot says that what was in a slot does not open with the link's secret, or is not whole.
 var ErrSlot = errors.New("what the supernode keeps under this link is not of who gave it")
 
+// ErrRoom says that our card is too large for a slot.
+var ErrRoom = errors.New("your card has grown too large for a slot at a supernode")
+
 // slotOffer is what the giver of a link leaves in its slot: map {1: card, 2: share, 3: mailbox card, 4: X25519 key and 5:
-// ML-KEM-768 key that the answer is sealed to}.
+// ML-KEM-768 key that the answer is sealed to, 6: signature by a device of the card}.
 //
 // spec: 05-contacts#while-the-giver-is-away
 type slotOffer struct {
@@ -27,6 +32,30 @@ type slotOffer struct {
 	Mailbox []byte   `cbor:"3,keyasint,omitempty"`
 	Agree   [32]byte `cbor:"4,keyasint"`
 	KEM     []byte   `cbor:"5,keyasint"`
+	Sig     [64]byte `cbor:"6,keyasint"`
+}
+
+// signed is what the giver's device signs: who only has the link could else put keys of its own beside the giver's card, and
+// read what is answered.
+func (o *slotOffer) signed(id wire.SlotID) []byte {
+	card := wire.HashOf(labelCard, o.Card)
+	return slices.Concat([]byte(labelSlotOffer), id[:], o.Share[:], o.Agree[:], o.KEM, card[:], o.Mailbox)
+}
+
+// verify fails with ErrSlot where no device on the card has signed the offer for this slot.
+func (o *slotOffer) verify(id wire.SlotID) error {
+	p, err := parseParty(Profile{}, o.Card)
+	if errors.Is(err, wire.ErrNewer) {
+		return fmt.Errorf("slot: %w", err)
+	}
+	if err != nil {
+		return ErrSlot
+	}
+	said := o.signed(id)
+	if !slices.ContainsFunc(p.Account.Devices(), func(d identity.DeviceKeys) bool { return ed25519.Verify(d.Sign[:], said, o.Sig[:]) }) {
+		return ErrSlot
+	}
+	return nil
 }
 
 // slotAnswer is what the user of a link answers: map {1: label, 2: card, 3: share}.
@@ -87,9 +116,12 @@ func (m Meeting) Visit(bundle []byte) (*Visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	kem, err := mlkem.NewEncapsulationKey768(said.KEM)
+	kem, err := mlkem.NewEncapsulationKey768(said.KEM) // of one length
 	if err != nil {
 		return nil, ErrSlot
+	}
+	if err := said.verify(id); err != nil {
+		return nil, err
 	}
 	return &Visit{
 		Card: said.Card, Share: said.Share, Mailbox: said.Mailbox,
@@ -116,6 +148,8 @@ func (v *Visit) Answer(r Reply, encapsulate ratchet.Encapsulate, rand io.Reader)
 		return nil, fmt.Errorf("encapsulate: %w", err)
 	}
 	public := ratchet.Public(ephemeral)
+	defer agreed.Erase()
+	defer clear(secret)
 	key := slotAnswerKey(v.key, v.bundle, agreed, secret, public, ct)
 	head := slices.Concat(public[:], ct)
 	body, err := sealSlot(key, slotAnswer{Label: r.Label, Card: r.Card.Card, Share: r.Card.Share}, wire.SlotSize-len(head), v.id)
@@ -149,7 +183,7 @@ func sealSlot(key []byte, v any, size int, id wire.SlotID) ([]byte, error) {
 	plain := make([]byte, size-chacha20poly1305.Overhead)
 	defer clear(plain)
 	if slotLengthSize+len(said) > len(plain) {
-		return nil, fmt.Errorf("our card has %d bytes: too many for a slot", len(said))
+		return nil, fmt.Errorf("%w: it has %d bytes", ErrRoom, len(said))
 	}
 	binary.BigEndian.PutUint16(plain, uint16(len(said)))
 	copy(plain[slotLengthSize:], said)

@@ -2,12 +2,16 @@ package contact
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/ratchet"
 	"sottovoce/mesh/wire"
 )
@@ -145,9 +149,125 @@ func TestSlotRefuses(t *testing.T) {
 	}
 }
 
+// Who has the link can seal what they like under its secret: the giver's card with keys of their own, or what the giver signed
+// for another link, is not the giver's offer.
+func TestSlotForged(t *testing.T) {
+	w := newSlotWorld(t)
+	other, err := NewMeeting(w.rand)
+	fatal(t, err)
+	id, key, salt := w.meeting.SlotID(), w.meeting.bundleKey(), w.bundle[:slotSaltSize]
+	genuine, err := openSlot[slotOffer](ratchet.Derive(key[:], salt, labelSlotSeal, slotKeySize), w.bundle[slotSaltSize:], id)
+	fatal(t, err)
+	eva := newPerson(t, "Eva", 3)
+	theirs, _, err := eva.ours.newCard(noon, w.rand)
+	fatal(t, err)
+	for name, forge := range map[string]func(*slotOffer){
+		"nothing":           func(*slotOffer) {},
+		"a share":           func(o *slotOffer) { o.Share[0]++ },
+		"a key of answers":  func(o *slotOffer) { o.Agree = [32]byte{9} },
+		"another such key":  func(o *slotOffer) { o.KEM = w.shelvedBy(t, eva).KEM },
+		"a mailbox":         func(o *slotOffer) { o.Mailbox = []byte("eva's") },
+		"somebody's card":   func(o *slotOffer) { o.Card = theirs },
+		"no card":           func(o *slotOffer) { o.Card = nil },
+		"no signature":      func(o *slotOffer) { o.Sig = [64]byte{} },
+		"signed by another": func(o *slotOffer) { o.Sig = [64]byte(ed25519.Sign(eva.ours.Device.SignKey(), o.signed(id))) },
+		"signed for another": func(o *slotOffer) {
+			o.Sig = [64]byte(ed25519.Sign(w.giver.ours.Device.SignKey(), o.signed(other.SlotID())))
+		},
+	} {
+		o := genuine
+		forge(&o)
+		sealed, err := sealSlot(ratchet.Derive(key[:], salt, labelSlotSeal, slotKeySize), o, wire.SlotSize-slotSaltSize, id)
+		fatal(t, err)
+		if _, err := w.meeting.Visit(slices.Concat(salt, sealed)); (name == "nothing") != (err == nil) || err != nil && !errors.Is(err, ErrSlot) {
+			t.Errorf("with %s of the forger's: %v", name, err)
+		}
+	}
+}
+
+// shelvedBy is what somebody else offers for the same link.
+func (w *slotWorld) shelvedBy(t testing.TB, p *person) slotOffer {
+	t.Helper()
+	_, bundle, err := p.ours.Shelve(w.meeting, nil, noon, w.rand)
+	fatal(t, err)
+	key := w.meeting.bundleKey()
+	o, err := openSlot[slotOffer](ratchet.Derive(key[:], bundle[:slotSaltSize], labelSlotSeal, slotKeySize), bundle[slotSaltSize:], w.meeting.SlotID())
+	fatal(t, err)
+	return o
+}
+
+// Once there is a contact nothing is kept by which its first session opens; further answers are known still, and nobody is
+// offered anything.
+func TestSlotSpent(t *testing.T) {
+	w := newSlotWorld(t)
+	_, answer := w.answers(t)
+	half, bundle := w.shelved.share, w.shelved.bundle.Save()
+	w.shelved.Spend()
+	saved := w.shelved.Save()
+	if bytes.Contains(saved, half[:]) || bytes.Contains(saved, bundle[len(bundle)/2:]) || len(saved) > 1<<10 {
+		t.Error("secrets of the offer are kept")
+	}
+	spent, err := LoadShelved(saved)
+	fatal(t, err)
+	if reply, err := spent.Open(answer); err != nil || reply.Label != w.user.profile {
+		t.Errorf("a further answer: %v", err)
+	}
+	w.giver.x.Prepare(spent)
+	commits(t, w.giver.x, w.rand, Received{From: w.user.profile, Frame: wire.Ask{Name: "Carlo", Nonce: [32]byte{1}}})
+	if _, err := w.giver.x.Step(noon, Accept{}, w.rand); !errors.Is(err, ErrState) {
+		t.Errorf("an offer that is spent is made again: %v", err)
+	}
+	spent.Erase()
+	if _, err := spent.Open(answer); err == nil {
+		t.Error("erased keys open an answer")
+	}
+}
+
+// TestSlotVectors holds what is derived for a slot against testdata/slot.txt, for other implementations.
+func TestSlotVectors(t *testing.T) {
+	var text strings.Builder
+	line := func(name string, v any) { fmt.Fprintf(&text, "%s=%x\n", name, v) }
+	text.WriteString("# What is derived for the slot of a contact link, hex. Written by `go test -update`; the diff is for review.\n")
+	m := sample().Meeting
+	id, key, answers := m.SlotID(), m.bundleKey(), m.answerKey()
+	salt := bytes.Repeat([]byte{7}, slotSaltSize)
+	line("secret", m.Secret[:])
+	line("slot_id", id[:])
+	line("bundle_key", key[:])
+	line("answers_key", answers[:])
+	line("salt", salt)
+	seal := ratchet.Derive(key[:], salt, labelSlotSeal, slotKeySize)
+	line("seal_of_bundle", seal)
+	o := slotOffer{Card: []byte("card"), Share: [32]byte{1}, Mailbox: []byte("mailbox"), Agree: [32]byte{2}, KEM: []byte("ml-kem-768 key")}
+	line("card", o.Card)
+	line("share", o.Share[:])
+	line("mailbox", o.Mailbox)
+	line("x25519_key", o.Agree[:])
+	line("ml_kem_key", o.KEM)
+	line("signed", o.signed(id))
+	sealed, err := sealSlot(seal, struct {
+		Card []byte `cbor:"1,keyasint"`
+	}{o.Card}, 64, id)
+	fatal(t, err)
+	line("sealed_64_bytes", sealed)
+	bundle := wire.HashOf(labelSlotBundle, slices.Concat(salt, sealed))
+	agreed, kem, ephemeral, ct := ratchet.Secret{3}, bytes.Repeat([]byte{4}, 32), [32]byte{5}, []byte("ciphertext")
+	line("agreed", agreed[:])
+	line("ss", kem)
+	line("ephemeral", ephemeral[:])
+	line("ct", ct)
+	line("bundle_hash", bundle[:])
+	line("seal_of_answer", slotAnswerKey(answers, bundle, agreed, kem, ephemeral, ct))
+	label := m.Giver()
+	nonce := wire.HashOf(labelSlotAsk, label[:], o.Share[:])
+	line("label", label[:])
+	line("nonce_of_ask", nonce[:])
+	goldentest.File(t, "slot.txt", text.String())
+}
+
 func TestSlotTooSmall(t *testing.T) {
 	w := newSlotWorld(t)
-	if _, _, err := w.giver.ours.Shelve(w.meeting, make([]byte, wire.SlotSize), noon, w.rand); err == nil {
+	if _, _, err := w.giver.ours.Shelve(w.meeting, make([]byte, wire.SlotSize), noon, w.rand); !errors.Is(err, ErrRoom) {
 		t.Error("what is larger than a slot was put into one")
 	}
 }
@@ -157,6 +277,10 @@ func FuzzSlot(f *testing.F) {
 	_, answer := w.answers(f)
 	f.Add(w.bundle, answer, w.shelved.Save())
 	f.Add(answer, w.bundle, []byte{})
+	spent, err := LoadShelved(w.shelved.Save())
+	fatal(f, err)
+	spent.Spend()
+	f.Add(w.bundle, answer, spent.Save())
 	f.Fuzz(func(t *testing.T, bundle, answer, saved []byte) {
 		if v, err := w.meeting.Visit(bundle); err == nil {
 			v.Erase()

@@ -51,6 +51,9 @@ func (c *served) openSlot(ctx context.Context, f wire.Slot, tokens []token.Token
 		}
 		return 0, c.shelf.put(f.ID, file) // held, and paid for
 	}
+	if other := c.at.keeping(f.ID); other != nil && other != c { // who comes names no community
+		return 0, errSlotTaken
+	}
 	if reason := terms.judge(f.Day, slotRoom); reason != 0 {
 		return 0, refusal{reason, "a slot like that is not taken"}
 	}

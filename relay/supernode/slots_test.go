@@ -236,6 +236,65 @@ func TestSlotTerms(t *testing.T) {
 	}
 }
 
+// TestSlotOfOneCommunity: who comes to a slot names no community, so who is a member of another one opens none by the same id.
+func TestSlotOfOneCommunity(t *testing.T) {
+	t.Parallel()
+	r := found(t)
+	other, err := Found(r.dir, Charter{Name: "Altra", Policy: policy}, Config{Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run(Config{Vouched: func() bool { return true }})
+	p := r.join()
+	p.draw(wire.SlotCost)
+	slot, _ := newSlot(t, r)
+	held := slotFile{Day: slot.Day, Bundle: random(t, wire.SlotSize)}
+	if err := r.serving(other.Community).shelf.put(slot.ID, &held); err != nil {
+		t.Fatal(err)
+	}
+	slot.Tokens = p.take(wire.SlotCost)
+	if got := reasonOfFrame(r.ask(p.mustMember(), slot)); got != wire.ReasonLink {
+		t.Errorf("a slot in the place of another community's: %d", got)
+	}
+	if shown, is := r.ask(r.visitor(), wire.Fetch{ID: slot.ID}).(wire.Slot); !is || !bytes.Equal(shown.Bundle, held.Bundle) {
+		t.Error("another is shown in its place")
+	}
+	slot.ID[0]++
+	if got := reasonOfFrame(r.ask(p.mustMember(), slot)); got != 0 {
+		t.Errorf("the tokens are spent: %d", got)
+	}
+}
+
+// TestSlotRefusedAgain: a client that goes on trying to open a slot does so with the same tokens.
+func TestSlotRefusedAgain(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	if err := r.Advertise([]string{r.at.String()}); err != nil {
+		t.Fatal(err)
+	}
+	anna := r.reader()
+	slot, _ := newSlot(t, r)
+	open := func(day uint16) (tokens int, refused wire.Reason) {
+		slot.Day = day
+		var no *relay.RefusedError
+		if err := anna.OpenSlot(within(t), r.log(), slot); errors.As(err, &no) {
+			refused = no.Reason
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		return anna.Communities()[0].Supernodes[0].Tokens, refused
+	}
+	first, refused := open(r.day() + slotDaysMax + 1)
+	for range 3 {
+		if again, why := open(r.day() + slotDaysMax + 1); again < first || why != refused || why != wire.ReasonWrongDay {
+			t.Errorf("%d tokens, then %d; refused with %d", first, again, why)
+		}
+	}
+	if left, why := open(r.day() + 1); left < first || why != 0 {
+		t.Errorf("opened at last with others: %d, %d; refused with %d", first, left, why)
+	}
+}
+
 // TestSlotsExpire: a slot goes with its day; one that was answered waits for its owner.
 func TestSlotsExpire(t *testing.T) {
 	t.Parallel()
