@@ -172,12 +172,19 @@ func (m *Model) ask() (s state, err error) {
 	return s, err
 }
 
-func (m *Model) takeState(s state) { m.status, m.seen, m.member = s.status, s.seen, s.member }
+// takeState takes it in; while there is no network, as in the first moments of a node, it is asked for again soon.
+func (m *Model) takeState(s state) tea.Cmd {
+	m.status, m.seen, m.member = s.status, s.seen, s.member
+	if len(s.status.Interfaces) == 0 {
+		return m.refreshSoon()
+	}
+	return nil
+}
 
 // take takes it in; who is not in it is gone.
 func (m *Model) take(l learned) tea.Cmd {
 	m.me = l.me
-	m.takeState(l.state)
+	again := m.takeState(l.state)
 	there := map[string]bool{}
 	for _, o := range l.talks {
 		there[o.Person.ID] = true
@@ -198,6 +205,11 @@ func (m *Model) take(l learned) tea.Cmd {
 			delete(m.people.all, id)
 		}
 	}
+	return tea.Batch(again, m.turnBack())
+}
+
+// turnBack shows who was shown, or else the latest conversation.
+func (m *Model) turnBack() tea.Cmd {
 	switch e := m.current(); {
 	case e != nil && e.person.Contact && m.talks[m.open] == nil:
 		return m.turnTo(m.open)
@@ -247,8 +259,7 @@ func (m *Model) refresh() tea.Cmd {
 			if err != nil {
 				return m.fail(err)
 			}
-			m.takeState(s)
-			return nil
+			return m.takeState(s)
 		})
 	}
 }
