@@ -8,6 +8,7 @@ import (
 // Demo says how the story of 'demo' is told.
 type Demo struct {
 	Fast, JSON bool
+	Lines      bool // one after the other, as for screen readers
 	In         io.Reader
 	Out        io.Writer
 	Env        func(string) string
@@ -25,5 +26,5 @@ func (demoCommand) Help() string {
 
 // Run tells the story.
 func (d *demoCommand) Run(c *call) error {
-	return c.Demo(c.ctx, Demo{Fast: d.Fast, JSON: c.json, In: c.Stdin, Out: c.Stdout, Env: os.Getenv})
+	return c.Demo(c.ctx, Demo{Fast: d.Fast, JSON: c.json, Lines: c.lines, In: c.Stdin, Out: c.Stdout, Env: os.Getenv})
 }

@@ -19,11 +19,12 @@ import (
 
 // Options say how the story is told.
 type Options struct {
-	Fast bool // without pauses
-	JSON bool // one statement a line, without pauses
-	In   io.Reader
-	Out  io.Writer
-	Env  func(string) string // os.Getenv
+	Fast  bool // without pauses
+	JSON  bool // one statement a line, without pauses
+	Lines bool // one after the other, however wide the terminal is
+	In    io.Reader
+	Out   io.Writer
+	Env   func(string) string // os.Getenv
 }
 
 // Run tells the story. It fails with a *control.Error when something of it does not happen, or ctx ends; whatever happens, the
@@ -87,7 +88,7 @@ func (p *play) at(out *os.File, o Options) {
 		if err != nil {
 			width = 0
 		}
-		p.teller.shape(min(width, linesMax), o.Env("TERM") == "dumb", o.Env("NO_COLOR") != "")
+		p.teller.shape(min(width, linesMax), o.Lines, o.Env("TERM") == "dumb", o.Env("NO_COLOR") != "")
 	}
 	if o.Fast {
 		return

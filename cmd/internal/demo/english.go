@@ -41,7 +41,7 @@ var english = catalogue{
 		"searched": {"its files hold the tag, and not the text", "Searched, all its %d files: that tag is in %d. What %s wrote is in %d."},
 		"fetched":  {"the program of %s fetches it too", "The program of %s has fetched the same message: every member's fetches them all. Conversations it could open: %d."},
 
-		"closes":   {"%s ends the program", "%s closes, too. With the program open, of the two: %d."},
+		"closes":   {"%s ends the program", "%s closes, too. Programs that the two have open: %d."},
 		"home":     {"%s reaches the supernode from home", "%s opens at home, and reaches %d supernode. People nearby: %d."},
 		"opens-up": {"%s opens again", "%s opens again."},
 		"same":     {"the first message is as it was", "It keeps %d messages. The first is the same to the byte: that it was read changed nothing."},

@@ -41,7 +41,7 @@ var italian = catalogue{
 		"searched": {"i suoi file contengono il tag, e non il testo", "Cercato, in tutti i suoi %d file: quel tag è in %d. Ciò che %s ha scritto è in %d."},
 		"fetched":  {"anche il programma di %s lo prende", "Anche il programma di %s ha preso lo stesso messaggio: quello di ogni membro li prende tutti. Conversazioni che ha potuto aprire: %d."},
 
-		"closes":   {"%s chiude il programma", "Anche %s chiude. Di loro due, con il programma aperto: %d."},
+		"closes":   {"%s chiude il programma", "Anche %s chiude. Programmi che i due hanno aperti: %d."},
 		"home":     {"%s raggiunge il supernodo da casa", "%s apre a casa, e raggiunge %d supernodo. Persone vicine: %d."},
 		"opens-up": {"%s riapre", "%s riapre."},
 		"same":     {"il primo messaggio è com'era", "Conserva %d messaggi. Il primo è uguale fino all'ultimo byte: che sia stato letto non ha cambiato nulla."},

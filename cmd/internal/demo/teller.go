@@ -111,21 +111,16 @@ func (t *teller) flush() error {
 
 // linear prints a statement by itself; what the supernode sees says so, and stands apart.
 func (t *teller) linear(s Statement) error {
-	lead, below := "", ""
+	says, indent := s.Says, ""
 	if s.Side == ofShelf {
-		lead, below = "   "+t.words.Aside+": ", "   "
+		says, indent = t.words.Aside+": "+says, "   "
 	}
-	says := s.Says
-	if first, rest, more := strings.Cut(lead+says, "\n"); more {
-		says = first + "\n" + below + strings.ReplaceAll(rest, "\n", "\n"+below)
-	} else {
-		says = first
+	lines := strings.Split(says, "\n")
+	if t.width > len(indent) {
+		lines = paint.Wrap(says, t.width-len(indent))
 	}
-	if t.width > 0 {
-		says = strings.Join(paint.Wrap(says, t.width), "\n")
-	}
-	for _, line := range strings.Split(says, "\n") {
-		if err := t.print(t.show(row{line, s}) + "\n"); err != nil {
+	for _, line := range lines {
+		if err := t.print(t.show(row{indent + line, s}) + "\n"); err != nil {
 			return err
 		}
 	}
@@ -197,7 +192,7 @@ func hexRows(b []byte) string {
 }
 
 // shape fits the lines to a terminal of so many cells, 0 where that is not known.
-func (t *teller) shape(width int, dumb, plain bool) {
+func (t *teller) shape(width int, lines, dumb, plain bool) {
 	t.width, t.colour = width, !dumb && !plain
-	t.two = !dumb && width >= columnsMin
+	t.two = !lines && !dumb && width >= columnsMin
 }

@@ -94,7 +94,7 @@ func tellAll(t *testing.T, shape func(*teller)) string {
 }
 
 func TestColumns(t *testing.T) {
-	plain := tellAll(t, func(t *teller) { t.shape(100, false, true) })
+	plain := tellAll(t, func(t *teller) { t.shape(100, false, false, true) })
 	want := []string{
 		"", "── Away ─────────────────────────────────────────┬─ What the supernode sees ────────────────────────",
 		"Anna writes to Bruno: “The key is under the      │ It keeps a message:",
@@ -116,7 +116,7 @@ func TestColumns(t *testing.T) {
 			t.Errorf("row %d is %q, not %q", i, got[i], want[i])
 		}
 	}
-	coloured := tellAll(t, func(t *teller) { t.shape(100, false, false) })
+	coloured := tellAll(t, func(t *teller) { t.shape(100, false, false, false) })
 	if !strings.Contains(coloured, "\x1b["+looks[anna]+"mAnna\x1b[m") || !strings.Contains(coloured, "\x1b["+red+"m") {
 		t.Errorf("%q", coloured)
 	}
@@ -125,7 +125,8 @@ func TestColumns(t *testing.T) {
 // In a narrow terminal, a dumb one, and a file there is one thing after the other.
 func TestLinear(t *testing.T) {
 	for name, shape := range map[string]func(*teller){
-		"narrow": func(t *teller) { t.shape(60, false, true) }, "dumb": func(t *teller) { t.shape(200, true, false) }, "file": func(*teller) {},
+		"narrow": func(t *teller) { t.shape(60, false, false, true) }, "dumb": func(t *teller) { t.shape(200, false, true, false) },
+		"lines": func(t *teller) { t.shape(200, true, false, true) }, "file": func(*teller) {},
 	} {
 		told := tellAll(t, shape)
 		for _, want := range []string{"\nAway\n\n", "\nAnna writes to Bruno: “The key is under the ", "\n   Supernode: It keeps a message:\n   01 00 51 66\n", "\nThis did not happen."} {
