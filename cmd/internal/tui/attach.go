@@ -65,7 +65,7 @@ func (m *Model) fail(err error) tea.Cmd {
 		return nil
 	}
 	m.stopped = m.newStopped()
-	return tea.Batch(m.openDialog(m.stopped), m.retry())
+	return tea.Batch(m.interrupt(m.stopped), m.retry())
 }
 
 // retry looks whether a node is there again, until one is.

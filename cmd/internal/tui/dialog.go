@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -39,6 +40,20 @@ func (m *Model) openDialog(d dialog) tea.Cmd {
 	m.said = saying{}
 	m.dialogs = append(m.dialogs, d)
 	return nil
+}
+
+// deafTime is how long a dialog that came by itself takes no keys: they are meant for what was there before.
+const deafTime = 700 * time.Millisecond
+
+// interrupt opens a dialog that nobody has asked for.
+func (m *Model) interrupt(d dialog) tea.Cmd {
+	m.sudden, m.suddenAt = d, m.now()
+	return m.openDialog(d)
+}
+
+// deaf tells that the only dialog has just come by itself: keys go on to what is being written.
+func (m *Model) deaf() bool {
+	return len(m.dialogs) == 1 && m.dialog() == m.sudden && m.now().Sub(m.suddenAt) < deafTime
 }
 
 // closeDialog goes back to what was before.

@@ -37,6 +37,8 @@ type Model struct {
 	open     string                 // id of who is shown at the right; empty: nobody
 	focus    focus
 	dialogs  []dialog // the last is on top
+	sudden   dialog   // the last that came by itself
+	suddenAt time.Time
 	complete complete
 	said     saying // one line that goes away
 	typedAt  time.Time

@@ -314,7 +314,7 @@ func (m *Model) runDoctor(string) tea.Cmd {
 
 // notice shows a sentence of the node until somebody has read it.
 func (m *Model) notice(text string) tea.Cmd {
-	return m.openDialog(&sheet{
+	return m.interrupt(&sheet{
 		name: func(m *Model) string { return m.words.NoticeTitle },
 		text: func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, paint.Safe(text)) },
 		choices: func(m *Model) []choice {

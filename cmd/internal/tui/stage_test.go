@@ -91,7 +91,8 @@ func onStage(t *testing.T, exists bool, play func(*stage)) {
 		}
 		theme := paint.Dark
 		s := &stage{t: t, fake: f, msgs: make(chan tea.Msg, 1000)}
-		now := func() time.Time { return controltest.Start.Add(time.Hour) }
+		began := time.Now()
+		now := func() time.Time { return controltest.Start.Add(time.Hour + time.Since(began)) }
 		s.life = &mortal{Fake: f}
 		s.life.rise()
 		defer func() { s.life.end() }()

@@ -297,3 +297,14 @@ func TestLongText(t *testing.T) {
 		t.Error("its end is not to be seen")
 	})
 }
+
+// A dialog that comes by itself takes no key that was meant for what is being written.
+func TestSudden(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		s.begin().types("hello")
+		s.fake.Notice("The disk is full: nothing can be kept.")
+		s.do(nil)
+		s.types(" there").keys("enter").shows("The disk is full").wait(deafTime).keys("enter").hides("The disk").shows("hello there", "waiting")
+	})
+}

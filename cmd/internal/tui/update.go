@@ -81,7 +81,7 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+z":
 		return tea.Sequence(tea.Raw(bidiByTerminal), tea.Suspend)
 	}
-	if d := m.dialog(); d != nil {
+	if d := m.dialog(); d != nil && !m.deaf() {
 		return d.key(m, k)
 	}
 	if m.complete.open() {

@@ -142,7 +142,7 @@ func (m *Model) compared(p control.Person, c control.Comparison) tea.Cmd {
 		return nil
 	}
 	id, name := p.ID, nameOf(p)
-	return m.openDialog(&sheet{
+	return m.interrupt(&sheet{
 		name: func(m *Model) string { return m.words.VerifyTitle(name) },
 		text: func(m *Model, width int) []paint.Line {
 			return paragraphs(width, paint.Plain, m.words.CompareInvited(name))
