@@ -80,14 +80,9 @@ func openShelf(path string) (*shelf, error) {
 		if err != nil || len(b) != len(wire.SlotID{}) {
 			continue
 		}
-		f, err := s.read(wire.SlotID(b))
-		if errors.Is(err, wire.ErrMalformed) {
-			continue // damaged: nobody can be given anything of it
+		if f, err := s.read(wire.SlotID(b)); err == nil { // else it is damaged: nobody can be given anything of it, and all else is served
+			s.held[wire.SlotID(b)] = f.until()
 		}
-		if err != nil {
-			return nil, err
-		}
-		s.held[wire.SlotID(b)] = f.until()
 	}
 	return s, nil
 }

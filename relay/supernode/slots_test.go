@@ -346,8 +346,15 @@ func TestSlotsAfterDamage(t *testing.T) {
 	if err := os.WriteFile(s.file(wire.SlotID{2})+freshSuffix, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	unread := s.file(wire.SlotID{3})
+	if err := os.Mkdir(unread, 0o700); err != nil { // what the disk does not return
+		t.Fatal(err)
+	}
 	if s, err = openShelf(s.path); err != nil || s.has(torn) {
 		t.Fatalf("a torn slot is held: %v", err)
+	}
+	if err := os.Remove(unread); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.put(torn, slot); err != nil {
 		t.Errorf("another in its place: %v", err)
