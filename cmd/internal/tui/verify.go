@@ -100,9 +100,10 @@ func (m *Model) nameOfSymbol(s control.Symbol) string {
 func (d *comparing) offers(m *Model) []choice {
 	w := m.words
 	if d.now.State == control.ComparisonShown {
-		return []choice{
-			{label: w.TheyDiffer, look: paint.Bad, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerDiffer) }},
+		return []choice{ // what an Enter too many does is undone by beginning again
+			{label: w.Cancel, do: func(m *Model) tea.Cmd { return d.escape(m) }},
 			{label: w.TheyMatch, look: paint.Good, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerMatch) }},
+			{label: w.TheyDiffer, look: paint.Bad, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerDiffer) }},
 		}
 	}
 	list := []choice{{label: w.Close, do: func(m *Model) tea.Cmd { return d.escape(m) }}}
