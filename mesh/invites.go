@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -80,7 +81,7 @@ func (n *Node) Invite(ctx context.Context, life time.Duration) (Invited, error) 
 	return made, err
 }
 
-// give makes a link of ours. Of those that were used the oldest gives way.
+// give makes a link of ours. Of those that were used the oldest gives way, and at its supernode.
 func (t *turn) give(life time.Duration) (*meeting, error) {
 	n := t.n
 	open, used := 0, []*meeting(nil)
@@ -95,7 +96,13 @@ func (t *turn) give(life time.Duration) (*meeting, error) {
 	if open >= invitesMax {
 		return nil, refuse(ErrInvites)
 	}
+	slices.SortStableFunc(used, func(a, b *meeting) int { return cmp.Compare(waits(a), waits(b)) })
 	if len(used) >= usedMax {
+		if used[0].Away != nil {
+			if err := t.takeBack(used[0]); err != nil {
+				return nil, err
+			}
+		}
 		if err := t.dropMeetings(func(m *meeting) bool { return m == used[0] }); err != nil {
 			return nil, err
 		}
@@ -107,6 +114,14 @@ func (t *turn) give(life time.Duration) (*meeting, error) {
 	m := newMeeting(meetingGiven, secret, contact.First, t.date, t.date.Add(life))
 	m.Our = secret.Giver()
 	return m, t.addMeeting(m)
+}
+
+// waits is 1 for a link by which somebody may have answered at a supernode, which was not read yet, else 0.
+func waits(m *meeting) int {
+	if m.Away != nil && !m.Done {
+		return 1
+	}
+	return 0
 }
 
 // invited shows a link of ours.

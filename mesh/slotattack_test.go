@@ -188,3 +188,37 @@ func TestInviteOwnCardTooLarge(t *testing.T) {
 	})
 	carlo.within(time.Second, "is told", carlo.warned("too large for a slot"))
 }
+
+// Of the links that are over those give way first by which there is a contact: under the others an answer may lie. What gives
+// way is given up at its supernode.
+func TestInviteGivesWay(t *testing.T) {
+	t.Parallel()
+	shelf := newShelf(newSky(1))
+	anna := newPersonBy(t, "Anna", shelf)
+	lonely, done := anna.invites(), anna.invites()
+	anna.inside(func(turn *turn) error {
+		for _, m := range anna.meetings {
+			m.Secret, m.Done = [32]byte{}, m.ID.String() == done.ID
+		}
+		for range usedMax - 2 {
+			m, err := turn.give(time.Hour)
+			if err != nil {
+				return err
+			}
+			m.Secret = [32]byte{}
+		}
+		_, err := turn.give(time.Hour)
+		left := func(id string) bool {
+			return slices.ContainsFunc(anna.meetings, func(m *meeting) bool { return m.ID.String() == id })
+		}
+		if !left(lonely.ID) || left(done.ID) {
+			t.Error("the link that waits for an answer gave way")
+		}
+		return err
+	})
+	anna.within(waitLong, "it is given up", func() bool {
+		shelf.mu.Lock()
+		defer shelf.mu.Unlock()
+		return len(shelf.held) == 1
+	})
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sottovoce/cmd/internal/control"
 )
@@ -27,13 +28,18 @@ func TestWhileAway(t *testing.T) {
 	}
 }
 
-// The code of a link that names a supernode is 25 lines: one more than an old terminal has.
+// The code of a link that names a supernode at two addresses fits the width of a terminal, and its height if that is 32.
 func TestCodeOfLinkWithSupernode(t *testing.T) {
-	code, err := newCode("sottovoce:" + strings.Repeat("a", 176))
+	code, err := newCode("sottovoce:" + strings.Repeat("a", 290))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(code.terminal(), "\n"); n > 25 {
+	if n := strings.Count(code.terminal(), "\n"); n > 31 {
 		t.Errorf("%d lines", n)
+	}
+	for _, row := range code.Rows(quietZone) {
+		if n := utf8.RuneCountInString(row); n > 80 {
+			t.Fatalf("%d columns", n)
+		}
 	}
 }
