@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -47,7 +48,7 @@ func (t *turn) collected(p Page) error {
 	for _, e := range p.Scanned {
 		rest = append(rest, store.Unmatched{Tag: e.Tag, ID: e.ID, ExpiryDay: e.ExpiryDay})
 	}
-	if err := waiting.add(t, log, p.Since, rest); err != nil {
+	if err := cmp.Or(waiting.add(t, log, p.Since, rest), t.holdAgainst(log, p)); err != nil {
 		return err
 	}
 	if cursor := p.Until; cursor > log.Cursor || p.Since == 0 && cursor != log.Cursor {

@@ -100,6 +100,12 @@ func (c collector) Collected(ctx context.Context, p Page) error {
 	return err
 }
 
+// Lost notes that a log is not what it was said to be.
+func (c collector) Lost(ctx context.Context, from Log, at []uint64) error {
+	run := func(t *turn) error { return t.lostAt(from, at) }
+	return c.n.await(ctx, command{run: run, done: make(chan error, 1), patient: true})
+}
+
 // Reached says where can be deposited now.
 func (c collector) Reached(at []Reached) {
 	at = slices.Clone(at)
@@ -156,9 +162,13 @@ func (t *turn) lookForDepots() error {
 		return nil
 	}
 	n.custody.due, n.custody.tell = false, true
+	ours := n.ourLogs()
 	for _, row := range slices.Sorted(maps.Keys(n.devices)) {
 		d := n.devices[row]
-		depots := n.depotsFor(d)
+		depots, err := t.depotsFor(d, ours)
+		if err != nil {
+			return err
+		}
 		if slices.Equal(depots, d.depots) {
 			continue
 		}
@@ -172,20 +182,30 @@ func (t *turn) lookForDepots() error {
 
 // depotsFor lists the supernodes that are reached and where a device collects. The custodian
 // is asked even when none is reached: by the card it may reach some.
-func (n *Node) depotsFor(d *device) []outbox.Depot {
-	card := d.contact.mailbox.Card
+func (t *turn) depotsFor(d *device, ours map[Log]bool) (depots []outbox.Depot, err error) {
+	n, card := t.n, d.contact.mailbox.Card
 	if len(card) == 0 || !d.open() || d.contact.row.Blocked || d.contact.talk == nil || d.pair.Behind() {
-		return nil
+		return nil, nil
 	}
-	var depots []outbox.Depot
-	for _, at := range n.custodian.Where(card) {
-		i := slices.IndexFunc(n.custody.reached, func(r Reached) bool { return r.At == at })
-		if i >= 0 {
-			_, number := n.depotOf(at)
-			depots = append(depots, outbox.Depot{At: number, Link: n.custody.reached[i].Link})
+	for _, l := range n.custodian.Where(card) {
+		i := slices.IndexFunc(n.custody.reached, func(r Reached) bool { return r.At == l.At })
+		if i < 0 {
+			continue
 		}
+		_, number := n.depotOf(l.At)
+		depot := outbox.Depot{At: number, Link: n.custody.reached[i].Link}
+		if ours[l] {
+			log, err := t.logOf(l, nil)
+			if err != nil && !errors.Is(err, errLogs) {
+				return nil, err
+			}
+			if err == nil {
+				depot.Log = log.ID
+			}
+		}
+		depots = append(depots, depot)
 	}
-	return depots
+	return depots, nil
 }
 
 // startAnew sends the start of a session once more whose blob has expired while what was

@@ -34,9 +34,9 @@ type Custodian interface {
 	// bytes; nil: we collect nowhere. It is told to the contact whenever it is not what was
 	// told last, so it is the same until something changed.
 	Mailbox(to identity.AccountID, theirs []byte) []byte
-	// Where lists supernodes at which the giver of a card collects and we may deposit,
+	// Where lists the logs in which Deposit leaves what is for the giver of a card, one for each supernode,
 	// reached or not, those first that are nearest. It answers at once.
-	Where(card []byte) []peer.ID
+	Where(card []byte) []Log
 	// Known says who our contacts are, and their cards: what was given to anybody else, and what anybody else gave, is
 	// forgotten. It answers at once.
 	Known(contacts map[identity.AccountID][]byte)
@@ -66,6 +66,10 @@ type Collector interface {
 	// the log's cursor, all in one commit. It returns after that; an error says that
 	// nothing of it happened, and the page has to come again.
 	Collected(ctx context.Context, p Page) error
+	// Lost says that a log does not hold, at these cursors, what was signed for; and if there are none that it is another log
+	// than the one that was collected, or a part of that: it is collected from its beginning, and what it held is left there
+	// again. It returns after that was committed.
+	Lost(ctx context.Context, from Log, at []uint64) error
 	// Reached says at which supernodes can be deposited now. It replaces what was said
 	// last. A supernode that lost its link between two calls is one that was reached anew.
 	Reached(at []Reached)

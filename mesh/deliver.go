@@ -79,6 +79,9 @@ func loadPage(tx *store.Tx, pair, after int64, limit int, now time.Time, mark cl
 	for _, row := range rows[:min(len(rows), limit)] {
 		blob := queued(row, now, mark)
 		blob.Old = true
+		if blob.Kept, err = tx.SeenAt(row.ID); err != nil {
+			return loaded, err
+		}
 		loaded.Blobs = append(loaded.Blobs, blob)
 	}
 	return loaded, err

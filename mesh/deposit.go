@@ -274,13 +274,20 @@ func (t *turn) deposited(at peer.ID, some []slip, results []Custody) error {
 //
 // spec: 06-conversations#delivery-states
 func (t *turn) goneFrom(at peer.ID, blob int64) error {
+	return t.unheld(blob, func(log int64) bool {
+		return slices.ContainsFunc(t.n.custody.of(at), func(l *store.Log) bool { return l.ID == log })
+	})
+}
+
+// unheld notes that some logs do not hold a blob any more.
+func (t *turn) unheld(blob int64, gone func(log int64) bool) error {
 	known, err := t.tx.CustodyOf(blob)
 	if err != nil {
 		return err
 	}
 	left := known[:0:0]
 	for _, c := range known {
-		if !slices.ContainsFunc(t.n.custody.of(at), func(log *store.Log) bool { return log.ID == c.Log }) {
+		if !gone(c.Log) {
 			left = append(left, c)
 		} else if err := t.tx.DropCustody(blob, c.Log); err != nil {
 			return err

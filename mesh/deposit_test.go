@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -81,11 +82,10 @@ func TestDeletedThere(t *testing.T) {
 		for _, b := range k.log {
 			k.gone = append(k.gone, string(b.blob))
 		}
-		k.log = nil
 	})
-	s.set(0, false)
-	s.set(0, true)
+	s.lose(0)
 	anna.within(waitLong, "it is not held any more", anna.reaches(first, conversation.StateQueued))
+	anna.within(waitLong, "it was offered", func() bool { return strings.Contains(anna.journey(first).Copies[0].Waits, "deleted") })
 	c := anna.waitsFor(first, "for another way to them", "cupboard a (Villa) says that it was deleted there", "it stays here")
 	if len(c.HeldBy) > 0 {
 		t.Errorf("held by %+v", c.HeldBy)

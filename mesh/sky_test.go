@@ -46,7 +46,9 @@ type keeper struct {
 	leaps    bool // says that cursors are farther than they are
 	starves  bool // brings nothing again that it was asked for
 
-	gone []string // blobs that it has deleted
+	gone   []string // blobs that it has deleted
+	era    int      // which disk this is
+	offers int      // blobs that it was offered
 }
 
 type keptBlob struct {
@@ -71,6 +73,21 @@ func (s *sky) change(f func()) {
 	for m := range s.members {
 		m.look()
 	}
+}
+
+// lose gives a supernode another disk, with nothing on it.
+func (s *sky) lose(i int) {
+	s.change(func() {
+		k := s.nodes[i]
+		k.log, k.cursor, k.era = nil, 0, k.era+1
+	})
+}
+
+// offers counts the blobs that a supernode was offered.
+func (s *sky) offers(i int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[i].offers
 }
 
 // set takes a supernode down, or up again.
@@ -157,6 +174,7 @@ type fakeCustodian struct {
 
 	to      Collector
 	reached []Reached
+	eras    map[peer.ID]int // of the logs that were read
 }
 
 func (f *fakeCustodian) look() {
@@ -168,7 +186,7 @@ func (f *fakeCustodian) look() {
 
 // Run implements Custodian.
 func (f *fakeCustodian) Run(ctx context.Context, to Collector) error {
-	f.to = to
+	f.to, f.eras = to, make(map[peer.ID]int)
 	f.sky.change(func() { f.sky.members[f] = struct{}{} })
 	defer f.sky.change(func() { delete(f.sky.members, f) })
 	for {
@@ -210,6 +228,14 @@ func (f *fakeCustodian) collect(ctx context.Context, at peer.ID) error {
 			f.sky.mu.Unlock()
 			return nil
 		}
+		if k.era != f.eras[at] {
+			f.eras[at] = k.era
+			f.sky.mu.Unlock()
+			if err := f.to.Lost(ctx, Log{At: at, Community: [32]byte{1}}, nil); err != nil {
+				return err
+			}
+			continue
+		}
 		p := k.page(cursor)
 		f.sky.mu.Unlock()
 		if p.Until == cursor && len(p.Blobs) == 0 {
@@ -235,6 +261,7 @@ func (f *fakeCustodian) Deposit(_ context.Context, at peer.ID, parcels []Parcel)
 			err = errors.New("nobody is there")
 			return
 		}
+		k.offers += len(parcels)
 		for _, p := range parcels {
 			if h, bad := wire.ParseBlob(p.Blob); k.refuse == wire.ReasonWrongDay && bad == nil && h.ExpiryDay <= k.day+wire.ExpiryDaysMax {
 				k.refuse = 0
@@ -287,11 +314,11 @@ func (f *fakeCustodian) Mailbox(_ identity.AccountID, theirs []byte) (card []byt
 }
 
 // Where implements Custodian.
-func (f *fakeCustodian) Where(card []byte) (at []peer.ID) {
+func (f *fakeCustodian) Where(card []byte) (in []Log) {
 	for id := range slices.Chunk(card, len(peer.ID{})) {
-		at = append(at, peer.ID(id))
+		in = append(in, Log{peer.ID(id), [32]byte{1}})
 	}
-	return at
+	return in
 }
 
 // Known implements Custodian.

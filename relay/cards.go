@@ -136,9 +136,9 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 	return b
 }
 
-// Where lists the supernodes at which the giver of a card collects and we may deposit, those first
-// that are reached; card nil: our own.
-func (c *Client) Where(card []byte) (at []peer.ID) {
+// Where lists the logs in which Deposit leaves what is for the giver of a card, one for each supernode, those first that are
+// reached; card nil: our own.
+func (c *Client) Where(card []byte) (in []Log) {
 	stations := c.serving(card)
 	slices.SortStableFunc(stations, func(a, b *station) int {
 		switch near, far := a.reached() != 0, b.reached() != 0; {
@@ -149,17 +149,18 @@ func (c *Client) Where(card []byte) (at []peer.ID) {
 		}
 		return 0
 	})
-	for _, s := range stations {
-		if !slices.Contains(at, s.log.At) {
-			at = append(at, s.log.At)
+	add := func(l Log) {
+		if !slices.ContainsFunc(in, func(other Log) bool { return other.At == l.At }) {
+			in = append(in, l)
 		}
+	}
+	for _, s := range stations {
+		add(s.log)
 	}
 	for _, g := range c.met(card) {
-		if !slices.Contains(at, g.log.At) {
-			at = append(at, g.log.At)
-		}
+		add(g.log)
 	}
-	return at
+	return in
 }
 
 // serving are the stations whose logs the giver of a card collects.

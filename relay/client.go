@@ -48,6 +48,9 @@ type Collector interface {
 	// Collected takes a page. Once it has returned, the page's Until is on disk as the log's cursor; an
 	// error says that the page has to come again.
 	Collected(ctx context.Context, p Page) error
+	// Lost takes that a log does not hold, at these cursors, what was signed for; or, if there are none, that it is another log than
+	// was collected: it is collected from its beginning. Once it has returned, that is on disk.
+	Lost(ctx context.Context, from Log, at []uint64) error
 	// Reached says at which supernodes can be deposited now. It replaces what was said last.
 	Reached(at []Reached)
 	// Changed says that what else the Client tells is different now: communities, supernodes, cards,

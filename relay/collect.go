@@ -80,11 +80,15 @@ func (s *station) rest(now time.Time) time.Duration {
 
 // stands is who takes what is collected, and how far that has come.
 func (s *station) stands(ctx context.Context) (to Collector, cursor uint64, err error) {
-	s.client.mu.Lock()
-	to = s.client.collector
-	s.client.mu.Unlock()
+	to = s.collector()
 	cursor, err = to.Cursor(ctx, s.log)
 	return to, cursor, err
+}
+
+func (s *station) collector() Collector {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return s.client.collector
 }
 
 // follow reads pages from where we stand, and gives them to the collector.
@@ -106,7 +110,7 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		return err
 	}
 	defer stream.Reset()
-	told := tally{since: time.Now()}
+	told, since := tally{since: time.Now()}, r.at.Cursor
 	for {
 		page, blobs, err := s.nextPage(ctx, stream, &told)
 		if err != nil {
@@ -120,7 +124,6 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		if r.barren(page) {
 			return fmt.Errorf("%w: pages that do not move on", wire.ErrMalformed)
 		}
-		since := r.at.Cursor
 		s.watch.page(page, blobs, asked, s.client.today())
 		s.mu.Lock()
 		r.expect(s.state.Signed)
@@ -139,6 +142,7 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		if err := to.Collected(ctx, Page{Log: s.log, Since: min(since, page.From), Until: page.Until, Blobs: blobs, End: page.End}); err != nil {
 			return err
 		}
+		since = page.Until
 		size := 0
 		for _, b := range blobs {
 			size += len(b)
@@ -234,6 +238,9 @@ func (s *station) another(wrong []Breach) bool {
 // restart begins to read a log again that is not the one that we have read: from 0, for the collector as well. What is wrong is remembered
 // place by place: found there again, it is no reason to read again, or what lies behind it would never be.
 func (s *station) restart(ctx context.Context, to Collector, wrong ...Breach) error {
+	if err := to.Lost(ctx, s.log, nil); err != nil { // before it is forgotten here: else nobody would find it again
+		return err
+	}
 	if err := s.change(func(state *stationState) {
 		state.Mark, state.Head, state.Signed, state.Skipped = point{}, point{}, point{}, 0
 		state.Listed, state.Round = nil, nil
@@ -245,9 +252,6 @@ func (s *station) restart(ctx context.Context, to Collector, wrong ...Breach) er
 		return err
 	}
 	s.watch.do(func(on *witness.Watch) []witness.Breach { on.Restart(); return nil })
-	if err := to.Collected(ctx, Page{Log: s.log}); err != nil {
-		return err
-	}
 	return errAgain
 }
 

@@ -252,6 +252,8 @@ type noCollector struct{ Collector }
 
 func (noCollector) Collected(context.Context, Page) error { return nil }
 
+func (noCollector) Lost(context.Context, Log, []uint64) error { return nil }
+
 // A place where the chain is another is a reason to read from the beginning once, until it is another again.
 func TestAnother(t *testing.T) {
 	c := &Client{cfg: Config{Keep: noKeep{}}}

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
 	"sottovoce/relay/token"
@@ -33,7 +32,7 @@ func TestGuest(t *testing.T) {
 	if at := bruno.Where(nil); len(at) != 0 {
 		t.Errorf("without a card: %v", at)
 	}
-	if at := bruno.Where(card); !slices.Equal(at, []peer.ID{super.ID()}) {
+	if at := bruno.Where(card); !slices.Equal(at, []relay.Log{{At: super.ID(), Community: id}}) {
 		t.Fatalf("with the card: %v", at)
 	}
 	here.until(t, "Bruno may try", func() bool { return len(here.reached) == 1 && here.reached[0].At == super.ID() })

@@ -40,7 +40,9 @@ func (l listener) Match(_ context.Context, e []wire.Entry) ([]bool, error) {
 	return make([]bool, len(e)), nil
 }
 func (l listener) Collected(context.Context, relay.Page) error { return nil }
-func (l listener) Reached([]relay.Reached)                     { l.Changed() }
+
+func (l listener) Lost(context.Context, relay.Log, []uint64) error { return nil }
+func (l listener) Reached([]relay.Reached)                         { l.Changed() }
 func (l listener) Changed() {
 	select {
 	case l.told <- struct{}{}:

@@ -51,6 +51,8 @@ type node struct {
 	mu      sync.Mutex // guards the fields below
 	cursors map[relay.Log]uint64
 	blobs   [][]byte
+	lost    []uint64 // where something is not
+	begun   int      // how often a log was another one
 	reached []relay.Reached
 	moved   chan struct{} // closed, and made anew, when something was told
 }
@@ -81,6 +83,15 @@ func (n *node) Collected(_ context.Context, p relay.Page) error {
 	n.tell(func() {
 		n.cursors[p.Log] = p.Until
 		n.blobs = append(n.blobs, p.Blobs...)
+	})
+	return nil
+}
+
+func (n *node) Lost(_ context.Context, from relay.Log, at []uint64) error {
+	n.tell(func() {
+		if n.lost = append(n.lost, at...); len(at) == 0 {
+			n.cursors[from], n.begun = 0, n.begun+1
+		}
 	})
 	return nil
 }

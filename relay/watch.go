@@ -144,6 +144,7 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 	if err != nil {
 		s.client.cfg.Log.Warn("what a supernode has signed is not kept", "error", err)
 	}
+	var missing []uint64
 	for _, b := range found {
 		kind, said := BreachLost, [32]byte(b.Item.ID)
 		switch b.Kind {
@@ -153,10 +154,17 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 			}
 			kind, said = BreachSplit, b.Checkpoints[0].Chain
 		case witness.Lost, witness.Dropped:
+			missing = append(missing, b.Item.Cursor)
 		default: // as above
 			continue
 		}
 		s.breach(Breach{Kind: kind, Cursor: max(b.Seen.Cursor, b.Item.Cursor), Said: said, Shown: b.Seen.Chain, Evidence: b.Evidence()})
+	}
+	if len(missing) == 0 {
+		return
+	}
+	if err := s.collector().Lost(ctx, s.log, missing); err != nil && ctx.Err() == nil {
+		s.client.cfg.Log.Warn("what a supernode does not hold counts as held", "error", err)
 	}
 }
 

@@ -29,16 +29,18 @@ type left struct {
 }
 
 // reached takes over where can be deposited. What was left at a supernode that is reached
-// anew is offered there again: a signature does not survive a lost disk.
+// anew is offered there again, unless it was kept in a log that we read: that tells of a lost
+// disk, and what is offered again tells who is away.
 //
 // spec: 06-conversations#custody
 func (q *Queue) reached(now time.Time, ev Reached) {
 	before := q.depots
 	q.depots = nil
 	for _, d := range ev.Depots[:min(len(ev.Depots), depotsMax)] {
-		i := slices.IndexFunc(before, func(b depot) bool { return b.Depot == d })
+		i := slices.IndexFunc(before, func(b depot) bool { return b.At == d.At && b.Link == d.Link })
 		if i >= 0 {
 			q.depots = append(q.depots, before[i])
+			q.depots[len(q.depots)-1].Log = d.Log
 			continue
 		}
 		q.depots = append(q.depots, depot{Depot: d, since: now})
@@ -103,16 +105,16 @@ func (q *Queue) wanted(now time.Time, e *entry, i int) bool {
 	if q.up && (e.tries == 0 || now.Before(e.sent.Add(DepositDelay))) {
 		return false // the link may do
 	}
-	if _, there := e.at(d.At); there {
+	if _, there := e.at(d.At); there || e.keptIn(d.Log) {
 		return false
 	}
-	if e.Old || !e.since.IsZero() && d.since.After(e.since) {
+	if e.Old || e.everywhere || !e.since.IsZero() && d.since.After(e.since) {
 		return true
 	}
 	others := 0 // that have it, or that it waits for
 	for k := range q.depots {
 		o := &q.depots[k]
-		if l, there := e.at(o.At); there && l.reason == 0 || !there && k < i && !now.Before(o.due) {
+		if l, there := e.at(o.At); there && l.reason == 0 || e.keptIn(o.Log) || !there && k < i && !now.Before(o.due) {
 			others++
 		}
 	}
@@ -126,6 +128,29 @@ func (e *entry) at(at int64) (l left, there bool) {
 		return left{}, false
 	}
 	return e.left[i], true
+}
+
+// keptIn reports whether a log holds a blob, as far as we have read it.
+func (e *entry) keptIn(log int64) bool { return log != 0 && slices.Contains(e.Kept, log) }
+
+// lost takes in that blobs are not where they were kept. Of another log than was read all are offered again at once; single
+// ones are offered elsewhere, and there when it is reached anew: a supernode that signs for them again and again is not asked all the while.
+//
+// spec: 06-conversations#custody
+func (q *Queue) lost(ev Lost) {
+	there := func(l left) bool {
+		return slices.ContainsFunc(q.depots, func(d depot) bool { return d.At == l.at && d.Log == ev.Log })
+	}
+	for i := range q.page {
+		e := &q.page[i]
+		if ev.Blobs != nil && !slices.Contains(ev.Blobs, e.ID) || !e.keptIn(ev.Log) && !slices.ContainsFunc(e.left, there) {
+			continue
+		}
+		e.Kept = slices.DeleteFunc(slices.Clone(e.Kept), func(log int64) bool { return log == ev.Log })
+		if e.everywhere = true; ev.Blobs == nil {
+			e.left = slices.DeleteFunc(e.left, there)
+		}
+	}
 }
 
 // deposited takes in what a supernode answered. A refusal delays everything that goes
@@ -145,6 +170,7 @@ func (q *Queue) deposited(now time.Time, ev Deposited, todo []Action) []Action {
 		switch {
 		case a.Reason == 0:
 			kept = true
+			q.keep(a.Blob, d.Log)
 		case a.Reason == wire.ReasonTooLarge, a.Reason == wire.ReasonDeleted, a.Reason == wire.ReasonWrongDay && q.over(now, a):
 			q.mark(a.Blob, d.At, a.Reason)
 		case a.Reason == wire.ReasonWrongDay && q.tooFar(now, a):
@@ -198,6 +224,15 @@ func (q *Queue) over(now time.Time, a Answer) bool {
 	return i >= 0 && a.Day != 0 && int(a.Day) <= fresh && int(q.page[i].Day) <= int(a.Day)+wire.ExpiryDaysMax
 }
 
+// keep notes that a blob is held in a log.
+func (q *Queue) keep(blob, log int64) {
+	for k := range q.page {
+		if e := &q.page[k]; e.ID == blob && log != 0 && !e.keptIn(log) {
+			e.Kept = append(e.Kept, log)
+		}
+	}
+}
+
 // mark notes that a supernode will not take a blob.
 func (q *Queue) mark(blob, at int64, why wire.Reason) {
 	for k := range q.page {
@@ -237,7 +272,7 @@ func (q *Queue) sealableAway(now time.Time) int {
 	if now.Before(q.sealAt) || now.Before(q.quiet) || !slices.ContainsFunc(q.depots, func(d depot) bool { return !now.Before(d.due) }) {
 		return 0
 	}
-	if slices.ContainsFunc(q.page, func(e entry) bool { return len(e.left) == 0 }) {
+	if slices.ContainsFunc(q.page, func(e entry) bool { return len(e.left)+len(e.Kept) == 0 }) {
 		return 0
 	}
 	for _, pace := range sealPaces {

@@ -384,7 +384,7 @@ func TestEverythingIsLeft(t *testing.T) {
 			case 1:
 				at := r.Int64N(4) + 1
 				link++
-				up = append(slices.DeleteFunc(slices.Clone(up), func(d Depot) bool { return d.At == at }), Depot{at, link})
+				up = append(slices.DeleteFunc(slices.Clone(up), func(d Depot) bool { return d.At == at }), Depot{At: at, Link: link})
 				delete(s.asked, at)
 				s.step(Reached{up})
 			case 2:
@@ -405,7 +405,7 @@ func TestEverythingIsLeft(t *testing.T) {
 		s.step(Reached{nil})
 		clear(s.asked)
 		clear(kept)
-		s.step(Reached{[]Depot{{1, 2001}, {2, 2002}, {3, 2003}, {4, 2004}}})
+		s.step(Reached{[]Depot{{At: 1, Link: 2001}, {At: 2, Link: 2002}, {At: 3, Link: 2003}, {At: 4, Link: 2004}}})
 		for range 50 {
 			for at := range int64(4) {
 				answer(at+1, 0)

@@ -15,12 +15,14 @@ type Blob struct {
 	Day     uint16    // its expiry day
 	Start   bool      // it begins the session: what was sealed before it may need it
 	Old     bool      // sealed before this run
+	Kept    []int64   // the logs that were seen to hold it, by the caller's numbers
 }
 
 // Depot is a supernode at which the peer collects and we can deposit now.
 type Depot struct {
 	At   int64  // the caller's number for it
 	Link uint64 // another one says that it was reached anew
+	Log  int64  // the caller's number for the log there, if the caller reads it: what is kept there is not offered again before Lost; 0: nobody does
 }
 
 // Answer is what a supernode says to one blob.
@@ -88,6 +90,12 @@ type (
 		At      int64
 		Answers []Answer
 	}
+	// Lost says that a log does not hold these blobs, whatever was signed, and nil that it is another log than was read. They
+	// count as held nowhere: what was in another log is left there once more, the rest on the next link.
+	Lost struct {
+		Log   int64
+		Blobs []int64
+	}
 	// Quiet says that nothing is to be left at supernodes before a time; it replaces what
 	// was said last.
 	Quiet struct{ Until time.Time }
@@ -147,6 +155,7 @@ func (Receipted) event()  {}
 func (Refused) event()    {}
 func (Reached) event()    {}
 func (Deposited) event()  {}
+func (Lost) event()       {}
 func (Quiet) event()      {}
 func (Overtaken) event()  {}
 func (Tick) event()       {}

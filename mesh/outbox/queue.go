@@ -55,6 +55,8 @@ type entry struct {
 	left    []left    // at which supernodes
 	since   time.Time // it was first left at one, or was to be
 	offered []int64   // supernodes at which it was, or was to be, since the start of the program
+
+	everywhere bool // it was lost somewhere: it is left wherever one is reached
 }
 
 // inFlight reports whether e takes room of the flight limit. A blob that was sent as
@@ -116,6 +118,8 @@ func (q *Queue) Step(now time.Time, ev Event) []Action {
 		q.reached(now, ev)
 	case Deposited:
 		todo = q.deposited(now, ev, todo)
+	case Lost:
+		q.lost(ev)
 	case Quiet:
 		q.quiet = ev.Until
 	case Overtaken:
@@ -261,7 +265,7 @@ func (q *Queue) routeUp(link uint64) {
 func (q *Queue) forgetLink() {
 	for i := range q.page {
 		e := &q.page[i]
-		*e = entry{Blob: e.Blob, left: e.left, since: e.since, offered: e.offered}
+		*e = entry{Blob: e.Blob, left: e.left, since: e.since, offered: e.offered, everywhere: e.everywhere}
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"math"
 
 	"sottovoce/mesh/peer"
 )
@@ -45,6 +46,8 @@ const (
 	sqlSetCustody  = `INSERT INTO custody (blob, log, cursor, evidence, time) VALUES (?,?,?,?,?)
 		ON CONFLICT (blob, log) DO UPDATE SET cursor=excluded.cursor, evidence=excluded.evidence, time=excluded.time`
 	sqlCustodyOf   = `SELECT c.log, c.cursor, c.evidence, c.time FROM custody c WHERE c.blob=? ORDER BY c.log`
+	sqlCustodyIn   = `SELECT blob FROM custody WHERE log=? AND cursor>? AND cursor<=? ORDER BY blob`
+	sqlSeenAt      = `SELECT c.log FROM custody c JOIN logs l ON l.id = c.log WHERE c.blob=? AND c.cursor<=l.cursor ORDER BY c.log`
 	sqlDropCustody = `DELETE FROM custody WHERE blob=? AND log=?`
 	sqlEvidence    = `SELECT statement FROM evidence WHERE id=?`
 	sqlKeepers     = `SELECT l.supernode, max(b.expiry_day) FROM deliveries d JOIN custody c ON c.blob = d.blob JOIN logs l ON l.id = c.log
@@ -115,6 +118,18 @@ func (tx *Tx) CustodyOf(blob int64) ([]Custody, error) {
 		all = append(all, Custody{Blob: blob, Log: r.int(0), Cursor: uint64(r.int(1)), Evidence: r.int(2), Time: r.int(3)})
 	})
 	return all, err
+}
+
+// CustodyIn returns what a log holds behind one cursor and up to another, in the order of its rows.
+func (tx *Tx) CustodyIn(log int64, since, until uint64) (blobs []int64, err error) {
+	err = tx.query(sqlCustodyIn).int(log).int(int64(since)).int(int64(min(until, math.MaxInt64))).each(func(r *row) { blobs = append(blobs, r.int(0)) })
+	return blobs, err
+}
+
+// SeenAt returns the logs that hold a blob at a place up to which they were collected.
+func (tx *Tx) SeenAt(blob int64) (logs []int64, err error) {
+	err = tx.query(sqlSeenAt).int(blob).each(func(r *row) { logs = append(logs, r.int(0)) })
+	return logs, err
 }
 
 // DropCustody forgets that a log holds a blob, ErrNotFound if that was not known.

@@ -43,6 +43,8 @@ type reader struct {
 
 	mu      sync.Mutex // guards the following
 	cursor  uint64
+	lost    []uint64 // where something is not
+	begun   int      // how often the log was another one
 	got     map[wire.BlobID]bool
 	changed chan struct{} // closed when anything is
 }
@@ -68,6 +70,15 @@ func (r *reader) Collected(_ context.Context, p relay.Page) error {
 		r.cursor = p.Until
 		for _, b := range p.Blobs {
 			r.got[wire.IDOf(b)] = true
+		}
+	})
+	return nil
+}
+
+func (r *reader) Lost(_ context.Context, _ relay.Log, at []uint64) error {
+	r.told(func() {
+		if r.lost = append(r.lost, at...); len(at) == 0 {
+			r.cursor, r.begun = 0, r.begun+1
 		}
 	})
 	return nil

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sottovoce/mesh/link"
-	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
 )
@@ -424,7 +423,7 @@ func TestClientsMeetInASlot(t *testing.T) {
 	if err != nil || stand.Log != r.log() || stand.Door.Key != r.keys.Agree || !slices.Equal(stand.Door.Addresses, []string{r.at.String()}) {
 		t.Fatalf("stands at %+v, %v", stand, err)
 	}
-	if at := carlo.Where(stand.Card); !slices.Equal(at, []peer.ID{r.keys.ID()}) {
+	if at := carlo.Where(stand.Card); !slices.Equal(at, []relay.Log{{At: r.keys.ID(), Community: r.made.Community}}) {
 		t.Errorf("by the card on the way out nobody can deposit: %v", at)
 	}
 	slot, secret := newSlot(t, r)

@@ -78,7 +78,12 @@ func (c custodian) Mailbox(to identity.AccountID, theirs []byte) []byte {
 }
 
 // Where implements mesh.Custodian.
-func (c custodian) Where(card []byte) []peer.ID { return c.client.Where(card) }
+func (c custodian) Where(card []byte) (in []mesh.Log) {
+	for _, l := range c.client.Where(card) {
+		in = append(in, mesh.Log(l))
+	}
+	return in
+}
 
 // Known implements mesh.Custodian.
 func (c custodian) Known(contacts map[identity.AccountID][]byte) { c.client.Known(contacts) }
@@ -151,6 +156,11 @@ func entriesOf(entries []wire.Entry) []mesh.Entry {
 		all[i] = mesh.Entry{Tag: e.Tag, ID: e.ID, ExpiryDay: e.ExpiryDay}
 	}
 	return all
+}
+
+// Lost implements relay.Collector.
+func (c collector) Lost(ctx context.Context, from relay.Log, at []uint64) error {
+	return c.to.Lost(ctx, mesh.Log(from), at)
 }
 
 // Reached implements relay.Collector.

@@ -180,9 +180,12 @@ func (t *trustee) Mailbox(to identity.AccountID, theirs []byte) []byte {
 }
 
 // Where implements mesh.Custodian.
-func (t *trustee) Where(card []byte) []peer.ID {
+func (t *trustee) Where(card []byte) (in []mesh.Log) {
 	plain, _ := unsigned(card)
-	return t.client.Where(plain)
+	for _, l := range t.client.Where(plain) {
+		in = append(in, mesh.Log(l))
+	}
+	return in
 }
 
 // Known implements mesh.Custodian.
@@ -239,6 +242,11 @@ func entriesOf(entries []wire.Entry) []mesh.Entry {
 		all[i] = mesh.Entry{Tag: e.Tag, ID: e.ID}
 	}
 	return all
+}
+
+// Lost implements relay.Collector.
+func (g gatherer) Lost(ctx context.Context, from relay.Log, at []uint64) error {
+	return g.to.Lost(ctx, mesh.Log(from), at)
 }
 
 // Reached implements relay.Collector.

@@ -12,6 +12,7 @@ import (
 
 	"sottovoce/mesh"
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/simlan"
 	"sottovoce/mesh/store"
 )
@@ -106,7 +107,7 @@ func (p *person) start() {
 	conn := p.host.Listen()
 	var supernodes mesh.Custodian
 	if p.w.sky != nil {
-		supernodes = &custodian{sky: p.w.sky, wake: make(chan struct{}, 1)}
+		supernodes = &custodian{sky: p.w.sky, wake: make(chan struct{}, 1), eras: make(map[peer.ID]int)}
 	}
 	node, err := mesh.New(mesh.Config{
 		Custodian: supernodes,

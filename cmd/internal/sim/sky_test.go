@@ -27,6 +27,7 @@ type supernode struct {
 	id     peer.ID
 	log    [][]byte // its cursors count from 1
 	link   uint64   // 0: it is down
+	era    int      // which disk this is
 	full   bool
 	mixed  bool // gives pages in another order
 	behind uint16
@@ -68,7 +69,8 @@ func (s *sky) reset(n *supernode, up bool) {
 // custodian is one person's way there.
 type custodian struct {
 	sky  *sky
-	wake chan struct{} // holds one token
+	wake chan struct{}   // holds one token
+	eras map[peer.ID]int // of the logs that were read
 }
 
 var errAway = errors.New("the supernode is away")
@@ -135,8 +137,14 @@ func (c *custodian) collect(ctx context.Context, to mesh.Collector, at peer.ID) 
 			c.sky.mu.Unlock()
 			return nil
 		}
-		if cursor > uint64(len(n.log)) {
-			cursor = 0 // it begins anew
+		if n.era != c.eras[at] {
+			c.eras[at] = n.era
+			c.sky.mu.Unlock()
+			if err := to.Lost(ctx, log, nil); err != nil {
+				delete(c.eras, at)
+				return err
+			}
+			continue
 		}
 		end := min(uint64(len(n.log)), cursor+skyPage)
 		p := mesh.Page{Log: log, Since: cursor, Until: end, Blobs: slices.Clone(n.log[cursor:end]), End: end == uint64(len(n.log))}
@@ -212,11 +220,11 @@ func (c *custodian) Mailbox(identity.AccountID, []byte) (card []byte) {
 }
 
 // Where implements mesh.Custodian.
-func (c *custodian) Where(card []byte) (at []peer.ID) {
+func (c *custodian) Where(card []byte) (in []mesh.Log) {
 	for id := range slices.Chunk(card, len(peer.ID{})) {
-		at = append(at, peer.ID(id))
+		in = append(in, mesh.Log{At: peer.ID(id), Community: oneCommunity})
 	}
-	return at
+	return in
 }
 
 // Supernodes implements mesh.Custodian.
@@ -248,7 +256,7 @@ func (w *world) supernodeGoes() {
 	w.sky.change(func() {
 		w.sky.reset(n, false)
 		if lost {
-			n.log = nil
+			n.log, n.era = nil, n.era+1
 		}
 	})
 }
