@@ -42,8 +42,27 @@ func plantPersona(o *observation, personas []string) {
 	}
 }
 
+// plantAway has writers offer again, whenever their way comes back, what the last round has brought for two who are away.
+func plantAway(o *observation) {
+	for i, heap := range o.asked {
+		first := slices.IndexFunc(o.arrivals, func(a *arrival) bool { return a.request == i })
+		if first < 0 || len(heap.IDs) < 2 || o.number(o.arrivals[first].from) >= writers {
+			continue
+		}
+		again := request{At: heap.At}
+		for _, a := range o.arrivals[:first] {
+			if away := o.number(a.to) - writers; a.from == o.arrivals[first].from && heap.At.Sub(a.at) < shelfRound && (away == 1 || away == 2) {
+				again.IDs, again.Held = append(again.IDs, a.id), append(again.Held, true)
+				a.offers = append(a.offers, len(o.asked))
+			}
+		}
+		o.asked = append(o.asked, again)
+	}
+}
+
 // plantSorted has what is offered again sorted by recipient.
 func plantSorted(o *observation) {
+	plantAway(o)
 	to := make(map[wire.BlobID]string)
 	for _, a := range o.arrivals {
 		to[a.id] = a.to

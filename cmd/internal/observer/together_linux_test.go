@@ -44,7 +44,7 @@ type couple [2]int
 // together looks whether blobs of one depositor that are close to each other are for one recipient more often than chance has it.
 func (o *observation) together() signs { return o.couples(o.close()) }
 
-// lingering is what is granted: what is offered again together waits for the same people, and what is so for the last time was
+// lingering looks whether what is offered again together waits for the same people, and what is so for the last time was
 // receipted between the same two links.
 func (o *observation) lingering() signs {
 	var gone, offered []couple
@@ -171,6 +171,9 @@ func (o *observation) couples(pairs map[string][]couple) (all signs) {
 		return n / float64(len(some))
 	}
 	for _, name := range sortedKeys(pairs) {
+		if len(pairs[name]) == 0 {
+			continue
+		}
 		by := make([]float64, shuffles)
 		for s := range drawn {
 			by[s] = count(pairs[name], drawn[s])
