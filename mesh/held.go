@@ -3,7 +3,6 @@ package mesh
 import (
 	"errors"
 	"maps"
-	"math"
 	"slices"
 
 	"sottovoce/mesh/outbox"
@@ -59,7 +58,7 @@ func (t *turn) lostAt(from Log, at []uint64) error {
 	if len(at) > 0 {
 		return t.missing(log, missing)
 	}
-	all, err := t.tx.CustodyIn(log.ID, 0, math.MaxInt64)
+	all, err := t.tx.HeldIn(log.ID)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func TestNotOfferedAgain(t *testing.T) {
 	bruno.within(waitLong, "he has it all", func() bool { return len(bruno.texts("Anna")) == 4 })
 }
 
-// What should be on a page and is not is not held, and is left elsewhere; and there on the next link.
+// What should be on a page and is not is not held, and is left elsewhere; and there once on each link.
 func TestNotOnThePage(t *testing.T) {
 	t.Parallel()
 	s := newSky(2)

@@ -134,7 +134,7 @@ func (e *entry) at(at int64) (l left, there bool) {
 func (e *entry) keptIn(log int64) bool { return log != 0 && slices.Contains(e.Kept, log) }
 
 // lost takes in that blobs are not where they were kept. Of another log than was read all are offered again at once; single
-// ones are offered elsewhere, and there when it is reached anew: a supernode that signs for them again and again is not asked all the while.
+// ones are offered elsewhere, and there once on each link: a supernode that signs for them again and again is not asked all the while.
 //
 // spec: 06-conversations#custody
 func (q *Queue) lost(ev Lost) {

@@ -428,3 +428,46 @@ func TestEverythingIsLeft(t *testing.T) {
 		}
 	}
 }
+
+// What was kept in a log that we read is not offered there again, on no link and after no start, until that is lost.
+func TestKeptIsNotOfferedAgain(t *testing.T) {
+	s := newShore(t, 2)
+	read := func(link uint64) []Depot { return []Depot{{At: 1, Link: link, Log: 10}, {At: 2, Link: link}} }
+	s.step(Reached{read(1)})
+	s.wants("first", s.answer(1, 0), 1, 2)
+	s.wants("second", s.answer(2, 0), 1, 2)
+	s.step(Reached{read(2)})
+	s.wants("a new link", s.answer(1, 0))
+	s.wants("where we are a guest", s.answer(2, 0), 1, 2)
+	s.step(RouteUp{Link: 1})
+	s.step(RouteDown{Link: 1})
+	s.step(Reached{read(3)})
+	s.wants("after a link of the contact's", s.answer(1, 0))
+	s.wants("again", s.answer(2, 0), 1, 2)
+	s.step(Lost{Log: 10, Blobs: []int64{2}})
+	s.wants("one that is missing", s.answer(1, 0), 2)
+	s.step(Lost{Log: 10, Blobs: []int64{2}})
+	s.wants("and still is, waits for another link", s.answer(1, 0))
+	s.step(Reached{read(4)})
+	s.wants("on that", s.answer(1, 0), 2)
+	s.wants("and the guest", s.answer(2, 0), 1, 2)
+	s.step(Lost{Log: 11})
+	s.wants("another log is lost", s.answer(1, 0))
+	s.step(Lost{Log: 10})
+	s.wants("this one is lost", s.answer(1, 0), 1, 2)
+	s.step(Lost{Log: 10})
+	s.wants("and once more", s.answer(1, 0), 1, 2)
+	s.resting = 1
+	s.step(OpsQueued{Ops: 1})
+	s.wants("what comes is left", s.answer(1, 0), 3)
+
+	s = &shore{T: t, q: New(), now: time.Unix(1_800_000_000, 0), asked: make(map[int64][]int64)}
+	blob := func(id int64, kept ...int64) Blob {
+		return Blob{ID: id, Size: 4096, Expires: s.now.Add(LifeMax), Old: true, Kept: kept}
+	}
+	s.step(Loaded{Blobs: []Blob{blob(7, 10), blob(8), blob(9, 10, 30)}})
+	s.step(Reached{[]Depot{{At: 1, Log: 10}, {At: 2}, {At: 3, Log: 30}}})
+	s.wants("after a start", s.answer(1, 0), 8)
+	s.wants("a guest", s.answer(2, 0), 7, 8, 9)
+	s.wants("another", s.answer(3, 0), 7, 8)
+}

@@ -90,8 +90,8 @@ type (
 		At      int64
 		Answers []Answer
 	}
-	// Lost says that a log does not hold these blobs, whatever was signed, and nil that it is another log than was read. They
-	// count as held nowhere: what was in another log is left there once more, the rest on the next link.
+	// Lost says that a log does not hold these blobs, whatever was signed, and nil that it is another log than was read. What
+	// was in another log is left there once more, the rest once on each link.
 	Lost struct {
 		Log   int64
 		Blobs []int64

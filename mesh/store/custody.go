@@ -47,7 +47,8 @@ const (
 		ON CONFLICT (blob, log) DO UPDATE SET cursor=excluded.cursor, evidence=excluded.evidence, time=excluded.time`
 	sqlCustodyOf   = `SELECT c.log, c.cursor, c.evidence, c.time FROM custody c WHERE c.blob=? ORDER BY c.log`
 	sqlCustodyIn   = `SELECT blob FROM custody WHERE log=? AND cursor>? AND cursor<=? ORDER BY blob`
-	sqlSeenAt      = `SELECT c.log FROM custody c JOIN logs l ON l.id = c.log WHERE c.blob=? AND c.cursor<=l.cursor ORDER BY c.log`
+	sqlSeenAt      = `SELECT c.log FROM custody c JOIN logs l ON l.id = c.log WHERE c.blob=? AND c.cursor BETWEEN 1 AND l.cursor ORDER BY c.log`
+	sqlHeldIn      = `SELECT blob FROM custody WHERE log=? ORDER BY blob`
 	sqlDropCustody = `DELETE FROM custody WHERE blob=? AND log=?`
 	sqlEvidence    = `SELECT statement FROM evidence WHERE id=?`
 	sqlKeepers     = `SELECT l.supernode, max(b.expiry_day) FROM deliveries d JOIN custody c ON c.blob = d.blob JOIN logs l ON l.id = c.log
@@ -120,13 +121,20 @@ func (tx *Tx) CustodyOf(blob int64) ([]Custody, error) {
 	return all, err
 }
 
-// CustodyIn returns what a log holds behind one cursor and up to another, in the order of its rows.
-func (tx *Tx) CustodyIn(log int64, since, until uint64) (blobs []int64, err error) {
-	err = tx.query(sqlCustodyIn).int(log).int(int64(since)).int(int64(min(until, math.MaxInt64))).each(func(r *row) { blobs = append(blobs, r.int(0)) })
+// HeldIn returns what a log holds, in the order of the out blobs.
+func (tx *Tx) HeldIn(log int64) (blobs []int64, err error) {
+	err = tx.query(sqlHeldIn).int(log).each(func(r *row) { blobs = append(blobs, r.int(0)) })
 	return blobs, err
 }
 
-// SeenAt returns the logs that hold a blob at a place up to which they were collected.
+// CustodyIn returns what of that is behind one cursor and up to another. No honest log has cursors from 2⁶³ on; what is there is
+// in no stretch.
+func (tx *Tx) CustodyIn(log int64, since, until uint64) (blobs []int64, err error) {
+	err = tx.query(sqlCustodyIn).int(log).int(int64(min(since, math.MaxInt64))).int(int64(min(until, math.MaxInt64))).each(func(r *row) { blobs = append(blobs, r.int(0)) })
+	return blobs, err
+}
+
+// SeenAt returns the logs that hold a blob at a place up to which they were collected, in the order of their rows.
 func (tx *Tx) SeenAt(blob int64) (logs []int64, err error) {
 	err = tx.query(sqlSeenAt).int(blob).each(func(r *row) { logs = append(logs, r.int(0)) })
 	return logs, err

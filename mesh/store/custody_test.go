@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"sottovoce/mesh/peer"
@@ -74,6 +75,42 @@ func TestCustodyIsKept(t *testing.T) {
 		must(t, err)
 		same(t, len(custody), 0)
 	})
+}
+
+// What lies up to the cursor of its log was seen there; a cursor that no log reaches never is.
+func TestSeenAt(t *testing.T) {
+	s := openHome(t, newHome(t))
+	_, blob, logs := sampleHeld(t, s)
+	for _, c := range []struct {
+		cursor, collected uint64
+		seen              bool
+	}{{6, 5, false}, {6, 6, true}, {6, 9, true}, {1 << 63, 9, false}, {1<<64 - 1, 1<<64 - 1, false}, {0, 9, false}} {
+		doUpdate(t, s, func(tx *Tx) {
+			evidence, err := tx.AddEvidence([]byte("signed"))
+			must(t, err)
+			must(t, tx.PutCustody(Custody{Blob: blob, Log: logs[0].ID, Cursor: c.cursor, Evidence: evidence}))
+			logs[0].Cursor = c.collected
+			must(t, tx.PutLog(&logs[0]))
+			seen, err := tx.SeenAt(blob)
+			must(t, err)
+			if slices.Contains(seen, logs[0].ID) != c.seen {
+				t.Errorf("at %d, collected up to %d: seen %t", c.cursor, c.collected, !c.seen)
+			}
+			held, err := tx.HeldIn(logs[0].ID)
+			must(t, err)
+			same(t, held, []int64{blob})
+			for _, within := range []struct {
+				since, until uint64
+				want         bool
+			}{{5, 6, true}, {6, 9, false}, {0, 5, false}, {0, 1<<64 - 1, true}, {1 << 63, 1<<64 - 1, false}} {
+				in, err := tx.CustodyIn(logs[0].ID, within.since, within.until)
+				must(t, err)
+				if c.cursor == 6 && (len(in) == 1) != within.want {
+					t.Errorf("behind %d up to %d: %v", within.since, within.until, in)
+				}
+			}
+		})
+	}
 }
 
 func TestOwes(t *testing.T) {

@@ -51,7 +51,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		sqlSkipped: false, sqlDropSkipped: false, sqlDropSession: false, sqlCapSkipped: false, sqlSavePair: false,
 		sqlUnsealed: false, sqlPending: true, sqlAddDelivery: false, sqlDeliveriesOf: false, sqlDeliveriesIn: true, sqlNoteSealed: false, sqlResealDelivery: false, sqlSetConversation: false, sqlSaveFixed: false, sqlDeliveryState: false, sqlSealDelivery: false,
 		sqlOutBlobs: true, sqlOutHeads: true, sqlUnsealedCount: false, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
-		sqlKeepers: true, sqlCustodyOf: false, sqlSetCustody: false, sqlSetOwes: false, sqlStretch: false, sqlSetStretch: false,
+		sqlKeepers: true, sqlCustodyOf: false, sqlSeenAt: false, sqlSetCustody: false, sqlSetOwes: false, sqlStretch: false, sqlSetStretch: false,
 		sqlOpsAfter: false, sqlOpsBack: false, sqlSegmentsOf: false, sqlBlock: false, sqlDeleteBlocks: false, sqlDeleteSegment: false,
 		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlNoteDeleted: false, sqlForgetDeleted: false, sqlForgetDeletedOf: false, sqlDeleteConversation: false,
 	} {

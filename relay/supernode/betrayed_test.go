@@ -198,6 +198,7 @@ func TestClientFindsWhatWasDropped(t *testing.T) {
 	liar.Drop(false)
 	anna.leave(r, r.blobs(1))
 	anna.wait("the breach is told", func() bool { return len(anna.breaches()) > 0 })
+	anna.wait("it counts as not held", func() bool { anna.mu.Lock(); defer anna.mu.Unlock(); return slices.Equal(anna.lost, []uint64{4}) })
 	b := anna.breaches()[0]
 	if evidence, err := witness.ParseEvidence(b.Evidence); b.Kind != relay.BreachLost || err != nil || evidence.Kind != witness.Lost {
 		t.Errorf("%+v, %v", b, err)
@@ -251,6 +252,11 @@ func TestClientReadsAnotherLog(t *testing.T) {
 	anna.leave(r, r.blobs(1)) // all who follow are sent a page of another log
 	anna.wait("the breach is told", func() bool { return len(anna.breaches()) > 0 })
 	anna.wait("what came before is collected", func() bool { return anna.has(other) })
+	anna.mu.Lock()
+	if anna.begun != 1 {
+		t.Errorf("the log was another one %d times", anna.begun)
+	}
+	anna.mu.Unlock()
 	last := r.blobs(1)
 	anna.leave(r, last)
 	anna.wait("what comes now is collected", func() bool { return anna.has(last) })
