@@ -81,6 +81,7 @@ type sheet struct {
 	hints   func(m *Model) string                  // in place of the usual; nil: the usual
 	bar     bool                                   // the bar is on a choice while something is written, too
 	escape  func(m *Model) tea.Cmd                 // nil: Esc closes it
+	notice  string                                 // of the node, if it shows one
 
 	offset     int   // first row shown
 	choiceRows []int // row of each choice when it was last laid out

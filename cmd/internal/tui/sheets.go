@@ -312,11 +312,17 @@ func (m *Model) runDoctor(string) tea.Cmd {
 	return tea.Batch(m.openDialog(s), wait)
 }
 
-// notice shows a sentence of the node until somebody has read it.
+// notice shows a sentence of the node until somebody has read it, but for one that tells only what a dialog asks already.
 func (m *Model) notice(text string) tea.Cmd {
+	for _, d := range m.dialogs {
+		if c, ok := d.(*comparing); ok && c.tells(text) {
+			return nil
+		}
+	}
 	return m.interrupt(&sheet{
-		name: func(m *Model) string { return m.words.NoticeTitle },
-		text: func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, paint.Safe(text)) },
+		notice: text,
+		name:   func(m *Model) string { return m.words.NoticeTitle },
+		text:   func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, paint.Safe(text)) },
 		choices: func(m *Model) []choice {
 			return []choice{{label: m.words.Close, do: (*Model).closeDialog}}
 		},

@@ -308,3 +308,29 @@ func TestSudden(t *testing.T) {
 		s.types(" there").keys("enter").shows("The disk is full").wait(deafTime).keys("enter").hides("The disk").shows("hello there", "waiting")
 	})
 }
+
+// What a contact has begun is asked once, whichever comes first, the event or the node's notice of it; and what is told of it reaches
+// its dialog when another lies above.
+func TestInvitedOnce(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin()
+		const notice = `Bruno wants to compare emoji with you: sottovoce verify "Bruno"`
+		s.fake.Notice(notice)
+		s.do(nil)
+		s.shows("Please note")
+		s.fake.BeginComparison(bruno.ID)
+		s.do(nil)
+		s.fake.Notice(notice)
+		s.do(nil)
+		if len(s.dialogs) != 1 {
+			t.Errorf("%d dialogs", len(s.dialogs))
+		}
+		s.shows("seven pictures").wait(deafTime)
+		s.fake.Notice("The disk is full.")
+		s.do(nil)
+		s.fake.JoinComparison(bruno.ID)
+		s.do(nil)
+		s.wait(deafTime).keys("enter").shows("Are these the same")
+	})
+}

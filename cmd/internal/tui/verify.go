@@ -2,6 +2,9 @@ package tui
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -38,7 +41,9 @@ func (m *Model) runVerify(who string) tea.Cmd {
 				d.now = control.Comparison{State: control.ComparisonEnded, Reason: control.AsError(err).Error()}
 				return nil
 			}
-			d.now = c
+			if d.now.State == "" { // else an event has told more already
+				d.now = c
+			}
 			return nil
 		})
 	}
@@ -51,7 +56,8 @@ func (m *Model) newComparing(with control.Person) *comparing {
 	d.choices = d.offers
 	d.escape = func(m *Model) tea.Cmd {
 		m.closeDialog()
-		if d.now.State == control.ComparisonEnded || d.now.State == control.ComparisonNone {
+		switch d.now.State {
+		case control.ComparisonEnded, control.ComparisonNone, control.ComparisonInvited:
 			return nil
 		}
 		return d.decide(m, control.AnswerStop)
@@ -68,6 +74,8 @@ func (d *comparing) shows(m *Model, width int) (rows []paint.Line) {
 			rows = append(rows, paint.Line{{Text: "   " + s.Emoji + "   "}, {Text: m.nameOfSymbol(s), Look: paint.Strong}})
 		}
 		return rows
+	case control.ComparisonInvited:
+		return paragraphs(width, paint.Plain, w.CompareInvited(name))
 	case control.ComparisonEnded:
 		rows = paragraphs(width, paint.Caution, paint.OneLine(d.now.Reason))
 	case control.ComparisonAsked, control.ComparisonJoined:
@@ -106,6 +114,12 @@ func (d *comparing) offers(m *Model) []choice {
 			{label: w.TheyDiffer, look: paint.Bad, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerDiffer) }},
 		}
 	}
+	if d.now.State == control.ComparisonInvited {
+		return []choice{
+			{label: w.CompareJoin, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runVerify(d.with.ID) }},
+			{label: w.Cancel, do: (*Model).closeDialog},
+		}
+	}
 	list := []choice{{label: w.Close, do: func(m *Model) tea.Cmd { return d.escape(m) }}}
 	if d.known {
 		list = append(list, choice{label: w.WordsMatch, look: paint.Good, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerWords) }})
@@ -132,27 +146,27 @@ func (d *comparing) decide(m *Model, answer control.Answer) tea.Cmd {
 
 // compared takes in how far a comparison is; one that a contact has begun is offered.
 func (m *Model) compared(p control.Person, c control.Comparison) tea.Cmd {
-	if d, ok := m.dialog().(*comparing); ok && d.with.ID == p.ID {
-		if c.State == control.ComparisonMatched {
+	for _, open := range m.dialogs {
+		if d, ok := open.(*comparing); ok && d.with.ID == p.ID {
+			if c.State != control.ComparisonMatched {
+				d.now, d.at = c, 0
+			}
 			return nil
 		}
-		d.now, d.at = c, 0
-		return nil
 	}
 	if c.State != control.ComparisonInvited {
 		return nil
 	}
-	id, name := p.ID, nameOf(p)
-	return m.interrupt(&sheet{
-		name: func(m *Model) string { return m.words.VerifyTitle(name) },
-		text: func(m *Model, width int) []paint.Line {
-			return paragraphs(width, paint.Plain, m.words.CompareInvited(name))
-		},
-		choices: func(m *Model) []choice {
-			return []choice{
-				{label: m.words.CompareJoin, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runVerify(id) }},
-				{label: m.words.Cancel, do: (*Model).closeDialog},
-			}
-		},
+	d := m.newComparing(p)
+	d.now = c
+	m.dialogs = slices.DeleteFunc(m.dialogs, func(open dialog) bool {
+		s, ok := open.(*sheet)
+		return ok && d.tells(s.notice)
 	})
+	return m.interrupt(d)
+}
+
+// tells recognises the node's own notice of this, by the command in which it ends.
+func (d *comparing) tells(notice string) bool {
+	return strings.HasSuffix(notice, "sottovoce verify "+strconv.Quote(d.with.Name))
 }
