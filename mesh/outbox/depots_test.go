@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -361,9 +362,10 @@ func TestPace(t *testing.T) {
 }
 
 // Whatever supernodes do: what is not receipted ends up at two of them, when two are
-// reached and take it, and is offered to each only once on a link.
+// reached and take it, and is offered to each only once on a link; and where we read the log only once, until that is lost.
 func TestEverythingIsLeft(t *testing.T) {
 	for seed := range uint64(200) {
+		reads := int64(seed % 2)
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := newShore(t, 0)
 		var up []Depot
@@ -371,20 +373,28 @@ func TestEverythingIsLeft(t *testing.T) {
 		kept := make(map[[2]int64]bool) // blob and supernode
 		answer := func(at int64, reason wire.Reason) {
 			for _, id := range s.answer(at, reason) {
-				if reason == 0 {
-					kept[[2]int64{id, at}] = true
+				k := [2]int64{id, at}
+				if reads == 1 && kept[k] {
+					t.Errorf("seed %d: blob %d is offered again at %d", seed, id, at)
 				}
+				kept[k] = kept[k] || reason == 0
 			}
 		}
+		loses := func(at int64) {
+			maps.DeleteFunc(kept, func(k [2]int64, _ bool) bool { return k[1] == at })
+			s.step(Lost{Log: at * reads})
+		}
 		for range 200 {
-			switch r.IntN(6) {
+			switch r.IntN(6 + int(reads)) {
+			case 6:
+				loses(r.Int64N(4) + 1)
 			case 0:
 				s.resting++
 				s.step(OpsQueued{Ops: 1})
 			case 1:
 				at := r.Int64N(4) + 1
 				link++
-				up = append(slices.DeleteFunc(slices.Clone(up), func(d Depot) bool { return d.At == at }), Depot{At: at, Link: link})
+				up = append(slices.DeleteFunc(slices.Clone(up), func(d Depot) bool { return d.At == at }), Depot{At: at, Link: link, Log: at * reads})
 				delete(s.asked, at)
 				s.step(Reached{up})
 			case 2:
@@ -404,8 +414,10 @@ func TestEverythingIsLeft(t *testing.T) {
 		}
 		s.step(Reached{nil})
 		clear(s.asked)
-		clear(kept)
-		s.step(Reached{[]Depot{{At: 1, Link: 2001}, {At: 2, Link: 2002}, {At: 3, Link: 2003}, {At: 4, Link: 2004}}})
+		for _, at := range []int64{1, 2, 3, 4} {
+			loses(at)
+		}
+		s.step(Reached{[]Depot{{1, 2001, reads}, {2, 2002, 2 * reads}, {3, 2003, 3 * reads}, {4, 2004, 4 * reads}}})
 		for range 50 {
 			for at := range int64(4) {
 				answer(at+1, 0)
@@ -414,19 +426,26 @@ func TestEverythingIsLeft(t *testing.T) {
 			s.step(Tick{})
 		}
 		blobs, ops := s.q.Pending()
-		if ops != 0 {
-			t.Errorf("seed %d: %d ops rest", seed, ops)
-		}
-		count := make(map[int64]int)
-		for k := range kept {
-			count[k[0]]++
-		}
-		for _, e := range s.q.page {
-			if count[e.ID] < 2 {
-				t.Errorf("seed %d: blob %d of %d is at %d supernodes", seed, e.ID, blobs, count[e.ID])
-			}
+		if lonely := s.lonely(kept); len(lonely) > 0 || ops != 0 {
+			t.Errorf("seed %d: %v of %d are not at two supernodes, %d ops rest", seed, lonely, blobs, ops)
 		}
 	}
+}
+
+// lonely are the blobs that fewer than two supernodes keep.
+func (s *shore) lonely(kept map[[2]int64]bool) (blobs []int64) {
+	count := make(map[int64]int)
+	for k, is := range kept {
+		if is {
+			count[k[0]]++
+		}
+	}
+	for _, e := range s.q.page {
+		if count[e.ID] < 2 {
+			blobs = append(blobs, e.ID)
+		}
+	}
+	return blobs
 }
 
 // What was kept in a log that we read is not offered there again, on no link and after no start, until that is lost.
