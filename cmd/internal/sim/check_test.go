@@ -53,9 +53,14 @@ func (w *world) checkState(a *person, m mesh.Message) {
 	a.mu.Lock()
 	shown := a.ranks[m.ID]
 	a.mu.Unlock()
-	if rankOf(m.State) < shown {
+	if rankOf(m.State) < shown && !w.forgotten(shown, m.State) {
 		w.fail("%s sees %q go back to %v", a.name, clip(m.Text), m.State)
 	}
+}
+
+// forgotten tells whether a message that was held may be queued again, since a supernode has lost its disk.
+func (w *world) forgotten(shown int, now conversation.State) bool {
+	return shown == rankOf(conversation.StateHeld) && now == conversation.StateQueued && w.sky != nil && w.sky.forgot()
 }
 
 // checkOrder finds texts that nobody wrote, that are there twice, or out of order, and

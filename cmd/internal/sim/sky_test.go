@@ -57,6 +57,13 @@ func (s *sky) change(f func()) {
 	}
 }
 
+// forgot tells whether one has lost its disk.
+func (s *sky) forgot() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.nodes, func(n *supernode) bool { return n.era > 0 })
+}
+
 // reset gives a supernode another link, or none.
 func (s *sky) reset(n *supernode, up bool) {
 	n.link = 0

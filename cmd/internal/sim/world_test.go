@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sottovoce/mesh"
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/simlan"
 )
 
@@ -80,7 +81,7 @@ func newWorld(t *testing.T, dir string, seed uint64, people int) *world {
 	for _, name := range names[:people] {
 		p := &person{
 			w: w, name: name, home: filepath.Join(dir, name), host: w.net.Host(), random: newSource(w.random.Uint64()),
-			shown: make(map[string]bool), ranks: make(map[string]int), clockOfItsOwn: w.random.IntN(2) == 0,
+			shown: make(map[string]bool), ranks: make(map[string]int), eras: make(map[peer.ID]int), clockOfItsOwn: w.random.IntN(2) == 0,
 		}
 		p.disk = allDisks.insert(p.home, rand.New(rand.NewPCG(w.random.Uint64(), 2)))
 		p.disk.synced, p.disk.died = p.observe, p.host.Leave
