@@ -68,6 +68,9 @@ func (t *turn) lostAt(from Log, at []uint64) error {
 			return err
 		}
 	}
+	if _, err := t.unmatched(); err != nil { // what waits there is loaded when it is first asked for
+		return err
+	}
 	t.caughtUp(log.ID, false)
 	if _, err := t.notHeld(log, all); err != nil {
 		return err

@@ -107,3 +107,21 @@ func TestNotOnThePage(t *testing.T) {
 	anna.within(waitLong, "and so is the other", anna.holds(second, 2))
 	anna.stop()
 }
+
+// A log may turn out to be another one before anything was collected since the start.
+func TestLostFirst(t *testing.T) {
+	t.Parallel()
+	s := newSky(1)
+	anna, bruno := meetUnder(t, s)
+	bruno.stop()
+	m := anna.says("Bruno", "one")
+	anna.within(waitLong, "held", anna.holds(m, 1))
+	anna.within(waitLong, "all is read", anna.passed(s))
+	s.set(0, false)
+	anna.stop()
+	anna.start()
+	if err := (collector{anna.Node}).Lost(t.Context(), Log{s.nodes[0].id, [32]byte{1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	anna.within(waitLong, "nobody holds it", anna.holds(m, 0))
+}
