@@ -42,3 +42,8 @@ func (c code) terminal() string {
 	}
 	return b.String()
 }
+
+// plain draws the code without colours, for logs and consoles, which are dark: what is white there is the code's white.
+func (c code) plain() string {
+	return strings.NewReplacer(" ", "█", "█", " ", "▀", "▄", "▄", "▀").Replace(strings.Join(c.Rows(quietZone), "\n") + "\n")
+}

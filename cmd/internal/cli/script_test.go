@@ -40,6 +40,9 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOTTOVOCE_HOME", filepath.Join(env.WorkDir, "h"))
 			env.Setenv("TZ", "UTC")
+			words := fmt.Sprintf("/dev/shm/sottovoce-words-%d", os.Getpid())
+			env.Setenv("WORDS", words)
+			env.Defer(func() { _ = os.Remove(words) }) // a script that failed may have left it
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

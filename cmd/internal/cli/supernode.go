@@ -75,6 +75,8 @@ type (
 		Community     string `help:"Found a community of this name." placeholder:"NAME" xor:"what"`
 		Join          string `help:"Become a further supernode, by a link that 'supernode invite --supernode' made." placeholder:"LINK" xor:"what"`
 		RootWordsFile string `help:"Found anew a community whose supernodes are lost, by the root words in this file." placeholder:"FILE"`
+		From          string `help:"Do what this file says, where there is no keyboard; nothing where it is done." placeholder:"FILE"`
+		WordsTo       string `help:"Write the root words to this file, which must be in memory such as below /run, instead of showing them." placeholder:"FILE"`
 	}
 	supernodeUpCommand struct {
 		Listen    string   `help:"Address and port for members to reach it. Normally :4242." default:":4242" placeholder:"ADDR"`
@@ -147,14 +149,21 @@ func (supernodeRevokeCommand) Help() string {
 
 // Run makes a supernode.
 func (i *supernodeInitCommand) Run(c *call, s *supernodeCommand) error {
-	ctx, cancel := c.soon()
-	defer cancel()
-	if i.RootWordsFile != "" && i.Community == "" {
+	switch {
+	case i.From != "":
+		return i.first(c, s)
+	case i.RootWordsFile != "" && i.Community == "":
 		return control.Errorf(control.CodeUsage, "--root-words-file goes with --community NAME, the name that the community had")
-	}
-	if i.Community == "" && i.Join == "" {
+	case i.Community == "" && i.Join == "":
 		return control.Errorf(control.CodeUsage, "say what it is to be: --community NAME founds a community, --join LINK makes a further supernode of one")
 	}
+	return i.found(c, s)
+}
+
+// found makes the first supernode of a community, or a further one.
+func (i *supernodeInitCommand) found(c *call, s *supernodeCommand) error {
+	ctx, cancel := c.soon()
+	defer cancel()
 	data, err := filepath.Abs(s.Data)
 	if err != nil {
 		return err
@@ -164,21 +173,34 @@ func (i *supernodeInitCommand) Run(c *call, s *supernodeCommand) error {
 		return err
 	}
 	defer clear(words)
-	made, err := c.Supernodes.Init(ctx, SupernodeInit{Data: data, Community: i.Community, Join: i.Join, RootWords: words})
+	place, err := i.placeWords(c)
 	if err != nil {
 		return err
 	}
+	made, err := c.Supernodes.Init(ctx, SupernodeInit{Data: data, Community: i.Community, Join: i.Join, RootWords: words})
 	defer clear(made.RootWords)
+	if place != nil {
+		err = errors.Join(err, keepWords(place, made))
+		clear(made.RootWords)
+		made.RootWords = nil
+	}
+	if err != nil {
+		return err
+	}
 	if c.json {
 		return c.printJSON(made)
 	}
 	next := "Next: sottovoce supernode up --data " + s.Data + "\n"
-	if len(made.RootWords) == 0 {
+	use := "Who has them decides which supernodes the community has. You need them to add a supernode, or to replace this one when it is lost.\n" + next
+	switch {
+	case place != nil:
+		return c.printf("%s is founded, and %s is its first supernode.\nIts root words are in %s, in memory, until this machine is switched off, and nowhere else. Write them down on paper.\n%s",
+			oneLine(made.Community), shortID(made.ID), i.WordsTo, use)
+	case len(made.RootWords) == 0:
 		return c.printf("%s is a supernode of %s now.\n%s", shortID(made.ID), oneLine(made.Community), next)
 	}
-	return c.printf("%s is founded, and %s is its first supernode.\n\nThe root words of %s, shown this once and kept nowhere. Write them down on paper:\n\n%s\n"+
-		"Who has them decides which supernodes the community has. You need them to add a supernode, or to replace this one when it is lost.\n%s",
-		oneLine(made.Community), shortID(made.ID), oneLine(made.Community), inRows(made.RootWords), next)
+	return c.printf("%s is founded, and %s is its first supernode.\n\nThe root words of %s, shown this once and kept nowhere. Write them down on paper:\n\n%s\n%s",
+		oneLine(made.Community), shortID(made.ID), oneLine(made.Community), inRows(made.RootWords), use)
 }
 
 // inRows writes words with their numbers, six a row.
@@ -242,12 +264,11 @@ const openTimeout = 3 * time.Second
 
 // Run makes a join link.
 func (i *supernodeInviteCommand) Run(c *call, s *supernodeCommand) error {
-	terms := control.JoinTerms{Community: i.Community, Uses: i.Uses, Seconds: int64(i.Expires / time.Second), Supernode: i.Supernode}
+	if err := i.check(); err != nil {
+		return err
+	}
+	terms := i.terms()
 	switch {
-	case i.Uses < 1:
-		return control.Errorf(control.CodeUsage, "--uses %d: a link is for one at the least", i.Uses)
-	case i.Expires < time.Minute:
-		return control.Errorf(control.CodeUsage, "--expires %v: a link lives a minute at the least", i.Expires)
 	case i.Supernode != (i.RootWordsFile != ""):
 		return control.Errorf(control.CodeUsage, "--supernode and --root-words-file go together: a further supernode takes the root words of the community")
 	case i.Supernode:
@@ -265,6 +286,24 @@ func (i *supernodeInviteCommand) Run(c *call, s *supernodeCommand) error {
 		}
 		return c.showJoinLink(made)
 	})
+}
+
+// check finds what no link can be for.
+func (i *supernodeInviteCommand) check() error {
+	switch {
+	case i.Uses < 1:
+		return control.Errorf(control.CodeUsage, "--uses %d: a link is for one at the least", i.Uses)
+	case i.Expires < time.Minute:
+		return control.Errorf(control.CodeUsage, "--expires %v: a link lives a minute at the least", i.Expires)
+	case i.Expires > inviteLifeMax:
+		return control.Errorf(control.CodeUsage, "--expires %v: a link lives %v at the most", i.Expires, inviteLifeMax)
+	}
+	return nil
+}
+
+// terms are what the link is to be good for.
+func (i *supernodeInviteCommand) terms() control.JoinTerms {
+	return control.JoinTerms{Community: i.Community, Uses: i.Uses, Seconds: int64(i.Expires / time.Second), Supernode: i.Supernode}
 }
 
 // readRootWords reads the words of a root from a file; without a file there are none.

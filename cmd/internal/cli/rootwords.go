@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"sottovoce/cmd/internal/control"
+)
+
+// placeWords makes sure, before anything is founded, that the root words of a new community can be shown once and stay nowhere. It
+// returns the file that they go to; nil where that is standard output, or where there are no new ones.
+func (i *supernodeInitCommand) placeWords(c *call) (*os.File, error) {
+	switch {
+	case i.Join != "" || i.RootWordsFile != "":
+		return nil, nil
+	case i.WordsTo != "":
+		return openInMemory(i.WordsTo)
+	case isJournal(c.Stdout):
+		return nil, control.Errorf(control.CodeUsage, "standard output is the journal, where the root words would stay; send them to memory with --words-to, such as to a file below /run")
+	case i.From != "" && !isTerminal(c.Stdout):
+		return nil, control.Errorf(control.CodeUsage, "nobody is at a terminal to read the root words; send them to memory with --words-to, such as to a file below /run")
+	}
+	return nil, nil
+}
+
+// openInMemory opens an empty file that no disk holds; it is made if there is none.
+func openInMemory(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, control.Errorf(control.CodeUsage, "the root words cannot go there: %v", err)
+	}
+	is, err := f.Stat()
+	switch {
+	case err == nil && (!is.Mode().IsRegular() || is.Size() > 0):
+		err = control.Errorf(control.CodeUsage, "%s holds something already: read it, remove it, and try again", name)
+	case err == nil && !inMemory(f):
+		err = errors.Join(control.Errorf(control.CodeUsage, "%s is on a disk, where root words do not belong; name a file in memory, such as below /run", name), os.Remove(name))
+	case err == nil:
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// keepWords writes the root words of a community that was founded to the file that they go to, and forgets the file where there are none.
+func keepWords(f *os.File, made SupernodeMade) error {
+	if len(made.RootWords) == 0 {
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	rows := []byte(inRows(made.RootWords))
+	defer clear(rows)
+	_, err := f.Write(rows)
+	return errors.Join(err, f.Close())
+}
