@@ -42,15 +42,17 @@ type refusal struct {
 
 func (r refusal) Error() string { return fmt.Sprintf("%s: %s", Word(r.reason), r.word) }
 
-// answer carries a request out. A refusal is answered and counted here; another error ends the
-// stream, or the link if it is junk.
+// answer carries a request out. A refusal is answered here, and counted unless it is noDay; another error ends the stream, or the link
+// if it is junk.
 func (v *visit) answer(ctx context.Context, s *link.CustodyStream, f wire.Frame) (refused bool, err error) {
 	err = v.carryOut(ctx, s, f)
 	var no refusal
 	if !errors.As(err, &no) {
 		return false, err
 	}
-	v.at.refused(no.reason, 1)
+	if no != noDay {
+		v.at.refused(no.reason, 1)
+	}
 	return true, s.Send(ctx, wire.Refused{Reason: no.reason, Word: no.word, Day: uint32(v.at.today())})
 }
 

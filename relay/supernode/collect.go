@@ -160,6 +160,10 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 	return s.SendEncoded(ctx, answer, blobs)
 }
 
+// noDay refuses the close of a day. Everybody who asks a supernode that has just begun gets it: no limit is reached by that, and the
+// operator need not know.
+var noDay = refusal{wire.ReasonNotNow, "the day is not known here yet"}
+
 // attest signs for where the log stood when the last day was over: the same for everybody who asks. The day is the mark's, which never
 // falls: a clock that was years ahead once would make every later close look like that of an older log.
 //
@@ -167,7 +171,7 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 func (v *visit) attest(ctx context.Context, s *link.CustodyStream) error {
 	c, today := v.home, v.at.markDay()
 	if today == 0 {
-		return refusal{wire.ReasonNotNow, "the day is not known here yet"}
+		return noDay
 	}
 	at, err := c.store.CloseDay(ctx, c.id, today-1)
 	if err != nil {

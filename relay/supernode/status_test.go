@@ -66,6 +66,20 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space") }
 
 // TestDiskTellsNobody looks for those who deposited and collected in all that is written: personas
 // stand in the roster and in the allowance of the day, and nowhere else; addresses nowhere.
+// Who asks for the close of a day before the supernode knows the day is told so, and no operator looks for a limit that was reached.
+func TestNoDayIsNoLimit(t *testing.T) {
+	t.Parallel()
+	r := found(t)
+	r.run(Config{})
+	l := r.join().mustMember()
+	if no, is := r.ask(l, wire.Attest{}).(wire.Refused); !is || no.Reason != wire.ReasonNotNow {
+		t.Fatalf("a supernode that knows no day says %+v", no)
+	}
+	if got := r.Status().Refused; len(got) != 0 {
+		t.Errorf("its operator is told of %v", got)
+	}
+}
+
 func TestDiskTellsNobody(t *testing.T) {
 	t.Parallel()
 	r := start(t)
