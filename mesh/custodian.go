@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -163,8 +162,7 @@ func (t *turn) lookForDepots() error {
 	}
 	n.custody.due, n.custody.tell = false, true
 	ours := n.ourLogs()
-	for _, row := range slices.Sorted(maps.Keys(n.devices)) {
-		d := n.devices[row]
+	for _, d := range n.inOrder() {
 		depots, err := t.depotsFor(d, ours)
 		if err != nil {
 			return err

@@ -68,15 +68,18 @@ func (t *turn) lostAt(from Log, at []uint64) error {
 			return err
 		}
 	}
-	if _, err := t.unmatched(); err != nil { // what waits there is loaded when it is first asked for
+	if err := t.forgetWaiting(log.ID); err != nil { // it stands elsewhere now, and comes again
+		return err
+	}
+	if _, err := t.unmatched(); err != nil {
 		return err
 	}
 	t.caughtUp(log.ID, false)
 	if _, err := t.notHeld(log, all); err != nil {
 		return err
 	}
-	for _, row := range slices.Sorted(maps.Keys(t.n.devices)) {
-		if err := t.step(t.n.devices[row], outbox.Lost{Log: log.ID}); err != nil {
+	for _, d := range t.n.inOrder() {
+		if err := t.step(d, outbox.Lost{Log: log.ID}); err != nil {
 			return err
 		}
 	}

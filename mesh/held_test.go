@@ -1,9 +1,12 @@
 package mesh
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/wire"
 )
 
 // holds reports whether so many supernodes are said to hold a message.
@@ -123,4 +126,27 @@ func TestLostFirst(t *testing.T) {
 		return turn.lostAt(Log{s.nodes[0].id, [32]byte{1}}, nil)
 	})
 	anna.within(waitLong, "nobody holds it", anna.holds(m, 0))
+}
+
+// What waited for its key in a log stands elsewhere once that is another log: where it was seen then is where it is read again.
+func TestWaitsInAnotherLog(t *testing.T) {
+	t.Parallel()
+	s := newSky(1)
+	anna := newPersonUnder(t, newAir(), "Anna", s)
+	s.set(0, false)
+	l := Log{s.nodes[0].id, [32]byte{1}}
+	var waits map[Log][]Unmatched
+	anna.inside(func(turn *turn) error {
+		e := []Entry{{Tag: [16]byte{7}, ID: [8]byte{8}, ExpiryDay: wire.DayAt(turn.now) + 9}}
+		err := cmp.Or(
+			turn.collected(Page{Log: l, Until: 128}), turn.collected(Page{Log: l, Since: 128, Until: 130, Scanned: e, End: true}),
+			turn.lostAt(l, nil), turn.collected(Page{Log: l, Until: 3, Scanned: e, End: true}),
+		)
+		w, loading := turn.unmatched()
+		waits = make(map[Log][]Unmatched)
+		return cmp.Or(err, loading, w.find(turn, e[0].Tag, waits))
+	})
+	if want := []Unmatched{{Since: 0, ID: [8]byte{8}}}; !slices.Equal(waits[l], want) {
+		t.Errorf("it is read again as %v, want %v", waits[l], want)
+	}
 }

@@ -155,7 +155,7 @@ func (t *turn) seek(d *device) {
 
 // seekAll does that for all devices, after a change of network.
 func (t *turn) seekAll() {
-	for _, d := range t.n.devices {
+	for _, d := range t.n.inOrder() {
 		d.route.round, d.route.sought = 0, false
 		t.seek(d)
 	}

@@ -138,7 +138,7 @@ func (t *turn) dialDue() {
 			dialing++
 		}
 	}
-	for _, d := range n.devices {
+	for _, d := range n.inOrder() {
 		r := d.route
 		if r.due.IsZero() {
 			continue

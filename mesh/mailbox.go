@@ -193,10 +193,8 @@ func (t *turn) dropLogs() error {
 		if ours[l] || row.Cursor == 0 {
 			continue
 		}
-		n.custody.waiting = unmatched{} // read again without what is gone
-		t.lookFarSoon()
 		row.Cursor = 0 // whoever becomes a member again reads it all
-		if err := cmp.Or(t.tx.DropUnmatched(row.ID), t.tx.PutLog(row)); err != nil {
+		if err := cmp.Or(t.forgetWaiting(row.ID), t.tx.PutLog(row)); err != nil {
 			return err
 		}
 	}
@@ -206,7 +204,7 @@ func (t *turn) dropLogs() error {
 	}
 	for _, row := range idle {
 		l := Log{row.Supernode, row.Community}
-		if row.Cursor > 0 && ours[l] {
+		if ours[l] { // by its number outboxes call it
 			continue
 		}
 		if err := t.tx.DropLog(row.ID); err != nil {

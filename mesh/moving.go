@@ -154,7 +154,7 @@ func (n *Node) arrived(now time.Time, from, to footing) {
 
 // forgetProfiles forgets the exchanges of profiles of ours that are gone.
 func (t *turn) forgetProfiles(gone []contact.Profile) error {
-	for _, q := range t.n.requests {
+	for _, q := range t.n.exchanges() {
 		if slices.Contains(gone, q.exchange.Our()) {
 			if err := t.forgetRequest(q); err != nil {
 				return err

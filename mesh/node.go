@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -281,7 +279,7 @@ func (t *turn) tick() error {
 	if err := t.tickCustody(); err != nil {
 		return err
 	}
-	for _, d := range n.devices {
+	for _, d := range n.inOrder() {
 		if err := t.tickDevice(d); err != nil {
 			return err
 		}
@@ -356,8 +354,7 @@ func (t *turn) housekeep() error {
 		return err
 	}
 	past := n.mark.Past()
-	for _, row := range slices.Sorted(maps.Keys(n.devices)) {
-		d := n.devices[row]
+	for _, d := range n.inOrder() {
 		if n.mark.Day != day { // what lasts until when is another matter now
 			d.queue, d.queued = outbox.New(), 0
 			if err := d.loadQueue(t.tx, t.now, n.mark); err != nil {

@@ -408,7 +408,7 @@ func (t *turn) tickRequests() error {
 	if err := t.saveHeld(); err != nil {
 		return err
 	}
-	for _, q := range n.requests {
+	for _, q := range n.exchanges() {
 		switch {
 		case q.exchange.Over(t.now):
 			if err := t.keepRequest(q); err != nil {

@@ -7,7 +7,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"io"
-	"maps"
 	"slices"
 
 	"sottovoce/mesh/contact"
@@ -101,8 +100,8 @@ func (t *turn) tellSame(d *device, v *live) error {
 
 // tellAllSame does so on every link, when a request has begun.
 func (t *turn) tellAllSame() error {
-	for _, row := range slices.Sorted(maps.Keys(t.n.devices)) {
-		if d := t.n.devices[row]; d.route.live != nil {
+	for _, d := range t.n.inOrder() {
+		if d.route.live != nil {
 			if err := t.tellSame(d, d.route.live); err != nil {
 				return err
 			}

@@ -1,8 +1,11 @@
 package mesh
 
 import (
+	"bytes"
 	"cmp"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"sottovoce/mesh/contact"
@@ -87,6 +90,19 @@ func (c *contactState) meet(o *contact.Object) {
 
 // shownName is the contact's name, ours for it if there is one, safe to show.
 func (c *contactState) shownName() string { return peer.ShowName(cmp.Or(c.row.Alias, c.row.Name)) }
+
+// inOrder are the devices by their rows: what is done for one after the other is the same in every run then.
+func (n *Node) inOrder() []*device {
+	return slices.SortedFunc(maps.Values(n.devices), func(a, b *device) int { return cmp.Compare(a.row, b.row) })
+}
+
+// exchanges are the requests by the profiles of the others, likewise.
+func (n *Node) exchanges() []*request {
+	return slices.SortedFunc(maps.Values(n.requests), func(a, b *request) int {
+		one, other := a.exchange.Their(), b.exchange.Their()
+		return bytes.Compare(one[:], other[:])
+	})
+}
 
 // load reads the state that the store holds; ways and links of this run are kept.
 func (n *Node) load() error {

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -33,8 +32,7 @@ func plain(e peer.Endpoint) netip.Addr { return e.Addr().Unmap().WithZone("") }
 // spec: 03-links#two-ends
 func (t *turn) leaveStranded() error {
 	n := t.n
-	for _, row := range slices.Sorted(maps.Keys(n.devices)) {
-		d := n.devices[row]
+	for _, d := range n.inOrder() {
 		v := d.route.live
 		if v == nil || len(v.from) == 0 {
 			continue

@@ -37,7 +37,7 @@ func (t *turn) tellPeers() {
 	if n.announced == nil || n.localOnly {
 		return // who is not to be seen does not speak of others either
 	}
-	for _, d := range n.devices {
+	for _, d := range n.inOrder() {
 		v := d.route.live
 		if v == nil || !d.open() {
 			continue

@@ -164,6 +164,13 @@ func (w *unmatched) add(t *turn, log *store.Log, since uint64, rest []store.Unma
 	return w.shrink(t)
 }
 
+// forgetWaiting forgets what waits in a log.
+func (t *turn) forgetWaiting(log int64) error {
+	t.n.custody.waiting = unmatched{} // read again without what is gone
+	t.lookFarSoon()
+	return t.tx.DropUnmatched(log)
+}
+
 // shrink lets the oldest go when there are too many.
 func (w *unmatched) shrink(t *turn) error {
 	for w.count > unmatchedKept && len(w.oldest) > 1 {
