@@ -47,19 +47,33 @@ func (w *watch) do(f func(on *witness.Watch) []witness.Breach) {
 	w.found = append(w.found, f(w.on)...)
 }
 
-// take returns what was found since, and keeps what is known on disk now and then: what is lost of it is looked for
-// again, or offered again.
-func (w *watch) take(now time.Time) (found []witness.Breach, err error) {
+// take returns what was found since, and whether what is known is to be kept once that was told: now and then. What is lost of it is
+// looked for again.
+func (w *watch) take(now time.Time) (found []witness.Breach, due bool) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	found, w.found = w.found, nil
-	if len(found) == 0 && w.on.At() < w.at+watchStep && now.Sub(w.saved).Abs() < watchPeriod {
+	return found, len(found) > 0 || w.on.At() >= w.at+watchStep || now.Sub(w.saved).Abs() >= watchPeriod
+}
+
+// putBack has what was found told again.
+func (w *watch) putBack(found []witness.Breach) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.found = append(found, w.found...)
+}
+
+// save keeps what is known on disk, unless something was found that nobody was told of: a receipt counts for nothing there any more.
+func (w *watch) save(now time.Time) error {
+	w.mu.Lock()
+	if len(w.found) > 0 {
 		w.mu.Unlock()
-		return nil, nil
+		return nil
 	}
 	w.at, w.saved = w.on.At(), now
 	b := w.on.Save()
 	w.mu.Unlock() // who keeps it may be waiting for somebody who asks us
-	return found, w.keep.Save(w.key, b)
+	return w.keep.Save(w.key, b)
 }
 
 // asks is how much there is that was signed, or read: what is asked for now has to know of it.
@@ -140,10 +154,25 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 			break
 		}
 	}
-	found, err := s.watch.take(s.client.cfg.Now())
-	if err != nil {
+	now := s.client.cfg.Now()
+	found, due := s.watch.take(now)
+	if err := s.accuse(ctx, found); err != nil {
+		s.watch.putBack(found) // else it would count as held for good
+		if ctx.Err() == nil {
+			s.client.cfg.Log.Warn("what a supernode does not hold counts as held for now", "error", err)
+		}
+		return
+	}
+	if !due {
+		return
+	}
+	if err := s.watch.save(now); err != nil {
 		s.client.cfg.Log.Warn("what a supernode has signed is not kept", "error", err)
 	}
+}
+
+// accuse tells our person what was found, and the collector what is not held.
+func (s *station) accuse(ctx context.Context, found []witness.Breach) error {
 	var missing []uint64
 	for _, b := range found {
 		kind, said := BreachLost, [32]byte(b.Item.ID)
@@ -161,11 +190,9 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 		s.breach(Breach{Kind: kind, Cursor: max(b.Seen.Cursor, b.Item.Cursor), Said: said, Shown: b.Seen.Chain, Evidence: b.Evidence()})
 	}
 	if len(missing) == 0 {
-		return
+		return nil
 	}
-	if err := s.collector().Lost(ctx, s.log, missing); err != nil && ctx.Err() == nil {
-		s.client.cfg.Log.Warn("what a supernode does not hold counts as held", "error", err)
-	}
+	return s.collector().Lost(ctx, s.log, missing)
 }
 
 // readAgain reads the log once more from a place on, until nothing is wanted from there any more.

@@ -3,6 +3,7 @@ package supernode
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net"
 	"slices"
@@ -44,6 +45,7 @@ type reader struct {
 	mu      sync.Mutex // guards the following
 	cursor  uint64
 	lost    []uint64 // where something is not
+	full    int      // how often that is not taken, for want of room
 	begun   int      // how often the log was another one
 	got     map[wire.BlobID]bool
 	changed chan struct{} // closed when anything is
@@ -75,13 +77,17 @@ func (r *reader) Collected(_ context.Context, p relay.Page) error {
 	return nil
 }
 
-func (r *reader) Lost(_ context.Context, _ relay.Log, at []uint64) error {
+func (r *reader) Lost(_ context.Context, _ relay.Log, at []uint64) (err error) {
 	r.told(func() {
+		if r.full > 0 {
+			r.full, err = r.full-1, errors.New("no room")
+			return
+		}
 		if r.lost = append(r.lost, at...); len(at) == 0 {
 			r.cursor, r.begun = 0, r.begun+1
 		}
 	})
-	return nil
+	return err
 }
 
 func (r *reader) Reached([]relay.Reached) { r.told(func() {}) }
@@ -182,7 +188,8 @@ func betrayer(t *testing.T) (*rig, *relaytest.Liar) {
 	return r, liar
 }
 
-// TestClientFindsWhatWasDropped: a client whose blob was signed for and dropped tells as soon as it reads the log.
+// TestClientFindsWhatWasDropped: a client whose blob was signed for and dropped tells as soon as it reads the log, and goes on telling
+// until that is taken.
 func TestClientFindsWhatWasDropped(t *testing.T) {
 	t.Parallel()
 	r, liar := betrayer(t)
@@ -193,11 +200,14 @@ func TestClientFindsWhatWasDropped(t *testing.T) {
 	if b := anna.breaches(); len(b) > 0 {
 		t.Fatalf("an honest supernode is accused: %v", b)
 	}
+	anna.told(func() { anna.full = 1 })
 	liar.Drop(true)
 	anna.leave(r, r.blobs(1))
 	liar.Drop(false)
 	anna.leave(r, r.blobs(1))
 	anna.wait("the breach is told", func() bool { return len(anna.breaches()) > 0 })
+	anna.wait("it is not taken", func() bool { anna.mu.Lock(); defer anna.mu.Unlock(); return anna.full == 0 })
+	anna.leave(r, r.blobs(1)) // the client looks again
 	anna.wait("it counts as not held", func() bool { anna.mu.Lock(); defer anna.mu.Unlock(); return slices.Equal(anna.lost, []uint64{4}) })
 	b := anna.breaches()[0]
 	if evidence, err := witness.ParseEvidence(b.Evidence); b.Kind != relay.BreachLost || err != nil || evidence.Kind != witness.Lost {
