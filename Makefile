@@ -13,10 +13,10 @@ TAGS      := nethttpomithttp2
 # SQLite, translated from C, has no goroutine of its own; to watch its memory finds nothing, and takes a third of the time of a
 # test of the store. The driver around it is watched.
 RACE      := -race -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false'
-export LDFLAGS TAGS
+export VERSION LDFLAGS TAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test check race fuzz sim bench soak cross
+.PHONY: help run demo build test check race fuzz sim bench soak cross deb
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -53,3 +53,6 @@ soak:  ## keep three nodes busy for SOAK (default 60m): memory, descriptors and 
 
 cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into bin/cross
 	@.ci/cross
+
+deb:  ## build the Debian packages (arm64, armhf, amd64) into bin/deb; ARCHS narrows
+	@.ci/deb

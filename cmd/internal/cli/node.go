@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
-
 	"sottovoce/cmd/internal/config"
 	"sottovoce/cmd/internal/control"
 )
@@ -51,17 +49,10 @@ func (u *upCommand) Run(c *call) error {
 	if err != nil {
 		return err
 	}
-	notify(log, systemd.SdNotifyReady)
-	stop := context.AfterFunc(c.ctx, func() { notify(log, systemd.SdNotifyStopping) })
-	defer stop()
-	return run(c.ctx)
-}
-
-// notify tells systemd, if that is who started us.
-func notify(log *slog.Logger, state string) {
-	if _, err := systemd.SdNotify(false, state); err != nil {
-		log.Warn("systemd does not hear us", "err", err)
-	}
+	return supervised(c.ctx, log, run, func(ctx context.Context) error {
+		_, err := c.node.Status(ctx)
+		return err
+	})
 }
 
 // Run stops the node and waits until it is gone.

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
-
 	"sottovoce/cmd/internal/control"
 )
 
@@ -228,10 +226,12 @@ func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
 	if err != nil {
 		return err
 	}
-	notify(log, systemd.SdNotifyReady)
-	stop := context.AfterFunc(c.ctx, func() { notify(log, systemd.SdNotifyStopping) })
-	defer stop()
-	return run(c.ctx)
+	running := control.NewSupernodeClient(s.Data)
+	defer running.Close()
+	return supervised(c.ctx, log, run, func(ctx context.Context) error {
+		_, err := running.Status(ctx)
+		return err
+	})
 }
 
 // ask puts a question to whoever answers for the data directory: the supernode that runs on it, or the directory itself.
