@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"os"
 
@@ -37,11 +38,9 @@ func (r *restoreCommand) Run(c *call) error {
 	if c.Exists(c.home) {
 		return control.Errorf(control.CodeFailed, "there is an identity in %s already; choose another place with --home", c.home)
 	}
-	f, err := os.Open(r.File)
-	if err != nil {
-		return control.Errorf(control.CodeFailed, "the backup cannot be read: %v", err)
+	if _, err := os.Stat(r.File); err != nil { // before a passphrase is asked for
+		return unreadable(err)
 	}
-	defer f.Close()
 	passphrase, err := c.passphrase("Passphrase of the backup: ", c.secret, "--passphrase-file")
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func (r *restoreCommand) Run(c *call) error {
 	defer clear(passphrase)
 	var messages int64
 	show := c.progress("%.0f messages", 1)
-	err = c.Restore(c.ctx, c.home, f, passphrase, func(n int64) {
+	err = c.fromFile(c.ctx, r.File, passphrase, func(n int64) {
 		messages = n
 		show(n)
 	})
@@ -65,4 +64,18 @@ func (r *restoreCommand) Run(c *call) error {
 	}
 	return c.printf("Restored %s with %d messages. No passphrase protects it yet. Never start the home that was backed up again.\n"+
 		"Your contacts are asked whether it is you: they accept with sottovoce reset YOUR-NAME --accept.\n", c.home, messages)
+}
+
+// fromFile makes the home from the backup in a file.
+func (c *call) fromFile(ctx context.Context, file string, passphrase []byte, told func(messages int64)) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return unreadable(err)
+	}
+	defer f.Close()
+	return c.Restore(ctx, c.home, f, passphrase, told)
+}
+
+func unreadable(err error) error {
+	return control.Errorf(control.CodeFailed, "the backup cannot be read: %v", err)
 }

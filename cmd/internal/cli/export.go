@@ -12,6 +12,9 @@ import (
 	"sottovoce/cmd/internal/control"
 )
 
+// exportBuffer is how much of an export is written at once, in bytes.
+const exportBuffer = 64 << 10
+
 // Run writes a conversation to standard output or a file.
 func (e *exportCommand) Run(c *call) error {
 	if c.json && e.Format == "html" && e.Output == "" {
@@ -29,15 +32,8 @@ func (e *exportCommand) Run(c *call) error {
 	}
 	count := 0
 	fill := func(w io.Writer) error {
-		out := bufio.NewWriterSize(w, 64<<10)
-		format := exportLines
-		if e.Format == "html" {
-			format = exportPage
-		}
-		if count, err = format(out, messages, me); err != nil {
-			return err
-		}
-		return out.Flush()
+		count, err = faceFiles{}.Export(w, messages, me, e.Format == "html")
+		return err
 	}
 	if e.Output == "" {
 		return fill(c.Stdout)

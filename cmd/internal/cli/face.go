@@ -16,11 +16,15 @@ import (
 func runFace(c *call, in, out *os.File, passphrase []byte) error {
 	nodes := &nodes{}
 	err := tui.Run(c.ctx, tui.Options{
-		Node: c.node, In: in, Out: out, Env: os.Getenv, Taste: c.taste(), Keep: c.keepTaste,
+		Node: c.node, Files: faceFiles{}, In: in, Out: out, Env: os.Getenv, Taste: c.taste(), Keep: c.keepTaste,
 		Beginning: tui.Beginning{
-			Exists: c.Exists(c.home),
-			Init:   func(name string, seen control.Visible) error { return c.Init(c.home, name, seen) },
-			Start:  func(ctx context.Context) error { return nodes.start(ctx, c, passphrase) },
+			Exists:  c.Exists(c.home),
+			Init:    func(name string, seen control.Visible) error { return c.Init(c.home, name, seen) },
+			Start:   func(ctx context.Context) error { return nodes.start(ctx, c, passphrase) },
+			Backups: findBackups,
+			Restore: func(ctx context.Context, file string, passphrase control.Passphrase, told func(int64)) error {
+				return c.fromFile(ctx, ownFolder(file), passphrase, told)
+			},
 		},
 	})
 	return errors.Join(err, nodes.stop())

@@ -14,8 +14,14 @@ import (
 // progressPause is how often progress is shown at a terminal.
 const progressPause = 200 * time.Millisecond
 
-// writeFile makes a new file that is there whole or not at all, also after Ctrl-C or a kill, and returns its size.
+// writeFile is newFile with the progress shown at the terminal.
 func (c *call) writeFile(path string, fill func(io.Writer) error) (size int64, err error) {
+	return newFile(path, c.progress("%.1f MB written", 1e6), fill)
+}
+
+// newFile makes a new file that is there whole or not at all, also after Ctrl-C or a kill, and returns its size. show hears how
+// large it is so far, and -1 once it is filled.
+func newFile(path string, show func(int64), fill func(io.Writer) error) (size int64, err error) {
 	switch _, err := os.Lstat(path); {
 	case err == nil:
 		return 0, control.Errorf(control.CodeFailed, "%s exists already; choose another name", path)
@@ -32,7 +38,7 @@ func (c *call) writeFile(path string, fill func(io.Writer) error) (size int64, e
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	counted := &counter{w: f, show: c.progress("%.1f MB written", 1e6)}
+	counted := &counter{w: f, show: show}
 	if err := fill(counted); err != nil {
 		return 0, err
 	}

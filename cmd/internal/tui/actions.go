@@ -92,7 +92,9 @@ func (m *Model) offer(e *entry) tea.Cmd {
 	s := &sheet{name: func(*Model) string { return name }}
 	switch e.section() {
 	case sectionRequests:
-		s.text = func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, w.AnswerMore(name)) }
+		s.text = func(m *Model, width int) []paint.Line {
+			return paragraphs(width, paint.Plain, m.answerMore(e.person)...)
+		}
 		s.choices = func(*Model) []choice {
 			return []choice{
 				{label: w.AcceptYes, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runAccept(id) }},
@@ -111,6 +113,14 @@ func (m *Model) offer(e *entry) tea.Cmd {
 		}
 	}
 	return m.openDialog(s)
+}
+
+// answerMore says who asks, and on whose word it is they.
+func (m *Model) answerMore(p control.Person) []string {
+	if p.IntroducedBy == nil {
+		return []string{m.words.AnswerMore(nameOf(p))}
+	}
+	return []string{m.words.IntroducedMore(paint.OneLine(p.IntroducedBy.Name), nameOf(p))}
 }
 
 // runSearch looks for words in all conversations, as they are typed.

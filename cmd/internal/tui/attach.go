@@ -90,7 +90,7 @@ func (m *Model) newStopped() *sheet {
 		text: func(m *Model, width int) []paint.Line {
 			rows := paragraphs(width, paint.Plain, m.words.StoppedMore)
 			if m.broken != nil && !errors.Is(m.broken, errEnded) && control.AsError(m.broken).Code != control.CodeNotRunning {
-				rows = append(append(rows, nil), paragraphs(width, paint.Bad, paint.OneLine(control.AsError(m.broken).Error()))...)
+				rows = append(append(rows, nil), paragraphs(width, paint.Bad, sentence(m.broken))...)
 			}
 			return rows
 		},

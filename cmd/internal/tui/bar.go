@@ -54,7 +54,7 @@ func (m *Model) bar() paint.Line {
 // wrong is what is not as it should be, the worst first.
 func (m *Model) wrong() (all paint.Line) {
 	add := func(look paint.Look, text string) {
-		all = append(all, paint.Span{Text: paint.OneLine(text), Look: look})
+		all = append(all, paint.Span{Text: here(text), Look: look})
 	}
 	for _, notice := range m.status.Notices {
 		add(paint.Bad, notice)

@@ -19,7 +19,7 @@ import (
 func newBenchmarked(b *testing.B, text string) (*Model, *transcript) {
 	b.Helper()
 	theme := paint.Dark
-	m := New(context.Background(), controltest.New("Anna"), Beginning{Exists: true}, Look{Words: words.English(), Theme: &theme, Now: time.Now, Zone: time.UTC})
+	m := New(context.Background(), controltest.New("Anna"), Beginning{Exists: true}, nil, Look{Words: words.English(), Theme: &theme, Now: time.Now, Zone: time.UTC})
 	m.me.ID = "acct-anna"
 	for i := range 500 {
 		m.people.put(control.Person{ID: fmt.Sprintf("acct-%03d", i), Name: fmt.Sprintf("Contact %d", i), Contact: true, Online: i%3 == 0})

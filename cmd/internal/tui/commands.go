@@ -25,7 +25,10 @@ func commands() []command {
 		{name: "accept", who: true, run: (*Model).runAccept},
 		{name: "decline", who: true, run: (*Model).runDecline},
 		{name: "invite", run: (*Model).runInvite},
+		{name: "links", run: (*Model).runLinks},
+		{name: "about", who: true, run: (*Model).runAbout},
 		{name: "verify", who: true, run: (*Model).runVerify},
+		{name: "introduce", who: true, run: (*Model).runIntroduce},
 		{name: "search", run: (*Model).runSearch},
 		{name: "communities", run: (*Model).runCommunities},
 		{name: "join", text: true, run: (*Model).runJoin},
@@ -33,9 +36,15 @@ func commands() []command {
 		{name: "block", who: true, run: (*Model).runBlock},
 		{name: "unblock", who: true, run: (*Model).runUnblock},
 		{name: "remove", who: true, run: (*Model).runRemove},
+		{name: "reset", who: true, run: (*Model).runReset},
+		{name: "export", who: true, run: (*Model).runExport},
+		{name: "backup", run: (*Model).runBackup},
+		{name: "retention", run: (*Model).runRetention},
 		{name: "settings", run: (*Model).runSettings},
 		{name: "status", run: (*Model).runStatus},
 		{name: "doctor", run: (*Model).runDoctor},
+		{name: "scan", run: (*Model).runScan},
+		{name: "diagnostics", run: (*Model).runDiagnostics},
 		{name: "help", run: func(m *Model, _ string) tea.Cmd { return m.openDialog(newHelp(m)) }},
 		{name: "quit", run: func(*Model, string) tea.Cmd { return tea.Quit }},
 	}
@@ -94,6 +103,15 @@ func shortID(id string) string {
 
 // shortIDLen is so many of its digits, of 5 bits each.
 const shortIDLen = 4
+
+// idOf is as much of an id as commands take for all of it.
+func idOf(id string) string {
+	kind, digits, _ := strings.Cut(id, "-")
+	return kind + "-" + digits[:min(len(digits), idLen)]
+}
+
+// idLen is so many of its digits, as the command line shows.
+const idLen = 10
 
 // askFor asks for what a command is about.
 func (m *Model) askFor(c command) *sheet {

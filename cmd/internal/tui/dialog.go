@@ -80,10 +80,14 @@ type sheet struct {
 	keys    map[string]func(m *Model) tea.Cmd      // what else can be pressed
 	hints   func(m *Model) string                  // in place of the usual; nil: the usual
 	bar     bool                                   // the bar is on a choice while something is written, too
+	none    bool                                   // the bar may be on no choice, and begins there
 	escape  func(m *Model) tea.Cmd                 // nil: Esc closes it
 	notice  string                                 // of the node, if it shows one
 
+	begun      bool  // it was laid out
 	offset     int   // first row shown
+	height     int   // how many are
+	moved      bool  // the bar was moved: it is to be seen
 	choiceRows []int // row of each choice when it was last laid out
 	lastRows   int
 }
@@ -133,7 +137,7 @@ func (s *sheet) rows(m *Model, width int) (rows []paint.Line, cursor *place) {
 			rows = append(rows, nil)
 		}
 		all := s.choices(m)
-		s.at = min(s.at, max(0, len(all)-1))
+		s.settle(len(all))
 		column := 0
 		for _, c := range all {
 			column = max(column, min(paint.Width(c.label)+4, width/2))
@@ -205,9 +209,9 @@ func (s *sheet) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 		return m.closeDialog()
 	case stroke == "enter" && s.field != nil && (!s.field.empty() || len(all) == 0):
 		return s.field.done(m, strings.TrimSpace(strings.ReplaceAll(s.field.String(), "\n", " ")))
-	case stroke == "enter" && s.at < len(all):
+	case stroke == "enter" && s.at >= 0 && s.at < len(all):
 		return all[s.at].do(m)
-	case stroke == "enter":
+	case stroke == "enter" && s.field == nil:
 		return m.closeDialog()
 	case stroke == "up" || stroke == "shift+tab":
 		s.step(-1, len(all))
@@ -226,13 +230,33 @@ func (s *sheet) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// step moves the bar, or the rows where there is nothing to choose.
+// step moves the bar, or the rows where there is nothing to choose, or where the bar is out of sight that way.
 func (s *sheet) step(by, choices int) {
-	if choices == 0 {
+	switch {
+	case choices == 0, s.hidden(by):
 		s.offset = max(0, s.offset+by)
-		return
+	case s.none: // one place more: on none
+		s.at, s.moved = (s.at+1+by+choices+1)%(choices+1)-1, true
+	default:
+		s.at, s.moved = (s.at+by+choices)%choices, true
 	}
-	s.at = (s.at + by + choices) % choices
+}
+
+// hidden tells that the bar is out of sight, above (-1) or below (1).
+func (s *sheet) hidden(by int) bool {
+	if s.at < 0 || s.at >= len(s.choiceRows) {
+		return false
+	}
+	row := s.choiceRows[s.at]
+	return by > 0 && row >= s.offset+s.height || by < 0 && row < s.offset
+}
+
+// settle puts the bar where there is a choice; where it may be on none it begins there.
+func (s *sheet) settle(choices int) {
+	if s.none && !s.begun {
+		s.begun, s.at = true, -1
+	}
+	s.at = min(s.at, max(0, choices-1))
 }
 
 func (s *sheet) paste(_ *Model, text string) tea.Cmd {
@@ -254,10 +278,11 @@ func (s *sheet) click(m *Model, _, y int) tea.Cmd {
 	return nil
 }
 
-func (s *sheet) wheel(_ *Model, by int) { s.offset = max(0, s.offset-by) }
+func (s *sheet) wheel(_ *Model, by int) { s.offset, s.moved = max(0, s.offset-by), false }
 
 func (s *sheet) first(rows, height int) int {
-	if s.at < len(s.choiceRows) && s.choices != nil {
+	s.height = height
+	if s.moved && s.at >= 0 && s.at < len(s.choiceRows) {
 		if row := s.choiceRows[s.at]; row >= s.offset+height {
 			s.offset = row - height + 1
 		} else if row < s.offset {

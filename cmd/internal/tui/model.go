@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -16,6 +17,7 @@ import (
 type Model struct {
 	node  control.Node
 	begin Beginning
+	files Files
 	words *words.Catalogue
 	theme *paint.Theme
 	now   func() time.Time
@@ -49,6 +51,7 @@ type Model struct {
 	stopped *sheet               // says so
 	joining bool                 // it is being reached again
 	asking  bool                 // how it does is asked for soon
+	works   sync.WaitGroup       // what goes on beside the face
 	ctx     context.Context
 }
 
@@ -69,6 +72,10 @@ type Beginning struct {
 	Init func(name string, seen control.Visible) error
 	// Start runs a node unless one runs already; the face is its client.
 	Start func(ctx context.Context) error
+	// Backups are files that may be backups, where one would look for them.
+	Backups func() []string
+	// Restore makes the identity from a backup, or leaves none; told hears how many messages are back.
+	Restore func(ctx context.Context, file string, passphrase control.Passphrase, told func(messages int64)) error
 }
 
 // saying is one line for the person, and until when it is shown.
@@ -85,9 +92,9 @@ const sayingTime = 8 * time.Second
 type then func(*Model) tea.Cmd
 
 // New makes the face of a node. Events come by Run.
-func New(ctx context.Context, node control.Node, begin Beginning, look Look) *Model {
+func New(ctx context.Context, node control.Node, begin Beginning, files Files, look Look) *Model {
 	m := &Model{
-		node: node, begin: begin, words: look.Words, theme: look.Theme, now: look.Now, zone: look.Zone,
+		node: node, begin: begin, files: files, words: look.Words, theme: look.Theme, now: look.Now, zone: look.Zone,
 		taste: look.Taste, keep: look.Keep, people: newPeople(), talks: map[string]*transcript{}, editors: map[string]*editor{},
 		focused: true, ctx: ctx,
 	}
@@ -268,7 +275,7 @@ func (m *Model) refresh() tea.Cmd {
 
 // complain says why something was not done.
 func (m *Model) complain(err error) tea.Cmd {
-	return m.say(paint.Bad, paint.OneLine(control.AsError(err).Error()))
+	return m.say(paint.Bad, sentence(err))
 }
 
 // say shows a line for a while.

@@ -29,6 +29,7 @@ const framesPerSecond = 120
 type Options struct {
 	Node      control.Node
 	Beginning Beginning
+	Files     Files
 	In, Out   *os.File
 	Env       func(key string) string
 	// Taste is what the person has chosen for the face before; Keep keeps what they choose now.
@@ -47,14 +48,17 @@ func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	look := Look{Words: words.For(o.Env), Theme: themeFor(o.Env), Now: time.Now, Zone: time.Local, Taste: o.Taste, Keep: o.Keep}
-	m := New(ctx, o.Node, o.Beginning, look)
+	m := New(ctx, o.Node, o.Beginning, o.Files, look)
 	// Rows are in the order of the screen already: a terminal that turns text around by itself is told not to.
 	if _, err := io.WriteString(o.Out, bidiByUs); err != nil {
 		return err
 	}
 	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond)).Run()
 	_, _ = io.WriteString(o.Out, bidiByTerminal) // a terminal that is gone has no order to set
-	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) || ctx.Err() != nil {
+	over := ctx.Err() != nil
+	cancel()
+	m.works.Wait()
+	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) || over {
 		err = nil
 	}
 	return err

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -23,6 +22,7 @@ func (m *Model) runSettings(string) tea.Cmd {
 				{label: w.SetShare, more: w.Shares[string(m.me.Share)], do: (*Model).nextShare},
 				{label: w.SetLocal, more: w.OnOff(m.status.LocalOnly), do: (*Model).nextLocal},
 				{label: w.SetPassphrase, more: w.OnOff(m.status.Passphrase), do: (*Model).askPassphrases},
+				{label: w.SetKept, more: w.SetKeptMore, do: (*Model).openRetention},
 				{label: w.SetTheme, more: w.Themes[m.theme.Name], do: (*Model).nextTheme},
 				{label: w.SetLanguage, more: w.LanguageName, do: (*Model).nextLanguage},
 				{label: w.Close, do: (*Model).closeDialog},
@@ -122,10 +122,10 @@ func (m *Model) remember() tea.Cmd {
 // askPassphrases asks for the current passphrase if there is one, and for the next.
 func (m *Model) askPassphrases() tea.Cmd {
 	if !m.status.Passphrase {
-		return m.openDialog(newPassphrase(nil))
+		return m.openDialog(m.newPassphrase(nil))
 	}
 	f := &field{secret: true}
-	f.done = func(m *Model, text string) tea.Cmd { return m.replaceDialog(newPassphrase([]byte(text))) }
+	f.done = func(m *Model, text string) tea.Cmd { return m.replaceDialog(m.newPassphrase([]byte(text))) }
 	return m.openDialog(&sheet{
 		name:  func(m *Model) string { return m.words.CurrentPassphrase },
 		text:  func(m *Model, _ int) []paint.Line { f.label = m.words.PassphraseLabel; return nil },
@@ -133,7 +133,21 @@ func (m *Model) askPassphrases() tea.Cmd {
 	})
 }
 
-func newPassphrase(current control.Passphrase) *sheet {
+func (m *Model) newPassphrase(current control.Passphrase) *sheet {
+	return m.askTwice(m.words.SetPassphrase, m.words.PassphraseHint, func(m *Model, text string) tea.Cmd {
+		m.closeDialog()
+		return m.do(func(ctx context.Context) (then, error) {
+			next := control.Passphrase(text)
+			defer clear(next)
+			defer clear(current)
+			err := m.node.SetPassphrase(ctx, current, next)
+			return func(m *Model) tea.Cmd { return tea.Batch(m.say(paint.Good, m.words.SaidPassphrase), m.refresh()) }, err
+		})
+	})
+}
+
+// askTwice asks for a new passphrase, and for the same once more unless there is to be none.
+func (m *Model) askTwice(title, more string, done func(m *Model, text string) tea.Cmd) *sheet {
 	f := &field{secret: true}
 	first := ""
 	f.done = func(m *Model, text string) tea.Cmd {
@@ -145,25 +159,18 @@ func newPassphrase(current control.Passphrase) *sheet {
 		if text != first {
 			return m.say(paint.Bad, m.words.PassphraseDiffers)
 		}
-		m.closeDialog()
-		return m.do(func(ctx context.Context) (then, error) {
-			next := control.Passphrase(text)
-			defer clear(next)
-			defer clear(current)
-			err := m.node.SetPassphrase(ctx, current, next)
-			return func(m *Model) tea.Cmd { return tea.Batch(m.say(paint.Good, m.words.SaidPassphrase), m.refresh()) }, err
-		})
+		return done(m, text)
 	}
 	return &sheet{
 		name: func(m *Model) string {
 			if first != "" {
 				return m.words.PassphraseAgain
 			}
-			return m.words.SetPassphrase
+			return title
 		},
 		text: func(m *Model, width int) []paint.Line {
 			f.label = m.words.PassphraseLabel
-			return paragraphs(width, paint.Plain, strings.TrimSpace(m.words.PassphraseHint))
+			return paragraphs(width, paint.Plain, more)
 		},
 		field: f,
 	}

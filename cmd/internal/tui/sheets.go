@@ -30,18 +30,25 @@ func newHelp(*Model) *sheet {
 	}
 }
 
-// columnWidth is how wide the first of two columns is.
-const columnWidth = 22
+const (
+	// columnWidth is how wide the first of two columns is, columnNarrow where there are fewer cells than columnsWide.
+	columnWidth  = 22
+	columnNarrow = 14
+	columnsWide  = 50
+)
 
-// columns are a word at the left and what it means at the right.
+// columns are a word at the left and what it means at the right; a word that is too long stands above.
 func columns(width int, left, right string) (rows []paint.Line) {
-	for i, row := range paint.Wrap(right, max(10, width-columnWidth)) {
-		if i > 0 {
-			left = ""
-		}
-		rows = append(rows, paint.Line{
-			{Text: left + strings.Repeat(" ", max(1, columnWidth-paint.Width(left))), Look: paint.Strong}, {Text: row},
-		})
+	column := columnWidth
+	if width < columnsWide {
+		column = columnNarrow
+	}
+	if paint.Width(left) >= column {
+		rows, left = append(rows, paint.Text(paint.Strong, left)), ""
+	}
+	for _, row := range paint.Wrap(right, max(10, width-column)) {
+		rows = append(rows, paint.Line{{Text: left + strings.Repeat(" ", column-paint.Width(left)), Look: paint.Strong}, {Text: row}})
+		left = ""
 	}
 	return rows
 }
@@ -94,9 +101,9 @@ func (m *Model) journey(j control.Journey, width int) (rows []paint.Line) {
 			rows = append(rows, columns(width, w.HeldBy, strings.Join(names, ", "))...)
 			rows = append(rows, columns(width, w.HeldUntil, c.HeldUntil.Format("2006-01-02"))...)
 		}
-		for label, text := range map[string]string{w.WaitsFor: c.Waits, w.Reason: c.Reason} {
-			if text != "" {
-				rows = append(rows, columns(width, label, paint.OneLine(text))...)
+		for _, said := range [][2]string{{w.WaitsFor, c.Waits}, {w.Reason, c.Reason}} {
+			if said[1] != "" {
+				rows = append(rows, columns(width, said[0], here(said[1]))...)
 			}
 		}
 	}
@@ -144,10 +151,7 @@ func (m *Model) invitation(made control.Invite) *sheet {
 			},
 			"r": func(m *Model) tea.Cmd {
 				m.closeDialog()
-				return m.do(func(ctx context.Context) (then, error) {
-					_, err := m.node.Revoke(ctx, made.ID)
-					return func(m *Model) tea.Cmd { return m.say(paint.Good, m.words.InviteRevoked) }, err
-				})
+				return m.revoke(made.ID)
 			},
 		},
 		hints: func(m *Model) string { return m.words.InviteKeys },
@@ -159,172 +163,14 @@ const inviteWordsMin = 24
 
 func (m *Model) inviteWords(made control.Invite, width int) []paint.Line {
 	rows := append(paragraphs(width, paint.Plain, m.words.InviteMore(made.Expires.In(m.zone).Format("2006-01-02 15:04"))), nil)
+	switch {
+	case made.Away != nil:
+		rows = append(append(rows, paragraphs(width, paint.Good, m.words.InviteAway)...), nil)
+	case made.Alone != "":
+		rows = append(append(rows, paragraphs(width, paint.Faint, m.words.InviteAlone)...), nil)
+	}
 	for _, row := range paint.Wrap(made.Link, width) {
 		rows = append(rows, paint.Text(paint.Strong, row))
 	}
 	return rows
-}
-
-// runCommunities lists them; each can be left, and another joined.
-func (m *Model) runCommunities(string) tea.Cmd {
-	return m.do(func(ctx context.Context) (then, error) {
-		all, err := m.node.Communities(ctx)
-		return func(m *Model) tea.Cmd { return m.openDialog(communitySheet(all)) }, err
-	})
-}
-
-func communitySheet(all []control.Community) *sheet {
-	return &sheet{
-		name: func(m *Model) string { return m.words.CommunitiesTitle },
-		text: func(m *Model, width int) []paint.Line {
-			if len(all) == 0 {
-				return paragraphs(width, paint.Plain, m.words.NoCommunity)
-			}
-			var rows []paint.Line
-			for _, c := range all {
-				rows = append(rows, paint.Text(paint.Strong, communityName(c)))
-				for _, s := range c.Supernodes {
-					look, text := paint.Caution, m.words.SupernodeAway
-					if s.Reached {
-						look, text = paint.Good, m.words.SupernodeReached
-					}
-					rows = append(rows, paint.Line{{Text: "  ● ", Look: look}, {Text: text}, {Text: "  " + s.ID, Look: paint.Faint}})
-					rows = append(rows, trouble(s.Trouble, width)...)
-				}
-				rows = append(rows, trouble(c.Trouble, width)...)
-			}
-			return rows
-		},
-		choices: func(m *Model) []choice {
-			list := []choice{{label: m.words.JoinCommunity, do: func(m *Model) tea.Cmd {
-				m.closeDialog()
-				return m.command("/join")
-			}}}
-			for _, c := range all {
-				list = append(list, choice{label: m.words.LeaveCommunity(communityName(c)), do: func(m *Model) tea.Cmd {
-					return m.replaceDialog(m.confirm(m.words.LeaveCommunity(communityName(c)), m.words.LeaveMore, m.words.LeaveYes, func(m *Model) tea.Cmd {
-						return m.do(func(ctx context.Context) (then, error) {
-							_, err := m.node.Leave(ctx, c.ID)
-							return func(m *Model) tea.Cmd {
-								return tea.Batch(m.say(paint.Good, m.words.SaidLeft(communityName(c))), m.refresh())
-							}, err
-						})
-					}))
-				}})
-			}
-			return list
-		},
-	}
-}
-
-func trouble(text string, width int) []paint.Line {
-	if text == "" {
-		return nil
-	}
-	return paragraphs(width, paint.Caution, paint.OneLine(text))
-}
-
-func communityName(c control.Community) string {
-	if name := paint.OneLine(c.Name); name != "" {
-		return name
-	}
-	return c.ID
-}
-
-// runJoin becomes a member by a link.
-func (m *Model) runJoin(link string) tea.Cmd {
-	return tea.Batch(m.say(paint.Faint, m.words.Joining), m.do(func(ctx context.Context) (then, error) {
-		c, err := m.node.Join(ctx, link)
-		return func(m *Model) tea.Cmd {
-			return tea.Batch(m.say(paint.Good, m.words.SaidJoined(communityName(c))), m.refresh())
-		}, err
-	}))
-}
-
-// runDoctor shows findings as they come.
-func (m *Model) runDoctor(string) tea.Cmd {
-	var found []control.Finding
-	over := false
-	s := &sheet{
-		name: func(m *Model) string { return m.words.DoctorTitle },
-		text: func(m *Model, width int) (rows []paint.Line) {
-			for _, f := range found {
-				look := map[control.Verdict]paint.Look{control.VerdictOK: paint.Good, control.VerdictWarn: paint.Caution, control.VerdictBad: paint.Bad}[f.Verdict]
-				for i, row := range paint.Wrap(paint.OneLine(f.Says), width-2) {
-					dot := "  "
-					if i == 0 {
-						dot = "● "
-					}
-					rows = append(rows, paint.Line{{Text: dot, Look: look}, {Text: row}})
-				}
-				for _, more := range []string{f.Why, f.Do} {
-					for _, row := range paint.Wrap(paint.OneLine(more), width-2) {
-						if more != "" {
-							rows = append(rows, paint.Text(paint.Faint, "  "+row))
-						}
-					}
-				}
-			}
-			if !over {
-				rows = append(rows, paint.Text(paint.Faint, m.words.DoctorLooks))
-			}
-			return rows
-		},
-	}
-	ctx, cancel := context.WithCancel(m.ctx)
-	s.escape = func(m *Model) tea.Cmd { cancel(); return m.closeDialog() }
-	next := make(chan then)
-	go func() {
-		defer close(next)
-		findings, err := m.node.Doctor(ctx)
-		tell := func(t then) bool {
-			select {
-			case next <- t:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		}
-		if err == nil {
-			for f, e := range findings {
-				if err = e; err != nil || !tell(func(*Model) tea.Cmd { found = append(found, f); return nil }) {
-					break
-				}
-			}
-		}
-		tell(func(m *Model) tea.Cmd {
-			over = true
-			if err != nil && ctx.Err() == nil {
-				return m.complain(err)
-			}
-			return nil
-		})
-	}()
-	var wait func() tea.Msg
-	wait = func() tea.Msg {
-		t, ok := <-next
-		if !ok {
-			cancel()
-			return nil
-		}
-		return then(func(m *Model) tea.Cmd { return tea.Batch(t(m), wait) })
-	}
-	return tea.Batch(m.openDialog(s), wait)
-}
-
-// notice shows a sentence of the node until somebody has read it, but for one that tells only what a dialog asks already.
-func (m *Model) notice(text string) tea.Cmd {
-	for _, d := range m.dialogs {
-		if c, ok := d.(*comparing); ok && c.tells(text) {
-			return nil
-		}
-	}
-	return m.interrupt(&sheet{
-		notice: text,
-		name:   func(m *Model) string { return m.words.NoticeTitle },
-		text:   func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, paint.Safe(text)) },
-		choices: func(m *Model) []choice {
-			return []choice{{label: m.words.Close, do: (*Model).closeDialog}}
-		},
-	})
 }

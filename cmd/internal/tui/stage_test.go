@@ -3,6 +3,8 @@ package tui
 import (
 	"context"
 	"flag"
+	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -27,9 +29,10 @@ type stage struct {
 	fake *controltest.Fake
 	life *mortal
 	*Model
-	msgs chan tea.Msg
-	quit bool
-	kept Taste
+	shelf *shelf
+	msgs  chan tea.Msg
+	quit  bool
+	kept  Taste
 }
 
 // mortal is a node that can end and come back.
@@ -58,6 +61,52 @@ func (n *mortal) Status(ctx context.Context) (control.Status, error) {
 }
 
 func (n *mortal) Communities(context.Context) ([]control.Community, error) { return n.member, nil }
+
+// shelf is where files go.
+type shelf struct{ files map[string]string }
+
+func (f *shelf) Write(path string, told func(int64), fill func(io.Writer) error) (int64, error) {
+	if _, ok := f.files[path]; ok {
+		return 0, control.Errorf(control.CodeFailed, "%s exists already; choose another name", path)
+	}
+	var b strings.Builder
+	told(1 << 20)
+	if err := fill(&b); err != nil {
+		return 0, err
+	}
+	f.files[path] = b.String()
+	return int64(b.Len()), nil
+}
+
+func (f *shelf) Export(w io.Writer, messages iter.Seq2[control.Message, error], _ control.Me, page bool) (count int, err error) {
+	for m, err := range messages {
+		if err != nil {
+			return count, err
+		}
+		fmt.Fprintln(w, page, m.Text)
+		count++
+	}
+	return count, nil
+}
+
+func (f *shelf) Diagnose(w io.Writer, d control.Diagnostics) error {
+	_, err := fmt.Fprintf(w, "version %s\nlog %q\n", d.Version, d.Log)
+	return err
+}
+
+// restores brings Anna back, from a file whose passphrase is "open".
+func (s *stage) restores(ctx context.Context, file string, passphrase control.Passphrase, told func(int64)) error {
+	told(2)
+	switch {
+	case string(passphrase) == controltest.StuckPassphrase:
+		<-ctx.Done()
+		return ctx.Err()
+	case string(passphrase) != "open":
+		return control.Errorf(control.CodeFailed, "that passphrase does not open %s", file)
+	}
+	told(7)
+	return nil
+}
 
 // rise brings it back.
 func (n *mortal) rise() { n.ended, n.end = context.WithCancel(context.Background()) }
@@ -96,7 +145,10 @@ func onStage(t *testing.T, exists bool, play func(*stage)) {
 		s.life = &mortal{Fake: f}
 		s.life.rise()
 		defer func() { s.life.end() }()
-		s.Model = New(ctx, s.life, begin, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Keep: func(taste Taste) error { s.kept = taste; return nil }})
+		s.shelf = &shelf{files: map[string]string{}}
+		begin.Backups = func() []string { return []string{"~/sottovoce-2026-11-20.age", "/media/stick/anna.age"} }
+		begin.Restore = s.restores
+		s.Model = New(ctx, s.life, begin, s.shelf, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Keep: func(taste Taste) error { s.kept = taste; return nil }})
 		play(s)
 		cancel()
 		time.Sleep(time.Minute) // ticks that were under way

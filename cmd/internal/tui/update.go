@@ -359,6 +359,9 @@ func (m *Model) click(mouse tea.Mouse) tea.Cmd {
 	if id := m.frame.personAt(mouse.X, mouse.Y); id != "" {
 		return m.turnTo(id)
 	}
+	if m.frame.atHead(mouse.X, mouse.Y) && m.current() != nil {
+		return m.runAbout(m.open)
+	}
 	if id := m.frame.messageAt(mouse.X, mouse.Y); id != "" {
 		if t := m.talk(); t != nil {
 			if t.chosen == id {

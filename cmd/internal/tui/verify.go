@@ -38,7 +38,7 @@ func (m *Model) runVerify(who string) tea.Cmd {
 				d.words, d.known = v.Words, true
 			}
 			if err != nil {
-				d.now = control.Comparison{State: control.ComparisonEnded, Reason: control.AsError(err).Error()}
+				d.now = control.Comparison{State: control.ComparisonEnded, Reason: sentence(err)}
 				return nil
 			}
 			if d.now.State == "" { // else an event has told more already
@@ -121,6 +121,15 @@ func (d *comparing) offers(m *Model) []choice {
 		}
 	}
 	list := []choice{{label: w.Close, do: func(m *Model) tea.Cmd { return d.escape(m) }}}
+	if e := m.people.all[d.with.ID]; e != nil && e.person.Keys == control.KeysAlarm {
+		name := nameOf(e.person)
+		return append(list, choice{label: w.KeysAccept(name), look: paint.Caution, do: func(m *Model) tea.Cmd {
+			d.escape(m)
+			return m.openDialog(m.confirm(w.KeysAccept(name), w.KeysAcceptMore(name), w.KeysAcceptYes, func(m *Model) tea.Cmd { return d.decide(m, control.AnswerAccept) }))
+		}})
+	} else if e != nil && e.person.Verified {
+		list = append(list, choice{label: w.VerifiedUndo, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerUndo) }})
+	}
 	if d.known {
 		list = append(list, choice{label: w.WordsMatch, look: paint.Good, do: func(m *Model) tea.Cmd { m.closeDialog(); return d.decide(m, control.AnswerWords) }})
 	}
@@ -138,6 +147,10 @@ func (d *comparing) decide(m *Model, answer control.Answer) tea.Cmd {
 				return m.say(paint.Good, m.words.SaidVerified(nameOf(p)))
 			case control.AnswerDiffer:
 				return m.say(paint.Bad, m.words.SaidDiffers(nameOf(p)))
+			case control.AnswerUndo:
+				return m.say(paint.Caution, m.words.SaidUndone(nameOf(p)))
+			case control.AnswerAccept:
+				return m.say(paint.Caution, m.words.SaidGoesOn(nameOf(p)))
 			}
 			return nil
 		}, err

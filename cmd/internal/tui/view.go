@@ -57,6 +57,9 @@ func (f *frame) messageAt(x, y int) string {
 	return f.rowMessage[y-f.pane.y]
 }
 
+// atHead tells of the row that names who is at the right.
+func (f *frame) atHead(x, y int) bool { return x >= f.pane.x && y == f.pane.y-1 }
+
 func (f *frame) inPeople(x int) bool { return f.people.width > 0 && x < f.people.x+f.people.width }
 
 // dialogRow is the row of a dialog's content at a row of the screen.
@@ -322,7 +325,7 @@ func (m *Model) paneRows(width, height int) (rows []paint.Line) {
 	case e == nil:
 		rows = paragraphs(width, paint.Faint, m.words.ChooseSomebody)
 	case e.section() == sectionRequests:
-		rows = paragraphs(width, paint.Plain, m.words.AnswerMore(nameOf(e.person)), m.words.PressEnter)
+		rows = paragraphs(width, paint.Plain, append(m.answerMore(e.person), m.words.PressEnter)...)
 	case e.section() == sectionAsked:
 		rows = paragraphs(width, paint.Faint, m.words.WaitingFor(nameOf(e.person)))
 	default:

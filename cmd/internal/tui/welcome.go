@@ -22,28 +22,33 @@ func newWelcome() *sheet { return askName(&beginning{}, "") }
 
 // askName is the first question; trouble says what was wrong with the answer before.
 func askName(b *beginning, trouble string) *sheet {
-	f := &field{done: func(m *Model, name string) tea.Cmd {
-		if name == "" {
+	s := &sheet{none: true, bar: true}
+	s.field = &field{done: func(m *Model, name string) tea.Cmd {
+		switch {
+		case s.at >= 0:
+			return s.choices(m)[s.at].do(m)
+		case name == "":
 			return nil
 		}
 		b.name = name
 		return m.replaceDialog(askSeen(b))
 	}}
-	f.set(b.name)
-	return &sheet{
-		name: func(m *Model) string { return m.words.Welcome },
-		text: func(m *Model, width int) []paint.Line {
-			f.label = m.words.NameLabel
-			rows := paragraphs(width, paint.Plain, m.words.WelcomeMore, m.words.AskName)
-			if trouble != "" {
-				rows = append(append(rows, nil), paragraphs(width, paint.Bad, trouble)...)
-			}
-			return rows
-		},
-		field:  f,
-		hints:  func(m *Model) string { return m.words.HintsFirst },
-		escape: func(*Model) tea.Cmd { return tea.Quit },
+	s.field.set(b.name)
+	s.name = func(m *Model) string { return m.words.Welcome }
+	s.text = func(m *Model, width int) []paint.Line {
+		s.field.label = m.words.NameLabel
+		rows := paragraphs(width, paint.Plain, m.words.WelcomeMore, m.words.AskName)
+		if trouble != "" {
+			rows = append(append(rows, nil), paragraphs(width, paint.Bad, trouble)...)
+		}
+		return rows
 	}
+	s.choices = func(m *Model) []choice {
+		return []choice{{label: m.words.RestoreChoice, look: paint.Faint, do: func(m *Model) tea.Cmd { return m.replaceDialog(m.askBackup(&restoring{}, "")) }}}
+	}
+	s.hints = func(m *Model) string { return m.words.HintsFirst }
+	s.escape = func(*Model) tea.Cmd { return tea.Quit }
+	return s
 }
 
 func askSeen(b *beginning) *sheet {

@@ -39,7 +39,7 @@ func English() *Catalogue {
 		StatusTitle: "How it stands", NothingWrong: "Nothing is wrong.",
 		SeenByAll: "everyone here sees you", SeenByContacts: "only contacts see you", Hidden: "nobody sees you", NewMessage: "new message",
 		tooSmall: "make this window larger: %d × %d", Hints: "F1 help  F2 commands  Alt+↑↓ people  Alt+A unread  Ctrl+F search  Ctrl+Q quit",
-		HintsDialog: "Enter chooses  Esc goes back", HintsField: "Enter goes on  Esc goes back", HintsFirst: "Enter goes on  Esc leaves",
+		HintsDialog: "Enter chooses  Esc goes back", HintsField: "Enter goes on  Esc goes back", HintsFirst: "Enter goes on  ↓ below  Esc leaves",
 
 		Welcome:     "Welcome to Sottovoce",
 		WelcomeMore: "Private chat with the people on this network. No account, no server, no internet.",
@@ -52,6 +52,7 @@ func English() *Catalogue {
 		Starting: "Looking around …",
 
 		Dialogs: englishDialogs(),
+		Chores:  englishChores(),
 
 		Shares:   map[string]string{"nothing": "nothing", "reading": "how far you have read", "typing": "that you are writing", "both": "reading and writing"},
 		Themes:   map[string]string{"dark": "dark", "light": "light", "contrast": "high contrast", "mono": "none"},
@@ -84,6 +85,50 @@ func englishDialogs() Dialogs {
 	}
 }
 
+func englishChores() Chores {
+	return Chores{
+		Stop: "Stop", Stopped: "stopped; nothing was changed",
+		CardNow: "now", CardOwnName: "calls themselves", CardIntroduced: "introduced by", CardSure: "really them?", CardUnverified: "not compared yet", CardID: "id", CardWrite: "Write to them",
+		RenameLabel: "Your name for them:", RenameMore: "Only you see it. Leave it empty to have the name that they chose.",
+		introducedMore: "%s tells you of %s: it is their word that this is who it says. If you accept, and they do, you become contacts as soon as you are on one network.",
+		introduceTitle: "Introduce %s", introduceMore: "To whom? %s and the other hear of each other from you, by the names that they chose, and each decides alone. Nobody learns what the other has answered.",
+		IntroduceNobody: "You have no second contact yet to introduce them to.", saidIntroduced: "%s and %s hear of each other.",
+		resetTitle: "Begin anew with %s?", resetMore: "Only for when this is an older copy of your messages, from a backup or another machine. The keys that you two share are given up, and %s is asked whether it is really you. What you write waits until they have said yes.",
+		resetAsk: "Ask %s to begin anew", resetAsked: "%s would like to begin anew without the keys that you two share. After a lost machine and a backup that is right. But somebody with a copy of their keys could ask the same: ask them in person first.",
+		resetPermit: "I have asked: it is really %s", saidReset: "%s is asked to begin anew; on their side: /reset", saidPermitted: "You and %s begin anew. What did not arrive goes out again.",
+		keysAccept: "Go on with the new keys of %s", keysAcceptMore: "Nothing that %s had before vouches for these keys. Go on only if you have asked them in person; else it may be somebody else who reads what you write.", KeysAcceptYes: "I have asked: go on",
+		saidGoesOn: "You go on with %s. Compare as soon as you can: /verify", VerifiedUndo: "Take back that they are verified", saidUndone: "%s is not verified any more.",
+		LinksTitle: "Links you gave out", LinksMore: "Each brings one person. Choose one to show it again, or to take it back.", LinksNone: "None is open. A link brings one person to you who is not on this network.", LinksNew: "Make a new one",
+		LinkForget: "It cannot be used any more. Should it go from this list?", LinkForgetYes: "Let it go", linkOpen: "open until %s", linkUsed: "used by %s", linkTwice: "used by %s, and by somebody else, too",
+		InviteAway: "It works while you are away, too: a supernode answers for you.", InviteAlone: "It works while Sottovoce runs here.",
+
+		FileLabel: "File:", FileMore: "Where should it go? ~ is your own folder.", FileElsewhere: "Choose another place", fileWritten: "%s MB written …", fileFailed: "%s was not written.",
+		BackupTitle: "Back up everything", BackupMore: "Who you are, your contacts, messages and settings in one file, locked with a passphrase of its own. Keep it away from this machine. Without the passphrase nobody can open it, you neither.",
+		BackupNeeds: "a backup needs a passphrase", backupDone: "%s is written, %s MB. Sottovoce on another machine can begin with it. Never use both at the same time.",
+		exportTitle: "Save what was said with %s", ExportMore: "All messages, in one file. It is not locked: who has the file can read it.",
+		ExportPage: "As a page", ExportPageMore: "to read and print, in any browser", ExportLines: "As data", ExportLinesMore: "one message a line, for programs", exportDone: "%s is written, with %d messages.",
+		DiagnosticsTitle: "A file for who helps you", DiagnosticsMore: "When something does not work, this shows others how it stands here:",
+		DiagnosticsNot:  "Not in it: what was said, names, ids, keys, addresses, folders. Read it before you show it.",
+		DiagnosticsRead: "Read all of it", DiagnosticsSave: "Save it to a file", diagnosticsDone: "%s is written. Read it before you show it.",
+		inVersions: "Sottovoce %s on %s", inFiles: "how large its files are: %d, %s MB in all", inNetworks: "of what kind the %d network connections are, and which are used (%d)",
+		inCounts: "how many contacts you have (%d), how many people are near (%d), how many messages wait (%d)", inLog: "the last line of its log, without names|the last %d lines of its log, without names",
+		RestoreChoice: "I have a backup", RestoreTitle: "Bring back a backup", RestoreMore: "The file that Sottovoce has written on the other machine. Choose one with ↓, or write where it is; ~ is your own folder.",
+		restorePassphrase: "The passphrase of %s, which you chose when you made it.", restoreFar: "1 message is back …|%d messages are back …",
+		RestoredTitle: "Everything is back", restored: "1 message and all your contacts are here again.|%d messages and all your contacts are here again.",
+		RestoredAsks: "Your contacts are asked whether it is really you. Tell them, and they say yes on their side with /reset.", RestoredOnce: "Do not start Sottovoce on the old machine any more: the two would get in each other's way.",
+		RestoredGo: "Go on", RestoredOpen: "none protects these messages yet",
+
+		SetKept: "How long messages are kept", SetKeptMore: "for ever, or not", KeptMore: "What is over a bound goes from this machine for good, the oldest first. Others keep what they have. What waits to be sent stays.",
+		keptNow: "Now all of it takes %s MB.", KeptDaysLabel: "Time", KeptDaysField: "Days:", keptDays: "1 day|%d days", KeptDiskLabel: "Room", KeptDiskField: "Megabytes:", keptDisk: "%d MB", KeptEver: "for ever", KeptAny: "as much as it takes",
+		KeptLess: "What is over the new bound is deleted here for good, within the hour.", KeptLessYes: "Keep less", NoNumber: "that is no such number", SaidKept: "That holds from now on.",
+		ScanTitle: "Ask every address", ScanMore: "Some networks, such as guest Wi-Fi, lose what is called out to everybody. So each address is asked by itself; only who runs Sottovoce answers.",
+		ScanOver: "Who has answered stands at the left.", ScanNobody: "nobody has answered yet", scanFar: "%d of %d asked", scanFound: "1 has answered|%d have answered",
+		CommunityDetails: "its supernodes, and the way out", CommunityWaits: "None of its supernodes has let you in yet. It goes on by itself.",
+		CommunityKnows: "Who runs its supernodes knows you by this id only; neither your name nor what is yours.", CommunityPersona: "known as", CommunityID: "community",
+		SupernodeNever: "never reached", SupernodeHere: "found on its own network only", supernodeSeen: "not reached now, last on %s", supernodeAt: "from anywhere: %s",
+	}
+}
+
 func englishCommands() map[string]Command {
 	return map[string]Command{
 		"to":     {"NAME", "write to somebody"},
@@ -94,6 +139,9 @@ func englishCommands() map[string]Command {
 		"search": {"WORDS", "find messages"}, "communities": {"", "who keeps messages while you are away"},
 		"join": {"LINK", "join a community"}, "rename": {"NEW NAME", "give this person a name of your own"},
 		"block": {"NAME", "shut somebody out, untold"}, "unblock": {"NAME", "let them in again"}, "remove": {"NAME", "forget somebody, and all that was said"},
+		"links": {"", "links you gave out; take one back"}, "about": {"NAME", "who somebody is, and all you can do"}, "introduce": {"NAME", "let two of your contacts know each other"},
+		"reset": {"NAME", "begin anew after a restored backup"}, "export": {"NAME", "save what was said to a file"}, "backup": {"", "save everything to one locked file"},
+		"retention": {"", "how long messages are kept"}, "scan": {"", "ask each address who is there"}, "diagnostics": {"", "a file for who helps you"},
 		"settings": {"", "name, visibility, passphrase, colours, language"}, "status": {"", "how it stands, and what is wrong"}, "doctor": {"", "find out why somebody is not found"},
 		"help": {"", "keys and commands"}, "quit": {"", "leave"},
 	}

@@ -39,7 +39,7 @@ func Italian() *Catalogue {
 		StatusTitle: "Come va", NothingWrong: "Tutto a posto.",
 		SeenByAll: "ti vedono tutti qui", SeenByContacts: "ti vedono solo i contatti", Hidden: "non ti vede nessuno", NewMessage: "nuovo messaggio",
 		tooSmall: "ingrandisci questa finestra: %d × %d", Hints: "F1 aiuto  F2 comandi  Alt+↑↓ persone  Alt+A nuovi  Ctrl+F cerca  Ctrl+Q esci",
-		HintsDialog: "Invio sceglie  Esc torna indietro", HintsField: "Invio prosegue  Esc torna indietro", HintsFirst: "Invio prosegue  Esc esce",
+		HintsDialog: "Invio sceglie  Esc torna indietro", HintsField: "Invio prosegue  Esc torna indietro", HintsFirst: "Invio prosegue  ↓ sotto  Esc esce",
 
 		Welcome:     "Benvenuto in Sottovoce",
 		WelcomeMore: "Chat privata con le persone su questa rete. Niente account, niente server, niente internet.",
@@ -52,6 +52,7 @@ func Italian() *Catalogue {
 		Starting: "Mi guardo intorno …",
 
 		Dialogs: italianDialogs(),
+		Chores:  italianChores(),
 
 		Shares:   map[string]string{"nothing": "niente", "reading": "fin dove hai letto", "typing": "che stai scrivendo", "both": "lettura e scrittura"},
 		Themes:   map[string]string{"dark": "scuro", "light": "chiaro", "contrast": "alto contrasto", "mono": "nessuno"},
@@ -84,6 +85,50 @@ func italianDialogs() Dialogs {
 	}
 }
 
+func italianChores() Chores {
+	return Chores{
+		Stop: "Ferma", Stopped: "fermato; non è cambiato nulla",
+		CardNow: "adesso", CardOwnName: "si chiama da sé", CardIntroduced: "presentato da", CardSure: "è davvero così?", CardUnverified: "non ancora confrontato", CardID: "id", CardWrite: "Scrivi",
+		RenameLabel: "Il tuo nome per questa persona:", RenameMore: "Lo vedi solo tu. Lascialo vuoto per avere il nome che si è data.",
+		introducedMore: "%s ti parla di %s: che sia davvero così è parola sua. Se accettate tutti e due, diventate contatti appena siete sulla stessa rete.",
+		introduceTitle: "Presenta %s", introduceMore: "A chi? %s e l'altra persona sentono l'una dell'altra da te, con i nomi che si sono date, e ognuna decide da sola. Nessuna viene a sapere che cosa ha risposto l'altra.",
+		IntroduceNobody: "Non hai ancora un secondo contatto a cui presentarlo.", saidIntroduced: "%s e %s sentono l'uno dell'altro.",
+		resetTitle: "Ricominciare con %s?", resetMore: "Solo se questa è una copia più vecchia dei tuoi messaggi, da una copia di sicurezza o da un'altra macchina. Le chiavi che condividete si abbandonano, e a %s viene chiesto se sei davvero tu. Ciò che scrivi aspetta il suo sì.",
+		resetAsk: "Chiedi a %s di ricominciare", resetAsked: "%s vorrebbe ricominciare senza le chiavi che condividete. Dopo una macchina perduta e una copia di sicurezza è giusto. Ma potrebbe chiederlo anche chi ha una copia delle sue chiavi: prima chiedi di persona.",
+		resetPermit: "Ho chiesto: è davvero %s", saidReset: "Chiesto a %s di ricominciare; dall'altra parte: /reset", saidPermitted: "Tu e %s ricominciate. Ciò che non era arrivato riparte.",
+		keysAccept: "Continua con le chiavi nuove di %s", keysAcceptMore: "Nulla di ciò che %s aveva prima garantisce per queste chiavi. Continua solo se hai chiesto di persona; altrimenti potrebbe essere qualcun altro a leggere ciò che scrivi.", KeysAcceptYes: "Ho chiesto: continua",
+		saidGoesOn: "Continui con %s. Confrontate appena potete: /verify", VerifiedUndo: "Ritira la verifica", saidUndone: "%s non è più verificato.",
+		LinksTitle: "Link che hai dato", LinksMore: "Ognuno porta una persona. Scegline uno per mostrarlo di nuovo, o per ritirarlo.", LinksNone: "Nessuno è aperto. Un link porta da te una persona che non è su questa rete.", LinksNew: "Fanne uno nuovo",
+		LinkForget: "Non si può più usare. Lo tolgo da questo elenco?", LinkForgetYes: "Toglilo", linkOpen: "aperto fino al %s", linkUsed: "usato da %s", linkTwice: "usato da %s, e anche da qualcun altro",
+		InviteAway: "Vale anche mentre non ci sei: risponde un supernodo per te.", InviteAlone: "Vale finché qui gira Sottovoce.",
+
+		FileLabel: "File:", FileMore: "Dove lo metto? ~ è la tua cartella.", FileElsewhere: "Scegli un altro posto", fileWritten: "%s MB scritti …", fileFailed: "%s non è stato scritto.",
+		BackupTitle: "Copia di sicurezza di tutto", BackupMore: "Chi sei, i contatti, i messaggi e le impostazioni in un solo file, chiuso con una frase segreta sua. Tienilo lontano da questa macchina. Senza la frase segreta nessuno può aprirlo, nemmeno tu.",
+		BackupNeeds: "una copia di sicurezza vuole una frase segreta", backupDone: "%s è scritto, %s MB. Sottovoce su un'altra macchina può cominciare da qui. Non usarli mai tutti e due insieme.",
+		exportTitle: "Salva ciò che vi siete detti con %s", ExportMore: "Tutti i messaggi, in un solo file. Non è chiuso: chi ha il file può leggerlo.",
+		ExportPage: "Come pagina", ExportPageMore: "da leggere e stampare, in ogni browser", ExportLines: "Come dati", ExportLinesMore: "un messaggio per riga, per programmi", exportDone: "%s è scritto, con %d messaggi.",
+		DiagnosticsTitle: "Un file per chi ti aiuta", DiagnosticsMore: "Quando qualcosa non va, mostra ad altri come stanno le cose qui:",
+		DiagnosticsNot:  "Non contiene: ciò che è stato detto, nomi, id, chiavi, indirizzi, cartelle. Leggilo prima di mostrarlo.",
+		DiagnosticsRead: "Leggilo tutto", DiagnosticsSave: "Salvalo in un file", diagnosticsDone: "%s è scritto. Leggilo prima di mostrarlo.",
+		inVersions: "Sottovoce %s su %s", inFiles: "quanto sono grandi i suoi file: %d, %s MB in tutto", inNetworks: "di che tipo sono i %d collegamenti di rete, e quali sono usati (%d)",
+		inCounts: "quanti contatti hai (%d), quante persone sono vicine (%d), quanti messaggi aspettano (%d)", inLog: "l'ultima riga del suo registro, senza nomi|le ultime %d righe del suo registro, senza nomi",
+		RestoreChoice: "Ho una copia di sicurezza", RestoreTitle: "Riporta una copia di sicurezza", RestoreMore: "Il file che Sottovoce ha scritto sull'altra macchina. Scegline uno con ↓, o scrivi dove si trova; ~ è la tua cartella.",
+		restorePassphrase: "La frase segreta di %s, quella che hai scelto quando l'hai fatto.", restoreFar: "1 messaggio è tornato …|%d messaggi sono tornati …",
+		RestoredTitle: "È tornato tutto", restored: "1 messaggio e tutti i tuoi contatti sono di nuovo qui.|%d messaggi e tutti i tuoi contatti sono di nuovo qui.",
+		RestoredAsks: "Ai tuoi contatti viene chiesto se sei davvero tu. Dillo a loro: dicono di sì dalla loro parte con /reset.", RestoredOnce: "Non avviare più Sottovoce sulla vecchia macchina: i due si ostacolerebbero.",
+		RestoredGo: "Continua", RestoredOpen: "ancora nessuna protegge questi messaggi",
+
+		SetKept: "Quanto si tengono i messaggi", SetKeptMore: "per sempre, oppure no", KeptMore: "Ciò che supera un limite sparisce per sempre da questa macchina, il più vecchio per primo. Gli altri tengono ciò che hanno. Ciò che aspetta di partire resta.",
+		keptNow: "Ora tutto occupa %s MB.", KeptDaysLabel: "Tempo", KeptDaysField: "Giorni:", keptDays: "1 giorno|%d giorni", KeptDiskLabel: "Spazio", KeptDiskField: "Megabyte:", keptDisk: "%d MB", KeptEver: "per sempre", KeptAny: "quanto ne serve",
+		KeptLess: "Ciò che supera il nuovo limite viene cancellato qui per sempre, entro un'ora.", KeptLessYes: "Tieni meno", NoNumber: "non è un numero adatto", SaidKept: "Da ora vale così.",
+		ScanTitle: "Chiedi a ogni indirizzo", ScanMore: "Alcune reti, come certi Wi-Fi per ospiti, perdono ciò che si chiama a tutti. Perciò si chiede a ogni indirizzo da solo; risponde solo chi ha Sottovoce.",
+		ScanOver: "Chi ha risposto sta a sinistra.", ScanNobody: "ancora nessuno ha risposto", scanFar: "%d su %d chiesti", scanFound: "1 ha risposto|%d hanno risposto",
+		CommunityDetails: "i suoi supernodi, e come uscirne", CommunityWaits: "Nessuno dei suoi supernodi ti ha ancora fatto entrare. Si va avanti da soli.",
+		CommunityKnows: "Chi gestisce i suoi supernodi ti conosce solo con questo id; né il tuo nome né che cosa è tuo.", CommunityPersona: "lì ti chiami", CommunityID: "comunità",
+		SupernodeNever: "mai raggiunto", SupernodeHere: "si trova solo sulla sua rete", supernodeSeen: "ora non raggiunto, l'ultima volta il %s", supernodeAt: "da ovunque: %s",
+	}
+}
+
 func italianCommands() map[string]Command {
 	return map[string]Command{
 		"to":     {"NOME", "scrivi a qualcuno"},
@@ -94,6 +139,9 @@ func italianCommands() map[string]Command {
 		"search": {"PAROLE", "trova messaggi"}, "communities": {"", "chi custodisce i messaggi mentre non ci sei"},
 		"join": {"LINK", "entra in una comunità"}, "rename": {"NUOVO NOME", "dai a questa persona un nome tuo"},
 		"block": {"NOME", "chiudi fuori qualcuno, senza dirlo"}, "unblock": {"NOME", "lascialo rientrare"}, "remove": {"NOME", "dimentica qualcuno e tutto ciò che vi siete detti"},
+		"links": {"", "i link che hai dato; ritirane uno"}, "about": {"NOME", "chi è qualcuno, e tutto ciò che puoi fare"}, "introduce": {"NOME", "fai conoscere due tuoi contatti"},
+		"reset": {"NOME", "ricomincia dopo una copia di sicurezza"}, "export": {"NOME", "salva in un file ciò che vi siete detti"}, "backup": {"", "salva tutto in un solo file chiuso"},
+		"retention": {"", "quanto si tengono i messaggi"}, "scan": {"", "chiedi a ogni indirizzo chi c'è"}, "diagnostics": {"", "un file per chi ti aiuta"},
 		"settings": {"", "nome, visibilità, frase segreta, colori, lingua"}, "status": {"", "come va, e che cosa non va"}, "doctor": {"", "scopri perché qualcuno non si trova"},
 		"help": {"", "tasti e comandi"}, "quit": {"", "esci"},
 	}

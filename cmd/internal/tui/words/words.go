@@ -54,6 +54,7 @@ type Catalogue struct {
 	Starting                                                              string
 
 	Dialogs
+	Chores
 
 	Shares   map[string]string // by the control API's word
 	Themes   map[string]string // by name
@@ -76,6 +77,34 @@ type Dialogs struct {
 	verifyTitle, compareMore, compareAsked, compareInvited, safetyWords, saidVerified, saidDiffers    string
 	SettingsTitle, SetName, SetSeen, SetShare, SetLocal, SetPassphrase, SetTheme, SetLanguage         string
 	On, Off                                                                                           string
+}
+
+// Chores is what is done now and then: with people, with files of one's own, with the network.
+type Chores struct {
+	Stop, Stopped                                                                      string
+	CardNow, CardOwnName, CardIntroduced, CardSure, CardUnverified, CardID, CardWrite  string
+	RenameLabel, RenameMore, introducedMore                                            string
+	introduceTitle, introduceMore, IntroduceNobody, saidIntroduced                     string
+	resetTitle, resetMore, resetAsk, resetAsked, resetPermit, saidReset, saidPermitted string
+	keysAccept, keysAcceptMore, KeysAcceptYes, saidGoesOn, VerifiedUndo, saidUndone    string
+	LinksTitle, LinksMore, LinksNone, LinksNew, LinkForget, LinkForgetYes              string
+	linkOpen, linkUsed, linkTwice, InviteAway, InviteAlone                             string
+
+	FileLabel, FileMore, FileElsewhere, fileWritten, fileFailed                         string
+	BackupTitle, BackupMore, BackupNeeds, backupDone                                    string
+	exportTitle, ExportMore, ExportPage, ExportPageMore, ExportLines, ExportLinesMore   string
+	exportDone                                                                          string
+	DiagnosticsTitle, DiagnosticsMore, DiagnosticsNot, DiagnosticsRead, DiagnosticsSave string
+	diagnosticsDone, inVersions, inFiles, inNetworks, inCounts, inLog                   string
+	RestoreChoice, RestoreTitle, RestoreMore, restorePassphrase, restoreFar             string
+	RestoredTitle, restored, RestoredAsks, RestoredOnce, RestoredGo, RestoredOpen       string
+
+	SetKept, SetKeptMore, KeptMore, keptNow, KeptDaysLabel, KeptDaysField, keptDays  string
+	KeptDiskLabel, KeptDiskField, keptDisk, KeptEver, KeptAny, KeptLess, KeptLessYes string
+	NoNumber, SaidKept                                                               string
+	ScanTitle, ScanMore, ScanOver, ScanNobody, scanFar, scanFound                    string
+	CommunityDetails, CommunityWaits, CommunityKnows, CommunityPersona, CommunityID  string
+	SupernodeNever, SupernodeHere, supernodeSeen, supernodeAt                        string
 }
 
 // Command is what can be typed behind a slash.
@@ -122,6 +151,91 @@ func (c *Catalogue) CompareInvited(name string) string { return fmt.Sprintf(c.co
 func (c *Catalogue) SafetyWords(name string) string    { return fmt.Sprintf(c.safetyWords, name) }
 func (c *Catalogue) SaidVerified(name string) string   { return fmt.Sprintf(c.saidVerified, name) }
 func (c *Catalogue) SaidDiffers(name string) string    { return fmt.Sprintf(c.saidDiffers, name) }
+
+func (c *Catalogue) IntroducedMore(by, name string) string {
+	return fmt.Sprintf(c.introducedMore, by, name)
+}
+
+func (c *Catalogue) IntroduceTitle(name string) string { return fmt.Sprintf(c.introduceTitle, name) }
+func (c *Catalogue) IntroduceMore(name string) string  { return fmt.Sprintf(c.introduceMore, name) }
+func (c *Catalogue) SaidIntroduced(one, other string) string {
+	return fmt.Sprintf(c.saidIntroduced, one, other)
+}
+func (c *Catalogue) ResetTitle(name string) string     { return fmt.Sprintf(c.resetTitle, name) }
+func (c *Catalogue) ResetMore(name string) string      { return fmt.Sprintf(c.resetMore, name) }
+func (c *Catalogue) ResetAsk(name string) string       { return fmt.Sprintf(c.resetAsk, name) }
+func (c *Catalogue) ResetAsked(name string) string     { return fmt.Sprintf(c.resetAsked, name) }
+func (c *Catalogue) ResetPermit(name string) string    { return fmt.Sprintf(c.resetPermit, name) }
+func (c *Catalogue) SaidReset(name string) string      { return fmt.Sprintf(c.saidReset, name) }
+func (c *Catalogue) SaidPermitted(name string) string  { return fmt.Sprintf(c.saidPermitted, name) }
+func (c *Catalogue) KeysAccept(name string) string     { return fmt.Sprintf(c.keysAccept, name) }
+func (c *Catalogue) KeysAcceptMore(name string) string { return fmt.Sprintf(c.keysAcceptMore, name) }
+func (c *Catalogue) SaidGoesOn(name string) string     { return fmt.Sprintf(c.saidGoesOn, name) }
+func (c *Catalogue) SaidUndone(name string) string     { return fmt.Sprintf(c.saidUndone, name) }
+func (c *Catalogue) LinkOpen(until string) string      { return fmt.Sprintf(c.linkOpen, until) }
+func (c *Catalogue) LinkUsed(by string) string         { return fmt.Sprintf(c.linkUsed, by) }
+func (c *Catalogue) LinkTwice(by string) string        { return fmt.Sprintf(c.linkTwice, by) }
+func (c *Catalogue) FileWritten(megabytes string) string {
+	return fmt.Sprintf(c.fileWritten, megabytes)
+}
+func (c *Catalogue) FileFailed(path string) string { return fmt.Sprintf(c.fileFailed, path) }
+func (c *Catalogue) BackupDone(path, megabytes string) string {
+	return fmt.Sprintf(c.backupDone, path, megabytes)
+}
+
+func (c *Catalogue) ExportTitle(name string) string { return fmt.Sprintf(c.exportTitle, name) }
+
+func (c *Catalogue) ExportDone(path string, n int) string { return fmt.Sprintf(c.exportDone, path, n) }
+
+func (c *Catalogue) DiagnosticsDone(path string) string { return fmt.Sprintf(c.diagnosticsDone, path) }
+
+func (c *Catalogue) InVersions(version, system string) string {
+	return fmt.Sprintf(c.inVersions, version, system)
+}
+
+func (c *Catalogue) InFiles(n int, megabytes string) string {
+	return fmt.Sprintf(c.inFiles, n, megabytes)
+}
+func (c *Catalogue) InNetworks(n, used int) string { return fmt.Sprintf(c.inNetworks, n, used) }
+func (c *Catalogue) InCounts(contacts, near, waiting int) string {
+	return fmt.Sprintf(c.inCounts, contacts, near, waiting)
+}
+func (c *Catalogue) InLog(lines int) string { return count(c.inLog, lines) }
+func (c *Catalogue) RestorePassphrase(file string) string {
+	return fmt.Sprintf(c.restorePassphrase, file)
+}
+func (c *Catalogue) RestoreFar(messages int64) string { return count(c.restoreFar, int(messages)) }
+func (c *Catalogue) Restored(messages int64) string   { return count(c.restored, int(messages)) }
+func (c *Catalogue) KeptNow(megabytes string) string  { return fmt.Sprintf(c.keptNow, megabytes) }
+func (c *Catalogue) ScanFar(asked, of int) string     { return fmt.Sprintf(c.scanFar, asked, of) }
+func (c *Catalogue) SupernodeSeen(at string) string   { return fmt.Sprintf(c.supernodeSeen, at) }
+func (c *Catalogue) SupernodeAt(addresses string) string {
+	return fmt.Sprintf(c.supernodeAt, addresses)
+}
+
+// KeptDays is for how long messages are kept; 0 is for ever.
+func (c *Catalogue) KeptDays(days int) string {
+	if days == 0 {
+		return c.KeptEver
+	}
+	return count(c.keptDays, days)
+}
+
+// KeptDisk is on how much room they are kept; 0 is any.
+func (c *Catalogue) KeptDisk(megabytes int64) string {
+	if megabytes == 0 {
+		return c.KeptAny
+	}
+	return fmt.Sprintf(c.keptDisk, megabytes)
+}
+
+// ScanFound is how many have answered.
+func (c *Catalogue) ScanFound(n int) string {
+	if n == 0 {
+		return c.ScanNobody
+	}
+	return count(c.scanFound, n)
+}
 
 // count chooses between the words for one and, behind a bar, those for more.
 func count(words string, n int) string {
