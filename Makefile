@@ -1,9 +1,10 @@
 # Every target is one line; what takes more lives in .ci/ and cmd/internal/.
 # PKGS narrows test, race and bench (make test PKGS=./mesh/wire/...), FUZZTIME sets the time of one fuzz target or
-# FUZZALL the seconds of all, SOAK how long that lasts.
+# FUZZALL the seconds of all, SOAK how long that lasts, KILLS how often it kills a supernode.
 PKGS     ?= ./...
 FUZZTIME ?= 20s
 SOAK     ?= 60m
+KILLS    ?= 1000
 export FUZZTIME FUZZALL
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -48,8 +49,9 @@ sim:  ## simulate SEEDS worlds (default 1000) from seed FIRST (default 1) on; a 
 bench:  ## run all benchmarks and print the table of figures; BENCH_JSON=FILE writes it too
 	@.ci/need namespaces && BENCH_JSON=$(abspath $(BENCH_JSON)) go test -timeout 30m -run '^$$' -bench . -benchmem $(PKGS)
 
-soak:  ## keep three nodes busy for SOAK (default 60m): memory, descriptors and goroutines must stay flat
+soak:  ## keep three nodes and a supernode busy for SOAK (default 60m), which must stay flat; kill a supernode KILLS times (1000)
 	@.ci/need namespaces && SOAK=$(SOAK) go test -timeout 0 -count 1 -v -run '^TestSoak$$' ./cmd/internal/bench
+	@KILLS=$(KILLS) go test -timeout 0 -count 1 -v -run '^TestKilled$$' ./relay/supernode
 
 cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into bin/cross
 	@.ci/cross

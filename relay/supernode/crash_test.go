@@ -6,23 +6,35 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"io"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"sottovoce/mesh/link"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay"
+	"sottovoce/relay/community"
 )
 
-// spawn serves the directory in a process of its own, where it was served before, and returns how to
-// kill it.
-func (r *rig) spawn() (kill func()) {
+// killsShort is how often TestKilled kills where KILLS says nothing else. killsChecked is after how many kills it looks whether all is there,
+// killsDrawn how many tokens are drawn at a time.
+const (
+	killsShort   = 10
+	killsChecked = 25
+	killsDrawn   = 100
+)
+
+// launch starts a process that serves the directory, where it was served before.
+func (r *rig) launch() (cmd *exec.Cmd, out io.Reader) {
 	r.t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd = exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), serveEnv+"="+r.dir)
 	if r.at.IsValid() {
 		cmd.Env = append(cmd.Env, listenEnv+"="+r.at.String())
@@ -34,6 +46,13 @@ func (r *rig) spawn() (kill func()) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return cmd, out
+}
+
+// spawn serves the directory in a process of its own and returns how to kill it.
+func (r *rig) spawn() (kill func()) {
+	r.t.Helper()
+	cmd, out := r.launch()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err == nil {
 		r.at, err = netip.ParseAddrPort(strings.TrimSpace(strings.TrimPrefix(line, "at ")))
@@ -50,73 +69,138 @@ func (r *rig) spawn() (kill func()) {
 	return kill
 }
 
-// TestKilled kills a supernode in the middle of deposits, again and again. Whatever it has signed for
-// it holds, at the cursor that it said; nothing is there twice.
+// sufferer deposits at a supernode that is killed, and remembers what was signed for.
+type sufferer struct {
+	*rig
+	invite *community.Link
+	*person
+	drawn int // tokens, by the person
+
+	mu     sync.Mutex        // guards the following and the person's tokens
+	signed map[uint64][]byte // by cursor
+}
+
+// TestKilled kills a supernode at random moments of its deposits, and of its start, KILLS times. Whatever it has signed for it holds, at the
+// cursor that it said; nothing is there twice.
 func TestKilled(t *testing.T) {
 	t.Parallel()
+	kills := killsShort
+	if text := os.Getenv("KILLS"); text != "" {
+		var err error
+		if kills, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r := found(t)
 	s, err := r.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.know(s)
-	invite, err := s.Invite(r.made.Community, 1, time.Hour)
+	invite, err := s.Invite(r.made.Community, 1+kills*killsDrawn/int(policy.Tokens), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	w := &sufferer{rig: r, invite: invite, signed: map[uint64][]byte{}}
 	kill := r.spawn()
-	p := r.joinBy(invite)
-	p.draw(60)
-	signed := map[uint64][]byte{} // by cursor
-	for round := range 3 {
-		l := p.mustMember()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for len(p.tokens) >= 3 {
-				if len(p.tokens) == 0 {
-					return
-				}
-				blobs := r.blobs(2)
-				kept, err := r.tryDeposit(l, wire.Deposit{Blobs: 2, Tokens: p.take(2)}, blobs)
-				if err != nil {
-					return
-				}
-				i := 0
-				for _, cursor := range kept.Results.All() {
-					signed[cursor] = blobs[i]
-					i++
-				}
-			}
-		}()
-		time.Sleep(time.Duration(10+20*round) * time.Millisecond)
-		kill()
-		l.Close(link.ReasonBye)
-		<-done
-		kill = r.spawn()
-	}
 	defer func() { kill() }()
-	if len(signed) == 0 {
-		t.Fatal("nothing was signed for")
+	for round := 1; round <= kills; round++ {
+		w.provide()
+		w.suffer(kill)
+		if round%3 == 0 { // once more, while it starts
+			cmd, _ := r.launch()
+			time.Sleep(rand.N(20 * time.Millisecond))
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+		kill = r.spawn()
+		if round%killsChecked == 0 || round == kills {
+			w.check()
+		}
 	}
+	if len(w.signed) < kills {
+		t.Fatalf("%d blobs were signed for in %d kills: no load", len(w.signed), kills)
+	}
+	t.Logf("%d kills, %d blobs signed for", kills, len(w.signed))
+}
+
+// provide sees to it that there are tokens for a round.
+func (w *sufferer) provide() {
+	w.t.Helper()
+	if w.person == nil || w.drawn+killsDrawn > int(policy.Tokens) {
+		w.person, w.drawn = w.joinBy(w.invite), 0
+	}
+	if len(w.person.tokens) < killsDrawn/2 {
+		w.draw(killsDrawn)
+		w.drawn += killsDrawn
+	}
+}
+
+// suffer deposits from several sides at once until the supernode is killed, soon.
+func (w *sufferer) suffer(kill func()) {
+	w.t.Helper()
+	l := w.mustMember()
+	var sides sync.WaitGroup
+	for range 3 {
+		sides.Go(func() {
+			for w.depositsTwo(l) {
+			}
+		})
+	}
+	time.Sleep(rand.N(30 * time.Millisecond))
+	kill()
+	l.Close(link.ReasonBye) // it would wait for what is gone
+	sides.Wait()
+}
+
+// depositsTwo deposits two blobs; false when the supernode or the tokens are gone.
+func (w *sufferer) depositsTwo(l *link.Link) bool {
+	blobs := w.blobs(2)
+	w.mu.Lock()
+	if len(w.person.tokens) < 2 {
+		w.mu.Unlock()
+		return false
+	}
+	paid := w.take(2)
+	w.mu.Unlock()
+	kept, err := w.tryDeposit(l, wire.Deposit{Blobs: 2, Tokens: paid}, blobs)
+	if err != nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := 0
+	for _, cursor := range kept.Results.All() {
+		if w.signed[cursor] != nil {
+			w.t.Errorf("cursor %d was signed for twice", cursor)
+		}
+		w.signed[cursor] = blobs[i]
+		i++
+	}
+	return true
+}
+
+// check collects everything, and wants all that was signed for.
+func (w *sufferer) check() {
+	w.t.Helper()
 	held := map[uint64][]byte{}
 	ids := map[wire.BlobID]bool{}
-	for _, page := range r.collect(p.mustMember(), 0) {
+	for _, page := range w.collect(w.mustMember(), 0) {
 		for i, blob := range page.blobs {
 			held[page.Cursors.At(i)] = blob
 			if id := wire.IDOf(blob); ids[id] {
-				t.Errorf("a blob is there twice, at %d too", page.Cursors.At(i))
+				w.t.Errorf("a blob is there twice, at %d too", page.Cursors.At(i))
 			} else {
 				ids[id] = true
 			}
 		}
 	}
-	for cursor, blob := range signed {
+	for cursor, blob := range w.signed {
 		if !bytes.Equal(held[cursor], blob) {
-			t.Errorf("what was signed for at %d is not there", cursor)
+			w.t.Errorf("what was signed for at %d is not there", cursor)
 		}
 	}
 }

@@ -28,7 +28,8 @@ type node struct {
 	program string
 	process *netlab.Process
 	api     *control.Client
-	http    *http.Client // to the same socket, for what is timed
+	keeps   *control.SupernodeClient // where the host runs a supernode instead
+	http    *http.Client             // to the same socket, for what is timed
 }
 
 // newPair starts two nodes on one LAN and makes them contacts.

@@ -22,6 +22,7 @@ const (
 	soakCycle   = 4 * time.Second       // at most: of a batch, and of a third node that comes and goes
 	soakCycles  = 12                    // at least: the first quarter, which warms up, has three
 	soakBatch   = 200                   // messages
+	soakKept    = 900                   // messages at most for who is away: a member may leave 1,024 a day
 
 	// What the end may have more of than the time after the warm-up.
 	memoryGrowthMax     = 6 << 20 // bytes: the collector's leeway
@@ -32,7 +33,8 @@ const (
 )
 
 // TestSoak keeps two nodes busy for SOAK (a duration such as 60m), in both directions, while a third comes and goes, readers
-// of events too, and checks that memory, descriptors and goroutines stay what they were after the first quarter.
+// of events too, and a supernode keeps for it what it is sent meanwhile. It checks that memory, descriptors and goroutines of the two and
+// of the supernode stay what they were after the first quarter.
 func TestSoak(t *testing.T) {
 	length := soakShort
 	if text := os.Getenv("SOAK"); text != "" {
@@ -45,8 +47,19 @@ func TestSoak(t *testing.T) {
 	carla := newNode(t, anna.lan, "Carla")
 	carla.up()
 	anna.befriends(carla)
+	shelf := newNode(t, anna.lan, "Shelf")
+	link := shelf.serves()
+	shelf.keeps = control.NewSupernodeClient(filepath.Join(shelf.Home, "orchard"))
+	defer shelf.keeps.Close()
+	for _, n := range []*node{anna, carla} {
+		n.must("community", "join", link)
+		n.until("reaches the supernode", n.reaches)
+	}
+	heard := anna.listen()
+	carla.says("Anna", "I am a member now") // and where to leave something for her before it
+	anna.await(heard, "message", text("I am a member now"))
 
-	every := min(soakCycle, length/soakCycles)
+	every := max(min(soakCycle, length/soakCycles), length/soakKept)
 	ctx, stop := context.WithTimeout(t.Context(), length)
 	defer stop()
 	sent := make(chan int, 2)
@@ -59,11 +72,14 @@ func TestSoak(t *testing.T) {
 	for ctx.Err() == nil {
 		select {
 		case <-sample.C:
-			for _, n := range []*node{anna, bert} {
+			for _, n := range []*node{anna, bert, shelf} {
 				usage[n] = append(usage[n], n.use())
 			}
 		case <-cycle.C:
 			carla.down()
+			kept := shelf.kept()
+			anna.says("Carla", "for when you are back")
+			shelf.until("keeps it", func() bool { return shelf.kept() > kept })
 			carla.up()
 			anna.glances()
 		case <-ctx.Done():
@@ -77,6 +93,7 @@ func TestSoak(t *testing.T) {
 	for n, list := range usage {
 		n.staysFlat(list, memoryMax)
 	}
+	t.Logf("%d deposits at the supernode", shelf.kept())
 	for _, n := range []*node{anna, bert} {
 		n.until("everything is delivered", func() bool {
 			s, err := n.api.Status(t.Context())
@@ -106,6 +123,16 @@ func (n *node) chatters(ctx context.Context, to string, every time.Duration) (se
 			}
 		}
 		sent += len(texts)
+	}
+}
+
+// says sends one message.
+func (n *node) says(to, text string) {
+	n.b.Helper()
+	for _, r := range n.api.Send(n.b.Context(), []control.Outgoing{{To: to, Text: text}}) {
+		if r.Err != nil {
+			n.b.Errorf("%s: send: %v", n.Name, r.Err)
+		}
 	}
 }
 
@@ -144,11 +171,34 @@ func (n *node) use() use {
 	if err != nil {
 		n.b.Fatal(err)
 	}
+	return use{Memory: n.process.Memory(), Descriptors: len(open), Goroutines: n.goroutines()}
+}
+
+// kept counts the deposits that the supernode of the host has signed for.
+func (n *node) kept() uint64 {
+	n.b.Helper()
+	status, err := n.keeps.Status(n.b.Context())
+	if err != nil {
+		n.b.Fatal(err)
+	}
+	return status.Kept
+}
+
+// goroutines counts those of the node, or of the supernode that the host runs.
+func (n *node) goroutines() int {
+	n.b.Helper()
+	if n.keeps != nil {
+		status, err := n.keeps.Status(n.b.Context())
+		if err != nil {
+			n.b.Fatal(err)
+		}
+		return status.Goroutines
+	}
 	status, err := n.api.Status(n.b.Context())
 	if err != nil {
 		n.b.Fatal(err)
 	}
-	return use{Memory: n.process.Memory(), Descriptors: len(open), Goroutines: status.Goroutines}
+	return status.Goroutines
 }
 
 // staysFlat compares the medians of the second and of the last quarter; memory may have grown by memoryMax bytes.
