@@ -17,7 +17,7 @@ RACE      := -race -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false'
 export VERSION LDFLAGS TAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test check race fuzz sim bench soak cross deb
+.PHONY: help run demo build test check race fuzz sim bench soak cluster cross deb
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -52,6 +52,9 @@ bench:  ## run all benchmarks and print the table of figures; BENCH_JSON=FILE wr
 soak:  ## keep three nodes and a supernode busy for SOAK (default 60m), which must stay flat; kill a supernode KILLS times (1000)
 	@.ci/need namespaces && SOAK=$(SOAK) go test -timeout 0 -count 1 -v -run '^TestSoak$$' ./cmd/internal/bench
 	@KILLS=$(KILLS) go test -timeout 0 -count 1 -v -run '^TestKilled$$' ./relay/supernode
+
+cluster:  ## run three nats-servers on loopback for supernodes with --store; FOLDER keeps what they hold, PORT is the first
+	@.ci/cluster $(FOLDER)
 
 cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into bin/cross
 	@.ci/cross

@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/netlab":   {"cmd/internal/control"},
 	"cmd/internal/observer": {},
 	"cmd/internal/bench":    {},
+	"cmd/internal/cluster":  {"mesh/...", "relay/...", "cmd/internal/netlab"},
 	"cmd/internal/sim":      {},
 	"cmd/internal/tidy":     {},
 	"docs/bots/echo":        {}, // shown to people who write bots
@@ -89,7 +90,7 @@ var pure = []string{
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
-var testOnly = []string{"cmd/internal/netlab", "cmd/internal/observer", "cmd/internal/tidy"}
+var testOnly = []string{"cmd/internal/cluster", "cmd/internal/netlab", "cmd/internal/observer", "cmd/internal/tidy"}
 
 func isTestOnly(dir string) bool {
 	return slices.Contains(testOnly, dir) || strings.HasSuffix(dir, "test")
