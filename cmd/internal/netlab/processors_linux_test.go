@@ -17,11 +17,12 @@ var processors = []struct {
 	{"arm64", "arm64", "", []string{"qemu-aarch64"}},
 }
 
-// TestOtherProcessors lets the program of each Raspberry Pi, emulated, talk to that of this machine. The emulator knows
-// no IP_MULTICAST_IF, so an emulated host finds nobody and is found by nobody: Anna types its address.
+// TestOtherProcessors lets the program of each Raspberry Pi, emulated, talk to that of this machine, and then both the supernode and who is away
+// be such programs in the story of away. The emulator knows no IP_MULTICAST_IF, so an emulated host finds nobody and is found by nobody:
+// addresses are typed, and advertised.
 func TestOtherProcessors(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
-	anna := settle(t, lan.Host("anna"))
 	for _, p := range processors {
 		t.Run(p.name, func(t *testing.T) {
 			if _, err := exec.LookPath(p.emulator[0]); err != nil {
@@ -30,9 +31,9 @@ func TestOtherProcessors(t *testing.T) {
 				}
 				t.Skipf("needs %s: apt-get install qemu-user", p.emulator[0])
 			}
+			anna := settleAs(t, lan.Host("anna"), "Anna Fiordaliso")
 			pi := &someone{Host: lan.Host(p.name), t: t, called: p.name + " Fiordaliso"}
 			pi.program = emulated(t, p.goarch, p.goarm, p.emulator)
-			anna := anna.in(t)
 			pi.ok("init", "--name", pi.called)
 			pi.up("--listen", ":4242")
 			anna.ok("add", pi.IPv4.String()+":4242")
@@ -43,6 +44,9 @@ func TestOtherProcessors(t *testing.T) {
 			pi.node.Kill()
 			pi.up("--listen", ":4242")
 			pi.hears(arriveTime, anna, []string{"is this thing private?"})
+
+			shelf := lan.Host(p.name + "-shelf")
+			away(&depot{Host: shelf, t: t, program: pi.program, flags: []string{"--advertise", shelf.IPv4.String() + ":4242"}}, anna, pi)
 		})
 	}
 }
