@@ -200,6 +200,9 @@ func (d *Disk) submit(ctx context.Context, r *request) ([]Result, error) {
 	}
 }
 
+// Current is Store's: one process has the store open, and sees what it writes.
+func (d *Disk) Current(ctx context.Context, _ Community) error { return context.Cause(ctx) }
+
 // Expire is Store's.
 func (d *Disk) Expire(ctx context.Context, day uint16) error {
 	e := expiry{day, make(chan error, 1)}

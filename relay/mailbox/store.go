@@ -157,6 +157,9 @@ type Store interface {
 	// Spent tells of a token whether it was spent on a commit, or its day is finished with.
 	Spent(c Community, t Token) bool
 
+	// Current returns when everything is seen here that was reported to anybody before, by whatever process has the store open: what is read
+	// afterwards, Head and Spent among it, is no older. It fails where that cannot be known.
+	Current(ctx context.Context, c Community) error
 	// Since returns the page of blobs of classes 0 to 2 behind a cursor. It ends after limit bytes of blobs, but never before the first,
 	// or sooner; who asks again from Until on gets the rest.
 	Since(ctx context.Context, c Community, cursor uint64, limit int) (Page, error)

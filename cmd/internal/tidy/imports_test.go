@@ -50,10 +50,11 @@ var mayImport = map[string][]string{
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "relay/community", "relay/token",
 		"relay/witness",
 	},
-	"relay/community": append([]string{"mesh/verify"}, ground...), // root words are names of its table
-	"relay/witness":   ground,
-	"relay/replica":   {"mesh/peer", "mesh/wire", "mesh/reconcile"},
-	"relay/mailbox":   {"mesh/peer", "mesh/wire", "mesh/clock"},
+	"relay/community":         append([]string{"mesh/verify"}, ground...), // root words are names of its table
+	"relay/witness":           ground,
+	"relay/replica":           {"mesh/peer", "mesh/wire", "mesh/reconcile"},
+	"relay/mailbox":           {"mesh/peer", "mesh/wire", "mesh/clock"},
+	"relay/mailbox/jetstream": {"mesh/wire", "relay/mailbox"},
 	"relay/supernode": {
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "mesh/clock",
 		"relay", "relay/community", "relay/token", "relay/mailbox", "relay/replica",
