@@ -55,10 +55,11 @@ func (d *Disk) closeDay(l *log, day uint16) (DayClose, error) {
 	return closed, nil
 }
 
-// placeOfClose is where the log stands, or the last multiple of closeStep of a day that brought as much.
+// placeOfClose is where the log stands, or the last multiple of closeStep of a day that brought as much. Where no close is known one
+// may have been lost that was signed beyond that.
 func (d *Disk) placeOfClose(l *log) Head {
 	at := l.head
-	if at.Cursor < l.closed.Cursor+closeStep || at.Cursor%closeStep == 0 {
+	if l.closed.Day == 0 || at.Cursor < l.closed.Cursor+closeStep || at.Cursor%closeStep == 0 {
 		return at
 	}
 	cursor := at.Cursor - at.Cursor%closeStep

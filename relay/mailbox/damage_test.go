@@ -111,6 +111,51 @@ func TestDamageIsSetAside(t *testing.T) {
 	_ = s.Close()
 }
 
+// TestNoCloseIsTakenBack: neither damage before the place of a close nor the loss of the closes has a later close signed for a place before it.
+func TestNoCloseIsTakenBack(t *testing.T) {
+	for name, damage := range map[string]func(name string, of *inode){
+		"a record": func(name string, of *inode) {
+			if strings.HasSuffix(name, ".blobs") {
+				of.now[3*frameSize+9] ^= 1
+			}
+		},
+		"the closes": func(name string, of *inode) {
+			if strings.HasSuffix(name, "/close") {
+				clear(of.now)
+			}
+		},
+	} {
+		disk := newFaulty()
+		s, err := mailbox.OpenOn(disk, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint64(100) {
+			put(t, s, mailboxtest.Blob(n, 0, today), true)
+		}
+		closed, err := s.CloseDay(ctx, ours, today)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := disk.crash(func() bool { return true })
+		_ = s.Close()
+		for name, node := range again.names {
+			damage(name, node)
+		}
+		if s, err = mailbox.OpenOn(again, 0); err != nil {
+			t.Fatal(err)
+		}
+		if at := s.Head(ours); at != closed.Head {
+			t.Errorf("%s: the log stands at %d, closed at %d", name, at.Cursor, closed.Cursor)
+		}
+		put(t, s, mailboxtest.Blob(500, 0, today), true)
+		if next, err := s.CloseDay(ctx, ours, today+1); err != nil || next.Cursor < closed.Cursor {
+			t.Errorf("%s: closed at %d behind %d, %v", name, next.Cursor, closed.Cursor, err)
+		}
+		_ = s.Close()
+	}
+}
+
 // TestForgedRecord: a blob whose bytes are records, at the end of a file where its own was not finished, brings none of them in.
 func TestForgedRecord(t *testing.T) {
 	disk := newFaulty()

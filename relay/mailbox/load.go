@@ -344,6 +344,9 @@ func (ld *loading) placeHead() {
 			}
 		}
 	}
+	if l.closed.Cursor > l.head.Cursor { // what lay before it is damaged, and was signed for
+		l.head = l.closed.Head
+	}
 	l.nextUp = max(l.free, l.head.Cursor+1)
 	if !ld.known && l.head.Cursor > 0 {
 		l.nextUp += lostHead
