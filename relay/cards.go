@@ -129,11 +129,37 @@ func (c *Client) Mailbox(to [32]byte, theirs []byte) []byte {
 	if len(card.Logs) == 0 {
 		return nil
 	}
-	b, err := wire.Marshal(card)
-	if err != nil {
-		panic("relay: writing a mailbox card: " + err.Error())
+	return card.fitting()
+}
+
+// fitting is the card in bytes. One that would be too large, of many logs with long addresses, says less: of the last log with the most
+// addresses the last one is left out first, then tokens, and the only address of each last.
+//
+// spec: 08-custody#mailbox-cards
+func (m mailboxCard) fitting() []byte {
+	for {
+		b, err := wire.Marshal(m)
+		if err != nil {
+			panic("relay: writing a mailbox card: " + err.Error())
+		}
+		if len(b) <= mailboxSizeMax {
+			return b
+		}
+		most, paid := 0, -1
+		for i, l := range m.Logs {
+			if len(l.Addresses) >= len(m.Logs[most].Addresses) {
+				most = i
+			}
+			if len(l.Tokens) > 0 {
+				paid = i
+			}
+		}
+		if n := len(m.Logs[most].Addresses); n > 1 || paid < 0 {
+			m.Logs[most].Addresses = m.Logs[most].Addresses[:n-1]
+		} else {
+			m.Logs[paid].Tokens = nil
+		}
 	}
-	return b
 }
 
 // Where lists the logs in which Deposit leaves what is for the giver of a card, one for each supernode, those first that are

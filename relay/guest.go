@@ -284,7 +284,7 @@ func (g *guest) pay(_ context.Context, items []*item) error {
 	return g.save()
 }
 
-// save keeps what is left.
+// save keeps what is left. It fails with ErrForeign where we are no guest any more.
 func (g *guest) save() error {
 	g.mu.Lock()
 	g.state.Given, g.state.Sign, g.state.Agree = g.given.Save(), g.keys.Sign, g.keys.Agree
@@ -298,6 +298,10 @@ func (g *guest) save() error {
 	g.client.listing.Lock()
 	defer g.client.listing.Unlock()
 	g.client.mu.Lock()
+	if g.client.guests[g.guestKey] != g { // it gave way meanwhile, and goes from the disk
+		g.client.mu.Unlock()
+		return ErrForeign
+	}
 	g.kept = true
 	for _, other := range g.client.sortedGuests() {
 		if other.kept {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func TestKnown(t *testing.T) {
 	}
 	anna, bruno := identity.AccountID{1}, identity.AccountID{2}
 	cards := map[identity.AccountID][]byte{anna: card(1, 3), bruno: card(2, 2)}
+	var removed *guest
 	for id, card := range cards {
 		c.gifts[token.Contact(id)] = &gift{Giver: [giverSize]byte(id[:])}
 		if _, err := c.handOver(token.Contact(id), &gift{Day: 20_000, Logs: []giftLog{{At: [32]byte{9}}}}); err != nil {
@@ -40,6 +42,9 @@ func TestKnown(t *testing.T) {
 		for _, g := range c.met(card) {
 			if err := g.save(); err != nil {
 				t.Fatal(err)
+			}
+			if id == bruno {
+				removed = g
 			}
 		}
 	}
@@ -61,6 +66,9 @@ func TestKnown(t *testing.T) {
 	}
 	if count() != before-3 || len(c.guests) != 3 || len(c.gifts) != 1 {
 		t.Errorf("of %d keys %d are left, of 5 guests %d, of 2 gifts %d", before, count(), len(c.guests), len(c.gifts))
+	}
+	if err := removed.save(); !errors.Is(err, ErrForeign) || count() != before-3 {
+		t.Errorf("what was being left for who is removed is written again: %v, %d keys", err, count())
 	}
 	again, err := NewClient(c.cfg)
 	if err != nil || len(again.guests) != 3 || len(again.gifts) != 1 {

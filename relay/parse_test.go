@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"sottovoce/mesh/identity"
@@ -11,6 +13,7 @@ import (
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
 	"sottovoce/relay/token"
+	"sottovoce/relay/witness"
 )
 
 // signedReceipt is a receipt of a supernode for some blobs.
@@ -204,4 +207,35 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("it stands at %d", r.at.Cursor)
 		}
 	})
+}
+
+// TestFittingCard: a card of many logs with long addresses and tokens can be read by whom it is told, and goes on naming each log, with an
+// address as long as there is room.
+func TestFittingCard(t *testing.T) {
+	for _, c := range []struct{ size, tokens, addresses, left int }{{20, 4, 4, 4}, {250, 4, 1, 4}, {250, 8, 1, 6}} {
+		card := mailboxCard{Giver: make([]byte, giverSize)}
+		for i := range mailboxLogsMax {
+			l := mailboxLog{Community: [32]byte{byte(i)}, Sign: [32]byte{1}, Agree: [32]byte{2}}
+			for k := range 4 {
+				l.Addresses = append(l.Addresses, fmt.Sprintf("%s%d:65535", strings.Repeat("a.", (c.size-7)/2), k))
+			}
+			if i < c.tokens {
+				l.Tokens = make([]byte, token.GiveMax*token.Size)
+			} else {
+				l.Last, l.Card = &witness.Checkpoint{Cursor: 1 << 40, Day: 20_000}, new(community.Gist)
+			}
+			card.Logs = append(card.Logs, l)
+		}
+		read, err := parseCard(card.fitting())
+		if err != nil || len(read.Logs) != mailboxLogsMax {
+			t.Fatalf("%d logs are told, %v", len(read.Logs), err)
+		}
+		least, tokens := 4, 0
+		for _, l := range read.Logs {
+			least, tokens = min(least, len(l.Addresses)), tokens+min(len(l.Tokens), 1)
+		}
+		if least != c.addresses || tokens != c.left {
+			t.Errorf("%+v: each log has %d addresses, %d have tokens", c, least, tokens)
+		}
+	}
 }

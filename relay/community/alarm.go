@@ -43,7 +43,7 @@ var alarmWords = [...]string{
 	AlarmSeat:       "the link for a further supernode was used by two",
 	AlarmCard:       "a supernode has signed two cards that cannot both be: it could tell whose link is whose, or its keys are in other hands, or it went on from an old copy of its disk",
 	AlarmNewer:      "the community uses something newer: this program needs an update",
-	AlarmWithheld:   "a supernode keeps a card from us that it has shown to a contact: it could tell whose link is whose",
+	AlarmWithheld:   "a supernode keeps a card from us that it has shown to a contact: it could tell whose link is whose, or it went on from an old copy of its disk",
 	AlarmDrawn:      "a supernode draws its keys anew more often than somebody was shut out: it could tell whose link is whose",
 }
 

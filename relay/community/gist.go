@@ -117,7 +117,14 @@ func (m *Membership) Gist(at peer.ID) (Gist, bool) {
 // spec: 10-communities#gists
 func (m *Membership) Told(at peer.ID, g Gist) {
 	all, c := m.told[at], m.file.cards[at]
-	if c == nil || slices.ContainsFunc(all, func(t told) bool { return t.gist == g }) || !g.signedBy(c.Supernode, m.file.id) {
+	if c == nil || m.forged[g] || slices.ContainsFunc(all, func(t told) bool { return t.gist == g }) {
+		return
+	}
+	if !g.signedBy(c.Supernode, m.file.id) {
+		if len(m.forged) >= toldMax {
+			clear(m.forged)
+		}
+		m.forged[g] = true
 		return
 	}
 	if len(all) >= toldMax {

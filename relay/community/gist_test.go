@@ -171,6 +171,13 @@ func TestGists(t *testing.T) {
 		w.must(w.visit(h, anna))
 	}
 	w.noAlarms("a contact that lies", anna.Alarms())
+	for i := range toldMax + 2 { // looked at once each, and not kept for ever
+		gist.Edition.Move = uint8(i)
+		anna.Told(h.device.ID(), gist)
+		if n := len(anna.forged); n == 0 || n > toldMax || !anna.forged[gist] {
+			t.Fatalf("%d forged gists are remembered", n)
+		}
+	}
 	for i := range toldMax + 2 {
 		double := w.reload(h)
 		double.card.Edition.Draw += uint32(i)

@@ -23,7 +23,8 @@ type Membership struct {
 	link    *Link // nil once a supernode that it leads to has let us in
 	granted map[peer.ID]*granted
 	told    map[peer.ID][]told
-	refused error // why the link was not taken
+	forged  map[Gist]bool // those that were told and that nobody has signed, at most toldMax: a card is looked at again and again
+	refused error         // why the link was not taken
 	alarms
 }
 
@@ -50,7 +51,7 @@ func NewMembership(link *Link, rand io.Reader) (*Membership, error) {
 		return nil, err
 	}
 	return &Membership{
-		file: newFile(link.Community()), persona: persona, link: link, granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told),
+		file: newFile(link.Community()), persona: persona, link: link, granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told), forged: make(map[Gist]bool),
 	}, nil
 }
 

@@ -215,7 +215,7 @@ func LoadMembership(b []byte) (*Membership, error) {
 		return nil, err
 	}
 	m := &Membership{
-		file: f, persona: PersonaKeyOf(head.Persona), granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told), alarms: alarms{head.Alarms},
+		file: f, persona: PersonaKeyOf(head.Persona), granted: make(map[peer.ID]*granted), told: make(map[peer.ID][]told), forged: make(map[Gist]bool), alarms: alarms{head.Alarms},
 	}
 	if head.Link != nil {
 		if m.link, err = head.Link.link(); err != nil {

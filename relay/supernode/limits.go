@@ -77,7 +77,7 @@ const (
 	keyFileMax = 4 << 10
 	houseMax   = 16 << 20
 	// slotsMax is the number of slots of one community, slotRoom what one counts for in bytes, and slotFileMax bounds its file.
-	slotsMax    = 1024
+	slotsMax    = 8192
 	slotRoom    = (1 + wire.SlotAnswersMax) * wire.SlotSize
 	slotFileMax = slotRoom + 4<<10
 	// finishTimeout is how long the far end has to close its side of a stream that was answered.

@@ -197,7 +197,16 @@ func (v *visit) papers(ctx context.Context, s *link.CustodyStream, f wire.Papers
 func (c *served) offer() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.house.Offer().Bytes()
+	return c.offerLocked()
+}
+
+// offerLocked makes them once for all: to find what the last entries of a roster are takes a look at each. Nobody changes them. The lock
+// is held.
+func (c *served) offerLocked() []byte {
+	if c.offered == nil {
+		c.offered = c.house.Offer().Bytes()
+	}
+	return c.offered
 }
 
 // mayPlead counts what somebody shows who is not logged in.

@@ -33,7 +33,7 @@ func (n *news) due(c *served, now time.Time) []byte {
 		return nil
 	}
 	n.told, n.paid = c.where, now.Add(n.ahead(now)+newsPause)
-	return c.house.Offer().Bytes()
+	return c.offerLocked()
 }
 
 // wait returns what is closed when the papers change, and what says that those that have changed already may be told.

@@ -129,17 +129,12 @@ func (s stock) Bury(ctx context.Context, day uint16, secrets [][16]byte) error {
 func (s stock) Mark() [8]byte {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	papers := s.c.house.Offer()
-	sum := sha256.Sum256(papers.Bytes())
+	sum := sha256.Sum256(s.c.offerLocked())
 	return [8]byte(sum[:])
 }
 
 // Offer returns the community's papers.
-func (s stock) Offer() []byte {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
-	return s.c.house.Offer().Bytes()
-}
+func (s stock) Offer() []byte { return s.c.offer() }
 
 // Merge takes papers of another supernode, and answers with what it lacks.
 //
@@ -276,6 +271,7 @@ func (c *served) renamed() {
 			v.link.Close(link.ReasonBye)
 		}
 	}
+	c.offered = nil
 	if where := c.house.Where(); where != c.where {
 		c.where = where
 		clear(c.beacons)

@@ -49,6 +49,7 @@ type served struct {
 	allies    map[*visit]peer.ID            // links of the community's other supernodes
 	changed   chan struct{}                 // closed when the house has changed
 	where     wire.Hash                     // changes with its descriptor and cards
+	offered   []byte                        // the papers that everybody may see who is a member; nil: not made since the house has changed
 	beacons   map[uint32][]community.Beacon // of other supernodes, by day; what was asked for since the cards changed
 }
 

@@ -57,6 +57,9 @@ func (c *served) openSlot(ctx context.Context, f wire.Slot, tokens []token.Token
 	if reason := terms.judge(f.Day, slotRoom); reason != 0 {
 		return 0, refusal{reason, "a slot like that is not taken"}
 	}
+	if c.shelf.full() { // before anything is paid
+		return 0, errSlotFull
+	}
 	spent := mailbox.Removal{Tombstone: mailbox.Tombstone{D: c.slotPaid(f), Day: f.Day}, HeldOnly: true}
 	results, err := c.store.Delete(ctx, c.id, []mailbox.Removal{spent})
 	if err != nil {
@@ -203,7 +206,7 @@ func (s *Supernode) keeping(id wire.SlotID) *served {
 	return nil
 }
 
-// stats is what the store and the slots take of the disk.
+// stats are what the store and the slots take of the disk.
 func (s *Supernode) stats() mailbox.Stats {
 	stats := s.store.Stats()
 	for _, c := range s.all() {

@@ -57,7 +57,9 @@ var (
 type shelf struct {
 	path string
 
-	mu   sync.Mutex             // held while a file is read or written; guards the following
+	files sync.Mutex // held while a file is read or written; taken before mu
+
+	mu   sync.Mutex             // guards the following; nobody waits for a disk meanwhile
 	held map[wire.SlotID]uint16 // the last day on which each is kept
 }
 
@@ -100,7 +102,7 @@ func (s *shelf) read(id wire.SlotID) (*slotFile, error) {
 	return parseSlot(b)
 }
 
-// write has a slot on the disk. The lock is held.
+// write has a slot on the disk. The lock of files is held.
 func (s *shelf) write(id wire.SlotID, f *slotFile) error {
 	b, err := wire.Marshal(f)
 	if err != nil {
@@ -109,6 +111,8 @@ func (s *shelf) write(id wire.SlotID, f *slotFile) error {
 	if err := replaceFile(s.file(id), b); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.held[id] = f.until()
 	return nil
 }
@@ -121,16 +125,23 @@ func (s *shelf) has(id wire.SlotID) bool {
 	return found
 }
 
-// get reads a slot; errNoSlot.
-func (s *shelf) get(id wire.SlotID) (*slotFile, error) {
+// full reports whether there are as many slots as there may be.
+func (s *shelf) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return len(s.held) >= slotsMax
+}
+
+// get reads a slot; errNoSlot.
+func (s *shelf) get(id wire.SlotID) (*slotFile, error) {
+	s.files.Lock()
+	defer s.files.Unlock()
 	return s.lookUp(id)
 }
 
-// lookUp reads a slot. The lock is held.
+// lookUp reads a slot. The lock of files is held.
 func (s *shelf) lookUp(id wire.SlotID) (*slotFile, error) {
-	if _, found := s.held[id]; !found {
+	if !s.has(id) {
 		return nil, errNoSlot
 	}
 	return s.read(id)
@@ -138,8 +149,8 @@ func (s *shelf) lookUp(id wire.SlotID) (*slotFile, error) {
 
 // put opens a slot. The same again changes nothing; another one in its place is errSlotTaken, one beyond slotsMax errSlotFull.
 func (s *shelf) put(id wire.SlotID, f *slotFile) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.files.Lock()
+	defer s.files.Unlock()
 	old, err := s.lookUp(id)
 	switch {
 	case err == nil && old.Owner == f.Owner && old.Day == f.Day && bytes.Equal(old.Bundle, f.Bundle):
@@ -148,7 +159,7 @@ func (s *shelf) put(id wire.SlotID, f *slotFile) error {
 		return errSlotTaken
 	case !errors.Is(err, errNoSlot):
 		return err
-	case len(s.held) >= slotsMax:
+	case s.full():
 		return errSlotFull
 	}
 	if err := makeDir(s.path); err != nil {
@@ -160,8 +171,8 @@ func (s *shelf) put(id wire.SlotID, f *slotFile) error {
 // answer leaves an answer in a slot that is answered today, and returns its place among the answers, from 1 on: the same for
 // the same answer.
 func (s *shelf) answer(id wire.SlotID, today uint16, answer []byte) (place uint64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.files.Lock()
+	defer s.files.Unlock()
 	f, err := s.lookUp(id)
 	if err != nil {
 		return 0, err
@@ -183,30 +194,42 @@ func (s *shelf) answer(id wire.SlotID, today uint16, answer []byte) (place uint6
 
 // withdraw gives a slot up; one that is gone already is no error.
 func (s *shelf) withdraw(id wire.SlotID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.files.Lock()
+	defer s.files.Unlock()
 	return s.drop(id)
 }
 
-func (s *shelf) drop(id wire.SlotID) error {
-	if err := os.Remove(s.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// drop gives slots up. The lock of files is held.
+func (s *shelf) drop(ids ...wire.SlotID) error {
+	var errs []error
+	for _, id := range ids {
+		if err := os.Remove(s.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+			continue
+		}
+		s.mu.Lock()
+		delete(s.held, id)
+		s.mu.Unlock()
 	}
-	delete(s.held, id)
-	return syncDir(s.path)
+	return errors.Join(append(errs, syncDir(s.path))...)
 }
 
 // expire gives up the slots that were to be kept until a day that is over.
 func (s *shelf) expire(last uint16) error {
+	s.files.Lock()
+	defer s.files.Unlock()
+	var over []wire.SlotID
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
 	for id, until := range s.held {
 		if until <= last {
-			errs = append(errs, s.drop(id))
+			over = append(over, id)
 		}
 	}
-	return errors.Join(errs...)
+	s.mu.Unlock()
+	if len(over) == 0 {
+		return nil
+	}
+	return s.drop(over...)
 }
 
 // account adds what slots take to what a community has of the disk: each as much as it may grow to.

@@ -233,6 +233,16 @@ func TestSlotTerms(t *testing.T) {
 	if slot.Tokens = p.take(wire.SlotCost); reasonOfFrame(r.ask(member, slot)) != wire.ReasonQuota {
 		t.Error("more slots than a community may have")
 	}
+	if got := r.Status().Disk; got < slotsMax*slotRoom {
+		t.Errorf("its operator is told of %d bytes", got)
+	}
+	c.shelf.mu.Lock()
+	clear(c.shelf.held)
+	c.shelf.mu.Unlock()
+	slot.ID[0]++
+	if got := reasonOfFrame(r.ask(member, slot)); got != 0 {
+		t.Errorf("what was refused cost tokens: %d", got)
+	}
 }
 
 // TestSlotOfOneCommunity: who comes to a slot names no community, so who is a member of another one opens none by the same id.

@@ -26,7 +26,7 @@ type Status struct {
 	Lost        int   // blobs that the disk was found not to return any more
 	Cut         int64 // bytes of interrupted writes that were cut off when the store was opened
 	Damaged     int64 // bytes that were found damaged then
-	Disk        int64 // bytes that they take
+	Disk        int64 // bytes that they take, and slots
 	DiskMax     int64 // bytes that they may take
 	Days        int   // how many days ahead a blob may ask to be kept
 	Today       uint16
@@ -167,7 +167,7 @@ func flag(on bool) float64 {
 // told.
 func (s *Supernode) Status() Status {
 	s.disk.refresh()
-	stats, finished := s.store.Stats(), s.store.Finished()
+	stats, finished := s.stats(), s.store.Finished()
 	s.mu.Lock()
 	over, _ := s.days.finished(time.Now())
 	st := Status{
