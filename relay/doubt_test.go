@@ -122,6 +122,7 @@ func TestPayUnsaved(t *testing.T) {
 	s := &station{client: c, state: &stationState{wallet: token.NewWallet()}, doubt: make(doubt)}
 	s.state.wallet.Add(tokens, day)
 	g := newGuest(c, guestKey{giver: [giverSize]byte{1}})
+	c.guests[g.guestKey] = g
 	g.given.Accept(tokens, day)
 	for _, by := range []payer{s, g} {
 		for n := range 3 {

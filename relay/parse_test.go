@@ -91,7 +91,7 @@ func FuzzGuest(f *testing.F) {
 	k := guestKey{log: Log{At: device.ID()}}
 	c := &Client{cfg: Config{Keep: memory{}}, guests: make(map[guestKey]*guest)}
 	g := newGuest(c, k)
-	g.keys = device.Public()
+	g.keys, c.guests[k] = device.Public(), g
 	if err := g.save(); err != nil {
 		f.Fatal(err)
 	}
