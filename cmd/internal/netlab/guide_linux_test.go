@@ -91,7 +91,7 @@ func (g *guide) ranOn(host string) bool {
 type guideLine struct{ host, command string }
 
 // prompt is what stands before such a line.
-var prompt = regexp.MustCompile(`^ {4,6}([a-z]+)\$ (.*)$`)
+var prompt = regexp.MustCompile(`^ {4,7}([a-z]+)\$ (.*)$`)
 
 // typedIn finds the lines that a page of docs tells to type.
 func typedIn(t *testing.T, page string) (lines []guideLine) {
@@ -119,6 +119,9 @@ type guide struct {
 	link   string // the link that was shown last
 	id     string // the id of a supernode
 	ran    []string
+
+	places []string                                 // what is written for a place, and the place here
+	stands map[string]func(h *Host, command string) // what stands in for commands that begin so
 }
 
 // host is a machine of that name; commands find the program there.
@@ -138,8 +141,14 @@ func (g *guide) host(name string) *Host {
 func (g *guide) does(line guideLine) {
 	g.t.Helper()
 	h := g.host(line.host)
-	command := strings.NewReplacer("LINK", g.link, "ID", g.id).Replace(line.command)
+	command := strings.NewReplacer(append(g.places, "LINK", g.link, "ID", g.id)...).Replace(line.command)
 	g.ran = append(g.ran, line.host+"$ "+line.command)
+	for begins, act := range g.stands {
+		if strings.HasPrefix(command, begins) {
+			act(h, command)
+			return
+		}
+	}
 	switch {
 	case strings.HasPrefix(command, "systemctl stop "):
 		g.up[line.host].Stop()
@@ -160,10 +169,15 @@ func (g *guide) does(line guideLine) {
 	if got.Code != 0 {
 		g.t.Fatalf("%s$ %s ends with %d: %s%s", line.host, command, got.Code, got.Stdout, got.Stderr)
 	}
-	if _, shown, ok := strings.Cut(got.Stdout, "paper:\n\n"); ok {
+	g.reads(got.Stdout)
+}
+
+// reads takes root words and links from what is shown.
+func (g *guide) reads(text string) {
+	if _, shown, ok := strings.Cut(text, "paper:\n\n"); ok {
 		g.words, _, _ = strings.Cut(shown, "\n\n")
 	}
-	for shown := range strings.Lines(got.Stdout) {
+	for shown := range strings.Lines(text) {
 		if strings.HasPrefix(shown, "sottovoce:") {
 			g.link = strings.TrimSpace(shown)
 		}
