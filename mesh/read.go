@@ -62,11 +62,13 @@ func (n *Node) SetShare(ctx context.Context, s Share) error {
 }
 
 // ReadResult is how far a conversation has been read. Message is the last of theirs that
-// was, nil if there is none; Shared says whether they are told.
+// was, nil if there is none; Shared says whether they are told. Unread counts their texts
+// behind the mark, up to UnreadMax.
 type ReadResult struct {
 	With    Person
 	Message *Message
 	Shared  bool
+	Unread  int
 }
 
 // Read notes that the person has read a conversation up to one message of theirs, or all
@@ -85,7 +87,14 @@ func (n *Node) Read(ctx context.Context, what string) (ReadResult, error) {
 			return nil
 		}
 		r.Message = n.view.Load().shows(last, textOf(last), standing{})
-		return t.read(c, last, r.Shared)
+		if err := t.read(c, last, r.Shared); err != nil {
+			return err
+		}
+		if r.Unread, err = n.view.Load().talks[c.talk.row.ID].unread(t.tx, c.talk.row.ID); err != nil {
+			return err
+		}
+		t.then(func() { n.publish(Event{Kind: EventReading, Time: t.now, Reading: &r}) })
+		return nil
 	})
 	return r, err
 }

@@ -44,16 +44,9 @@ func (n *Node) Talks(ctx context.Context) ([]Talk, error) {
 
 func (v *view) talk(ctx context.Context, tx *store.Tx, conv int64, of talkView) (Talk, error) {
 	t := Talk{ID: of.id.String(), With: of.with}
-	for _, author := range of.authors {
-		read, err := tx.ReadMark(of.id, author)
-		if err != nil {
-			return t, err
-		}
-		count, err := tx.CountAfter(conv, author, read, uint8(conversation.KindText), UnreadMax)
-		if err != nil {
-			return t, err
-		}
-		t.Unread = min(t.Unread+count, UnreadMax)
+	var err error
+	if t.Unread, err = of.unread(tx, conv); err != nil {
+		return t, err
 	}
 	row, err := lastText(ctx, tx, conv, func(*store.Op) bool { return true })
 	if err != nil || row == nil {
@@ -62,6 +55,22 @@ func (v *view) talk(ctx context.Context, tx *store.Tx, conv int64, of talkView) 
 	t.arrived = row.Seq
 	t.Newest, err = v.message(tx, row.Seq)
 	return t, err
+}
+
+// unread counts their texts behind what was read, up to UnreadMax.
+func (of talkView) unread(tx *store.Tx, conv int64) (n int, err error) {
+	for _, author := range of.authors {
+		read, err := tx.ReadMark(of.id, author)
+		if err != nil {
+			return 0, err
+		}
+		count, err := tx.CountAfter(conv, author, read, uint8(conversation.KindText), UnreadMax)
+		if err != nil {
+			return 0, err
+		}
+		n = min(n+count, UnreadMax)
+	}
+	return n, nil
 }
 
 // lastText is the last text of a conversation that is wanted, nil if there is none.

@@ -102,6 +102,8 @@ const (
 	EventNotice  EventKind = "notice"
 	// EventVerification tells how far a comparison with a person is; it is not stored.
 	EventVerification EventKind = "verification"
+	// EventReading tells that the person has read a conversation, at whichever face; it is not stored.
+	EventReading EventKind = "reading"
 )
 
 // Event is one thing that happened. Message, state and request events are durable:
@@ -114,6 +116,7 @@ type Event struct {
 	Message    *Message
 	Person     *Person
 	Comparison *Comparison // with Person
+	Reading    *ReadResult
 	Notice     string
 	stored     bool // durable, with a cursor of its own
 }

@@ -63,13 +63,13 @@ func explain(home string, err error) error {
 	case err == nil || errors.As(err, &ours):
 		return err
 	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR_SHMSIZE), isFull(err):
-		return faultf(ErrFull, "the disk of %s is full: make room and try again", home)
+		return faultf(ErrFull, "the disk is full: make room on that of %s and try again", home)
 	case errors.Is(err, sqlite3.READONLY_DBMOVED), errors.Is(err, sqlite3.CANTOPEN) && errors.Is(err, fs.ErrNotExist):
 		return faultf(ErrGone, "%s is not where it was, or its disk is gone: bring it back and start again", home)
 	case isDamage(err):
 		return faultf(ErrTampered, "%s was damaged or changed from outside (%v): restore the home from a backup", inHome(home, databaseName), err)
 	case errors.Is(err, sqlite3.READONLY) || isReadOnly(err):
-		return faultf(ErrReadOnly, "%s cannot be written: mount it writable or give it to the user who runs this", home)
+		return faultf(ErrReadOnly, "the home cannot be written: mount %s writable or give it to the user who runs this", home)
 	}
 	return fmt.Errorf("home: %w", err)
 }

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/ptytest"
 )
 
 // keyboardFor runs the program at a terminal, and returns what is typed on, what is shown, and the exit code to come.
 func keyboardFor(t *testing.T, ctx context.Context, args ...string) (keyboard, screen *os.File, shown *watcher, code <-chan int) {
 	t.Helper()
-	keyboard, screen = terminal(t)
+	keyboard, screen = ptytest.Pair(t, 80, 24)
 	shown = new(watcher)
 	go func() { _, _ = shown.seenFrom(keyboard) }()
 	p := fakeProgram()

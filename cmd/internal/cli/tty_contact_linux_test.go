@@ -9,6 +9,7 @@ import (
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/control/controltest"
+	"sottovoce/cmd/internal/ptytest"
 )
 
 // A person at a terminal reads what is shown, and is told who writes; whom they write to is told that, not what commands
@@ -16,7 +17,7 @@ import (
 func TestTerminalWithContact(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "1")
-	keyboard, screen := terminal(t)
+	keyboard, screen := ptytest.Pair(t, 80, 24)
 	shown := new(watcher)
 	go func() { _, _ = shown.seenFrom(keyboard) }()
 	home := filepath.Join(t.TempDir(), "h")

@@ -14,37 +14,8 @@ import (
 	"golang.org/x/term"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/ptytest"
 )
-
-// terminal opens both ends of a pseudo-terminal of 80 columns.
-func terminal(t *testing.T) (keyboard, screen *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("there are no terminals here: ", err)
-	}
-	t.Cleanup(func() { keyboard.Close() })
-	fd := int(keyboard.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { screen.Close() })
-	return keyboard, screen
-}
 
 // watcher gathers what a terminal shows.
 type watcher struct {
@@ -79,7 +50,7 @@ func (w *watcher) wait(t *testing.T, text string) string {
 func TestTerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "")
-	keyboard, screen := terminal(t)
+	keyboard, screen := ptytest.Pair(t, 80, 24)
 	before, err := term.GetState(int(screen.Fd()))
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/control/controltest"
+	"sottovoce/cmd/internal/ptytest"
 )
 
 // served is a home whose node is the fake one, until the test ends.
@@ -37,7 +38,7 @@ func served(t *testing.T, f *controltest.Fake) (home string) {
 // atTerminal runs a command at a terminal of its own.
 func atTerminal(ctx context.Context, t *testing.T, args ...string) (keyboard *os.File, seen *watcher, code chan int) {
 	t.Helper()
-	keyboard, screen := terminal(t)
+	keyboard, screen := ptytest.Pair(t, 80, 24)
 	seen, code = new(watcher), make(chan int, 1)
 	go func() { _, _ = seen.seenFrom(keyboard) }()
 	p := fakeProgram()

@@ -53,6 +53,8 @@ type Reading struct {
 	ID string `json:"id"`
 	// Shared tells whether they are told.
 	Shared bool `json:"shared"`
+	// Unread counts what of theirs stands behind it, up to [UnreadMax].
+	Unread int `json:"unread"`
 }
 
 func (s *Server) getJourney(w http.ResponseWriter, r *http.Request) {

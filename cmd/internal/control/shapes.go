@@ -213,6 +213,8 @@ const (
 	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen
 	// EventVerification: Person, and how far a Comparison with them is
 	EventVerification EventKind = "verification"
+	// EventReading: Reading, which the person has just done, at whichever face
+	EventReading EventKind = "reading"
 )
 
 // Event is one thing that happened. Cursors grow across restarts, not always by one. What is not kept, as who comes and
@@ -224,6 +226,7 @@ type Event struct {
 	Person     *Person     `json:"person,omitempty"`
 	Notice     string      `json:"notice,omitempty"`
 	Comparison *Comparison `json:"comparison,omitempty"`
+	Reading    *Reading    `json:"reading,omitempty"`
 }
 
 // Status is what a node is doing.

@@ -378,6 +378,10 @@ func event(e mesh.Event) control.Event {
 		c := comparison(*e.Comparison)
 		out.Comparison = &c
 	}
+	if e.Reading != nil {
+		r := reading(*e.Reading)
+		out.Reading = &r
+	}
 	return out
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/mesh"
 )
 
 // Journey implements control.Node.
@@ -45,9 +46,13 @@ func (a *adapter) Read(ctx context.Context, what string) (control.Reading, error
 	if err != nil {
 		return control.Reading{}, failure(err)
 	}
-	out := control.Reading{With: person(r.With), Shared: r.Shared}
+	return reading(r), nil
+}
+
+func reading(r mesh.ReadResult) control.Reading {
+	out := control.Reading{With: person(r.With), Shared: r.Shared, Unread: min(r.Unread, control.UnreadMax)}
 	if r.Message != nil {
 		out.ID = r.Message.ID
 	}
-	return out, nil
+	return out
 }

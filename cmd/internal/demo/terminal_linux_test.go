@@ -2,53 +2,22 @@ package demo
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/ptytest"
 )
-
-// terminal opens both ends of a pseudo-terminal of 120 columns.
-func terminal(t *testing.T) (keyboard, screen *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("there are no terminals here: ", err)
-	}
-	t.Cleanup(func() { keyboard.Close() })
-	fd := int(keyboard.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 120})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keyboard, screen
-}
 
 // TestTerminal presses a key again and again at a terminal, and Ctrl-C when something was sealed: it is told in two columns, keys are
 // not shown, and the terminal is left as it was.
 func TestTerminal(t *testing.T) {
-	keyboard, screen := terminal(t)
-	defer screen.Close()
+	keyboard, screen := ptytest.Pair(t, 120, 40)
 	before, err := term.GetState(int(screen.Fd()))
 	if err != nil {
 		t.Fatal(err)

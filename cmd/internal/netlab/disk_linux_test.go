@@ -131,27 +131,48 @@ func TestDiskFillsMidBurst(t *testing.T) {
 	bert.delivered(arriveTime, anna)
 }
 
+// card is a card of memory with a host's home on it.
+type card struct {
+	lan        *LAN
+	dir, image string
+}
+
+func newCard(t *testing.T, lan *LAN, h *Host) *card {
+	t.Helper()
+	c := &card{lan, filepath.Join(h.Home, "share"), filepath.Join(t.TempDir(), "card")}
+	for _, step := range [][]string{
+		{"mkdir", "-p", c.dir},
+		{"truncate", "-s", "24M", c.image},
+		{"mkfs.ext4", "-q", c.image},
+		{"mount", "-o", "loop", c.image, c.dir},
+	} {
+		lan.must(step...)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(c.dir, syscall.MNT_DETACH) })
+	return c
+}
+
+// wearOut lets its file system fall back to read-only, mend brings it back; nothing may be open on it.
+func (c *card) wearOut() { c.lan.must("mount", "-o", "remount,abort", c.dir) }
+
+func (c *card) mend() {
+	c.lan.must("umount", c.dir)
+	_, _ = command("e2fsck", "-p", c.image) // 1: it mended something
+	c.lan.must("mount", "-o", "loop", c.image, c.dir)
+}
+
 // TestHomeTurnsReadOnly has the file system of a home fall back to read-only, as a worn-out card does.
 func TestHomeTurnsReadOnly(t *testing.T) {
 	lan := New(t, IPv4)
 	a := lan.Host("anna")
-	dir, image := filepath.Join(a.Home, "share"), filepath.Join(t.TempDir(), "card")
-	for _, step := range [][]string{
-		{"mkdir", "-p", dir},
-		{"truncate", "-s", "24M", image},
-		{"mkfs.ext4", "-q", image},
-		{"mount", "-o", "loop", image, dir},
-	} {
-		lan.must(step...)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	card := newCard(t, lan, a)
 	anna, bert := settle(t, a), settle(t, lan.Host("bert"))
 	befriend(anna, bert)
 	chat(anna, bert)
 	sent, _ := anna.burst(bert, "anna", 10)
-	lan.must("mount", "-o", "remount,abort", dir)
+	card.wearOut()
 	_, refused := anna.burst(bert, "never", 1)
-	oneLine(t, refused, "cannot be written", "mount it writable")
+	oneLine(t, refused, "cannot be written", "writable")
 	theirs, _ := bert.burst(anna, "bert", 10)
 	anna.notices("cannot be written", true)
 	if got := anna.texts(bert); len(got) != 1 {
@@ -159,9 +180,7 @@ func TestHomeTurnsReadOnly(t *testing.T) {
 	}
 	anna.node.Kill()
 	oneLine(t, anna.call("up"), "cannot be written")
-	lan.must("umount", dir)
-	_, _ = command("e2fsck", "-p", image) // 1: it mended something
-	lan.must("mount", "-o", "loop", image, dir)
+	card.mend()
 	anna.up()
 	anna.hears(arriveTime, bert, append([]string{"it is. Lunch?"}, theirs...))
 	bert.hears(arriveTime, anna, append([]string{"is this thing private?"}, sent...))

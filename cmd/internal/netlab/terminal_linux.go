@@ -1,24 +1,26 @@
 package netlab
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"sottovoce/cmd/internal/ptytest"
 )
+
+const terminalColumns, terminalRows = 80, 24
 
 // Terminal is a command on a host with a terminal of 80 by 24 in front of it, as a person uses it.
 type Terminal struct {
 	*Process
-	screen *os.File // our end of the terminal
+	Shown *ptytest.Screen // what it shows
+	end   *os.File        // ours of the terminal
 }
 
 // Terminal starts a command on a terminal of its own.
 func (h *Host) Terminal(args ...string) *Terminal {
 	h.lan.t.Helper()
-	ours, theirs, err := openTerminal()
+	ours, theirs, err := ptytest.Open(terminalColumns, terminalRows)
 	if err != nil {
 		h.lan.t.Fatal(err)
 	}
@@ -27,17 +29,18 @@ func (h *Host) Terminal(args ...string) *Terminal {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	p.launch()
 	theirs.Close()
+	shown := ptytest.NewScreen(terminalColumns, terminalRows)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		_, _ = io.Copy(&p.output, ours) // ends with an error when the last process lets go of the terminal
+		_, _ = io.Copy(io.MultiWriter(&p.output, shown), ours) // ends with an error when the last process lets go of the terminal
 	}()
 	h.lan.t.Cleanup(func() {
 		p.Kill()
 		ours.Close()
 		<-read
 	})
-	return &Terminal{Process: p, screen: ours}
+	return &Terminal{Process: p, Shown: shown, end: ours}
 }
 
 // Type types a line and presses return.
@@ -49,42 +52,29 @@ func (t *Terminal) Type(line string) {
 // Press presses keys, as a terminal sends them.
 func (t *Terminal) Press(keys string) {
 	t.host.lan.t.Helper()
-	if _, err := t.screen.WriteString(keys); err != nil {
+	if _, err := t.end.WriteString(keys); err != nil {
 		t.host.lan.t.Fatal(err)
 	}
 }
 
-// openTerminal makes a pair of a terminal's two ends: ours, and the one a process takes for its terminal.
-func openTerminal() (ours, theirs *os.File, err error) {
-	ours, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
+// Resize changes the size of the terminal.
+func (t *Terminal) Resize(columns, rows int) {
+	t.host.lan.t.Helper()
+	t.Shown.Resize(columns, rows)
+	if err := ptytest.Resize(t.end, columns, rows); err != nil {
+		t.host.lan.t.Fatal(err)
 	}
-	defer func() {
-		if err != nil {
-			ours.Close()
-		}
-	}()
-	raw, err := ours.SyscallConn()
-	if err != nil {
-		return nil, nil, err
-	}
-	var number int
-	control := raw.Control(func(fd uintptr) {
-		if err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); err != nil {
-			return
-		}
-		if err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
-			return
-		}
-		number, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
-	})
-	if control != nil {
-		return nil, nil, control
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	return ours, theirs, err
 }
+
+// Cooked tells whether the terminal is as a shell wants it.
+func (t *Terminal) Cooked() bool {
+	t.host.lan.t.Helper()
+	cooked, err := ptytest.Cooked(t.end)
+	if err != nil {
+		t.host.lan.t.Fatal(err)
+	}
+	return cooked
+}
+
+// HangUp takes the terminal away, as when its window is killed.
+func (t *Terminal) HangUp() { t.end.Close() }

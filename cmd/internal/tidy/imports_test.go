@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/demo":     {"mesh/...", "relay/...", "cmd/internal/daemon", "cmd/internal/control", "cmd/internal/tui/paint", "cmd/internal/tui/words"},
 	"cmd/internal/netlab":   {"cmd/internal/control"},
 	"cmd/internal/observer": {},
+	"cmd/internal/ptytest":  {},
 	"cmd/internal/bench":    {},
 	"cmd/internal/cluster":  {"mesh/...", "relay/...", "cmd/internal/netlab"},
 	"cmd/internal/sim":      {},

@@ -90,6 +90,10 @@ func (m *Model) event(e control.Event) tea.Cmd {
 	case control.EventVerification:
 		m.people.put(*e.Person)
 		return m.compared(*e.Person, *e.Comparison)
+	case control.EventReading: // here or at another face
+		if known := m.people.all[e.Reading.With.ID]; known != nil {
+			known.unread = e.Reading.Unread
+		}
 	case control.EventNotice:
 		return tea.Batch(m.notice(e.Notice), m.refresh())
 	}

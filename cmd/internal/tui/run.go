@@ -25,6 +25,10 @@ const (
 // framesPerSecond is how often the screen is drawn while something changes: 8 ms between a key and its cell.
 const framesPerSecond = 120
 
+// endTime is how long the terminal may take to be put back as it was: one that is stopped (Ctrl+S, a connection that hangs)
+// takes nothing, and nobody shall wait for it.
+const endTime = time.Second
+
 // Options are what the face runs on.
 type Options struct {
 	Node      control.Node
@@ -53,8 +57,7 @@ func Run(ctx context.Context, o Options) error {
 	if _, err := io.WriteString(o.Out, bidiByUs); err != nil {
 		return err
 	}
-	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond)).Run()
-	_, _ = io.WriteString(o.Out, bidiByTerminal) // a terminal that is gone has no order to set
+	err := show(ctx, tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(keyboard{o.In, cancel}), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond)), o.Out)
 	over := ctx.Err() != nil
 	cancel()
 	m.works.Wait()
@@ -62,6 +65,43 @@ func Run(ctx context.Context, o Options) error {
 		err = nil
 	}
 	return err
+}
+
+// show runs the program until it ends, or for endTime more when it should.
+func show(ctx context.Context, program *tea.Program, out io.Writer) error {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := program.Run()
+		_, _ = io.WriteString(out, bidiByTerminal) // a terminal that is gone has no order to set
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(endTime):
+		return ctx.Err()
+	}
+}
+
+// keyboard is the terminal as it is read from. When that ends the terminal is gone, and so is who sat before it, even where
+// the signal that says so is not heard (nohup, trap).
+type keyboard struct {
+	*os.File
+	gone func()
+}
+
+// Read implements io.Reader.
+func (k keyboard) Read(b []byte) (int, error) {
+	n, err := k.File.Read(b)
+	if err != nil {
+		k.gone()
+	}
+	return n, err
 }
 
 // themeFor is the theme that an environment asks for.

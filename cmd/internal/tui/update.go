@@ -25,8 +25,6 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, tea.Batch(m.lookedAt(), m.learn())
 	case tea.BlurMsg:
 		m.focused = false
-	case tea.ResumeMsg:
-		return m, tea.Batch(tea.Raw(bidiByUs), tea.RequestWindowSize)
 	case tea.PasteMsg:
 		return m, m.paste(msg.Content)
 	case tea.KeyPressMsg:
@@ -79,7 +77,7 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+c", "ctrl+q":
 		return m.quit(stroke)
 	case "ctrl+z":
-		return tea.Sequence(tea.Raw(bidiByTerminal), tea.Suspend)
+		return m.putAside()
 	}
 	if d := m.dialog(); d != nil && !m.deaf() {
 		return d.key(m, k)

@@ -118,5 +118,9 @@ func (f *Fake) Read(ctx context.Context, what string) (control.Reading, error) {
 		return control.Reading{}, control.Errorf(control.CodeNotFound, "there is no message %q", what)
 	}
 	f.Reads = append(f.Reads, r)
+	r.Unread = f.overview(r.With).Unread
+	if r.ID != "" {
+		f.tell(control.Event{Event: control.EventReading, Reading: &r})
+	}
 	return r, nil
 }

@@ -9,7 +9,7 @@ func English() *Catalogue {
 		dayOf:  "%s, %d %s %d",
 		You:    "you", NewHere: "new", moreRows: "… 1 more row: open the message|… %d more rows: open the message",
 		Queued: "waiting", Held: "kept for them", Delivered: "delivered", Read: "read", Expired: "expired", Failed: "failed",
-		Below: "more below: Esc goes there", ToWhom: "choose at the left whom you write to", QuitHint: "Ctrl+C once more leaves", NothingNew: "nothing is new anywhere",
+		Below: "more below: Esc goes there", ToWhom: "choose at the left whom you write to", QuitHint: "Ctrl+C once more leaves", NoShell: "no shell here would bring it back; Ctrl+Q leaves", NothingNew: "nothing is new anywhere",
 		Copied:      "copied",
 		nothingSaid: "Nothing was said yet. Write something to %s, and press Enter.",
 

@@ -9,7 +9,7 @@ func Italian() *Catalogue {
 		dayOf:  "%s %d %s %d",
 		You:    "tu", NewHere: "nuovi", moreRows: "… ancora 1 riga: apri il messaggio|… ancora %d righe: apri il messaggio",
 		Queued: "in attesa", Held: "in custodia", Delivered: "consegnato", Read: "letto", Expired: "scaduto", Failed: "non riuscito",
-		Below: "altri più sotto: Esc ci porta", ToWhom: "scegli a sinistra a chi scrivere", QuitHint: "ancora Ctrl+C per uscire", NothingNew: "niente di nuovo",
+		Below: "altri più sotto: Esc ci porta", ToWhom: "scegli a sinistra a chi scrivere", QuitHint: "ancora Ctrl+C per uscire", NoShell: "qui nessuna shell potrebbe riprenderlo; Ctrl+Q esce", NothingNew: "niente di nuovo",
 		Copied:      "copiato",
 		nothingSaid: "Ancora nessun messaggio. Scrivi qualcosa a %s e premi Invio.",
 

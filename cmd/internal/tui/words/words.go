@@ -23,6 +23,7 @@ type Catalogue struct {
 	You, NewHere, moreRows                         string
 	Queued, Held, Delivered, Read, Expired, Failed string
 	Below, ToWhom, QuitHint, NothingNew, Copied    string
+	NoShell                                        string
 	nothingSaid                                    string
 
 	// People.
