@@ -57,7 +57,7 @@ func run() int {
 
 // initSupernode makes a supernode.
 func initSupernode(ctx context.Context, o cli.SupernodeInit) (cli.SupernodeMade, error) {
-	made, err := daemon.FoundSupernode(ctx, daemon.Founding{Data: o.Data, Community: o.Community, Join: o.Join, RootWords: o.RootWords, Log: slog.New(slog.DiscardHandler)})
+	made, err := daemon.FoundSupernode(ctx, daemon.Founding{Data: o.Data, Community: o.Community, Join: o.Join, RootWords: o.RootWords, Told: o.Told, Log: slog.New(slog.DiscardHandler)})
 	return cli.SupernodeMade{ID: made.ID, Community: made.Community, CommunityID: made.CommunityID, RootWords: made.RootWords, Data: o.Data}, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,5 +228,34 @@ func TestFoundedAgainUnderAWrongClock(t *testing.T) {
 	})
 	if err := again(); err != nil {
 		t.Errorf("with the right clock: %v", err)
+	}
+}
+
+// TestTold: who is told the root words and cannot keep them founds nothing; who can has them before there is a community.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	full := errors.New("no room")
+	var told []string
+	charter := Charter{Name: "Casa", Policy: policy, Told: func(words []string) error { told = words; return full }}
+	communities := func() int {
+		d, err := openDirectory(dir, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.close()
+		all, err := d.folders()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	if _, err := Found(dir, charter, Config{Rand: rand.Reader}); !errors.Is(err, full) || len(told) != 24 || communities() != 0 {
+		t.Fatalf("%v, %d words, %d communities", err, len(told), communities())
+	}
+	charter.Told = func(words []string) error { told = words; return nil }
+	made, err := Found(dir, charter, Config{Rand: rand.Reader})
+	if err != nil || !slices.Equal(made.Words, told) || communities() != 1 {
+		t.Fatalf("%v, %q, %d communities", err, told, communities())
 	}
 }

@@ -25,6 +25,9 @@ type Charter struct {
 	Addresses []string // host:port where members elsewhere reach this supernode; none: on its own network only
 	// Root is that of a community whose supernodes are lost, and which goes on with this one; nil: a new one is drawn.
 	Root *community.Root
+	// Told is given the words of the root before anything is kept that they are the root of, so that no crash comes between; nil: they are in
+	// what Found returns alone.
+	Told func(words []string) error
 }
 
 // Found makes a community whose first supernode is the one in this data directory, which is made if
@@ -43,6 +46,11 @@ func Found(path string, charter Charter, cfg Config) (made Founded, err error) {
 	}
 	defer root.Erase()
 	made = Founded{Community: root.ID(), Words: root.Words()}
+	if charter.Told != nil {
+		if err := charter.Told(made.Words); err != nil {
+			return Founded{}, err
+		}
+	}
 	return made, d.settle(root.ID(), charter.Addresses, cfg, &made, func(own community.Own, now time.Time) (*community.House, error) {
 		if charter.Root != nil && !plausible(wire.DayAt(now)) {
 			return nil, ErrClock

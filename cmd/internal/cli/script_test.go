@@ -182,6 +182,11 @@ func fakeSupernodes() Supernodes {
 			if o.Join == "" {
 				made.RootWords = control.Passphrase(controltest.RootWords)
 			}
+			if o.Told != nil && o.Join == "" {
+				if err := o.Told([]byte(controltest.RootWords)); err != nil {
+					return SupernodeMade{}, err
+				}
+			}
 			return made, errors.Join(os.MkdirAll(o.Data, 0o700), os.WriteFile(filepath.Join(o.Data, "supernode"), nil, 0o600))
 		},
 		Start: func(_ context.Context, o SupernodeOptions) (func(context.Context) error, error) {

@@ -31,6 +31,8 @@ type SupernodeInit struct {
 	Community string // name of a new one, of which it is the first; or
 	Join      string // a link that makes it a further supernode of one
 	RootWords []byte // of a community whose supernodes are lost; nil: a new one
+	// Told is given the root words of a new one before there is one; nil: they are in what Init returns alone.
+	Told func(words []byte) error
 }
 
 // SupernodeMade is a supernode that was made.
@@ -175,15 +177,19 @@ func (i *supernodeInitCommand) found(c *call, s *supernodeCommand) error {
 	if err != nil {
 		return err
 	}
-	made, err := c.Supernodes.Init(ctx, SupernodeInit{Data: data, Community: i.Community, Join: i.Join, RootWords: words})
-	defer clear(made.RootWords)
+	init := SupernodeInit{Data: data, Community: i.Community, Join: i.Join, RootWords: words}
 	if place != nil {
-		err = errors.Join(err, keepWords(place, made))
+		defer place.Close()
+		init.Told = func(words []byte) error { return keepWords(place, words) }
+	}
+	made, err := c.Supernodes.Init(ctx, init)
+	defer clear(made.RootWords)
+	if err != nil {
+		return errors.Join(err, dropEmpty(place))
+	}
+	if place != nil {
 		clear(made.RootWords)
 		made.RootWords = nil
-	}
-	if err != nil {
-		return err
 	}
 	if c.json {
 		return c.printJSON(made)

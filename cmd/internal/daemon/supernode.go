@@ -175,7 +175,9 @@ type Founding struct {
 	Community string // its name; or
 	Join      string // a link that makes it a further supernode
 	RootWords []byte // with a name: of a community whose supernodes are lost; nil: it is a new one
-	Log       *slog.Logger
+	// Told is given the root words of a new community before it exists; nil: they are in what FoundSupernode returns alone.
+	Told func(words []byte) error
+	Log  *slog.Logger
 }
 
 // Founded is a supernode that was made.
@@ -205,6 +207,8 @@ func FoundSupernode(ctx context.Context, f Founding) (Founded, error) {
 			return Founded{}, supernodeFailure(f.Data, err)
 		}
 		charter.Root = &root
+	} else if f.Told != nil {
+		charter.Told = func(words []string) error { return f.Told([]byte(strings.Join(words, " "))) }
 	}
 	made, err := supernode.Found(f.Data, charter, cfg)
 	if err != nil {

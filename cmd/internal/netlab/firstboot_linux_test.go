@@ -2,11 +2,14 @@ package netlab
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // onReadOnly runs a command on a machine all of whose disks are read-only but for one folder, and whose run folder is
@@ -94,6 +97,52 @@ func TestFirstBoot(t *testing.T) {
 	anna.leaves()
 	bert.up()
 	bert.hears(arriveTime, anna, []string{"the key is under the pot"})
+}
+
+// TestFirstBootCut cuts first boots short at random moments. A community that there is has its root words in memory, whenever that
+// was, and the next boot does what is left.
+func TestFirstBootCut(t *testing.T) {
+	t.Parallel()
+	pi := &depot{Host: New(t, IPv4).Host("pi"), t: t}
+	words := filepath.Join("/dev/shm", ownName("words"))
+	t.Cleanup(func() { _ = os.Remove(words) })
+	data := filepath.Join(pi.Home, dataDir)
+	if err := os.WriteFile(filepath.Join(pi.Home, "sottovoce.txt"), []byte("community = Orchard\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := []string{Binary(t), "supernode", "init", "--from", "sottovoce.txt", "--words-to", words, "--data", dataDir}
+	began := time.Now()
+	if got := pi.Run(t.Context(), first...); got.Code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	whole := time.Since(began) // that a boot takes
+	cut, founded := 0, 0
+	for range 12 {
+		if err := errors.Join(os.RemoveAll(data), os.RemoveAll(words)); err != nil {
+			t.Fatal(err)
+		}
+		p := pi.Start(first...)
+		time.Sleep(rand.N(whole))
+		p.Kill()
+		if p.cmd.ProcessState.ExitCode() != 0 {
+			cut++
+		}
+		if pi.Run(t.Context(), Binary(t), "supernode", "members", "--data", dataDir, "--community", "Orchard").Code == 0 {
+			founded++
+			depotList[linkJSON](pi, "invite", "--supernode", "--root-words-file", words)
+		}
+		if got := pi.Run(t.Context(), first...); got.Code != 0 {
+			t.Fatalf("the boot after that: %+v", got)
+		}
+		depotList[linkJSON](pi, "invite", "--supernode", "--root-words-file", words)
+		if _, err := os.Stat(filepath.Join(data, "invite.png")); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d boots of 12 were cut short, of %v; %d had founded", cut, whole, founded)
+	if cut < 3 {
+		t.Errorf("only %d boots were cut short", cut)
+	}
 }
 
 // hides fails the test where three root words in a row are in a text, or in any file of the host.
