@@ -43,7 +43,7 @@ type Model struct {
 	suddenAt time.Time
 	complete complete
 	said     saying // one line that goes away
-	typedAt  time.Time
+	typing   typing
 	focused  bool // the terminal is looked at, as far as it says
 
 	events  chan []control.Event // of the node that we are attached to

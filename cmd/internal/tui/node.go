@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -325,17 +324,4 @@ func (m *Model) send(text string) tea.Cmd {
 			return m.message(r.Message)
 		}, nil
 	})
-}
-
-// typingAgain is how often a contact is told that the person is writing; the node knows whether that is shared.
-const typingAgain = 4 * time.Second
-
-func (m *Model) typing() tea.Cmd {
-	now := m.now()
-	if m.talk() == nil || now.Sub(m.typedAt) < typingAgain || m.me.Share != control.ShareTyping && m.me.Share != control.ShareBoth {
-		return nil
-	}
-	m.typedAt = now
-	to := m.open
-	return m.do(func(ctx context.Context) (then, error) { return nil, m.node.Typing(ctx, to, true) })
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -332,5 +333,39 @@ func TestInvitedOnce(t *testing.T) {
 		s.fake.JoinComparison(bruno.ID)
 		s.do(nil)
 		s.wait(deafTime).keys("enter").shows("Are these the same")
+	})
+}
+
+// Who is written to is told so now and then, and when that ends: by Enter, by erasing, by turning to somebody else.
+func TestTyping(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		s.talkative("Carla", 1)
+		if _, err := s.fake.SetShare(t.Context(), control.ShareTyping); err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		s.fake.OnTyping = func(to control.Person, on bool) { told = append(told, fmt.Sprint(to.Name, " ", on)) }
+		heard := func(want ...string) {
+			t.Helper()
+			if !slices.Equal(told, want) {
+				t.Errorf("told %q, want %q", told, want)
+			}
+			told = nil
+		}
+		s.begin().types("hello")
+		heard("Carla true")
+		s.wait(typingAgain).types("you")
+		heard("Carla true")
+		s.keys("enter")
+		heard("Carla false")
+		s.types("x").keys("backspace")
+		heard("Carla true", "Carla false")
+		s.types("half a line").keys("alt+down")
+		heard("Carla true", "Carla false")
+		s.types("y").send(tea.PasteMsg{Content: "more"}).types("/").keys("ctrl+u")
+		heard("Bruno true", "Bruno false")
+		s.types("/help")
+		heard()
 	})
 }

@@ -28,9 +28,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.PasteMsg:
 		return m, m.paste(msg.Content)
 	case tea.KeyPressMsg:
-		return m, tea.Batch(m.lookedAt(), m.key(msg))
+		return m, tea.Batch(m.lookedAt(), m.key(msg), m.rests())
 	case tea.MouseClickMsg:
-		return m, m.click(msg.Mouse())
+		return m, tea.Batch(m.click(msg.Mouse()), m.rests())
 	case tea.MouseWheelMsg:
 		return m, m.wheel(msg.Mouse())
 	}
@@ -67,7 +67,7 @@ func (m *Model) paste(text string) tea.Cmd {
 	m.focus = onEditor
 	m.editor().insert(text)
 	m.complete.update(m)
-	return m.typing()
+	return m.types()
 }
 
 // key does what a key means where it is pressed: first for whatever is asked, then everywhere, then for what has the focus.
@@ -259,7 +259,7 @@ func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
 		}
 		e.insert(k.Text)
 		if !strings.HasPrefix(e.String(), "/") {
-			return m.typing()
+			return m.types()
 		}
 	}
 	return nil
