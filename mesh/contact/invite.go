@@ -1,12 +1,10 @@
 package contact
 
 import (
-	"encoding/base32"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
+	"sottovoce/mesh/linktext"
 	"sottovoce/mesh/wire"
 )
 
@@ -59,73 +57,33 @@ type linkBody struct {
 	Door    *Door    `cbor:"4,keyasint,omitempty"`
 }
 
-var linkAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+var linkForm = linktext.Form{Name: "contact link", Version: linkVersion, Label: labelLink, Max: linkMax}
 
 // Link returns the text to hand out. In upper case it means the same, and makes a
 // smaller QR code.
 //
 // spec: 05-contacts#contact-links
 func (i Invite) Link() string {
-	said, err := wire.Marshal(linkBody{Secret: i.Meeting.Secret, Account: i.Account, Until: i.Until, Door: i.Door})
-	if err != nil {
-		panic(fmt.Sprintf("contact: writing a link: %v", err))
-	}
-	b := append([]byte{linkVersion}, said...)
-	sum := linkSum(b)
-	return linkScheme + linkAlphabet.EncodeToString(append(b, sum[:]...))
+	return linkForm.Text(linkBody{Secret: i.Meeting.Secret, Account: i.Account, Until: i.Until, Door: i.Door})
 }
 
 // IsLink reports whether a text means to be a contact link.
-func IsLink(text string) bool { return strings.HasPrefix(bare(text), linkScheme) }
+func IsLink(text string) bool { return linktext.Is(text) }
 
 // ParseInvite reads a contact link in upper or lower case, whatever white space it was
 // broken by. It fails with ErrLink, or with wire.ErrNewer for a link of a later version.
 //
 // spec: 05-contacts#contact-links
 func ParseInvite(text string) (Invite, error) {
-	digits, ok := strings.CutPrefix(bare(text), linkScheme)
-	if !ok || len(digits) > linkAlphabet.EncodedLen(linkMax) {
-		return Invite{}, ErrLink
-	}
-	b, err := linkAlphabet.DecodeString(digits)
-	if err != nil || linkAlphabet.EncodeToString(b) != digits || len(b) < 1+linkSumSize {
-		return Invite{}, ErrLink
-	}
-	said, sum := b[:len(b)-linkSumSize], b[len(b)-linkSumSize:]
-	if linkSum(said) != [linkSumSize]byte(sum) {
-		return Invite{}, ErrLink
-	}
-	if said[0] != linkVersion {
-		return Invite{}, fmt.Errorf("contact link: %w", wire.ErrNewer)
-	}
 	var body linkBody
-	err = wire.Unmarshal(said[1:], &body)
+	err := linkForm.Parse(text, &body)
 	switch {
 	case errors.Is(err, wire.ErrNewer):
-		return Invite{}, fmt.Errorf("contact link: %w", err)
+		return Invite{}, err
 	case err != nil || body.Until > linkDayMax || body.Door != nil && !body.Door.sound():
 		return Invite{}, ErrLink
 	}
 	return Invite{Meeting: Meeting{body.Secret}, Account: body.Account, Until: body.Until, Door: body.Door}, nil
-}
-
-// linkSum finds what was mistyped or cut off; it protects from nobody.
-func linkSum(b []byte) [linkSumSize]byte {
-	sum := wire.HashOf(labelLink, b)
-	return [linkSumSize]byte(sum[:])
-}
-
-// bare is a text in lower case without what chat programs break lines with.
-func bare(text string) string {
-	if len(text) > linkTextMax {
-		return ""
-	}
-	return strings.ToLower(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, text))
 }
 
 // Format prints where the link leads and nothing of its secret.

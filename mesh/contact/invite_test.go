@@ -8,6 +8,7 @@ import (
 
 	"sottovoce/mesh/goldentest"
 	"sottovoce/mesh/identity"
+	"sottovoce/mesh/linktext"
 	"sottovoce/mesh/wire"
 )
 
@@ -89,8 +90,8 @@ func TestSpoiledLinks(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"nothing": "", "another scheme": "https://example.org", "a name": "Anna", "long": linkScheme + strings.Repeat("a", linkTextMax),
-		"larger than any link": linkScheme + strings.Repeat("a", 2*linkMax), "with a digit that there is not": link[:20] + "1" + link[21:],
+		"nothing": "", "another scheme": "https://example.org", "a name": "Anna", "long": linktext.Scheme + strings.Repeat("a", 4<<10),
+		"larger than any link": linktext.Scheme + strings.Repeat("a", 2*linkMax), "with a digit that there is not": link[:20] + "1" + link[21:],
 	} {
 		if _, err := ParseInvite(text); !errors.Is(err, ErrLink) {
 			t.Errorf("%s: %v", name, err)
@@ -101,13 +102,7 @@ func TestSpoiledLinks(t *testing.T) {
 // links of later versions are known for what they are, and what may be ignored is.
 func TestLaterLinks(t *testing.T) {
 	write := func(version byte, body any) string {
-		said, err := wire.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := append([]byte{version}, said...)
-		sum := linkSum(b)
-		return linkScheme + linkAlphabet.EncodeToString(append(b, sum[:]...))
+		return linktext.Form{Version: version, Label: labelLink}.Text(body)
 	}
 	body := func(more int, value any) map[int]any {
 		i := sample()
@@ -184,7 +179,7 @@ func FuzzParseInvite(f *testing.F) {
 	link := sample().Link()
 	f.Add(link)
 	f.Add(strings.ToUpper(link[:50]) + "\n" + link[50:])
-	f.Add(linkScheme)
+	f.Add(linktext.Scheme)
 	f.Fuzz(func(t *testing.T, text string) {
 		i, err := ParseInvite(text)
 		if err != nil {

@@ -65,9 +65,7 @@ const (
 	// spec: 05-contacts#contact-links
 	LinkLifeMax = 7 * 24 * time.Hour
 
-	linkScheme  = "sottovoce:"
 	linkVersion = 1
-	linkSumSize = 4
 	linkDayMax  = (1<<32 - 1) / 24 // that an epoch can name
 	labelJudged = "sv1 judged account"
 )
@@ -82,7 +80,6 @@ const (
 
 	meetingPrefix = "link-"
 
-	linkMax     = 512       // bytes of a link: a supernode's address and key fit
-	linkTextMax = 4 << 10   // bytes of a text that may be one, with what breaks its lines
-	trustMax    = 160 << 10 // bytes of what holds of an account: two of them
+	linkMax  = 512       // bytes of a link: a supernode's address and key fit
+	trustMax = 160 << 10 // bytes of what holds of an account: two of them
 )

@@ -61,11 +61,8 @@ const (
 
 // The protocol's. spec: 10-communities#join-links
 const (
-	linkScheme  = "sottovoce:"
 	linkVersion = 2       // 1 is a contact link
-	linkSumSize = 4       // bytes that find a mistyped letter
 	linkMax     = 1 << 10 // bytes of a link
-	linkTextMax = 4 << 10 // bytes of a text that may be one, with what breaks its lines
 	stopsMax    = 4       // supernodes that a link names
 )
 

@@ -1,7 +1,6 @@
 package community
 
 import (
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"sottovoce/mesh/identity"
+	"sottovoce/mesh/linktext"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 )
@@ -73,7 +72,7 @@ type linkBody struct {
 	Seat   bool     `cbor:"5,keyasint,omitempty"`
 }
 
-var linkAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+var linkForm = linktext.Form{Name: "join link", Version: linkVersion, Label: labelLink, Max: linkMax}
 
 // drawLink draws the secret of a link.
 func drawLink(rand io.Reader, root [32]byte, until time.Time, seat bool) (*Link, error) {
@@ -105,52 +104,22 @@ func (l *Link) Expired(now time.Time) bool { return seconds(now) > l.Until }
 // Text returns the text to hand out. In upper case it means the same, and makes a smaller QR code.
 //
 // spec: 10-communities#join-links
-func (l *Link) Text() string {
-	said, err := wire.Marshal(l.body())
-	if err != nil {
-		panic(fmt.Sprintf("community: writing a link: %v", err))
-	}
-	b := append([]byte{linkVersion}, said...)
-	sum := linkSum(b)
-	return linkScheme + linkAlphabet.EncodeToString(append(b, sum[:]...))
-}
+func (l *Link) Text() string { return linkForm.Text(l.body()) }
 
 // IsLink reports whether a text means to be a join link: contact links have the same beginning, and
 // another first byte.
-func IsLink(text string) bool {
-	digits, ok := strings.CutPrefix(bare(text), linkScheme)
-	if !ok || len(digits) < 2 {
-		return false
-	}
-	b, err := linkAlphabet.DecodeString(digits[:2])
-	return err == nil && b[0] == linkVersion
-}
+func IsLink(text string) bool { return linktext.VersionOf(text) == linkVersion }
 
 // ParseLink reads a join link in upper or lower case, whatever white space it was broken by. It
 // fails with ErrLink, or with wire.ErrNewer for one of a later version.
 //
 // spec: 10-communities#join-links
 func ParseLink(text string) (*Link, error) {
-	digits, ok := strings.CutPrefix(bare(text), linkScheme)
-	if !ok || len(digits) > linkAlphabet.EncodedLen(linkMax) {
-		return nil, ErrLink
-	}
-	b, err := linkAlphabet.DecodeString(digits)
-	if err != nil || linkAlphabet.EncodeToString(b) != digits || len(b) < 1+linkSumSize {
-		return nil, ErrLink
-	}
-	said, sum := b[:len(b)-linkSumSize], b[len(b)-linkSumSize:]
-	if linkSum(said) != [linkSumSize]byte(sum) || said[0] < linkVersion {
-		return nil, ErrLink
-	}
-	if said[0] != linkVersion {
-		return nil, fmt.Errorf("join link: %w", wire.ErrNewer)
-	}
 	var body linkBody
-	err = wire.Unmarshal(said[1:], &body)
+	err := linkForm.Parse(text, &body)
 	switch {
 	case errors.Is(err, wire.ErrNewer):
-		return nil, fmt.Errorf("join link: %w", err)
+		return nil, err
 	case err != nil:
 		return nil, ErrLink
 	}
@@ -172,25 +141,6 @@ func (b *linkBody) link() (*Link, error) {
 		}
 	}
 	return &Link{Root: b.Root, Secret: b.Secret, Until: b.Until, Stops: b.Stops, Seat: b.Seat}, nil
-}
-
-// linkSum finds what was mistyped or cut off; it protects from nobody.
-func linkSum(b []byte) [linkSumSize]byte {
-	sum := wire.HashOf(labelLink, b)
-	return [linkSumSize]byte(sum[:])
-}
-
-// bare is a text in lower case without what chat programs break lines with.
-func bare(text string) string {
-	if len(text) > linkTextMax {
-		return ""
-	}
-	return strings.ToLower(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, text))
 }
 
 // Format prints where the link leads and nothing of its secret.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sottovoce/mesh/linktext"
 	"sottovoce/mesh/wire"
 )
 
@@ -49,11 +50,7 @@ func TestSpoiledLinks(t *testing.T) {
 		}
 	}
 	write := func(version byte, body any) string {
-		said, err := wire.Marshal(body)
-		w.must(err)
-		b := append([]byte{version}, said...)
-		sum := linkSum(b)
-		return linkScheme + linkAlphabet.EncodeToString(append(b, sum[:]...))
+		return linktext.Form{Version: version, Label: labelLink}.Text(body)
 	}
 	body := func(key int, value any) map[int]any {
 		all := map[int]any{1: link.Root[:], 2: link.Secret[:], 3: link.Until, 4: link.Stops}
@@ -73,7 +70,7 @@ func TestSpoiledLinks(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "a contact link": write(1, body(4, link.Stops)), "no supernode": write(2, body(4, []Stop{})),
 		"five supernodes": write(2, body(4, []Stop{bad, bad, bad, bad, bad})), "an address that is none": write(2, body(4, []Stop{bad})),
-		"too long": linkScheme + strings.Repeat("a", linkTextMax), "larger than any": linkScheme + strings.Repeat("a", 2*linkMax),
+		"too long": linktext.Scheme + strings.Repeat("a", 4<<10), "larger than any": linktext.Scheme + strings.Repeat("a", 2*linkMax),
 	} {
 		if _, err := ParseLink(text); !errors.Is(err, ErrLink) {
 			t.Errorf("%s: %v", name, err)

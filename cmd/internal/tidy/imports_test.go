@@ -22,11 +22,12 @@ var mayImport = map[string][]string{
 	"mesh/wire":     {"mesh/peer"},
 	"mesh/identity": {"mesh/peer", "mesh/wire"},
 	"mesh/words":    {},
+	"mesh/linktext": {"mesh/wire"},
 	// L1
 	"mesh/handshake":    {"mesh/wire"},
 	"mesh/ratchet":      {"mesh/wire"},
 	"mesh/session":      {"mesh/ratchet", "mesh/identity", "mesh/wire", "mesh/peer"},
-	"mesh/contact":      {"mesh/identity", "mesh/ratchet", "mesh/session", "mesh/wire", "mesh/peer"},
+	"mesh/contact":      {"mesh/identity", "mesh/linktext", "mesh/ratchet", "mesh/session", "mesh/wire", "mesh/peer"},
 	"mesh/verify":       {"mesh/identity", "mesh/wire", "mesh/peer"},
 	"mesh/conversation": {"mesh/wire", "mesh/peer", "mesh/identity"},
 	"mesh/outbox":       {"mesh/peer", "mesh/wire"},
@@ -50,7 +51,7 @@ var mayImport = map[string][]string{
 		"mesh/peer", "mesh/wire", "mesh/identity", "mesh/handshake", "mesh/link", "relay/community", "relay/token",
 		"relay/witness",
 	},
-	"relay/community":         append([]string{"mesh/verify"}, ground...), // root words are names of its table
+	"relay/community":         append([]string{"mesh/verify", "mesh/linktext"}, ground...), // root words are names of verify's table
 	"relay/witness":           ground,
 	"relay/replica":           {"mesh/peer", "mesh/wire", "mesh/reconcile"},
 	"relay/mailbox":           {"mesh/peer", "mesh/wire", "mesh/clock"},
