@@ -34,6 +34,7 @@ type (
 		Running bool
 		Blobs   int
 		Links   int
+		Clock   string
 	}
 	fellowsJSON struct {
 		Communities []struct{ Fellows []struct{ Reached bool } }
@@ -231,11 +232,12 @@ func TestAway(t *testing.T) {
 
 // away: anna, who is no member, writes to bert, who is away, by the tokens on his card. Then she joins, and goes on writing
 // while the supernode is killed again and again, and leaves; bert comes, and has all once and in order; bert leaves, and anna sees
-// that it was delivered.
-func away(pi *depot, anna, bert *someone) {
+// that it was delivered. It returns what bert has from her then, who is away.
+func away(pi *depot, anna, bert *someone) (atBert []string) {
 	t := pi.t
 	t.Helper()
-	atBert, atAnna := bert.texts(anna), anna.texts(bert)
+	atAnna := anna.texts(bert)
+	atBert = bert.texts(anna)
 	pi.found()
 	pi.admits(bert)
 	bert.reaches(pi)
@@ -271,13 +273,15 @@ func away(pi *depot, anna, bert *someone) {
 	pi.up()
 	bert.up()
 	checkBert := bert.watch()
-	bert.hears(arriveTime, anna, append(atBert, texts...))
+	atBert = append(atBert, texts...)
+	bert.hears(arriveTime, anna, atBert)
 	bert.leave(anna, "I have it all") // receipts ride with it
 	checkBert()
 	bert.leaves()
 	anna.up()
 	anna.delivered(arriveTime, bert)
 	anna.hears(arriveTime, bert, append(append(atAnna, said...), "I have it all"))
+	return atBert
 }
 
 // TestAwaySeveral: of two supernodes that keep what bert is sent, and that found each other on their network, one dies for good;
