@@ -306,6 +306,9 @@ func (b *backup) ops(ctx context.Context, db *store.Store, told func(int64)) (co
 				if kind := conversation.Kind(rows[i].Kind); kind == conversation.KindDiscovery || kind == conversation.KindMailbox {
 					continue // over, or of a key that a restored home does not go on with
 				}
+				if len(rows[i].Body) == 0 {
+					continue // deleted
+				}
 				if err := b.op(tx, &rows[i]); err != nil {
 					return err
 				}

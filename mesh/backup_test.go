@@ -128,7 +128,7 @@ func TestBackupHoldsEverything(t *testing.T) {
 		if _, sending := d.pair.Sending(); sending || !d.pair.Lost() {
 			again.t.Error("sessions came back")
 		}
-		queued, _, err := t.tx.PendingCount(uint8(conversation.KindText))
+		queued, _, err := t.tx.PendingCount(uint8(conversation.KindText), uint8(conversation.KindText))
 		if queued != 1 {
 			again.t.Errorf("%d messages wait", queued)
 		}
@@ -197,7 +197,7 @@ func TestBackupOfRemovedAndBlocked(t *testing.T) {
 func TestBackupKnowsTheRecords(t *testing.T) {
 	for record, want := range map[reflect.Type]int{
 		reflect.TypeFor[store.Contact](): 9, reflect.TypeFor[store.Pair](): 7, reflect.TypeFor[store.Conversation](): 5,
-		reflect.TypeFor[store.Op](): 12, reflect.TypeFor[store.Delivery](): 9,
+		reflect.TypeFor[store.Op](): 16, reflect.TypeFor[store.Delivery](): 9,
 	} {
 		if got := record.NumField(); got != want {
 			t.Errorf("%v has %d fields, a backup knows %d", record, got, want)

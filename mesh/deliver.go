@@ -296,8 +296,17 @@ func (t *turn) reseal(d *device, blobs []int64) (outbox.Event, error) {
 		}
 		var ids []int64
 		for _, dl := range deliveries {
-			if dl.Blob == id && !conversation.State(dl.State).Final() {
+			if dl.Blob != id || conversation.State(dl.State).Final() {
+				continue
+			}
+			op, err := t.op(dl.Op)
+			if err != nil {
+				return nil, err
+			}
+			if len(op.row.Body) > 0 {
 				ids = append(ids, dl.ID)
+			} else if err := t.withdraw(dl); err != nil {
+				return nil, err
 			}
 		}
 		if err := t.tx.SealDeliveries(ids, 0); err != nil {

@@ -18,14 +18,8 @@ const (
 	storedRequest uint8 = 3
 	storedPerson  uint8 = 4
 	storedNotice  uint8 = 5
+	storedChange  uint8 = 6
 )
-
-// stateDetail is what a stored state event says beside its op.
-type stateDetail struct {
-	State     uint8 `cbor:"0,keyasint"`
-	Delivered int   `cbor:"1,keyasint"`
-	Devices   int   `cbor:"2,keyasint"`
-}
 
 // personDetail is the snapshot that a stored request or person event carries.
 type personDetail struct {
@@ -76,6 +70,9 @@ func (t *turn) recordPerson(kind uint8, p Person) error {
 		e.Kind, e.Person = personKind(kind), &p
 	})
 }
+
+// messageKinds are the kinds of events about a message.
+var messageKinds = map[uint8]EventKind{storedMessage: EventMessage, storedState: EventState, storedChange: EventChange}
 
 func personKind(kind uint8) EventKind {
 	if kind == storedRequest {
@@ -200,23 +197,19 @@ func (n *Node) storedEvents(after, last int64, limit int) ([]Event, error) {
 func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 	e := Event{Cursor: row.Cursor, Time: time.UnixMilli(row.Time), stored: true}
 	switch row.Kind {
-	case storedMessage, storedState:
+	case storedMessage, storedState, storedChange:
 		m, err := v.message(tx, row.Ref)
 		if err != nil || m == nil {
 			return e, err
 		}
-		e.Kind, e.Message = EventMessage, m
-		if m.Mine { // as it was then: state events say how it went on
-			m.State, m.Delivered, m.Reason = conversation.StateQueued, 0, ""
-		}
-		if row.Kind == storedState {
-			var d stateDetail
+		d := stateDetail{State: uint8(conversation.StateQueued), Devices: m.Devices}
+		if row.Kind != storedMessage {
 			if err := wire.Unmarshal(row.Detail, &d); err != nil {
 				return e, err
 			}
-			e.Kind = EventState
-			m.State, m.Delivered, m.Devices = conversation.State(d.State), d.Delivered, d.Devices
 		}
+		m.asThen(d)
+		e.Kind, e.Message = messageKinds[row.Kind], m
 	case storedRequest, storedPerson:
 		var d personDetail
 		if err := wire.Unmarshal(row.Detail, &d); err != nil {

@@ -61,11 +61,11 @@ func (n *Node) exportPage(ctx context.Context, conv int64, after store.Position)
 			if rows[i].Kind != uint8(conversation.KindText) {
 				continue
 			}
-			s, err := standingOf(tx, &rows[i])
+			c, err := wordingOf(tx, &rows[i])
 			if err != nil {
 				return err
 			}
-			page = append(page, *view.shows(&rows[i], textOf(&rows[i]), s))
+			page = append(page, *view.shows(&rows[i], c))
 		}
 		if len(rows) == logPage {
 			last := rows[len(rows)-1].Position()

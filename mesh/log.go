@@ -92,9 +92,9 @@ func (l *logging) take(row *store.Op) bool {
 	if row.Kind != uint8(conversation.KindText) || time.UnixMilli(row.Time).Before(l.Since) {
 		return true
 	}
-	s, err := standingOf(l.tx, row)
+	c, err := wordingOf(l.tx, row)
 	if l.failed = err; err == nil {
-		l.messages = append(l.messages, *l.view.shows(row, textOf(row), s))
+		l.messages = append(l.messages, *l.view.shows(row, c))
 	}
 	return err == nil
 }

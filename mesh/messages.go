@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/outbox"
 	"sottovoce/mesh/store"
@@ -50,28 +50,50 @@ func (n *Node) Send(ctx context.Context, batch []Outgoing) []SendResult {
 // commit it shows the message in to.
 func (t *turn) send(o Outgoing, to *Message) error {
 	n := t.n
-	c, err := n.contactCalled(o.To)
+	c, body, err := t.addressed(o)
 	if err != nil {
 		return refuse(err)
 	}
-	if c.row.Blocked {
-		return refuse(ErrBlocked)
+	if err := c.writable(); err != nil {
+		return refuse(err)
 	}
-	if c.trust.Keys() == contact.KeysAlarm {
-		return refuse(fmt.Errorf("%w: nothing is sent to %s until you decide; see: sottovoce status", ErrKeys, c.shownName()))
-	}
-	if !slices.ContainsFunc(c.devices, func(d *device) bool { return d.active }) {
-		return refuse(ErrNoDevice)
-	}
-	row, err := t.say(c, conversation.Text(o.Text))
+	row, err := t.say(c, body)
 	if err != nil {
 		return err
 	}
-	s := standing{Summary: conversation.Summary{State: conversation.StateQueued, Devices: len(c.devices)}}
+	said := wording{text: o.Text, standing: standing{Summary: conversation.Summary{State: conversation.StateQueued, Devices: len(c.devices)}}}
+	if reply, ok := body.(conversation.Reply); ok {
+		said.replyTo = reply.To
+		if said, err = complete(t.tx, row, said); err != nil {
+			return err
+		}
+	}
 	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
-		e.Kind, e.Message = EventMessage, n.view.Load().shows(row, o.Text, s)
+		e.Kind, e.Message = EventMessage, n.view.Load().shows(row, said)
 		*to = *e.Message
 	})
+}
+
+// addressed finds to whom a text goes, and what it answers.
+func (t *turn) addressed(o Outgoing) (*contactState, conversation.Body, error) {
+	if o.ReplyTo == "" {
+		c, err := t.n.contactCalled(o.To)
+		return c, conversation.Text(o.Text), err
+	}
+	row, err := opCalled(t.tx, o.ReplyTo)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := t.n.contactIn(row.Conversation)
+	if c == nil || row.Kind != uint8(conversation.KindText) {
+		return nil, nil, ErrNotFound
+	}
+	if o.To != "" {
+		if to, err := t.n.contactCalled(o.To); err != nil || to != c {
+			return nil, nil, cmp.Or(err, fmt.Errorf("%w: that message is in another conversation", ErrNotFound))
+		}
+	}
+	return c, conversation.Reply{To: row.ID, Text: o.Text}, nil
 }
 
 // say appends our next op to the conversation with a contact, and one delivery for each
@@ -105,7 +127,8 @@ func (t *turn) say(c *contactState, body conversation.Body) (*store.Op, error) {
 		t.touch(d)
 	}
 	text, _ := op.Text()
-	n.recent.add(&sent{row: row, text: text})
+	replyTo, _ := op.ReplyTo()
+	n.recent.add(&sent{row: row, text: text, replyTo: replyTo})
 	return &row, nil
 }
 
@@ -177,15 +200,36 @@ func (t *turn) moveState(seq int64) error {
 	}
 	switch conversation.Kind(row.Kind) {
 	case conversation.KindText:
+		c, err := complete(t.tx, row, wording{text: op.text, replyTo: op.replyTo, standing: sum})
+		if err != nil {
+			return err
+		}
+		return t.recordState(row, c)
+	case conversation.KindEdit, conversation.KindDelete:
+		return t.changeMoved(row)
 	case conversation.KindDiscovery:
 		return t.told(row, sum)
 	case conversation.KindMailbox:
 		return t.mailboxTold(row, sum)
-	default:
-		return nil
 	}
-	detail := stateDetail{State: uint8(sum.State), Delivered: sum.Delivered, Devices: sum.Devices}
-	return t.record(storedState, seq, detail, func(e *Event) { e.Kind, e.Message = EventState, t.n.view.Load().shows(row, op.text, sum) })
+	return nil
+}
+
+// changeMoved tells how far an edit or a deletion has come, if it is what counts.
+func (t *turn) changeMoved(row *store.Op) error {
+	text, err := changedBy(t.tx, row)
+	if err != nil || text == nil {
+		return err
+	}
+	c, err := wordingOf(t.tx, text)
+	if err != nil {
+		return err
+	}
+	return t.recordState(text, c)
+}
+
+func (t *turn) recordState(row *store.Op, c wording) error {
+	return t.record(storedState, row.Seq, c.detail(), func(e *Event) { e.Kind, e.Message = EventState, t.n.view.Load().shows(row, c) })
 }
 
 // standing is how far an op of ours has come; it is zero for others' ops.

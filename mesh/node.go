@@ -215,6 +215,7 @@ func (n *Node) Run(ctx context.Context) error {
 	release := context.AfterFunc(ctx, func() { n.stop(nil) })
 	defer release()
 	n.post((*turn).tellAccounts)
+	n.post(func(t *turn) error { return applyKept(t.tx) })
 	n.beside(n.accept)
 	n.beside(n.index)
 	n.beside(n.prune)
@@ -456,7 +457,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 		_, s.Cursor = n.feed.now()
 		var err error
 		s.Notices = append(n.standingNotices(), n.droppedAsks()...)
-		s.Queued, s.Held, err = t.tx.PendingCount(uint8(conversation.KindText))
+		s.Queued, s.Held, err = t.tx.PendingCount(uint8(conversation.KindText), uint8(conversation.KindReaction))
 		return err
 	})
 	return s, err

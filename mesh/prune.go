@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
 )
 
@@ -147,6 +148,14 @@ func (n *Node) pruneLarge(ctx context.Context) error {
 // pruneOps deletes ops from the oldest on: those that are past keeping and do not wait to
 // be sent, as long as that is needed, up to a batch of which none is past.
 func (n *Node) pruneOps(ctx context.Context, past func(store.Settled) bool, needed func() (bool, error)) error {
+	var lasting int64
+	err := n.do(ctx, func(*turn) error {
+		lasting = n.mark.Past().Add(-awaitedAge).UnixMilli()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	for after := int64(0); ; {
 		if more, err := needed(); err != nil || !more {
 			return err
@@ -165,7 +174,7 @@ func (n *Node) pruneOps(ctx context.Context, past func(store.Settled) bool, need
 		for _, op := range all {
 			if !past(op) {
 				young = true
-			} else if !op.Waits {
+			} else if !op.Waits && !awaits(op, lasting) {
 				delete = append(delete, op)
 			}
 		}
@@ -176,6 +185,14 @@ func (n *Node) pruneOps(ctx context.Context, past func(store.Settled) bool, need
 			return err
 		}
 	}
+}
+
+// awaits reports whether an op deletes a text that may still come: it came after a time in Unix
+// ms before which nothing of that can have been sent.
+//
+// spec: 06-conversations#delete
+func awaits(op store.Settled, since int64) bool {
+	return op.Ahead && op.Kind == uint8(conversation.KindDelete) && op.Received >= since
 }
 
 // deleteOps deletes ops, and remembers not to take them in again.

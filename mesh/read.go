@@ -86,7 +86,11 @@ func (n *Node) Read(ctx context.Context, what string) (ReadResult, error) {
 		if last == nil {
 			return nil
 		}
-		r.Message = n.view.Load().shows(last, textOf(last), standing{})
+		said, err := wordingOf(t.tx, last)
+		if err != nil {
+			return err
+		}
+		r.Message = n.view.Load().shows(last, said)
 		if err := t.read(c, last, r.Shared); err != nil {
 			return err
 		}

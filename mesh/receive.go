@@ -313,11 +313,9 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 	t.touchTalk(c)
 	switch op.Kind {
 	case conversation.KindText:
-		t.typing(d, t.now)
-		text, _ := op.Text()
-		return t.record(storedMessage, row.Seq, nil, func(e *Event) {
-			e.Kind, e.Message = EventMessage, t.n.view.Load().shows(&row, text, standing{})
-		})
+		return t.theySaid(d, &row, op)
+	case conversation.KindEdit, conversation.KindDelete, conversation.KindReaction:
+		return t.changes(&row, op)
 	case conversation.KindProfile:
 		return t.called(d.contact, op, a)
 	case conversation.KindRead:
@@ -333,6 +331,27 @@ func (t *turn) arrived(d *device, op *conversation.Op, a conversation.Admission)
 		return t.theyMoved(d.contact, op, a)
 	}
 	return nil
+}
+
+// theySaid tells of a text of theirs, as what came before it makes it.
+func (t *turn) theySaid(d *device, row *store.Op, op *conversation.Op) error {
+	t.typing(d, t.now)
+	empty, err := awaited(t.tx, row)
+	if err != nil {
+		return err
+	}
+	if err := t.emptied(empty); err != nil {
+		return err
+	}
+	text, _ := op.Text()
+	replyTo, _ := op.ReplyTo()
+	c, err := complete(t.tx, row, wording{text: text, replyTo: replyTo})
+	if err != nil {
+		return err
+	}
+	return t.record(storedMessage, row.Seq, nil, func(e *Event) {
+		e.Kind, e.Message = EventMessage, t.n.view.Load().shows(row, c)
+	})
 }
 
 // opRow is an op as the store keeps it.

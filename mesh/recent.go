@@ -7,10 +7,12 @@ import (
 	"sottovoce/mesh/store"
 )
 
-// sent is an op of ours as the store has it, and its text if it has one.
+// sent is an op of ours as the store has it, and what it says by itself if it is a text. What
+// others did to it is not in it: who changes an op has it forgotten.
 type sent struct {
-	row  store.Op
-	text string
+	row     store.Op
+	text    string
+	replyTo conversation.OpID // zero: it answers none
 }
 
 // recent holds the ops that we sent last: to seal them and to show how far they have come
@@ -52,15 +54,6 @@ func (t *turn) op(seq int64) (*sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sent{row: *row, text: textOf(row)}, nil
-}
-
-// textOf is the text of an op that has one.
-func textOf(row *store.Op) string {
-	op, err := conversation.ParseOp(row.Body)
-	if err != nil {
-		return ""
-	}
-	text, _ := op.Text()
-	return text
+	text, replyTo := textIn(row)
+	return &sent{row: *row, text: text, replyTo: replyTo}, nil
 }

@@ -248,7 +248,12 @@ func (w *restoring) op(tx *store.Tx, o *backupOp) error {
 			return err
 		}
 	}
-	return nil
+	if op.Kind == conversation.KindText {
+		_, err = awaited(tx, &row)
+	} else {
+		_, err = apply(tx, &row, op)
+	}
+	return err
 }
 
 func (w *restoring) delivery(tx *store.Tx, op int64, d backupDelivery) error {

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -52,11 +53,10 @@ func (n *Node) Search(ctx context.Context, q SearchQuery) ([]Hit, error) {
 			return err
 		}
 		for i := range rows {
-			s, err := standingOf(tx, &rows[i])
-			if err != nil {
+			m, err := view.message(tx, cmp.Or(rows[i].Edits, rows[i].Seq)) // the words may be in an edit of it
+			if err != nil || m == nil {
 				return err
 			}
-			m := view.shows(&rows[i], textOf(&rows[i]), s)
 			found = append(found, Hit{*m, words.Snippet(m.Text, want.Words, snippetRunes)})
 		}
 		return nil

@@ -94,9 +94,9 @@ func TestIndexFollows(t *testing.T) {
 	anna.within(20*time.Second, "nearly all is in the index", func() bool {
 		lookedThrough := 0
 		err := anna.store.View(func(tx *store.Tx) error {
-			_, err := tx.Search(t.Context(), store.Query{Words: []string{"filling"}, Limit: 1}, func(*store.Op) string {
+			_, err := tx.Search(t.Context(), store.Query{Words: []string{"filling"}, Limit: 1}, func(*store.Tx, *store.Op) (string, error) {
 				lookedThrough++
-				return ""
+				return "something else", nil
 			})
 			return err
 		})

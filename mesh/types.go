@@ -80,6 +80,40 @@ type Message struct {
 	Delivered    int
 	Devices      int
 	HeldBy       []Keeper // while it is held
+	ReplyTo      string   // the id of the message that it answers; "" for none
+	Quote        *Quote   // that message, nil when it is not here
+	Edited       bool
+	Deleted      bool    // it says nothing any more
+	Change       *Change // the last edit, or the deletion; nil for neither
+	Reactions    []Reaction
+}
+
+// Quote is a message that another one answers, as it stands now.
+type Quote struct {
+	ID      string
+	From    Person
+	Text    string // at most 240 bytes of it
+	Deleted bool
+}
+
+// Change is what edited a message last, or deleted it: an op of its own, on its way like the
+// message itself. The states of what others changed are zero.
+type Change struct {
+	ID        string
+	Time      time.Time // of the author's clock
+	State     conversation.State
+	Reason    string
+	Delivered int
+	Devices   int
+	HeldBy    []Keeper
+
+	row int64
+}
+
+// Reaction is an emoji by which a message is answered, and by whom, the first first.
+type Reaction struct {
+	Emoji string
+	From  []Person
 }
 
 // Keeper is a supernode that signed that it holds a message, and until the end of which
@@ -100,6 +134,8 @@ const (
 	EventPerson  EventKind = "person"
 	EventRequest EventKind = "request"
 	EventNotice  EventKind = "notice"
+	// EventChange tells of a message that was edited or deleted, or whose reactions are others.
+	EventChange EventKind = "change"
 	// EventVerification tells how far a comparison with a person is; it is not stored.
 	EventVerification EventKind = "verification"
 	// EventReading tells that the person has read a conversation, at whichever face; it is not stored.
@@ -147,8 +183,9 @@ type Status struct {
 
 // Outgoing is a text to send.
 type Outgoing struct {
-	To   string
-	Text string
+	To      string // may be empty where ReplyTo is not
+	Text    string
+	ReplyTo string // the id of a message in the same conversation that it answers, or a prefix of one; "" for none
 }
 
 // Errors that callers branch on.

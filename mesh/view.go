@@ -43,20 +43,35 @@ func (n *Node) refreshView() {
 }
 
 // shows renders an op of kind text.
-func (v *view) shows(row *store.Op, text string, s standing) *Message {
+func (v *view) shows(row *store.Op, c wording) *Message {
 	talk := v.talks[row.Conversation]
 	m := &Message{
-		ID: conversation.OpID(row.ID).String(), Conversation: talk.id.String(), Peer: talk.with, From: talk.with,
-		Mine: row.Mine, Time: time.UnixMilli(row.Time), State: s.State, Reason: s.reason,
-		Text: text, Delivered: s.Delivered, Devices: s.Devices,
+		ID: conversation.OpID(row.ID).String(), Conversation: talk.id.String(), Peer: talk.with, From: v.author(row),
+		Mine: row.Mine, Time: time.UnixMilli(row.Time), State: c.State, Reason: c.reason,
+		Text: c.text, Delivered: c.Delivered, Devices: c.Devices, HeldBy: v.keepers(c.keepers),
+		Edited: row.Edit != 0, Deleted: row.Deleted != 0,
+		Quote: v.quoteOf(c.quote), Change: v.changeOf(c.change), Reactions: v.reactions(row, c.reactions),
 	}
-	if row.Mine {
-		m.From = v.me
-	}
-	for _, k := range s.keepers {
-		m.HeldBy = append(m.HeldBy, Keeper{ID: k.Supernode, Name: cmp.Or(v.supernodes[k.Supernode], k.Supernode.String()), Until: k.Until})
+	if c.replyTo != (conversation.OpID{}) {
+		m.ReplyTo = c.replyTo.String()
 	}
 	return m
+}
+
+// author is who wrote an op.
+func (v *view) author(row *store.Op) Person {
+	if row.Mine {
+		return v.me
+	}
+	return v.talks[row.Conversation].with
+}
+
+// keepers shows who holds something.
+func (v *view) keepers(all []store.Keeper) (shown []Keeper) {
+	for _, k := range all {
+		shown = append(shown, Keeper{ID: k.Supernode, Name: cmp.Or(v.supernodes[k.Supernode], k.Supernode.String()), Until: k.Until})
+	}
+	return shown
 }
 
 // message reads and renders one op; nil when it is gone or not a text.
@@ -68,9 +83,9 @@ func (v *view) message(tx *store.Tx, seq int64) (*Message, error) {
 	if err != nil || row.Kind != uint8(conversation.KindText) {
 		return nil, err
 	}
-	s, err := standingOf(tx, row)
+	c, err := wordingOf(tx, row)
 	if err != nil {
 		return nil, err
 	}
-	return v.shows(row, textOf(row), s), nil
+	return v.shows(row, c), nil
 }

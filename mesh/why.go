@@ -39,23 +39,29 @@ type Journey struct {
 	Copies   []Copy
 }
 
-// Journey tells how far a message came, which way, and what it waits for. ErrNotFound and
-// ErrAmbiguousMessage.
+// Journey tells how far a message came, which way, and what it waits for; or the edit or
+// deletion of a message that counts, by its own id. ErrNotFound and ErrAmbiguousMessage.
 func (n *Node) Journey(ctx context.Context, id string) (Journey, error) {
 	var j Journey
 	err := n.do(ctx, func(t *turn) error {
 		row, err := opCalled(t.tx, id)
-		if err == nil && row.Kind != uint8(conversation.KindText) {
-			err = ErrNotFound
-		}
 		if err != nil {
 			return refuse(err)
 		}
-		s, err := standingOf(t.tx, row)
+		text := row
+		if row.Kind != uint8(conversation.KindText) {
+			if text, err = changedBy(t.tx, row); err != nil {
+				return err
+			}
+		}
+		if text == nil {
+			return refuse(ErrNotFound)
+		}
+		c, err := wordingOf(t.tx, text)
 		if err != nil {
 			return err
 		}
-		j.Message = *n.view.Load().shows(row, textOf(row), s)
+		j.Message = *n.view.Load().shows(text, c)
 		if !row.Mine {
 			j.Received = time.UnixMilli(row.Received)
 			return nil

@@ -146,7 +146,19 @@ func (op *Op) Read() (r Read, ok bool) { return op.read, op.Kind == KindRead }
 func (op *Op) parseBody(body []byte) (err error) {
 	switch op.Kind {
 	case KindText:
-		op.text, err = parseText(body)
+		op.text, op.replyTo, err = parseText(body)
+	case KindEdit:
+		if err = wire.Unmarshal(body, &op.edit); err == nil {
+			err = op.edit.check()
+		}
+	case KindDelete:
+		if err = wire.Unmarshal(body, &op.deletes); err == nil {
+			err = op.deletes.check()
+		}
+	case KindReaction:
+		if err = wire.Unmarshal(body, &op.reaction); err == nil {
+			err = op.reaction.check()
+		}
 	case KindProfile:
 		if err = wire.Unmarshal(body, &op.profile); err == nil {
 			err = op.profile.check()

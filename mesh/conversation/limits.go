@@ -17,6 +17,9 @@ const (
 	AccountMax       = 61_440          // bytes of an account in an op
 	MailboxMax       = 16 << 10        // bytes of a mailbox card: a few supernodes, and what pays for deposits there
 	marksMax         = 32              // authors in a read mark
+	EmojiMax         = 64              // bytes of an emoji: families and flags have 28 to 41
+	TakenBackMax     = 16              // answers that one op takes back
+	ReactionsMax     = 16              // answers of one person to one text that are shown
 	timeMax          = 253402300799999 // the year 9999, Unix milliseconds
 )
 

@@ -20,6 +20,8 @@ var (
 	ErrTooLong = errors.New("text is longer than 60,000 bytes")
 	// ErrText says that a text is empty or not UTF-8.
 	ErrText = errors.New("text is empty or not valid UTF-8")
+	// ErrEmoji says that a text is no emoji of a reaction.
+	ErrEmoji = errors.New("a reaction is one emoji of at most 64 bytes")
 )
 
 // Kind says what an op does. Ops of unknown kinds are kept and not shown.
@@ -30,11 +32,11 @@ type Kind uint8
 // The kinds of this version, and those that have their number already.
 const (
 	KindText          Kind = 1
-	KindEdit          Kind = 2 // reserved, as all below that are not in use
+	KindEdit          Kind = 2
 	KindDelete        Kind = 3
 	KindReaction      Kind = 4
-	KindRead          Kind = 5 // in use
-	KindDisappear     Kind = 6
+	KindRead          Kind = 5
+	KindDisappear     Kind = 6 // reserved, as all below that are not in use
 	KindFile          Kind = 7
 	KindCallOffer     Kind = 8
 	KindCallAnswer    Kind = 9
@@ -65,6 +67,7 @@ type Op struct {
 	Kind         Kind
 
 	text    string  // of an op of KindText
+	replyTo OpID    // of KindText; zero: it answers none
 	profile Profile // of KindProfile
 	account Account // of KindAccount
 	read    Read    // of KindRead
@@ -72,6 +75,9 @@ type Op struct {
 	introduction Introduction // of KindIntroduction
 	discovery    Discovery    // of KindDiscovery
 	mailbox      Mailbox      // of KindMailbox
+	edit         Edit         // of KindEdit
+	deletes      Delete       // of KindDelete
+	reaction     Reaction     // of KindReaction
 
 	raw []byte
 	id  OpID
@@ -97,9 +103,10 @@ type Body interface {
 // spec: 06-conversations#text
 type Text string
 
-// textBody is map {0: text}.
+// textBody is map {0: text, ? 1: what it answers}.
 type textBody struct {
-	Text string `cbor:"0,keyasint"`
+	Text    string `cbor:"0,keyasint"`
+	ReplyTo *OpID  `cbor:"1,keyasint,omitempty"`
 }
 
 func (Text) kind() Kind { return KindText }
@@ -187,12 +194,18 @@ func (op *Op) check(hasPrev bool) error {
 	return nil
 }
 
-func parseText(body []byte) (string, error) {
+func parseText(body []byte) (text string, replyTo OpID, err error) {
 	var b textBody
 	if err := wire.Unmarshal(body, &b); err != nil {
-		return "", err
+		return "", OpID{}, err
 	}
-	return b.Text, checkText(b.Text)
+	if b.ReplyTo != nil {
+		if err := b.ReplyTo.checkNamed(); err != nil {
+			return "", OpID{}, err
+		}
+		replyTo = *b.ReplyTo
+	}
+	return b.Text, replyTo, checkText(b.Text)
 }
 
 func checkText(text string) error {

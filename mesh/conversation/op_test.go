@@ -272,6 +272,9 @@ func FuzzParseOp(f *testing.F) {
 	f.Add(utter(f, l, anna, Profile{Name: "Anna B."}).Raw())
 	f.Add(utter(f, l, bruno, Read{{Author: anna, Seq: 3}}).Raw())
 	f.Add(utter(f, l, bruno, Account("an account")).Raw())
+	for _, body := range changesOfAText {
+		f.Add(utter(f, l, anna, body).Raw())
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		op, err := ParseOp(b)
 		if err != nil {

@@ -41,7 +41,7 @@ const (
 	sqlDeliveryState = `UPDATE deliveries SET state=?, reason=?, settled=? WHERE id=?`
 	sqlDeliveryRead  = `UPDATE deliveries SET state=4, reason='', read_at=? WHERE id=?`
 	sqlUnsealedCount = `SELECT count(*) FROM deliveries d WHERE d.state < 3 AND d.pair=? AND d.blob=0`
-	sqlPendingCount  = `SELECT d.state, count(*) FROM deliveries d JOIN ops o ON o.seq = d.id >> ? WHERE d.state < 3 AND o.kind=? GROUP BY d.state`
+	sqlPendingCount  = `SELECT d.state, count(*) FROM deliveries d JOIN ops o ON o.seq = d.id >> ? WHERE d.state < 3 AND o.kind BETWEEN ? AND ? GROUP BY d.state`
 )
 
 // PutDelivery inserts the delivery and sets its ID when that is 0, and changes
@@ -143,10 +143,10 @@ func (tx *Tx) SetDeliveryRead(id, at int64) error {
 	return tx.change(sqlDeliveryRead).int(at).int(id).execOne()
 }
 
-// PendingCount counts the deliveries of ops of a kind that are queued and those that are
+// PendingCount counts the deliveries of ops of some kinds that are queued and those that are
 // held.
-func (tx *Tx) PendingCount(kind uint8) (queued, held int, err error) {
-	err = tx.query(sqlPendingCount).int(deliveryBits).int(int64(kind)).each(func(r *row) {
+func (tx *Tx) PendingCount(first, last uint8) (queued, held int, err error) {
+	err = tx.query(sqlPendingCount).int(deliveryBits).int(int64(first)).int(int64(last)).each(func(r *row) {
 		switch r.int(0) {
 		case stateQueued:
 			queued = int(r.int(1))

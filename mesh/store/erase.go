@@ -15,7 +15,6 @@ const (
 	sqlDeleteConversation = `DELETE FROM conversations WHERE id=?`
 	sqlDeleteOp           = `DELETE FROM ops WHERE seq=?`
 	sqlDeleteDeliveries   = `DELETE FROM deliveries WHERE id BETWEEN ? AND ?`
-	sqlNoteDeleted        = `INSERT INTO deleted (seq, conversation) SELECT seq, conversation FROM ops WHERE seq=?`
 	sqlForgetDeletedOf    = `DELETE FROM deleted WHERE conversation=?`
 )
 
@@ -137,10 +136,14 @@ func (tx *Tx) Sweep(limit int) (more bool, err error) {
 }
 
 // DeleteOps deletes ops with their deliveries. No search finds them any more; Index takes
-// their words out of the index. Those that are not there are left out.
+// their words out of the index. What is about them goes with them. Those that are not there
+// are left out.
 func (tx *Tx) DeleteOps(seqs []int64) error {
 	for _, seq := range seqs {
-		err := tx.change(sqlNoteDeleted).int(seq).exec()
+		err := tx.change(sqlForgetWords).int(seq).exec()
+		if err == nil {
+			err = tx.forgetChanges(seq)
+		}
 		if err == nil {
 			err = tx.deleteOp(seq)
 		}
@@ -155,6 +158,9 @@ func (tx *Tx) deleteOp(seq int64) error {
 	tx.s.swept.Add(1)
 	first, last := deliveryIDs(seq)
 	if err := tx.change(sqlDeleteDeliveries).int(first).int(last).exec(); err != nil {
+		return err
+	}
+	if err := tx.change(sqlDropByOp).int(seq).exec(); err != nil {
 		return err
 	}
 	return tx.change(sqlDeleteOp).int(seq).exec()

@@ -10,8 +10,9 @@ import (
 	"sottovoce/mesh/words"
 )
 
-// TextOf says what is to be found of an op: "" for nothing.
-type TextOf func(*Op) string
+// TextOf says what is to be found of an op: "" for nothing. Of a text that was edited, the text
+// is found with the later of the two.
+type TextOf func(*Tx, *Op) (string, error)
 
 // segment is the row of a segment.
 type segment struct {
@@ -106,16 +107,13 @@ func (tx *Tx) takeOut() (c change, err error) {
 			continue
 		}
 		c.gone = []segment{g}
-		left := g
-		if left.ops -= len(c.deleted); left.ops <= 0 {
-			return c, nil
-		}
 		r, err := tx.openSegment(g)
 		if err != nil {
 			return c, err
 		}
-		rest, err := mergeSegments(g.last, []*segmentReader{r}, deleted)
-		c.fresh = []freshSegment{{left, rest}}
+		rest, left, err := mergeSegments(g.last, []*segmentReader{r}, deleted)
+		g.ops = left
+		c.fresh = []freshSegment{{g, rest}}
 		return c, err
 	}
 	c.deleted = slices.Collect(maps.Keys(deleted))
@@ -156,7 +154,7 @@ func (tx *Tx) join(older, newer segment) (freshSegment, error) {
 		}
 		readers = append(readers, r)
 	}
-	joined, err := mergeSegments(newer.last, readers, nil)
+	joined, _, err := mergeSegments(newer.last, readers, nil)
 	return freshSegment{segment{
 		conversation: newer.conversation, first: older.first, last: newer.last, ops: older.ops + newer.ops,
 		since: min(older.since, newer.since), until: max(older.until, newer.until),
@@ -185,13 +183,17 @@ func (tx *Tx) indexNew(text TextOf) (c change, err error) {
 		byConversation[op.Conversation] = append(byConversation[op.Conversation], op)
 	}
 	for _, conversation := range slices.Sorted(maps.Keys(byConversation)) {
-		c.fresh = append(c.fresh, indexOps(byConversation[conversation], text))
+		f, err := tx.indexOps(byConversation[conversation], text)
+		if err != nil {
+			return change{}, err
+		}
+		c.fresh = append(c.fresh, f)
 	}
 	return c, nil
 }
 
 // indexOps makes a segment of ops of one conversation, the oldest first.
-func indexOps(ops []Op, text TextOf) freshSegment {
+func (tx *Tx) indexOps(ops []Op, text TextOf) (freshSegment, error) {
 	first, last := ops[0], ops[len(ops)-1]
 	f := freshSegment{
 		segment{conversation: first.Conversation, first: first.Seq, last: last.Seq, ops: len(ops), since: first.Time, until: first.Time},
@@ -206,17 +208,23 @@ func indexOps(ops []Op, text TextOf) freshSegment {
 			}
 		}
 		note(authorTerm(op.Author))
-		words.Each(text(&op), func(word string, _, _ int) { note(word) })
+		said, err := text(tx, &op)
+		if err != nil {
+			return f, err
+		}
+		words.Each(said, func(word string, _, _ int) { note(word) })
 	}
 	f.words.times = []stretch{{f.first, f.last, f.ops, f.since, f.until}}
 	for _, term := range slices.Sorted(maps.Keys(seqs)) {
 		f.words.add(entry{term, seqs[term]})
 	}
-	return f
+	return f, nil
 }
 
-// authorTerm is a word that no text contains, and that all ops of an author do.
-func authorTerm(author peer.ID) string { return "\x00" + hex.EncodeToString(author[:8]) }
+// authorMark begins a word that no text contains, and that all ops of an author do.
+const authorMark = "\x00"
+
+func authorTerm(author peer.ID) string { return authorMark + hex.EncodeToString(author[:8]) }
 
 func (tx *Tx) indexed() (last int64, err error) {
 	err = tx.query(sqlIndexed).one(func(r *row) { last = r.int(0) })

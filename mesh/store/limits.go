@@ -33,7 +33,7 @@ const (
 // last: a small cache, few connections, a log that is copied back rarely and
 // never grows much beyond that point.
 const (
-	schemaVersion     = 7
+	schemaVersion     = 8
 	pageSize          = 4096 // bytes
 	pageReserve       = 8    // bytes of a page that hold its checksum
 	writerCacheSize   = 2048 // KiB

@@ -11,7 +11,7 @@ const (
 	sqlSetReadMark = `INSERT INTO read_marks (conversation, author, seq) VALUES (?,?,?)
 		ON CONFLICT (conversation, author) DO UPDATE SET seq=excluded.seq`
 	sqlCountAfter = `SELECT count(*) FROM (SELECT 1 FROM ops WHERE conversation=? AND author=(SELECT id FROM authors WHERE peer=?)
-		AND author_seq>? AND kind=? LIMIT ?)`
+		AND author_seq>? AND kind=? AND deleted=0 LIMIT ?)`
 	sqlDropReadMarks = `DELETE FROM read_marks WHERE conversation=?`
 	sqlOwnDeliveries = `SELECT o.seq, o.author_seq, o.kind, o.state, d.id, d.state FROM ops o
 		JOIN deliveries d ON d.id BETWEEN o.seq << ?1 AND (o.seq << ?1) + (1 << ?1) - 1 AND d.pair=?2
@@ -33,7 +33,7 @@ func (tx *Tx) SetReadMark(conversation [32]byte, author peer.ID, seq uint64) err
 }
 
 // CountAfter counts the ops of a kind that an author wrote in a conversation after its
-// number seq, and stops counting at limit.
+// number seq and that were not deleted, and stops counting at limit.
 func (tx *Tx) CountAfter(conversation int64, author peer.ID, seq uint64, kind uint8, limit int) (count int, err error) {
 	err = tx.query(sqlCountAfter).int(conversation).blob(author[:]).int(int64(min(seq, math.MaxInt64))).int(int64(kind)).limit(limit).
 		one(func(r *row) { count = int(r.int(0)) })

@@ -41,7 +41,27 @@ CREATE TABLE read_marks (
 );
 CREATE INDEX deleted_conversation ON deleted (conversation);`,
 	schema7,
+	schema8,
 }
+
+// schema8 adds what ops do to others. Those that were kept without knowing that are about the
+// zero id.
+const schema8 = `
+ALTER TABLE ops ADD COLUMN edit INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ops ADD COLUMN edits INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ops ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ops ADD COLUMN reacted INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE changes (
+	target8 INTEGER NOT NULL,
+	op      INTEGER NOT NULL,
+	target  BLOB NOT NULL,
+	PRIMARY KEY (target8, op, target)
+) WITHOUT ROWID;
+CREATE INDEX changes_op ON changes (op);
+INSERT INTO changes (target8, op, target)
+	SELECT -9223372036854775807 - 1, seq, zeroblob(32) FROM ops WHERE kind IN (2, 3, 4);
+`
 
 // schema7 adds what there is to know of supernodes: their logs and how far we collected them,
 // who holds what of ours and signed for it, what we had no key for, and to whom receipts are

@@ -24,6 +24,12 @@ type Op struct {
 	Mine               bool
 	State              uint8  // package conversation's
 	Body               []byte // canonical bytes of the op; sealed at rest under the conversation's body key
+
+	// What others do to it, as SetEdit, SetDeleted and SetReacted say; AppendOp leaves it zero.
+	Edit    int64 // of a text: Seq of the edit whose text it has
+	Edits   int64 // of an edit: Seq of the text that has its text
+	Deleted int64 // Seq of the op that deleted it
+	Reacted bool  // somebody answers it with an emoji
 }
 
 const (
@@ -32,7 +38,8 @@ const (
 	sqlPlace     = `SELECT seq, id FROM ops WHERE conversation=? AND author=? AND author_seq=?`
 	sqlAddOp     = `INSERT INTO ops (seq, conversation, author, author_seq, lamport, time, received, kind, mine, state, id8, id, body)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (conversation, author, author_seq) DO NOTHING`
-	sqlOpColumns = `SELECT o.seq, o.conversation, a.peer, o.author_seq, o.lamport, o.time, o.received, o.kind, o.mine, o.state, o.id, o.body
+	sqlOpColumns = `SELECT o.seq, o.conversation, a.peer, o.author_seq, o.lamport, o.time, o.received, o.kind, o.mine, o.state, o.id, o.body,
+		o.edit, o.edits, o.deleted, o.reacted
 		FROM ops o JOIN authors a ON a.id = o.author`
 	sqlOp         = sqlOpColumns + ` WHERE o.seq=?`
 	sqlOpsByID    = sqlOpColumns + ` WHERE o.id8 BETWEEN ? AND ? AND substr(o.id, 1, ?) = ? ORDER BY o.id8 LIMIT ?`
@@ -124,6 +131,7 @@ func (tx *Tx) readOp(r *row) (op Op, ok bool) {
 	op = Op{
 		Seq: r.int(0), Conversation: r.int(1), AuthorSeq: uint64(r.int(3)), Lamport: uint64(r.int(4)),
 		Time: r.int(5), Received: r.int(6), Kind: r.uint8(7), Mine: r.bool(8), State: uint8(r.int(9) - 2),
+		Edit: r.int(12), Edits: r.int(13), Deleted: r.int(14), Reacted: r.bool(15),
 	}
 	r.array(2, op.Author[:])
 	r.array(10, op.ID[:])

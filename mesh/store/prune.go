@@ -7,12 +7,15 @@ type Settled struct {
 	Seq, Conversation int64
 	Lamport           uint64
 	Received          int64 // Unix ms
-	Waits             bool  // to be sent: not to be deleted
+	Kind              uint8 // package conversation's
+	Waits             bool  // to be sent, or the text of another: not to be deleted
+	Ahead             bool  // about an op that is not there, or that it changes
 }
 
 const (
 	sqlSettled = `SELECT o.seq, o.conversation, o.lamport, o.received, o.mine AND EXISTS
-		(SELECT 1 FROM deliveries d WHERE d.state < 3 AND d.id BETWEEN o.seq << ?1 AND ((o.seq + 1) << ?1) - 1)
+		(SELECT 1 FROM deliveries d WHERE d.state < 3 AND d.id BETWEEN o.seq << ?1 AND ((o.seq + 1) << ?1) - 1) OR o.edits <> 0,
+		o.kind, EXISTS (SELECT 1 FROM changes c WHERE c.op = o.seq)
 		FROM ops o WHERE o.seq > ?2 ORDER BY o.seq LIMIT ?3`
 	sqlFirstCursor = `SELECT ifnull(min(cursor),0) FROM events`
 	sqlNthCursor   = `SELECT cursor FROM events ORDER BY cursor DESC LIMIT 1 OFFSET ?`
@@ -23,7 +26,7 @@ const (
 // Oldest returns ops in the order of arrival, those after a seq and at most limit.
 func (tx *Tx) Oldest(after int64, limit int) (all []Settled, err error) {
 	err = tx.query(sqlSettled).int(deliveryBits).int(after).limit(limit).each(func(r *row) {
-		all = append(all, Settled{Seq: r.int(0), Conversation: r.int(1), Lamport: uint64(r.int(2)), Received: r.int(3), Waits: r.bool(4)})
+		all = append(all, Settled{Seq: r.int(0), Conversation: r.int(1), Lamport: uint64(r.int(2)), Received: r.int(3), Waits: r.bool(4), Kind: r.uint8(5), Ahead: r.bool(6)})
 	})
 	return all, err
 }

@@ -8,8 +8,8 @@ func TestOldest(t *testing.T) {
 	s := openHome(t, newHome(t))
 	w := newWorld()
 	doUpdate(t, s, func(tx *Tx) { w.put(t, tx) })
-	first := Settled{Seq: w.Ops[0].Seq, Conversation: w.Ops[0].Conversation, Lamport: 1, Received: 2, Waits: true}
-	second := Settled{Seq: w.Ops[1].Seq, Conversation: w.Ops[1].Conversation, Lamport: w.Ops[1].Lamport}
+	first := Settled{Seq: w.Ops[0].Seq, Conversation: w.Ops[0].Conversation, Lamport: 1, Received: 2, Kind: 1, Waits: true}
+	second := Settled{Seq: w.Ops[1].Seq, Conversation: w.Ops[1].Conversation, Lamport: w.Ops[1].Lamport, Kind: 255}
 	oldest := func(after int64, limit int, want ...Settled) {
 		t.Helper()
 		doView(t, s, func(tx *Tx) {

@@ -271,7 +271,7 @@ func (o *outbox) counts(tx *Tx, wantQueued, wantHeld int) {
 	o.t.Helper()
 	var got [2]int
 	for _, kind := range []uint8{o.w.Ops[0].Kind, o.w.Ops[1].Kind} {
-		queued, held, err := tx.PendingCount(kind)
+		queued, held, err := tx.PendingCount(kind, kind)
 		must(o.t, err)
 		got[0], got[1] = got[0]+queued, got[1]+held
 	}

@@ -28,8 +28,8 @@ const sqlOpsBack = sqlOpColumns + ` WHERE o.seq > ?1 AND (?2 = 0 OR o.conversati
 //
 // spec: 09-storage#words
 func (tx *Tx) Search(ctx context.Context, q Query, text TextOf) ([]Op, error) {
-	s := search{tx: tx, ctx: ctx, Query: q}
-	if err := s.lookThrough(text); err != nil {
+	s := search{tx: tx, ctx: ctx, text: text, Query: q}
+	if err := s.lookThrough(); err != nil {
 		return nil, err
 	}
 	if err := s.lookUp(); err != nil {
@@ -43,6 +43,7 @@ type search struct {
 	Query
 	tx    *Tx
 	ctx   context.Context // of this one call
+	text  TextOf
 	found []Op
 	read  int // ops
 	heads heads
@@ -66,7 +67,7 @@ func (s *search) fits(op *Op) bool {
 }
 
 // lookThrough searches the ops that are not in the index.
-func (s *search) lookThrough(text TextOf) error {
+func (s *search) lookThrough() error {
 	last, err := s.tx.indexed()
 	if err != nil {
 		return err
@@ -77,7 +78,11 @@ func (s *search) lookThrough(text TextOf) error {
 			return false
 		}
 		op, ok := s.tx.readOp(r)
-		if ok && q.err == nil && s.fits(&op) && words.Match(text(&op), s.Words) {
+		if !ok || q.err != nil || !s.fits(&op) {
+			return true
+		}
+		said, err := s.text(s.tx, &op)
+		if q.err = err; err == nil && words.Match(said, s.Words) {
 			s.found = append(s.found, op)
 		}
 		return true
@@ -144,7 +149,14 @@ func (s *search) takeNewest() error {
 		return err
 	}
 	if err == nil && s.fits(op) {
-		s.found = append(s.found, *op)
+		// What was edited or deleted since may still be in the index.
+		said, err := s.text(s.tx, op)
+		if err != nil {
+			return err
+		}
+		if said != "" {
+			s.found = append(s.found, *op)
+		}
 	}
 	ok, err := h.advance(h.seq - 1)
 	if ok {

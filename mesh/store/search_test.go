@@ -15,7 +15,7 @@ import (
 	"sottovoce/mesh/words"
 )
 
-func bodyText(op *Op) string { return string(op.Body) }
+func bodyText(_ *Tx, op *Op) (string, error) { return string(op.Body), nil }
 
 // library is a store with conversations to be searched, and what should be found.
 type library struct {
@@ -256,12 +256,12 @@ func TestDeletedWhileIndexed(t *testing.T) {
 	l := newLibrary(t, 1, t.Name())
 	l.say(indexBatch, func() string { return "secret" })
 	deleted := false
-	more, err := l.s.Index(func(op *Op) string {
+	more, err := l.s.Index(func(tx *Tx, op *Op) (string, error) {
 		if !deleted { // in the middle of the reading half
 			deleted = true
 			doUpdate(t, l.s, func(tx *Tx) { must(t, tx.DeleteOps([]int64{l.ops[0].Seq})) })
 		}
-		return bodyText(op)
+		return bodyText(tx, op)
 	})
 	must(t, err)
 	same(t, more, true)

@@ -326,9 +326,9 @@ func (w *walk) take(seqs []int64, term string) ([]int64, error) {
 }
 
 // mergeSegments writes what segments hold, the newest first, but for the ops that are
-// left out.
-func mergeSegments(last int64, newestFirst []*segmentReader, leaveOut map[int64]bool) (*segmentWriter, error) {
-	w := &segmentWriter{last: last}
+// left out, and counts the ops: each is in the entry of its author.
+func mergeSegments(last int64, newestFirst []*segmentReader, leaveOut map[int64]bool) (w *segmentWriter, ops int, err error) {
+	w = &segmentWriter{last: last}
 	walks := make([]*walk, len(newestFirst))
 	for i, r := range newestFirst {
 		walks[i] = &walk{r: r}
@@ -340,22 +340,25 @@ func mergeSegments(last int64, newestFirst []*segmentReader, leaveOut map[int64]
 		for _, from := range walks {
 			next, ok, err := from.peek()
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			if ok && (!some || strings.Compare(next, term) < 0) {
 				term, some = next, true
 			}
 		}
 		if !some {
-			return w, nil
+			return w, ops, nil
 		}
 		var seqs []int64
 		for _, from := range walks {
-			var err error
 			if seqs, err = from.take(seqs, term); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 		}
-		w.add(entry{term, slices.DeleteFunc(seqs, func(seq int64) bool { return leaveOut[seq] })})
+		seqs = slices.DeleteFunc(seqs, func(seq int64) bool { return leaveOut[seq] })
+		if strings.HasPrefix(term, authorMark) {
+			ops += len(seqs)
+		}
+		w.add(entry{term, seqs})
 	}
 }

@@ -108,11 +108,11 @@ func fillYears(b *testing.B, home string) {
 		}))
 	}
 	for more := true; more; {
-		more, err = db.Index(func(op *store.Op) string {
+		more, err = db.Index(func(_ *store.Tx, op *store.Op) (string, error) {
 			parsed, err := conversation.ParseOp(op.Body)
 			check(b, err)
 			text, _ := parsed.Text()
-			return text
+			return text, nil
 		})
 		check(b, err)
 	}

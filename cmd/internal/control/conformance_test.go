@@ -91,6 +91,13 @@ var exchanges = []exchange{
 	{route: "POST /v1/messages", body: "{\"to\":\"Bob\",\"text\":\"two\"}\n{\"to\":\"Twin\",\"text\":\"x\"}", status: 200, kind: lines},
 	{route: "GET /v1/messages/{id}", target: "/v1/messages/msg-t5cfgz", status: 200},
 	{route: "GET /v1/messages/{id}", target: "/v1/messages/msg-none", status: 404},
+	{route: "POST /v1/messages", body: `{"reply_to":"msg-t5cfgz","text":"yes"}`, status: 201},
+	{route: "PATCH /v1/messages/{id}", target: "/v1/messages/msg-t5cfgz", body: `{"text":"better"}`, status: 200},
+	{route: "PATCH /v1/messages/{id}", target: "/v1/messages/msg-hb573o", body: `{"text":"theirs"}`, status: 403},
+	{route: "PUT /v1/messages/{id}/reactions/{emoji}", target: "/v1/messages/msg-hb573o/reactions/%E2%9D%A4%EF%B8%8F", status: 200},
+	{route: "PUT /v1/messages/{id}/reactions/{emoji}", target: "/v1/messages/msg-hb573o/reactions/two", status: 400},
+	{route: "DELETE /v1/messages/{id}/reactions/{emoji}", target: "/v1/messages/msg-hb573o/reactions/%E2%9D%A4%EF%B8%8F", status: 200},
+	{route: "DELETE /v1/messages/{id}/reactions/{emoji}", target: "/v1/messages/msg-none/reactions/x", status: 404},
 	{route: "GET /v1/messages/{id}/journey", target: "/v1/messages/msg-t5cfgz/journey", status: 200},
 	{route: "GET /v1/messages/{id}/journey", target: "/v1/messages/msg-hb573o/journey", status: 200},
 	{route: "GET /v1/messages/{id}/journey", target: "/v1/messages/msg-none/journey", status: 404},
@@ -145,6 +152,9 @@ var exchanges = []exchange{
 	{route: "GET /v1/communities", status: 200},
 	{route: "DELETE /v1/communities/{community}", target: "/v1/communities/Orchard", status: 200},
 	{route: "DELETE /v1/communities/{community}", target: "/v1/communities/Orchard", status: 404},
+	{route: "DELETE /v1/messages/{id}", target: "/v1/messages/msg-hb573o", status: 403},
+	{route: "DELETE /v1/messages/{id}", target: "/v1/messages/msg-t5cfgz", status: 200},
+	{route: "DELETE /v1/messages/{id}", target: "/v1/messages/msg-t5cfgz", status: 410},
 	{route: "POST /v1/down", status: 204},
 
 	// Of a supernode, on the socket of its data directory.

@@ -73,6 +73,8 @@ type Node interface {
 	// Send queues a batch in its order and answers with one result for each, in the same order. A message in a result is
 	// on disk. One that fails takes no other with it.
 	Send(ctx context.Context, batch []Outgoing) []SendResult
+	Amender
+
 	// Message finds one message by its id or an unambiguous prefix of it.
 	Message(ctx context.Context, id string) (Message, error)
 	// Journey tells how far a message came, which way, and what it waits for.
@@ -146,10 +148,12 @@ type Node interface {
 
 // Outgoing is one text to send.
 type Outgoing struct {
-	// To is WHO.
-	To string `json:"to"`
+	// To is WHO; it may be left out where ReplyTo is there.
+	To string `json:"to,omitempty"`
 	// Text is 1–[TextMax] bytes of UTF-8.
 	Text string `json:"text"`
+	// ReplyTo is the message that it answers: its id, or an unambiguous prefix of one, in the same conversation.
+	ReplyTo string `json:"reply_to,omitempty"`
 }
 
 // SendResult is what became of one Outgoing: a message that is on disk, or the reason why there is none.

@@ -7,6 +7,9 @@ const (
 
 	TextMax = 60_000
 
+	// EmojiMax is the longest emoji of a reaction, in bytes.
+	EmojiMax = 64
+
 	// SearchMax is the most messages that one search shows.
 	SearchMax = 1000
 

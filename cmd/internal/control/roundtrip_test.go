@@ -47,7 +47,7 @@ func TestNode(t *testing.T) {
 				"me": testMe, "people": testPeople, "requests": testRequests, "messages": testMessages,
 				"batch": testBatch, "events": testEvents, "from now on": testFromNowOn, "down": testDown,
 				"passphrase": testPassphrase, "export": testExport, "backup": testBackup, "diagnostics": testDiagnostics, "doctor": testDoctor, "scan": testScan, "ambiguous": testAmbiguous, "odd names": testOddNames, "contacts": testContacts,
-				"journey": testJourney, "verification": testVerification, "reading": testReading, "communities": testCommunities,
+				"amending": testAmending, "journey": testJourney, "verification": testVerification, "reading": testReading, "communities": testCommunities,
 			} {
 				t.Run(name, func(t *testing.T) {
 					f := controltest.New("Anna")
@@ -484,6 +484,7 @@ func equal[T any](t *testing.T, got, want []T) {
 			return map[string]any{"id": p.ID, "name": p.Name, "contact": p.Contact, "via": shown(p).Via, "online": p.Online, "direction": p.Direction}
 		}),
 		cmp.Comparer(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 || cmp.Equal(a, b) }),
+		cmp.Comparer(func(a, b control.Reactions) bool { return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b) }),
 	}
 	if len(got) == 0 && len(want) == 0 {
 		return

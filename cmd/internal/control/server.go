@@ -96,6 +96,8 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"POST /v1/requests/{who}/decline":      decide(s.node.Decline),
 		"POST /v1/messages":                    s.postMessages,
 		"GET /v1/messages/{id}":                s.getMessage,
+		"PATCH /v1/messages/{id}":              s.patchMessage,
+		"DELETE /v1/messages/{id}":             s.deleteMessage,
 		"GET /v1/messages/{id}/journey":        s.getJourney,
 		"POST /v1/messages/{id}/read":          s.postRead("id"),
 		"GET /v1/conversations":                s.getConversations,
@@ -119,6 +121,9 @@ func (s *Server) routes(ctx context.Context) map[string]http.HandlerFunc {
 		"GET /v1/doctor":                       s.getDoctor,
 		"PUT /v1/passphrase":                   s.putPassphrase,
 		"POST /v1/down":                        s.postDown,
+
+		"PUT /v1/messages/{id}/reactions/{emoji}":    s.react(true),
+		"DELETE /v1/messages/{id}/reactions/{emoji}": s.react(false),
 
 		"GET /v1/contacts/{who}/verification":          s.getVerification,
 		"POST /v1/contacts/{who}/verification/compare": s.postCompare,

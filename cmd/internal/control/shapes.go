@@ -171,14 +171,19 @@ type Message struct {
 	// HeldUntil is the last day, in UTC, on which one of them keeps it; the zero time where none does.
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	// Delivered of Devices: how many of the recipient's devices have it.
-	Delivered int  `json:"delivered"`
-	Devices   int  `json:"devices"`
-	Edited    bool `json:"edited"`
-	Deleted   bool `json:"deleted"`
-	// Reactions lists what people answered with one sign.
-	Reactions Strings `json:"reactions"`
+	Delivered int `json:"delivered"`
+	Devices   int `json:"devices"`
+	// Edited: Text is not what it said first. Deleted: it says nothing any more.
+	Edited  bool `json:"edited"`
+	Deleted bool `json:"deleted"`
+	// Change is the last edit, or the deletion, and how far that has come; absent where there is neither.
+	Change *Change `json:"change,omitempty"`
+	// Reactions lists what people answered with one sign, the oldest first.
+	Reactions Reactions `json:"reactions"`
 	// ReplyTo is the id of the message it answers, or empty.
 	ReplyTo string `json:"reply_to"`
+	// Quote is that message, absent where it is not here.
+	Quote *Quote `json:"quote,omitempty"`
 	// Snippet is the part of the text, in one line, where a search found it; only a search has it.
 	Snippet string `json:"snippet,omitempty"`
 }
@@ -207,7 +212,8 @@ type EventKind string
 // What an Event tells, and which of its fields is then set.
 const (
 	EventMessage EventKind = "message" // Message: a new one, ours or theirs
-	EventState   EventKind = "state"   // Message: the same as before with a later state
+	EventState   EventKind = "state"   // Message: the same as before with a later state, of its own or of its Change
+	EventChange  EventKind = "change"  // Message: the same as before, edited, deleted, or with other reactions
 	EventPerson  EventKind = "person"  // Person: came, went, changed, or became a contact
 	EventRequest EventKind = "request" // Person with Direction: a request was made or has arrived
 	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen

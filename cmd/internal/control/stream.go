@@ -36,13 +36,18 @@ func (s *Server) postMessages(w http.ResponseWriter, r *http.Request) {
 }
 
 func (o Outgoing) check() error {
-	switch {
-	case o.To == "":
+	if o.To == "" && o.ReplyTo == "" {
 		return Errorf(CodeUsage, `say to whom, as in {"to":"Anna","text":"hello"}`)
-	case o.Text == "":
+	}
+	return checkText(o.Text)
+}
+
+func checkText(text string) error {
+	switch {
+	case text == "":
 		return Errorf(CodeUsage, "there is no text to send")
-	case len(o.Text) > TextMax:
-		return Errorf(CodeTooLong, "the text has %d bytes; a message holds up to %d", len(o.Text), TextMax)
+	case len(text) > TextMax:
+		return Errorf(CodeTooLong, "the text has %d bytes; a message holds up to %d", len(text), TextMax)
 	}
 	return nil
 }

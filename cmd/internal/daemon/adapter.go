@@ -229,7 +229,7 @@ func (a *adapter) PermitReset(ctx context.Context, who string) (control.Person, 
 func (a *adapter) Send(ctx context.Context, batch []control.Outgoing) []control.SendResult {
 	out := make([]mesh.Outgoing, len(batch))
 	for i, o := range batch {
-		out[i] = mesh.Outgoing{To: o.To, Text: o.Text}
+		out[i] = mesh.Outgoing{To: o.To, Text: o.Text, ReplyTo: o.ReplyTo}
 	}
 	results := make([]control.SendResult, len(batch))
 	for i, r := range a.node.Send(ctx, out) {
@@ -342,6 +342,12 @@ func message(m mesh.Message) control.Message {
 		HeldUntil:    lastDay(m.HeldBy),
 		Delivered:    m.Delivered,
 		Devices:      m.Devices,
+		Edited:       m.Edited,
+		Deleted:      m.Deleted,
+		Change:       change(m.Change),
+		Reactions:    reactions(m.Reactions),
+		ReplyTo:      m.ReplyTo,
+		Quote:        quote(m.Quote),
 	}
 }
 
@@ -405,6 +411,11 @@ func failure(err error) error {
 		{mesh.ErrTooLong, control.CodeTooLong},
 		{mesh.ErrAmbiguousMessage, control.CodeAmbiguous},
 		{mesh.ErrText, control.CodeUsage},
+		{mesh.ErrEmoji, control.CodeUsage},
+		{mesh.ErrTheirs, control.CodeRefused},
+		{mesh.ErrDeleted, control.CodeGone},
+		{mesh.ErrEdits, control.CodeRefused},
+		{mesh.ErrReactions, control.CodeFull},
 		{mesh.ErrName, control.CodeUsage},
 		{mesh.ErrShare, control.CodeUsage},
 		{mesh.ErrLocalOnly, control.CodeRefused},

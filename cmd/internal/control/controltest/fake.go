@@ -167,12 +167,17 @@ func (f *Fake) Notice(text string) {
 }
 
 func (f *Fake) append(with, from control.Person, text string, state control.State) control.Message {
+	return f.say(with, from, text, state, func(*control.Message) {})
+}
+
+func (f *Fake) say(with, from control.Person, text string, state control.State, also func(*control.Message)) control.Message {
 	m := control.Message{
 		ID:           f.id("msg-", 52),
 		Conversation: control.Conversation{Kind: control.KindDirect, ID: "conv-" + strings.TrimPrefix(with.ID, "acct-"), Name: with.Name, With: with.ID},
 		From:         from, Text: text, State: state, Devices: 1,
 		Time: Start.Add(time.Duration(len(f.messages)) * time.Minute),
 	}
+	also(&m)
 	f.messages = append(f.messages, m)
 	f.tell(control.Event{Event: control.EventMessage, Message: &m})
 	return m
@@ -382,12 +387,21 @@ func (f *Fake) Send(_ context.Context, batch []control.Outgoing) []control.SendR
 	results := make([]control.SendResult, len(batch))
 	for i, out := range batch {
 		f.mu.Lock()
-		p, err := f.find(out.To, isContact)
+		with := control.Person{ID: out.To}
+		quote, err := f.answering(out.ReplyTo, &with)
+		var p control.Person
+		if err == nil {
+			p, err = f.find(with.ID, isContact)
+		}
 		if err == nil && p.Blocked {
 			err = control.Errorf(control.CodeRefused, "you have blocked them; unblock them first")
 		}
 		if results[i].Err = err; err == nil {
-			results[i].Message = f.append(p, f.me.Person, out.Text, control.StateQueued)
+			results[i].Message = f.say(p, f.me.Person, out.Text, control.StateQueued, func(m *control.Message) {
+				if m.Quote = quote; quote != nil {
+					m.ReplyTo = quote.ID
+				}
+			})
 		}
 		f.mu.Unlock()
 		if err == nil && f.OnSend != nil {
