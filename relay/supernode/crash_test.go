@@ -109,7 +109,7 @@ func TestKilled(t *testing.T) {
 	defer func() { kill() }()
 	for round := 1; round <= kills; round++ {
 		w.provide()
-		w.suffer(kill)
+		w.suffer(kill, round%3 > 0)
 		if round%3 == 0 { // once more, while it starts
 			cmd, _ := r.launch()
 			time.Sleep(rand.N(20 * time.Millisecond))
@@ -139,16 +139,25 @@ func (w *sufferer) provide() {
 	}
 }
 
-// suffer deposits from several sides at once until the supernode is killed, soon.
-func (w *sufferer) suffer(kill func()) {
+// suffer deposits from several sides at once until the supernode is killed, soon: after the first receipt, where that is said.
+func (w *sufferer) suffer(kill func(), received bool) {
 	w.t.Helper()
 	l := w.mustMember()
 	var sides sync.WaitGroup
+	receipts := make(chan struct{}, killsDrawn)
 	for range 3 {
 		sides.Go(func() {
 			for w.depositsTwo(l) {
+				receipts <- struct{}{}
 			}
 		})
+	}
+	if received {
+		select {
+		case <-receipts:
+		case <-time.After(20 * time.Second):
+			w.t.Error("nothing is signed for")
+		}
 	}
 	time.Sleep(rand.N(30 * time.Millisecond))
 	kill()
