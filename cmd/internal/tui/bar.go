@@ -105,6 +105,7 @@ func (m *Model) statusRows(width int) (rows []paint.Line) {
 	if len(rows) == 0 {
 		rows = append(rows, paint.Text(paint.Good, w.NothingWrong), nil)
 	}
+	rows = append(rows, columns(width, nameOf(m.me.Person), idOf(m.me.ID)+"  Sottovoce "+paint.OneLine(s.Version))...)
 	say := func(text string) { rows = append(rows, paragraphs(width, paint.Plain, text)...) }
 	for _, n := range s.Interfaces {
 		rows = append(rows, columns(width, n.Name, strings.Join(n.Endpoints, " "))...)

@@ -50,7 +50,7 @@ func TestReset(t *testing.T) {
 		s.golden("notice")
 		s.keys("down", "enter").shows("ask them in person first")
 		s.golden("reset-asked")
-		s.keys("down", "enter").shows("You and Bruno begin anew")
+		s.keys("down", "enter").shows("You and Bruno begin anew; what did not arrive goes out again.")
 		s.life.change = func(*control.Status) {}
 		s.wait(tickEvery).types("/reset").keys("enter").shows("older copy")
 	})
@@ -130,7 +130,7 @@ func TestExport(t *testing.T) {
 
 func TestDiagnostics(t *testing.T) {
 	onStage(t, true, func(s *stage) {
-		s.begin().types("/diagnostics").keys("enter").shows("Not in it: what was said", "of what kind the 1 network")
+		s.begin().types("/diagnostics").keys("enter").shows("Not in it: what was said", "connections are (1)")
 		s.golden("diagnostics")
 		s.keys("enter").shows("version fake", "the node is up").keys("esc", "2", "enter").shows("Read it before you show it")
 		if got := s.shelf.files["~/sottovoce-help-2026-11-22.json"]; !strings.HasPrefix(got, "version fake") {
@@ -156,7 +156,7 @@ func TestRestore(t *testing.T) {
 
 func TestRetention(t *testing.T) {
 	onStage(t, true, func(s *stage) {
-		s.begin().types("/settings").keys("enter").shows("How long messages are kept").keys("6").shows("for ever", "12.6 MB")
+		s.begin().types("/settings").keys("enter").shows("How long messages are kept").keys("7").shows("for ever", "12.6 MB")
 		s.golden("retention")
 		s.keys("enter").shows("Days:", "365 days")
 		s.golden("retention-days")
@@ -218,7 +218,7 @@ func TestLinks(t *testing.T) {
 		made, _ := s.fake.Invite(t.Context(), 2*time.Hour)
 		used, _ := s.fake.Invite(t.Context(), 0)
 		s.fake.Use(used.ID, "Eve", true)
-		s.types("/links").keys("enter").shows("open until 2026-11-22 20:00", "used by Eve, and by somebody else")
+		s.types("/links").keys("enter").shows("open until 2026-11-22 20:00", "used by Eve, and somebody else")
 		s.golden("links")
 		s.keys("down", "enter").shows("It works once").keys("r").shows("taken back")
 		s.types("/links").keys("enter", "down", "enter").shows("go from this list").keys("down", "enter")

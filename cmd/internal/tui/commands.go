@@ -29,6 +29,10 @@ func commands() []command {
 		{name: "about", who: true, run: (*Model).runAbout},
 		{name: "verify", who: true, run: (*Model).runVerify},
 		{name: "introduce", who: true, run: (*Model).runIntroduce},
+		{name: "reply", run: (*Model).runReply},
+		{name: "react", run: (*Model).runReact},
+		{name: "edit", run: (*Model).runEdit},
+		{name: "delete", run: (*Model).runDelete},
 		{name: "search", run: (*Model).runSearch},
 		{name: "communities", run: (*Model).runCommunities},
 		{name: "join", text: true, run: (*Model).runJoin},
@@ -140,7 +144,7 @@ func newPalette(m *Model) *sheet {
 		var all []choice
 		for _, c := range commands() {
 			w := m.words.Commands[c.name]
-			if typed := strings.ToLower(s.field.String()); !strings.Contains(c.name, typed) && !strings.Contains(strings.ToLower(w.Does), typed) {
+			if typed := strings.TrimPrefix(strings.ToLower(s.field.String()), "/"); !strings.Contains(c.name, typed) && !strings.Contains(strings.ToLower(w.Does), typed) {
 				continue
 			}
 			all = append(all, choice{label: "/" + c.name, more: w.Does, look: paint.Strong, do: func(m *Model) tea.Cmd {

@@ -25,6 +25,9 @@ type editor struct {
 	history []string // what was sent, oldest first
 	back    int      // how far back in it we are; 0: in what is being written
 	draft   []string // what was being written when we went back
+	unsent  bool     // what was written last is no message: a command, or one that could not be sent
+
+	intent *intent // nil: it is a new message
 }
 
 // String is the text as it will be sent.

@@ -62,15 +62,15 @@ func (m *Model) askFile(w *writing, trouble error) tea.Cmd {
 
 // write writes it, and shows how far it is; where that fails the place is asked for again.
 func (m *Model) write(w *writing) tea.Cmd {
-	var bytes, size int64
+	var far, whole int64
 	return m.working(w.title, func(m *Model, work *working, width int) []paint.Line {
 		switch {
 		case !work.over:
-			return paragraphs(width, paint.Plain, m.words.FileWritten(megabytes(bytes)))
+			return paragraphs(width, paint.Plain, m.words.FileWritten(size(far)))
 		case work.wrong != nil:
 			return paragraphs(width, paint.Plain, m.words.FileFailed(paint.OneLine(w.path)))
 		}
-		return paragraphs(width, paint.Plain, w.done(paint.OneLine(w.path), size))
+		return paragraphs(width, paint.Plain, w.done(paint.OneLine(w.path), whole))
 	}, func(m *Model, work *working) []choice {
 		list := []choice{{label: m.words.Close, do: work.leave}}
 		if work.wrong != nil {
@@ -78,13 +78,21 @@ func (m *Model) write(w *writing) tea.Cmd {
 		}
 		return list
 	}, func(ctx context.Context, tell func(then) bool) (err error) {
-		size, err = m.files.Write(w.path, m.paced(tell, func(n int64) { bytes = n }), func(to io.Writer) error { return w.fill(ctx, to) })
+		whole, err = m.files.Write(w.path, m.paced(tell, func(n int64) { far = n }), func(to io.Writer) error { return w.fill(ctx, to) })
 		return err
 	})
 }
 
-// megabytes is a number of bytes for a person.
-func megabytes(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/1e6) }
+// size is a number of bytes for a person.
+func size(bytes int64) string {
+	switch {
+	case bytes >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	case bytes >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%d kB", (bytes+999)/1000)
+}
 
 // proposed is where a file could go: the person's own folder, under a name that says what it is.
 func (m *Model) proposed(what, ending string) string {
@@ -102,7 +110,7 @@ func (m *Model) runBackup(string) tea.Cmd {
 		return m.askFile(&writing{
 			title: m.words.BackupTitle, path: m.proposed("", ".age"),
 			fill: func(ctx context.Context, w io.Writer) error { return m.node.Backup(ctx, passphrase, w) },
-			done: func(path string, size int64) string { return m.words.BackupDone(path, megabytes(size)) },
+			done: func(path string, bytes int64) string { return m.words.BackupDone(path, size(bytes)) },
 		}, nil)
 	}))
 }
@@ -196,9 +204,9 @@ func (m *Model) diagnosis(d control.Diagnostics) *sheet {
 // inDiagnostics says in words what is in them.
 func (m *Model) inDiagnostics(d control.Diagnostics) []string {
 	w := m.words
-	var size int64
+	var bytes int64
 	for _, f := range d.Files {
-		size += f.Bytes
+		bytes += f.Bytes
 	}
 	used := 0
 	for _, i := range d.Interfaces {
@@ -207,7 +215,7 @@ func (m *Model) inDiagnostics(d control.Diagnostics) []string {
 		}
 	}
 	all := []string{
-		w.InVersions(paint.OneLine(d.Version), paint.OneLine(d.System)), w.InFiles(len(d.Files), megabytes(size)), w.InNetworks(len(d.Interfaces), used),
+		w.InVersions(paint.OneLine(d.Version), paint.OneLine(d.System)), w.InFiles(len(d.Files), size(bytes)), w.InNetworks(len(d.Interfaces), used),
 	}
 	if r := d.Running; r != nil {
 		all = append(all, w.InCounts(r.Contacts, r.Nearby, r.Queued))

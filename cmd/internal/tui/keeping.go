@@ -30,7 +30,7 @@ func (m *Model) retention(kept control.Retention) *sheet {
 	return &sheet{
 		name: func(m *Model) string { return m.words.SetKept },
 		text: func(m *Model, width int) []paint.Line {
-			return paragraphs(width, paint.Plain, m.words.KeptMore, m.words.KeptNow(megabytes(kept.Used)))
+			return paragraphs(width, paint.Plain, m.words.KeptMore, m.words.KeptNow(size(kept.Used)))
 		},
 		choices: func(m *Model) []choice {
 			w := m.words

@@ -52,7 +52,9 @@ func (t *transcript) rowsOf(i int, l layout) []paint.Line {
 	if newDay || m.ID == l.fresh || before.From.ID != m.From.ID || m.Time.Sub(before.Time) > groupPause {
 		rows = append(rows, l.head(m, when))
 	}
+	rows = append(rows, l.quote(m)...)
 	rows = append(rows, l.body(m)...)
+	rows = append(rows, l.reactions(m)...)
 	t.rows[m.ID] = rows
 	return rows
 }
@@ -72,6 +74,9 @@ func (l layout) head(m control.Message, when time.Time) paint.Line {
 func (l layout) body(m control.Message) []paint.Line {
 	var rows []paint.Line
 	indent := strings.Repeat(" ", textIndent)
+	if m.Deleted {
+		return []paint.Line{l.marked(paint.Line{{Text: indent}, {Text: l.words.WasDeleted, Look: paint.Faint}}, m)}
+	}
 	text := paint.Wrap(paint.Safe(m.Text), l.width-textIndent)
 	for _, row := range text[:min(len(text), textRowsMax)] {
 		line := paint.Line{{Text: indent + row}}
@@ -83,18 +88,21 @@ func (l layout) body(m control.Message) []paint.Line {
 	if more := len(text) - textRowsMax; more > 0 {
 		rows = append(rows, paint.Text(paint.Caution, paint.Cut(indent+l.words.MoreRows(more), l.width)))
 	}
-	mark := l.mark(m)
-	if mark.Width() == 0 {
-		return rows
-	}
-	last := rows[len(rows)-1]
-	gap := l.width - last.Width() - mark.Width()
-	if gap < 1 {
+	if mark := l.mark(m); rows[len(rows)-1].Width()+mark.Width() >= l.width && mark.Width() > 0 {
 		return append(rows, append(paint.Text(paint.Plain, strings.Repeat(" ", max(0, l.width-mark.Width()))), mark...))
 	}
-	last = append(last, paint.Span{Text: strings.Repeat(" ", gap)})
-	rows[len(rows)-1] = append(last, mark...)
+	rows[len(rows)-1] = l.marked(rows[len(rows)-1], m)
 	return rows
+}
+
+// marked is a row with the mark of its message at the right.
+func (l layout) marked(row paint.Line, m control.Message) paint.Line {
+	mark := l.mark(m)
+	if mark.Width() == 0 {
+		return row
+	}
+	gap := paint.Span{Text: strings.Repeat(" ", max(1, l.width-row.Width()-mark.Width()))}
+	return append(append(row, gap), mark...)
 }
 
 // mention makes a name stand out where it stands for itself.
@@ -116,12 +124,30 @@ func mention(row, name string) (line paint.Line) {
 	return paint.Line{{Text: row}}
 }
 
-// mark tells how far a message of ours came.
+// mark tells whether a message was edited, and of one of ours how far it came; once it was edited or deleted, how far that came.
 func (l layout) mark(m control.Message) paint.Line {
-	if m.From.ID != l.me {
-		return nil
+	var mark paint.Line
+	if m.Edited && !m.Deleted {
+		mark = paint.Text(paint.Faint, l.words.WasEdited)
 	}
-	switch m.State {
+	state := m.State
+	if m.Change != nil && m.Change.State != "" {
+		state = m.Change.State
+	}
+	if m.From.ID != l.me {
+		return mark
+	}
+	if far := l.far(state); far != nil && mark != nil {
+		return append(append(mark, paint.Span{Text: "  "}), far...)
+	} else if far != nil {
+		return far
+	}
+	return mark
+}
+
+// far says how far something of ours came.
+func (l layout) far(state control.State) paint.Line {
+	switch state {
 	case control.StateQueued:
 		return paint.Text(paint.Caution, l.words.Queued)
 	case control.StateHeld:
@@ -150,6 +176,9 @@ func rule(text string, look paint.Look, width int) paint.Line {
 	}
 }
 
+// isRule tells of such a line: it belongs to no message.
+func isRule(line paint.Line) bool { return len(line) > 0 && line[0].Look == paint.Frame }
+
 // nameOf is the name of somebody, fit to be printed.
 func nameOf(p control.Person) string {
 	if name := paint.OneLine(p.Name); name != "" {
@@ -170,7 +199,7 @@ func (t *transcript) window(height int, l layout) (rows []paint.Line, of []strin
 				continue
 			}
 			line := lines[j]
-			if t.messages[i].ID == t.chosen {
+			if t.messages[i].ID == t.chosen && !isRule(line) {
 				line = line.Chosen(l.width)
 			}
 			reversed = append(reversed, line)

@@ -74,6 +74,8 @@ func (m *Model) event(e control.Event) tea.Cmd {
 			t.update(*e.Message)
 		}
 		return m.refreshSoon()
+	case control.EventChange:
+		return m.changed(*e.Message)
 	case control.EventPerson:
 		return m.person(*e.Person)
 	case control.EventRequest:
@@ -301,18 +303,25 @@ func (m *Model) read(with string) tea.Cmd {
 	}
 }
 
-// send queues what was written.
-func (m *Model) send(text string) tea.Cmd {
+// send queues what was written, as an answer if it is meant as one.
+func (m *Model) send(text string, in *intent) tea.Cmd {
 	to := m.open
 	if t := m.talk(); t != nil {
 		t.offset = 0
 	}
 	return m.do(func(ctx context.Context) (then, error) {
-		r := m.node.Send(ctx, []control.Outgoing{{To: to, Text: text}})[0]
+		out := control.Outgoing{To: to, Text: text}
+		if in != nil {
+			out.ReplyTo = in.of.ID
+		}
+		r := m.node.Send(ctx, []control.Outgoing{out})[0]
 		if r.Err != nil {
 			return func(m *Model) tea.Cmd { // nothing that was written is lost
-				if e := m.editors[to]; e != nil && e.empty() {
-					e.set(text)
+				if e := m.editors[to]; e != nil {
+					if e.unsent = true; e.empty() {
+						e.set(text)
+						e.intent = in
+					}
 				}
 				return m.complain(r.Err)
 			}, nil

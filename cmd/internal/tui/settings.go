@@ -19,6 +19,7 @@ func (m *Model) runSettings(string) tea.Cmd {
 			return []choice{
 				{label: w.SetName, more: nameOf(m.me.Person), do: (*Model).askOwnName},
 				{label: w.SetSeen, more: m.seenWords(m.seen.Here), do: (*Model).nextSeen},
+				{label: w.SetElsewhere, more: m.elsewhereWords(m.seen.Elsewhere), do: (*Model).nextElsewhere},
 				{label: w.SetShare, more: w.Shares[string(m.me.Share)], do: (*Model).nextShare},
 				{label: w.SetLocal, more: w.OnOff(m.status.LocalOnly), do: (*Model).nextLocal},
 				{label: w.SetPassphrase, more: w.OnOff(m.status.Passphrase), do: (*Model).askPassphrases},
@@ -60,12 +61,29 @@ func (m *Model) askOwnName() tea.Cmd {
 	})
 }
 
-func (m *Model) nextSeen() tea.Cmd {
-	next := map[control.Visible]control.Visible{
-		control.VisibleEveryone: control.VisibleContacts, control.VisibleContacts: control.VisibleNobody, control.VisibleNobody: control.VisibleEveryone,
-	}[m.seen.Here]
+// elsewhereWords say who sees us on networks for which nothing was chosen.
+func (m *Model) elsewhereWords(v control.Visible) string {
+	switch v {
+	case control.VisibleEveryone:
+		return m.words.ElsewhereAll
+	case control.VisibleContacts:
+		return m.words.ElsewhereContacts
+	}
+	return m.words.ElsewhereNobody
+}
+
+// nextVisible goes around.
+var nextVisible = map[control.Visible]control.Visible{
+	control.VisibleEveryone: control.VisibleContacts, control.VisibleContacts: control.VisibleNobody, control.VisibleNobody: control.VisibleEveryone,
+}
+
+func (m *Model) nextSeen() tea.Cmd { return m.setSeen(nextVisible[m.seen.Here], "") }
+
+func (m *Model) nextElsewhere() tea.Cmd { return m.setSeen("", nextVisible[m.seen.Elsewhere]) }
+
+func (m *Model) setSeen(here, elsewhere control.Visible) tea.Cmd {
 	return m.do(func(ctx context.Context) (then, error) {
-		v, err := m.node.SetVisibility(ctx, next, "")
+		v, err := m.node.SetVisibility(ctx, here, elsewhere)
 		return func(m *Model) tea.Cmd { m.seen = v; return nil }, err
 	})
 }

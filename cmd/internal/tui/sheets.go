@@ -57,28 +57,33 @@ func columns(width int, left, right string) (rows []paint.Line) {
 func (m *Model) details(msg control.Message) tea.Cmd {
 	return m.do(func(ctx context.Context) (then, error) {
 		j, err := m.node.Journey(ctx, msg.ID)
+		var change *control.Journey
+		if err == nil && msg.Change != nil && msg.From.ID == m.me.ID {
+			if c, err := m.node.Journey(ctx, msg.Change.ID); err == nil {
+				change = &c
+			}
+		}
 		return func(m *Model) tea.Cmd {
 			return m.openDialog(&sheet{
 				name: func(m *Model) string { return m.words.DetailsTitle },
 				text: func(m *Model, width int) []paint.Line {
-					rows := m.journey(j, width)
+					rows := m.journey(j, m.words.Written, width)
+					if change != nil {
+						rows = append(append(rows, nil), m.journey(*change, m.words.ChangedAt, width)...)
+					}
 					if text := paragraphs(width, paint.Plain, paint.Safe(msg.Text)); len(text) > textRowsMax/2 { // of the same text there are at most twice as many rows beside the people
 						rows = append(append(rows, nil), text...)
 					}
 					return rows
 				},
-				choices: func(m *Model) []choice {
-					return []choice{{label: m.words.Copy, do: func(m *Model) tea.Cmd {
-						m.closeDialog()
-						return tea.Batch(tea.SetClipboard(msg.Text), m.say(paint.Good, m.words.Copied))
-					}}}
-				},
+				choices: func(m *Model) []choice { return m.messageChoices(msg) },
+				keys:    m.messageKeys(msg),
 			})
 		}, err
 	})
 }
 
-func (m *Model) journey(j control.Journey, width int) (rows []paint.Line) {
+func (m *Model) journey(j control.Journey, begun string, width int) (rows []paint.Line) {
 	w := m.words
 	at := func(label string, t *time.Time) {
 		if t != nil {
@@ -86,7 +91,7 @@ func (m *Model) journey(j control.Journey, width int) (rows []paint.Line) {
 		}
 	}
 	written := j.Message.Time
-	at(w.Written, &written)
+	at(begun, &written)
 	at(w.Received, j.Received)
 	for _, c := range j.Copies {
 		rows = append(rows, nil, paint.Text(paint.Strong, nameOf(c.To)))

@@ -321,7 +321,12 @@ func (s *stage) golden(name string) {
 				s.t.Fatal(err)
 			}
 			if dir := os.Getenv("FRAMES"); dir != "" { // with looks, for eyes
-				_ = os.WriteFile(filepath.Join(dir, name+"-"+size.name+".ansi"), []byte(s.View().Content), 0o644)
+				dark := s.theme
+				for i := range paint.Themes {
+					s.theme = &paint.Themes[i]
+					_ = os.WriteFile(filepath.Join(dir, name+"-"+size.name+strings.TrimSuffix("-"+s.theme.Name, "-dark")+".ansi"), []byte(s.View().Content), 0o644)
+				}
+				s.theme = dark
 			}
 			continue
 		}

@@ -193,12 +193,12 @@ func TestSettings(t *testing.T) {
 		s.begin().types("/settings").keys("enter").shows("Colours")
 		s.golden("settings")
 		s.keys("down", "enter").shows("only contacts see you")
-		s.keys("8").shows("Impostazioni")
+		s.keys("3").shows("contacts, on networks new to you").keys("9").shows("Impostazioni")
 		s.golden("settings-it")
 		if s.kept != (Taste{Language: "it"}) {
 			t.Errorf("kept %+v", s.kept)
 		}
-		s.keys("7").shows("chiaro")
+		s.keys("8").shows("chiaro")
 	})
 }
 

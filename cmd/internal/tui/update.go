@@ -72,6 +72,9 @@ func (m *Model) paste(text string) tea.Cmd {
 
 // key does what a key means where it is pressed: first for whatever is asked, then everywhere, then for what has the focus.
 func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
+	if k.Code == tea.KeyEscape { // pressed twice it comes as one with Alt
+		k.Mod = 0
+	}
 	stroke := k.Keystroke()
 	switch stroke {
 	case "ctrl+c", "ctrl+q":
@@ -134,6 +137,9 @@ func (m *Model) everywhere(stroke string) (cmd tea.Cmd, taken bool) {
 		return nil, true
 	case "esc":
 		m.focus = onEditor
+		if m.dropIntent() {
+			return nil, true
+		}
 		if t := m.talk(); t != nil {
 			t.chosen = ""
 		}
@@ -224,18 +230,11 @@ func (m *Model) keyTranscript(stroke string) (tea.Cmd, bool) {
 			m.focus = onEditor
 		}
 		return m.follow(t), true
-	case "enter":
-		if i := t.index(t.chosen); i >= 0 {
-			return m.details(t.messages[i]), true
-		}
-		return nil, true
-	case "y", "c":
-		if i := t.index(t.chosen); i >= 0 {
-			return tea.Batch(tea.SetClipboard(t.messages[i].Text), m.say(paint.Good, m.words.Copied)), true
-		}
-		return nil, true
 	}
-	return nil, false
+	if i := t.index(t.chosen); i >= 0 {
+		return m.keyMessage(t.messages[i], stroke)
+	}
+	return nil, stroke == "enter"
 }
 
 // keyEditor writes; at its edges the arrows go to what was sent before.
@@ -250,6 +249,10 @@ func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
 		e.insert("\n")
 	case "up", "down":
 		return m.arrow(e, stroke)
+	case "ctrl+up":
+		e.recall(1)
+	case "ctrl+down":
+		e.recall(-1)
 	default:
 		if edit(e, stroke) {
 			return nil
@@ -265,7 +268,8 @@ func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
 	return nil
 }
 
-// arrow goes up or down in what is written, at its edges in what was sent before, and to people where nobody is chosen yet.
+// arrow goes up or down in what is written, at its edges in what was written before, and to people where nobody is chosen yet. Up
+// with nothing written takes the last message up again, to edit it, unless something else was written last.
 func (m *Model) arrow(e *editor, stroke string) tea.Cmd {
 	by, move := 1, e.down
 	if stroke == "up" {
@@ -274,6 +278,13 @@ func (m *Model) arrow(e *editor, stroke string) tea.Cmd {
 	switch {
 	case m.open == "" && e.empty():
 		return m.step(by)
+	case e.intent != nil && e.intent.edits: // what was written before would be in its place
+		move()
+	case by < 0 && e.empty() && e.back == 0 && !e.unsent:
+		if cmd, ok := m.editLast(); ok {
+			return cmd
+		}
+		e.recall(1)
 	case !move():
 		e.recall(-by)
 	}
@@ -319,6 +330,7 @@ func (m *Model) enter() tea.Cmd {
 	}
 	text := e.String()
 	if strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//") {
+		e.unsent = true
 		return m.command(e.take())
 	}
 	switch who := m.current(); {
@@ -327,11 +339,22 @@ func (m *Model) enter() tea.Cmd {
 	case !who.person.Contact: // what was written waits for them
 		return m.offer(who)
 	}
-	return m.send(strings.TrimPrefix(e.take(), "/"))
+	e.unsent = false
+	text = strings.TrimPrefix(e.take(), "/")
+	in := e.intent
+	e.intent = nil
+	if in != nil && in.edits {
+		return m.sendEdit(in, text)
+	}
+	return m.send(text, in)
 }
 
 // enterEmpty is Enter with nothing written: what is offered about somebody who is no contact, or the first of all.
 func (m *Model) enterEmpty() tea.Cmd {
+	if in := m.editor().intent; in != nil && in.edits { // nothing is left of it
+		m.dropIntent()
+		return m.askDelete(in.of)
+	}
 	switch e := m.current(); {
 	case e == nil:
 		return m.step(1)

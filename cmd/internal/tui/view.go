@@ -113,6 +113,8 @@ func (m *Model) screen() []string {
 	left := m.peopleRows(side, body)
 	right := append([]paint.Line{m.paneHead(paneWidth)}, m.paneRows(paneWidth, m.frame.pane.height)...)
 	right = append(right, m.seam(paneWidth))
+	about := m.intentRow(paneWidth)
+	right = append(right, about...)
 	for i, row := range written {
 		mark := "  "
 		if i == 0 {
@@ -122,9 +124,9 @@ func (m *Model) screen() []string {
 	}
 	m.cursor = nil
 	if m.focus == onEditor {
-		m.cursor = &place{m.frame.pane.x + 2 + x, m.frame.pane.y + m.frame.pane.height + 1 + y}
+		m.cursor = &place{m.frame.pane.x + 2 + x, m.frame.pane.y + m.frame.pane.height + 1 + len(about) + y}
 	}
-	m.overlay(right, paneWidth, len(written)+1)
+	m.overlay(right, paneWidth, len(about)+len(written)+1)
 
 	rows := []string{m.theme.Render(m.bar(), m.width)}
 	for i := range body {
@@ -134,7 +136,11 @@ func (m *Model) screen() []string {
 		}
 		rows = append(rows, row+" "+m.theme.Render(right[i], paneWidth)+" ")
 	}
-	return append(rows, m.theme.Render(paint.Text(paint.Faint, " "+m.words.Hints), m.width))
+	last := paint.Text(paint.Faint, " "+m.words.Hints)
+	if m.saying() && !m.fitsSeam(paneWidth) {
+		last = paint.Text(m.said.look, " "+m.said.text)
+	}
+	return append(rows, m.theme.Render(last, m.width))
 }
 
 // arrange puts the parts of the screen in their places; what is written takes as many rows as it needs.
@@ -152,8 +158,12 @@ func (m *Model) arrange() (written []string, x, y int) {
 	if side > 0 {
 		paneWidth -= side + 1
 	}
+	about := 0
+	if m.editor().intent != nil {
+		about = 1
+	}
 	m.frame.people = area{0, 1, side, body}
-	m.frame.pane = area{m.width - paneWidth - paneMargin, 2, paneWidth, body - 2 - len(written)}
+	m.frame.pane = area{m.width - paneWidth - paneMargin, 2, paneWidth, body - 2 - about - len(written)}
 	return written, x, y
 }
 
@@ -335,12 +345,17 @@ func (m *Model) paneRows(width, height int) (rows []paint.Line) {
 	return append(rows, make([]paint.Line, height-len(rows))...)
 }
 
+// saying tells whether there is something to say right now, fitsSeam whether the seam has room for it; else it stands at the bottom.
+func (m *Model) saying() bool { return m.said.text != "" && m.now().Before(m.said.until) }
+
+func (m *Model) fitsSeam(width int) bool { return paint.Width(m.said.text) <= width-4 }
+
 // seam is the line between what was said and what is written: what there is to say right now stands on it.
 func (m *Model) seam(width int) paint.Line {
 	text, look := "", paint.Faint
 	t := m.talk()
 	switch {
-	case m.said.text != "" && m.now().Before(m.said.until):
+	case m.saying() && m.fitsSeam(width):
 		text, look = m.said.text, m.said.look
 	case t != nil && (t.offset > 0 || t.cut):
 		text, look = m.words.Below, paint.Caution
@@ -394,7 +409,7 @@ func (m *Model) over(screen []string, d dialog) ([]string, *place) {
 		hint += "  ↑↓ " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
 	}
 	put(y+1+height, edge("╰", hint, "╯", paint.Faint))
-	if m.said.text != "" && m.now().Before(m.said.until) {
+	if m.saying() {
 		out[len(out)-1] = m.theme.Render(paint.Text(m.said.look, " "+m.said.text), m.width)
 	}
 	if cursor == nil {

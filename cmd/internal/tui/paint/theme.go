@@ -102,6 +102,24 @@ func (l Line) String() string {
 	return b.String()
 }
 
+// Cut shortens a line to at most width cells; the last one then is an ellipsis.
+func (l Line) Cut(width int) Line {
+	if l.Width() <= width {
+		return l
+	}
+	var short Line
+	for _, s := range l {
+		w := Width(s.Text)
+		if w >= width {
+			s.Text = shorten(s.Text, width)
+			return append(short, s)
+		}
+		short = append(short, s)
+		width -= w
+	}
+	return short
+}
+
 // Chosen is the line under the bar, on so many cells; what its parts are for stays to be seen.
 func (l Line) Chosen(width int) Line {
 	under := make(Line, len(l), len(l)+1)

@@ -53,6 +53,7 @@ func English() *Catalogue {
 
 		Dialogs: englishDialogs(),
 		Chores:  englishChores(),
+		Changes: englishChanges(),
 
 		Shares:   map[string]string{"nothing": "nothing", "reading": "how far you have read", "typing": "that you are writing", "both": "reading and writing"},
 		Themes:   map[string]string{"dark": "dark", "light": "light", "contrast": "high contrast", "mono": "none"},
@@ -95,22 +96,22 @@ func englishChores() Chores {
 		IntroduceNobody: "You have no second contact yet to introduce them to.", saidIntroduced: "%s and %s hear of each other.",
 		resetTitle: "Begin anew with %s?", resetMore: "Only for when this is an older copy of your messages, from a backup or another machine. The keys that you two share are given up, and %s is asked whether it is really you. What you write waits until they have said yes.",
 		resetAsk: "Ask %s to begin anew", resetAsked: "%s would like to begin anew without the keys that you two share. After a lost machine and a backup that is right. But somebody with a copy of their keys could ask the same: ask them in person first.",
-		resetPermit: "I have asked: it is really %s", saidReset: "%s is asked to begin anew; on their side: /reset", saidPermitted: "You and %s begin anew. What did not arrive goes out again.",
+		resetPermit: "I have asked: it is really %s", saidReset: "%s is asked to begin anew; they answer with /reset", saidPermitted: "You and %s begin anew; what did not arrive goes out again.",
 		keysAccept: "Go on with the new keys of %s", keysAcceptMore: "Nothing that %s had before vouches for these keys. Go on only if you have asked them in person; else it may be somebody else who reads what you write.", KeysAcceptYes: "I have asked: go on",
 		saidGoesOn: "You go on with %s. Compare as soon as you can: /verify", VerifiedUndo: "Take back that they are verified", saidUndone: "%s is not verified any more.",
 		LinksTitle: "Links you gave out", LinksMore: "Each brings one person. Choose one to show it again, or to take it back.", LinksNone: "None is open. A link brings one person to you who is not on this network.", LinksNew: "Make a new one",
-		LinkForget: "It cannot be used any more. Should it go from this list?", LinkForgetYes: "Let it go", linkOpen: "open until %s", linkUsed: "used by %s", linkTwice: "used by %s, and by somebody else, too",
+		LinkForget: "It cannot be used any more. Should it go from this list?", LinkForgetYes: "Let it go", linkOpen: "open until %s", linkUsed: "used by %s", linkTwice: "used by %s, and somebody else",
 		InviteAway: "It works while you are away, too: a supernode answers for you.", InviteAlone: "It works while Sottovoce runs here.",
 
-		FileLabel: "File:", FileMore: "Where should it go? ~ is your own folder.", FileElsewhere: "Choose another place", fileWritten: "%s MB written …", fileFailed: "%s was not written.",
+		FileLabel: "File:", FileMore: "Where should it go? ~ is your own folder.", FileElsewhere: "Choose another place", fileWritten: "%s written …", fileFailed: "%s was not written.",
 		BackupTitle: "Back up everything", BackupMore: "Who you are, your contacts, messages and settings in one file, locked with a passphrase of its own. Keep it away from this machine. Without the passphrase nobody can open it, you neither.",
-		BackupNeeds: "a backup needs a passphrase", backupDone: "%s is written, %s MB. Sottovoce on another machine can begin with it. Never use both at the same time.",
+		BackupNeeds: "a backup needs a passphrase", backupDone: "%s is written, %s. Sottovoce on another machine can begin with it. Never use both at the same time.",
 		exportTitle: "Save what was said with %s", ExportMore: "All messages, in one file. It is not locked: who has the file can read it.",
 		ExportPage: "As a page", ExportPageMore: "to read and print, in any browser", ExportLines: "As data", ExportLinesMore: "one message a line, for programs", exportDone: "%s is written, with %d messages.",
 		DiagnosticsTitle: "A file for who helps you", DiagnosticsMore: "When something does not work, this shows others how it stands here:",
 		DiagnosticsNot:  "Not in it: what was said, names, ids, keys, addresses, folders. Read it before you show it.",
 		DiagnosticsRead: "Read all of it", DiagnosticsSave: "Save it to a file", diagnosticsDone: "%s is written. Read it before you show it.",
-		inVersions: "Sottovoce %s on %s", inFiles: "how large its files are: %d, %s MB in all", inNetworks: "of what kind the %d network connections are, and which are used (%d)",
+		inVersions: "Sottovoce %s on %s", inFiles: "how large its files are: %d, %s in all", inNetworks: "of what kind the network connections are (%d), and which are used (%d)",
 		inCounts: "how many contacts you have (%d), how many people are near (%d), how many messages wait (%d)", inLog: "the last line of its log, without names|the last %d lines of its log, without names",
 		RestoreChoice: "I have a backup", RestoreTitle: "Bring back a backup", RestoreMore: "The file that Sottovoce has written on the other machine. Choose one with ↓, or write where it is; ~ is your own folder.",
 		restorePassphrase: "The passphrase of %s, which you chose when you made it.", restoreFar: "1 message is back …|%d messages are back …",
@@ -119,13 +120,26 @@ func englishChores() Chores {
 		RestoredGo: "Go on", RestoredOpen: "none protects these messages yet",
 
 		SetKept: "How long messages are kept", SetKeptMore: "for ever, or not", KeptMore: "What is over a bound goes from this machine for good, the oldest first. Others keep what they have. What waits to be sent stays.",
-		keptNow: "Now all of it takes %s MB.", KeptDaysLabel: "Time", KeptDaysField: "Days:", keptDays: "1 day|%d days", KeptDiskLabel: "Room", KeptDiskField: "Megabytes:", keptDisk: "%d MB", KeptEver: "for ever", KeptAny: "as much as it takes",
+		keptNow: "Now all of it takes %s.", KeptDaysLabel: "Time", KeptDaysField: "Days:", keptDays: "1 day|%d days", KeptDiskLabel: "Room", KeptDiskField: "Megabytes:", keptDisk: "%d MB", KeptEver: "for ever", KeptAny: "as much as it takes",
+		SetElsewhere: "Who sees you elsewhere", ElsewhereAll: "everyone, on networks new to you", ElsewhereContacts: "contacts, on networks new to you", ElsewhereNobody: "nobody, on networks new to you",
 		KeptLess: "What is over the new bound is deleted here for good, within the hour.", KeptLessYes: "Keep less", NoNumber: "that is no such number", SaidKept: "That holds from now on.",
 		ScanTitle: "Ask every address", ScanMore: "Some networks, such as guest Wi-Fi, lose what is called out to everybody. So each address is asked by itself; only who runs Sottovoce answers.",
 		ScanOver: "Who has answered stands at the left.", ScanNobody: "nobody has answered yet", scanFar: "%d of %d asked", scanFound: "1 has answered|%d have answered",
 		CommunityDetails: "its supernodes, and the way out", CommunityWaits: "None of its supernodes has let you in yet. It goes on by itself.",
 		CommunityKnows: "Who runs its supernodes knows you by this id only; neither your name nor what is yours.", CommunityPersona: "known as", CommunityID: "community",
 		SupernodeNever: "never reached", SupernodeHere: "found on its own network only", supernodeSeen: "not reached now, last on %s", supernodeAt: "from anywhere: %s",
+	}
+}
+
+func englishChanges() Changes {
+	return Changes{
+		WasDeleted: "deleted", WasEdited: "edited", QuoteMissing: "a message that is not here", ChangedAt: "changed",
+		Replying: "answer to", Editing: "edit", EscDrops: "Esc drops it",
+		IsDeleted: "that message is deleted", NotYours: "only who wrote it can change it", NoMessage: "there is no message for that here",
+		ReplyYes: "Answer", ReactYes: "React", EditYes: "Edit", DeleteYes: "Delete", ToQuoted: "Go to what it answers",
+		DeleteTitle: "Delete this message?", deleteMore: "It goes here, and where %s has it as soon as they are reached. Who has read it has read it.",
+		ReactTitle: "React", ReactOther: "Another one", ReactLabel: "Emoji:", ReactMore: "Type or paste any emoji.", reactors: "1 person|%d people",
+		Reactions: []string{"good", "love", "funny", "hooray", "oh!", "sad", "thank you"},
 	}
 }
 
@@ -139,6 +153,8 @@ func englishCommands() map[string]Command {
 		"search": {"WORDS", "find messages"}, "communities": {"", "who keeps messages while you are away"},
 		"join": {"LINK", "join a community"}, "rename": {"NEW NAME", "give this person a name of your own"},
 		"block": {"NAME", "shut somebody out, untold"}, "unblock": {"NAME", "let them in again"}, "remove": {"NAME", "forget somebody, and all that was said"},
+		"reply": {"", "answer the chosen message, or the last"}, "react": {"EMOJI", "react to the chosen message, or the last"},
+		"edit": {"", "change what you wrote"}, "delete": {"", "delete what you wrote, for both"},
 		"links": {"", "links you gave out; take one back"}, "about": {"NAME", "who somebody is, and all you can do"}, "introduce": {"NAME", "let two of your contacts know each other"},
 		"reset": {"NAME", "begin anew after a restored backup"}, "export": {"NAME", "save what was said to a file"}, "backup": {"", "save everything to one locked file"},
 		"retention": {"", "how long messages are kept"}, "scan": {"", "ask each address who is there"}, "diagnostics": {"", "a file for who helps you"},
@@ -149,8 +165,8 @@ func englishCommands() map[string]Command {
 
 func englishHelp() []string {
 	return []string{
-		"Enter\tsend", "Alt+Enter\ta new line", "↑ ↓\twhat you wrote before", "Alt+↑ Alt+↓\tanother person", "Alt+A\tthe next that is new",
+		"Enter\tsend", "Alt+Enter\ta new line", "↑\tedit your last message", "Ctrl+↑ Ctrl+↓\twhat you wrote before", "Alt+↑ Alt+↓\tanother person", "Alt+A\tthe next that is new",
 		"PgUp PgDn\tgo through the conversation", "Esc\tback to the newest", "Tab\tcomplete; with nothing written: people, messages, and back",
-		"Enter on a message\thow far it came, and which way", "y on a message\tcopy it", "Ctrl+F\tsearch", "F2\tall commands", "Ctrl+Z\tput aside; fg comes back", "Ctrl+Q\tleave",
+		"Enter on a message\thow far it came, and which way", "r on a message\tanswer it", "+ on a message\treact to it", "e, d on yours\tedit it, delete it", "y on a message\tcopy it", "Ctrl+F\tsearch", "F2\tall commands", "Ctrl+Z\tput aside; fg comes back", "Ctrl+Q\tleave",
 	}
 }

@@ -53,6 +53,7 @@ func Italian() *Catalogue {
 
 		Dialogs: italianDialogs(),
 		Chores:  italianChores(),
+		Changes: italianChanges(),
 
 		Shares:   map[string]string{"nothing": "niente", "reading": "fin dove hai letto", "typing": "che stai scrivendo", "both": "lettura e scrittura"},
 		Themes:   map[string]string{"dark": "scuro", "light": "chiaro", "contrast": "alto contrasto", "mono": "nessuno"},
@@ -99,18 +100,18 @@ func italianChores() Chores {
 		keysAccept: "Continua con le chiavi nuove di %s", keysAcceptMore: "Nulla di ciò che %s aveva prima garantisce per queste chiavi. Continua solo se hai chiesto di persona; altrimenti potrebbe essere qualcun altro a leggere ciò che scrivi.", KeysAcceptYes: "Ho chiesto: continua",
 		saidGoesOn: "Continui con %s. Confrontate appena potete: /verify", VerifiedUndo: "Ritira la verifica", saidUndone: "%s non è più verificato.",
 		LinksTitle: "Link che hai dato", LinksMore: "Ognuno porta una persona. Scegline uno per mostrarlo di nuovo, o per ritirarlo.", LinksNone: "Nessuno è aperto. Un link porta da te una persona che non è su questa rete.", LinksNew: "Fanne uno nuovo",
-		LinkForget: "Non si può più usare. Lo tolgo da questo elenco?", LinkForgetYes: "Toglilo", linkOpen: "aperto fino al %s", linkUsed: "usato da %s", linkTwice: "usato da %s, e anche da qualcun altro",
+		LinkForget: "Non si può più usare. Lo tolgo da questo elenco?", LinkForgetYes: "Toglilo", linkOpen: "aperto fino al %s", linkUsed: "usato da %s", linkTwice: "usato da %s e da qualcun altro",
 		InviteAway: "Vale anche mentre non ci sei: risponde un supernodo per te.", InviteAlone: "Vale finché qui gira Sottovoce.",
 
-		FileLabel: "File:", FileMore: "Dove lo metto? ~ è la tua cartella.", FileElsewhere: "Scegli un altro posto", fileWritten: "%s MB scritti …", fileFailed: "%s non è stato scritto.",
+		FileLabel: "File:", FileMore: "Dove lo metto? ~ è la tua cartella.", FileElsewhere: "Scegli un altro posto", fileWritten: "%s scritti …", fileFailed: "%s non è stato scritto.",
 		BackupTitle: "Copia di sicurezza di tutto", BackupMore: "Chi sei, i contatti, i messaggi e le impostazioni in un solo file, chiuso con una frase segreta sua. Tienilo lontano da questa macchina. Senza la frase segreta nessuno può aprirlo, nemmeno tu.",
-		BackupNeeds: "una copia di sicurezza vuole una frase segreta", backupDone: "%s è scritto, %s MB. Sottovoce su un'altra macchina può cominciare da qui. Non usarli mai tutti e due insieme.",
+		BackupNeeds: "una copia di sicurezza vuole una frase segreta", backupDone: "%s è scritto, %s. Sottovoce su un'altra macchina può cominciare da qui. Non usarli mai tutti e due insieme.",
 		exportTitle: "Salva ciò che vi siete detti con %s", ExportMore: "Tutti i messaggi, in un solo file. Non è chiuso: chi ha il file può leggerlo.",
 		ExportPage: "Come pagina", ExportPageMore: "da leggere e stampare, in ogni browser", ExportLines: "Come dati", ExportLinesMore: "un messaggio per riga, per programmi", exportDone: "%s è scritto, con %d messaggi.",
 		DiagnosticsTitle: "Un file per chi ti aiuta", DiagnosticsMore: "Quando qualcosa non va, mostra ad altri come stanno le cose qui:",
 		DiagnosticsNot:  "Non contiene: ciò che è stato detto, nomi, id, chiavi, indirizzi, cartelle. Leggilo prima di mostrarlo.",
 		DiagnosticsRead: "Leggilo tutto", DiagnosticsSave: "Salvalo in un file", diagnosticsDone: "%s è scritto. Leggilo prima di mostrarlo.",
-		inVersions: "Sottovoce %s su %s", inFiles: "quanto sono grandi i suoi file: %d, %s MB in tutto", inNetworks: "di che tipo sono i %d collegamenti di rete, e quali sono usati (%d)",
+		inVersions: "Sottovoce %s su %s", inFiles: "quanto sono grandi i suoi file: %d, %s in tutto", inNetworks: "di che tipo sono i collegamenti di rete (%d), e quali sono usati (%d)",
 		inCounts: "quanti contatti hai (%d), quante persone sono vicine (%d), quanti messaggi aspettano (%d)", inLog: "l'ultima riga del suo registro, senza nomi|le ultime %d righe del suo registro, senza nomi",
 		RestoreChoice: "Ho una copia di sicurezza", RestoreTitle: "Riporta una copia di sicurezza", RestoreMore: "Il file che Sottovoce ha scritto sull'altra macchina. Scegline uno con ↓, o scrivi dove si trova; ~ è la tua cartella.",
 		restorePassphrase: "La frase segreta di %s, quella che hai scelto quando l'hai fatto.", restoreFar: "1 messaggio è tornato …|%d messaggi sono tornati …",
@@ -119,13 +120,26 @@ func italianChores() Chores {
 		RestoredGo: "Continua", RestoredOpen: "ancora nessuna protegge questi messaggi",
 
 		SetKept: "Quanto si tengono i messaggi", SetKeptMore: "per sempre, oppure no", KeptMore: "Ciò che supera un limite sparisce per sempre da questa macchina, il più vecchio per primo. Gli altri tengono ciò che hanno. Ciò che aspetta di partire resta.",
-		keptNow: "Ora tutto occupa %s MB.", KeptDaysLabel: "Tempo", KeptDaysField: "Giorni:", keptDays: "1 giorno|%d giorni", KeptDiskLabel: "Spazio", KeptDiskField: "Megabyte:", keptDisk: "%d MB", KeptEver: "per sempre", KeptAny: "quanto ne serve",
+		keptNow: "Ora tutto occupa %s.", KeptDaysLabel: "Tempo", KeptDaysField: "Giorni:", keptDays: "1 giorno|%d giorni", KeptDiskLabel: "Spazio", KeptDiskField: "Megabyte:", keptDisk: "%d MB", KeptEver: "per sempre", KeptAny: "quanto ne serve",
+		SetElsewhere: "Chi ti vede altrove", ElsewhereAll: "tutti, sulle reti nuove per te", ElsewhereContacts: "i contatti, sulle reti nuove per te", ElsewhereNobody: "nessuno, sulle reti nuove per te",
 		KeptLess: "Ciò che supera il nuovo limite viene cancellato qui per sempre, entro un'ora.", KeptLessYes: "Tieni meno", NoNumber: "non è un numero adatto", SaidKept: "Da ora vale così.",
 		ScanTitle: "Chiedi a ogni indirizzo", ScanMore: "Alcune reti, come certi Wi-Fi per ospiti, perdono ciò che si chiama a tutti. Perciò si chiede a ogni indirizzo da solo; risponde solo chi ha Sottovoce.",
 		ScanOver: "Chi ha risposto sta a sinistra.", ScanNobody: "ancora nessuno ha risposto", scanFar: "%d su %d chiesti", scanFound: "1 ha risposto|%d hanno risposto",
 		CommunityDetails: "i suoi supernodi, e come uscirne", CommunityWaits: "Nessuno dei suoi supernodi ti ha ancora fatto entrare. Si va avanti da soli.",
 		CommunityKnows: "Chi gestisce i suoi supernodi ti conosce solo con questo id; né il tuo nome né che cosa è tuo.", CommunityPersona: "lì ti chiami", CommunityID: "comunità",
 		SupernodeNever: "mai raggiunto", SupernodeHere: "si trova solo sulla sua rete", supernodeSeen: "ora non raggiunto, l'ultima volta il %s", supernodeAt: "da ovunque: %s",
+	}
+}
+
+func italianChanges() Changes {
+	return Changes{
+		WasDeleted: "cancellato", WasEdited: "modificato", QuoteMissing: "un messaggio che qui non c'è", ChangedAt: "cambiato",
+		Replying: "risposta a", Editing: "modifica", EscDrops: "Esc annulla",
+		IsDeleted: "quel messaggio è cancellato", NotYours: "può cambiarlo solo chi l'ha scritto", NoMessage: "qui non c'è un messaggio adatto",
+		ReplyYes: "Rispondi", ReactYes: "Reagisci", EditYes: "Modifica", DeleteYes: "Cancella", ToQuoted: "Vai a ciò a cui risponde",
+		DeleteTitle: "Cancellare questo messaggio?", deleteMore: "Sparisce qui, e da %s appena si raggiunge. Chi l'ha letto l'ha letto.",
+		ReactTitle: "Reagisci", ReactOther: "Un'altra", ReactLabel: "Emoji:", ReactMore: "Scrivi o incolla un'emoji qualsiasi.", reactors: "1 persona|%d persone",
+		Reactions: []string{"bene", "mi piace", "divertente", "evviva", "oh!", "triste", "grazie"},
 	}
 }
 
@@ -139,6 +153,8 @@ func italianCommands() map[string]Command {
 		"search": {"PAROLE", "trova messaggi"}, "communities": {"", "chi custodisce i messaggi mentre non ci sei"},
 		"join": {"LINK", "entra in una comunità"}, "rename": {"NUOVO NOME", "dai a questa persona un nome tuo"},
 		"block": {"NOME", "chiudi fuori qualcuno, senza dirlo"}, "unblock": {"NOME", "lascialo rientrare"}, "remove": {"NOME", "dimentica qualcuno e tutto ciò che vi siete detti"},
+		"reply": {"", "rispondi al messaggio scelto, o all'ultimo"}, "react": {"EMOJI", "reagisci al messaggio scelto, o all'ultimo"},
+		"edit": {"", "cambia ciò che hai scritto"}, "delete": {"", "cancella ciò che hai scritto, per tutti e due"},
 		"links": {"", "i link che hai dato; ritirane uno"}, "about": {"NOME", "chi è qualcuno, e tutto ciò che puoi fare"}, "introduce": {"NOME", "fai conoscere due tuoi contatti"},
 		"reset": {"NOME", "ricomincia dopo una copia di sicurezza"}, "export": {"NOME", "salva in un file ciò che vi siete detti"}, "backup": {"", "salva tutto in un solo file chiuso"},
 		"retention": {"", "quanto si tengono i messaggi"}, "scan": {"", "chiedi a ogni indirizzo chi c'è"}, "diagnostics": {"", "un file per chi ti aiuta"},
@@ -149,8 +165,8 @@ func italianCommands() map[string]Command {
 
 func italianHelp() []string {
 	return []string{
-		"Invio\tmanda", "Alt+Invio\ta capo", "↑ ↓\tciò che hai scritto prima", "Alt+↑ Alt+↓\tun'altra persona", "Alt+A\til prossimo nuovo",
+		"Invio\tmanda", "Alt+Invio\ta capo", "↑\tmodifica il tuo ultimo messaggio", "Ctrl+↑ Ctrl+↓\tciò che hai scritto prima", "Alt+↑ Alt+↓\tun'altra persona", "Alt+A\til prossimo nuovo",
 		"PgUp PgDn\tscorri la conversazione", "Esc\ttorna al più nuovo", "Tab\tcompleta; se non hai scritto nulla: persone, messaggi, e ritorno",
-		"Invio su un messaggio\tfin dove è arrivato, e per quale via", "y su un messaggio\tcopialo", "Ctrl+F\tcerca", "F2\ttutti i comandi", "Ctrl+Z\tmetti da parte; fg lo riporta", "Ctrl+Q\tesci",
+		"Invio su un messaggio\tfin dove è arrivato, e per quale via", "r su un messaggio\trispondi", "+ su un messaggio\treagisci", "e, d su un tuo\tmodificalo, cancellalo", "y su un messaggio\tcopialo", "Ctrl+F\tcerca", "F2\ttutti i comandi", "Ctrl+Z\tmetti da parte; fg lo riporta", "Ctrl+Q\tesci",
 	}
 }

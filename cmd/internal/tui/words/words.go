@@ -56,6 +56,7 @@ type Catalogue struct {
 
 	Dialogs
 	Chores
+	Changes
 
 	Shares   map[string]string // by the control API's word
 	Themes   map[string]string // by name
@@ -102,10 +103,22 @@ type Chores struct {
 
 	SetKept, SetKeptMore, KeptMore, keptNow, KeptDaysLabel, KeptDaysField, keptDays  string
 	KeptDiskLabel, KeptDiskField, keptDisk, KeptEver, KeptAny, KeptLess, KeptLessYes string
+	SetElsewhere, ElsewhereAll, ElsewhereContacts, ElsewhereNobody                   string
 	NoNumber, SaidKept                                                               string
 	ScanTitle, ScanMore, ScanOver, ScanNobody, scanFar, scanFound                    string
 	CommunityDetails, CommunityWaits, CommunityKnows, CommunityPersona, CommunityID  string
 	SupernodeNever, SupernodeHere, supernodeSeen, supernodeAt                        string
+}
+
+// Changes is what is said of messages that are answered, edited, deleted and reacted to.
+type Changes struct {
+	WasDeleted, WasEdited, QuoteMissing, ChangedAt          string
+	Replying, Editing, EscDrops                             string
+	IsDeleted, NotYours, NoMessage                          string
+	ReplyYes, ReactYes, EditYes, DeleteYes, ToQuoted        string
+	DeleteTitle, deleteMore                                 string
+	ReactTitle, ReactOther, ReactLabel, ReactMore, reactors string
+	Reactions                                               []string // what the common ones mean
 }
 
 // Command is what can be typed behind a slash.
@@ -176,12 +189,12 @@ func (c *Catalogue) SaidUndone(name string) string     { return fmt.Sprintf(c.sa
 func (c *Catalogue) LinkOpen(until string) string      { return fmt.Sprintf(c.linkOpen, until) }
 func (c *Catalogue) LinkUsed(by string) string         { return fmt.Sprintf(c.linkUsed, by) }
 func (c *Catalogue) LinkTwice(by string) string        { return fmt.Sprintf(c.linkTwice, by) }
-func (c *Catalogue) FileWritten(megabytes string) string {
-	return fmt.Sprintf(c.fileWritten, megabytes)
+func (c *Catalogue) FileWritten(size string) string {
+	return fmt.Sprintf(c.fileWritten, size)
 }
 func (c *Catalogue) FileFailed(path string) string { return fmt.Sprintf(c.fileFailed, path) }
-func (c *Catalogue) BackupDone(path, megabytes string) string {
-	return fmt.Sprintf(c.backupDone, path, megabytes)
+func (c *Catalogue) BackupDone(path, size string) string {
+	return fmt.Sprintf(c.backupDone, path, size)
 }
 
 func (c *Catalogue) ExportTitle(name string) string { return fmt.Sprintf(c.exportTitle, name) }
@@ -194,8 +207,8 @@ func (c *Catalogue) InVersions(version, system string) string {
 	return fmt.Sprintf(c.inVersions, version, system)
 }
 
-func (c *Catalogue) InFiles(n int, megabytes string) string {
-	return fmt.Sprintf(c.inFiles, n, megabytes)
+func (c *Catalogue) InFiles(n int, size string) string {
+	return fmt.Sprintf(c.inFiles, n, size)
 }
 func (c *Catalogue) InNetworks(n, used int) string { return fmt.Sprintf(c.inNetworks, n, used) }
 func (c *Catalogue) InCounts(contacts, near, waiting int) string {
@@ -207,12 +220,15 @@ func (c *Catalogue) RestorePassphrase(file string) string {
 }
 func (c *Catalogue) RestoreFar(messages int64) string { return count(c.restoreFar, int(messages)) }
 func (c *Catalogue) Restored(messages int64) string   { return count(c.restored, int(messages)) }
-func (c *Catalogue) KeptNow(megabytes string) string  { return fmt.Sprintf(c.keptNow, megabytes) }
+func (c *Catalogue) KeptNow(size string) string       { return fmt.Sprintf(c.keptNow, size) }
 func (c *Catalogue) ScanFar(asked, of int) string     { return fmt.Sprintf(c.scanFar, asked, of) }
 func (c *Catalogue) SupernodeSeen(at string) string   { return fmt.Sprintf(c.supernodeSeen, at) }
 func (c *Catalogue) SupernodeAt(addresses string) string {
 	return fmt.Sprintf(c.supernodeAt, addresses)
 }
+
+func (c *Catalogue) DeleteMore(name string) string { return fmt.Sprintf(c.deleteMore, name) }
+func (c *Catalogue) Reactors(n int) string         { return count(c.reactors, n) }
 
 // KeptDays is for how long messages are kept; 0 is for ever.
 func (c *Catalogue) KeptDays(days int) string {

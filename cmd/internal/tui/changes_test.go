@@ -1,0 +1,159 @@
+package tui
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sottovoce/cmd/internal/control"
+	"sottovoce/cmd/internal/control/controltest"
+)
+
+// last is the newest message at the node.
+func (s *stage) last() control.Message {
+	s.t.Helper()
+	all, err := s.fake.Log(s.t.Context(), s.open, control.LogQuery{})
+	if err != nil || len(all) == 0 {
+		s.t.Fatalf("no message: %v", err)
+	}
+	return all[len(all)-1]
+}
+
+// A message is chosen and answered; both sides' answers stand below what they answer, which changes with it.
+func TestReply(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 2)
+		s.begin().types("half a line").keys("ctrl+u", "tab", "tab", "up").types("r").shows("answer to", "Bruno: message 0 of many", "Esc drops it")
+		s.golden("replying")
+		s.keys("alt+esc").hides("answer to").keys("tab", "tab", "up").types("r").types("it is").keys("enter").hides("answer to").shows("┃ Bruno: message 0", "  it is")
+		asked := s.last()
+		if asked.Quote == nil || asked.Quote.Text != "message 0 of many" {
+			t.Fatalf("sent %+v", asked)
+		}
+		s.fake.ReceiveReply(bruno.ID, "good", asked.ID)
+		s.do(nil)
+		s.shows("┃ you: it is", "  good").types("/edit").keys("enter", "ctrl+u").types("it is not").keys("enter").shows("┃ you: it is not")
+		s.fake.TheyDelete(asked.Quote.ID)
+		s.do(nil)
+		s.shows("┃ Bruno: deleted")
+		s.types("/reply").keys("enter").shows("answer to  Bruno: good").types("!").keys("enter").shows("┃ Bruno: good")
+		s.life.full = true
+		s.keys("tab", "tab").types("r").types("lost?").keys("enter").shows("the disk is full", "answer to", "▸ lost?")
+	})
+}
+
+func TestEdit(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin().types("frist").keys("enter", "up").shows("edit", "▸ frist")
+		s.golden("editing")
+		s.keys("up", "ctrl+u").types("first").keys("enter").shows("  first", "edited  waiting").hides("frist")
+		s.fake.Advance(s.last().ID, control.StateDelivered)
+		s.do(nil)
+		s.shows("edited  waiting") // the edit has not come that far
+		s.fake.AdvanceChange(s.last().ID, control.StateDelivered)
+		s.do(nil)
+		s.shows("edited  delivered")
+		s.types("a draft").keys("tab").keys("ctrl+u").types("kept").keys("ctrl+k").types("/edit").keys("enter").shows("▸ first").keys("esc").shows("▸ kept").hides("Esc drops")
+		s.keys("ctrl+u", "up").shows("▸ first").keys("ctrl+u", "enter").shows("Delete this message?", "first").keys("enter").shows("  first")
+		s.types("//slash").keys("enter", "up").shows("▸ //slash").types("es").keys("enter").shows("  /slashes")
+		s.types("/nonsense").keys("enter", "up").shows("▸ /nonsense").keys("ctrl+up").shows("▸ //slashes").keys("ctrl+down").shows("▸ /nonsense").keys("ctrl+u")
+		s.types("fine").keys("enter", "tab", "tab", "up", "up", "up").types("e").shows("only who wrote it")
+		s.fake.TheyEdit(s.talks[bruno.ID].messages[0].ID, "message nought")
+		s.do(nil)
+		s.shows("message nought", "edited")
+		s.golden("edited")
+	})
+}
+
+// Deleting asks, and what is deleted is seen to be; what is being edited when it goes is let go.
+func TestDelete(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin().types("secret").keys("enter", "tab", "tab").types("d").shows("Delete this message?", "“secret”", "where Bruno has it")
+		s.golden("delete")
+		s.keys("enter").shows("  secret").keys("delete", "down", "enter").hides("  secret").shows("  deleted", "waiting")
+		s.types("r").shows("that message is deleted").types("e").types("d").types("+").hides("Esc drops").hides("Delete this").hides("▸ +").keys("esc")
+		s.keys("up").hides("Esc drops") // nothing of ours is left to edit
+		s.types("again").keys("enter", "up").shows("Esc drops")
+		s.fake.TheyDelete(s.last().ID)
+		s.do(nil)
+		s.hides("Esc drops").hides("again")
+		s.types("/delete").keys("enter").shows("no message for that")
+		carla := s.talkative("Carla", 2)
+		s.do(nil)
+		s.shows("2 ")
+		all, _ := s.fake.Log(t.Context(), carla.ID, control.LogQuery{})
+		s.fake.TheyDelete(all[1].ID)
+		s.do(nil)
+		_ = bruno
+	})
+}
+
+func TestReactions(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 2)
+		s.begin().keys("tab", "tab").types("+").shows("thank you", "Another one")
+		s.golden("react")
+		s.keys("enter").shows("👍 you")
+		s.fake.TheyReact(s.last().ID, "👍", true)
+		s.fake.TheyReact(s.last().ID, "🦊", true)
+		s.do(nil)
+		s.shows("👍 you, Bruno", "🦊 Bruno")
+		s.golden("reactions")
+		s.types("+").shows("👍 you").keys("8").shows("🦊 Bruno, you").types("/react 👍").keys("enter").shows("👍 Bruno")
+		s.types("/react").keys("enter", "9").shows("Type or paste").send(tea.PasteMsg{Content: "🐙"}).keys("enter").shows("🐙 you")
+		msg := s.last()
+		msg.Reactions = []control.Reaction{{Emoji: strings.Repeat("\x1b[31mW", 60), From: []control.Person{bruno, bruno, bruno}}}
+		s.Update(happened{{Event: control.EventChange, Message: &msg}})
+		s.shows("3 people").hides("WWWWWWWWWWWW")
+	})
+}
+
+// changing is a node that tells how far a change came.
+type changing struct{ *mortal }
+
+func (n changing) Journey(ctx context.Context, id string) (control.Journey, error) {
+	j, err := n.mortal.Journey(ctx, id)
+	if err != nil {
+		return control.Journey{Message: control.Message{Time: controltest.Start}}, nil
+	}
+	return j, nil
+}
+
+// What can be done by keys can be done by the mouse, too, from the sheet of a message.
+func TestMessageSheet(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		asked := s.fake.Receive(s.fake.Befriend(s.fake.Meet("Carla").ID).ID, "when?")
+		s.node = changing{s.life}
+		s.begin().types("/to Carla").keys("enter").types("at one").keys("enter", "tab", "tab", "up").types("r").types("no, at two").keys("enter")
+		s.keys("tab", "tab", "enter").shows("This message", "Answer", "React", "Go to what it answers", "Edit", "Delete")
+		s.golden("message")
+		s.keys("4").shows("when?")
+		if s.talk().chosen != asked.ID {
+			t.Error("it does not turn to what is answered")
+		}
+		s.keys("esc", "tab", "tab", "enter").types("r").shows("answer to  you: no").keys("esc", "tab", "tab", "enter", "5").shows("▸ no, at two", "Esc drops").keys("ctrl+u").types("at three").keys("enter", "tab", "tab", "enter").shows("changed")
+		s.golden("message-edited")
+	})
+}
+
+// A quote of what is not here says so, and nothing that is quoted leaves its row.
+func TestQuotes(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		long := s.fake.Receive(bruno.ID, strings.Repeat("a long text\n\x1b[2J\u202e ", 40))
+		s.fake.ReceiveReply(bruno.ID, "about that", long.ID)
+		s.fake.ReceiveReply(bruno.ID, "about nothing", "msg-gone")
+		s.begin().keys("esc").shows("┃ Bruno: a long text", "…", "┃ a message that is not here")
+		for i, row := range strings.Split(s.View().Content, "\n") {
+			if width(plain(row)) != 80 || strings.ContainsAny(plain(row), "\x1b\u202e") {
+				t.Errorf("row %d: %q", i, plain(row))
+			}
+		}
+		_ = controltest.Start
+	})
+}
