@@ -93,7 +93,7 @@ var pure = []string{
 }
 
 // testOnly are packages that nothing but tests may import, beside those whose name ends in "test".
-var testOnly = []string{"cmd/internal/cluster", "cmd/internal/netlab", "cmd/internal/observer", "cmd/internal/tidy"}
+var testOnly = []string{"cmd/internal/cluster", "cmd/internal/deb", "cmd/internal/netlab", "cmd/internal/observer", "cmd/internal/tidy"}
 
 func isTestOnly(dir string) bool {
 	return slices.Contains(testOnly, dir) || strings.HasSuffix(dir, "test")
