@@ -294,9 +294,9 @@ func (ch *chat) recent(ctx context.Context, n int) {
 	for _, m := range messages {
 		who, mark := name(m.From), ""
 		if m.From.ID == ch.me.ID {
-			who, mark = "you", "  "+ch.c.palette.faint(stateMark(m))
+			who, mark = "you", "  "+ch.c.palette.faint(ourMark(m))
 		}
-		ch.say("%s %s: %s%s", ch.c.palette.faint(m.Time.Local().Format("2 Jan 15:04")), ch.c.palette.bold(who), indent(m.Text, 4), mark)
+		ch.say("%s %s: %s%s", ch.c.palette.faint(m.Time.Local().Format("2 Jan 15:04")), ch.c.palette.bold(who), ch.c.wording(m, 4), mark)
 	}
 }
 
@@ -311,6 +311,8 @@ func (ch *chat) happened(ctx context.Context, e control.Event) {
 		ch.message(ctx, *e.Message)
 	case control.EventState:
 		ch.state(*e.Message)
+	case control.EventChange:
+		ch.changed(*e.Message)
 	case control.EventPerson:
 		ch.person(*e.Person)
 	case control.EventRequest:
@@ -336,11 +338,11 @@ func (ch *chat) message(ctx context.Context, m control.Message) {
 	when := ch.c.palette.faint(clock(m.Time))
 	switch {
 	case m.From.ID != ch.me.ID:
-		ch.say("%s %s: %s", when, ch.c.palette.bold(name(m.From)), indent(m.Text, 6))
+		ch.say("%s %s: %s", when, ch.c.palette.bold(name(m.From)), ch.c.wording(m, 6))
 		ch.read(ctx, m.ID)
 	case ch.mine[m.ID] == "":
 		// Sent by another face; what was typed here stands here.
-		ch.say("%s you to %s: %s", when, ch.c.palette.bold(oneLine(m.Conversation.Name)), indent(m.Text, 6))
+		ch.say("%s you to %s: %s", when, ch.c.palette.bold(oneLine(m.Conversation.Name)), ch.c.wording(m, 6))
 	}
 }
 

@@ -19,6 +19,10 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /accept NAME   say yes to somebody who asked you
   /decline NAME  say no
   /log           show what was said
+  /reply TEXT    answer what they wrote last
+  /edit TEXT     make your last message say something else
+  /delete        erase your last message, and ask them to do so
+  /react EMOJI   answer what they wrote last with one sign; again takes it back
   /rename NAME   give the person you write to a name of your own
   /remove NAME   forget a contact, and all that was said with them
   /verify NAME   make sure that nobody stands between you two
@@ -26,8 +30,9 @@ const chatHelp = `Type a line to send it to the person whose name stands before 
   /visible       show who may see you here; /visible contacts chooses that
   /doctor        find out why somebody is not found or reached
   /quit          leave; messages still waiting go out next time
-Instead of a name you can type the number that /who shows. To send a line that
-begins with a slash, type two.`
+Instead of a name you can type the number that /who shows. /reply, /edit,
+/delete and /react take the id of another message first, as in
+/reply msg-t5cfgz7obr Yes! To send a line that begins with a slash, type two.`
 
 // logMax is how many messages /log shows.
 const logMax = 100
@@ -73,6 +78,12 @@ func (ch *chat) typed(ctx context.Context, line string) (quit bool) {
 		}
 	case "/verify":
 		ch.verify(ctx, rest)
+	case "/reply", "/edit", "/delete", "/react":
+		if ch.to == nil {
+			ch.sayWhom()
+		} else {
+			ch.amend(ctx, word, rest)
+		}
 	case "/to", "/add", "/accept", "/decline", "/block", "/unblock", "/remove":
 		if rest == "" {
 			ch.say("Say who, as in %s %s. /who shows everybody.", word, ch.example())
@@ -249,7 +260,12 @@ func (ch *chat) send(ctx context.Context, text string) {
 		ch.complain(sent.Err)
 		return
 	}
-	ch.mine[sent.Message.ID] = control.StateQueued
+	ch.queued(sent.Message)
+}
+
+// queued waits for the states of a message that was typed here, and tells if that will take long.
+func (ch *chat) queued(m control.Message) {
+	ch.mine[m.ID] = control.StateQueued
 	if p, ok := ch.roll.find(*ch.to); ok && !p.Online {
 		ch.say("      %s", ch.c.palette.faint("… waiting: "+name(p)+" is away; it goes out as soon as there is a way to them"))
 	}

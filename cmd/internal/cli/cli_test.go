@@ -42,7 +42,7 @@ func TestHelp(t *testing.T) {
 
 // TestEveryCommandIsThere holds the grammar against the commands that were agreed.
 func TestEveryCommandIsThere(t *testing.T) {
-	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send log read info why search events backup restore export diagnostics doctor visibility local-only retention passphrase " +
+	want := "init up down status me nearby add invite requests accept decline contacts introduce remove rename block unblock verify reset send reply edit delete react log read info why search events backup restore export diagnostics doctor visibility local-only retention passphrase " +
 		"community join community list community leave supernode init supernode up supernode invite supernode status supernode members supernode revoke supernode export supernode import demo version completion man"
 	if got := commandNames(t); strings.Join(got, " ") != want {
 		t.Errorf("the commands are %v", got)
@@ -52,16 +52,16 @@ func TestEveryCommandIsThere(t *testing.T) {
 func TestTooLong(t *testing.T) {
 	text := strings.Repeat("x", control.TextMax)
 	c := &call{Program: &Program{Stdin: strings.NewReader(text + "\r\n")}}
-	if got, err := new(sendCommand).text(c); err != nil || got != text {
+	if got, err := c.text(nil); err != nil || got != text {
 		t.Errorf("the longest text became %d bytes, %v", len(got), err)
 	}
 	c.Stdin = strings.NewReader(text + "xyz")
-	_, err := new(sendCommand).text(c)
+	_, err := c.text(nil)
 	if e := control.AsError(err); e == nil || e.Code != control.CodeTooLong || !strings.Contains(e.Message, "60000 bytes") {
 		t.Errorf("a longer one says %v", err)
 	}
 	c.Stdin = strings.NewReader("\xff")
-	if _, err := new(sendCommand).text(c); control.AsError(err).ExitCode() != 2 {
+	if _, err := c.text(nil); control.AsError(err).ExitCode() != 2 {
 		t.Errorf("what is not UTF-8 says %v", err)
 	}
 }

@@ -16,6 +16,13 @@ import (
 // completeTimeout is how long a person at a prompt waits for names from the node.
 const completeTimeout = 300 * time.Millisecond
 
+// completeTalks and completeMessages are of how many conversations, and how many of the last messages of each, a person at
+// a prompt may mean one.
+const (
+	completeTalks    = 3
+	completeMessages = 8
+)
+
 // The scripts that shells read. They ask the hidden command complete, so that they never need to change with a command.
 var (
 	//go:embed shell/sottovoce.bash
@@ -174,6 +181,12 @@ func values(ctx context.Context, node control.Node, command string, v *commandli
 		}
 	case slices.Contains([]string{"who", "to", "with"}, kind):
 		return people(ctx, node, command)
+	case kind == "emoji":
+		for _, sign := range []string{"👍", "❤️", "😂", "😮", "😢", "🎉"} {
+			found = append(found, candidate{sign, ""})
+		}
+	case kind == "id" && slices.Contains([]string{"reply", "react", "edit", "delete", "info", "why"}, command):
+		return messages(ctx, node, command)
 	case slices.Contains([]string{"dir", "file", "path"}, kind):
 		found = append(found, candidate{files, ""})
 	}
@@ -197,6 +210,25 @@ func people(ctx context.Context, node control.Node, command string) (found []can
 			word = p.ID // the name cannot be typed, or means two people
 		}
 		found = append(found, candidate{word, p.Name + ", " + standing(p) + ", " + presence(p)})
+	}
+	return found
+}
+
+// messages are the last ones of each conversation that a command can be about, by their ids.
+func messages(ctx context.Context, node control.Node, command string) (found []candidate) {
+	me, err := node.Me(ctx)
+	if err != nil {
+		return nil
+	}
+	talks, _ := node.Conversations(ctx)
+	for _, talk := range slices.Backward(talks[max(0, len(talks)-completeTalks):]) {
+		recent, _ := node.Log(ctx, talk.Person.ID, control.LogQuery{N: completeMessages})
+		for _, m := range slices.Backward(recent) {
+			if ours := m.From.ID == me.ID; m.Deleted || !ours && (command == "edit" || command == "delete") {
+				continue
+			}
+			found = append(found, candidate{m.ID, name(m.From) + ": " + excerpt(m.Text)})
+		}
 	}
 	return found
 }

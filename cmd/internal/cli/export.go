@@ -109,11 +109,12 @@ func exportPage(w *bufio.Writer, messages iter.Seq2[control.Message, error], me 
 		}
 		class, mark := "theirs", ""
 		if m.From.ID == me.ID {
-			class, mark = "mine", " "+html.EscapeString(stateMark(m))
+			class, mark = "mine", " "+html.EscapeString(ourMark(m))
 		}
+		said := (&call{}).wording(m, 0)
 		_, err = fmt.Fprintf(w, "<article class=\"%s\"><header><b dir=\"auto\">%s</b> <time datetime=\"%s\">%s</time>%s</header><p dir=\"auto\">%s</p></article>\n",
 			class, html.EscapeString(name(m.From)), at.Format("2006-01-02T15:04:05Z07:00"), at.Format("15:04"), mark,
-			html.EscapeString(control.Show(m.Text)))
+			html.EscapeString(said))
 		if err != nil {
 			return count, err
 		}

@@ -41,6 +41,10 @@ type grammar struct {
 	Verify    verifyCommand    `cmd:"" help:"Make sure that nobody stands between you and a contact."`
 	Reset     resetCommand     `cmd:"" help:"Begin anew with a contact when keys were lost."`
 	Send      sendCommand      `cmd:"" help:"Send a message to a contact."`
+	Reply     replyCommand     `cmd:"" help:"Answer a message."`
+	Edit      editCommand      `cmd:"" help:"Make a message of yours say something else."`
+	Delete    deleteCommand    `cmd:"" help:"Erase a message of yours, and ask the contact to do so."`
+	React     reactCommand     `cmd:"" help:"Answer a message with one emoji, or take that back."`
 	Log       logCommand       `cmd:"" help:"Show the messages with a contact."`
 	Read      readCommand      `cmd:"" help:"Note that you have read messages."`
 	Info      infoCommand      `cmd:"" help:"Show how far a message came, and when."`

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -15,44 +14,17 @@ import (
 
 // Run sends one message and waits for the state that is wanted.
 func (s *sendCommand) Run(c *call) error {
-	text, err := s.text(c)
+	text, err := c.text(s.Text)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(c.ctx)
-	defer cancel(nil)
-	want := control.State(s.Wait)
-	var events iter.Seq2[control.Event, error]
-	if want != control.StateQueued {
-		// Before sending, so that no state can be missed.
-		if events, err = c.node.Events(ctx, nil); err != nil {
-			return err
-		}
-	}
-	sending, stop := c.soon()
-	defer stop()
-	sent := c.node.Send(sending, []control.Outgoing{{To: s.To, Text: text}})[0]
-	if sent.Err != nil {
-		return sent.Err
-	}
-	if !c.json {
-		if err := c.printf("%s\n", sent.Message.ID); err != nil {
-			return err
-		}
-	}
-	timer := time.AfterFunc(s.Timeout, func() { cancel(context.DeadlineExceeded) })
-	defer timer.Stop()
-	m, err := waitFor(events, sent.Message, want, s.Timeout)
-	if c.json {
-		err = errors.Join(err, c.printJSON(m))
-	}
-	return err
+	return c.send(control.Outgoing{To: s.To, Text: text}, control.State(s.Wait), s.Timeout)
 }
 
 // text is what to send: the arguments, or standard input without its last newline.
-func (s *sendCommand) text(c *call) (string, error) {
-	text := strings.Join(s.Text, " ")
-	if len(s.Text) == 0 {
+func (c *call) text(words []string) (string, error) {
+	text := strings.Join(words, " ")
+	if len(words) == 0 {
 		raw, err := io.ReadAll(io.LimitReader(c.Stdin, control.TextMax+2))
 		if err != nil {
 			return "", fmt.Errorf("standard input: %w", err)
@@ -163,9 +135,9 @@ func (c *call) printMessage(m control.Message, me string) error {
 	when := m.Time.Local().Format("2006-01-02 15:04")
 	who, mark := name(m.From), ""
 	if m.From.ID == me {
-		mark = "  " + c.palette.faint(stateMark(m))
+		mark = "  " + c.palette.faint(ourMark(m))
 	}
-	return c.printf("%s  %s  %s%s\n", c.palette.faint(when), c.palette.bold(who), indent(m.Text, len(when)+2), mark)
+	return c.printf("%s  %s  %s%s\n", c.palette.faint(when), c.palette.bold(who), c.wording(m, len(when)+2), mark)
 }
 
 // Run prints what happens until the program is told to stop.
