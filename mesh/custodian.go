@@ -22,7 +22,8 @@ type custody struct {
 
 	reached []Reached
 	own     map[[16]byte]tagged // of what we had not sealed yet when the program began; see copies.go
-	numbers map[peer.ID]int64   // by which outboxes call supernodes, from 1 on
+	numbers map[peer.ID]int64   // by which outboxes call supernodes, from 1 on; none is given twice
+	number  int64               // the last that was given
 	due     bool                // where can be deposited may be another question now
 	tell    bool                // and whether somebody is to be told of our mailbox
 	later   time.Time           // when both will be, because of what was collected; zero: not
@@ -144,13 +145,29 @@ func (n *Node) depotOf(at peer.ID) (*depot, int64) {
 	c := &n.custody
 	number, known := c.numbers[at]
 	if !known {
-		number = int64(len(c.numbers)) + 1
+		c.number++
+		number = c.number
 		c.numbers[at] = number
 		d := &depot{at: at, box: newDepositBox()}
 		c.depots[number] = d
 		n.beside(func(ctx context.Context) { d.box.run(ctx, n, at) })
 	}
 	return c.depots[number], number
+}
+
+// forgetDepots forgets supernodes that are not reached and have nothing to do, where there are many: a contact may name other ones
+// on each card, and to be named is to be reached until a dial has failed.
+func (n *Node) forgetDepots() {
+	c := &n.custody
+	if len(c.depots) <= len(c.reached)+depotsKept {
+		return
+	}
+	for number, d := range c.depots {
+		if !slices.ContainsFunc(c.reached, func(r Reached) bool { return r.At == d.at }) && d.box.end() {
+			delete(c.depots, number)
+			delete(c.numbers, d.at)
+		}
+	}
 }
 
 // lookForDepots finds out for every device at which supernodes it can be left something
@@ -175,6 +192,7 @@ func (t *turn) lookForDepots() error {
 			return err
 		}
 	}
+	n.forgetDepots() // no device names one of those now
 	return nil
 }
 

@@ -40,12 +40,27 @@ type slip struct {
 // spec: 06-conversations#custody
 type depositBox struct {
 	wake chan struct{} // holds one token; never closed
+	gone chan struct{} // closed by end
 
-	mu      sync.Mutex // guards waiting
+	mu      sync.Mutex // guards the following
 	waiting []slip
+	busy    bool // some are under way
 }
 
-func newDepositBox() *depositBox { return &depositBox{wake: make(chan struct{}, 1)} }
+func newDepositBox() *depositBox {
+	return &depositBox{wake: make(chan struct{}, 1), gone: make(chan struct{})}
+}
+
+// end has run return, unless there is something to do.
+func (b *depositBox) end() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy || len(b.waiting) > 0 {
+		return false
+	}
+	close(b.gone)
+	return true
+}
 
 func (b *depositBox) put(slips []slip) {
 	b.mu.Lock()
@@ -73,15 +88,18 @@ func (b *depositBox) take() []slip {
 	n := min(len(b.waiting), wire.BatchBlobsMax)
 	some := slices.Clone(b.waiting[:n])
 	b.waiting = slices.Delete(b.waiting, 0, n)
+	b.busy = n > 0
 	return some
 }
 
-// run leaves at a supernode what is put, until ctx ends. What is put within a moment goes together:
+// run leaves at a supernode what is put, until ctx or the box ends. What is put within a moment goes together:
 // when one is reached that is what waits for all devices.
 func (b *depositBox) run(ctx context.Context, n *Node, at peer.ID) {
 	for {
 		select {
 		case <-b.wake:
+		case <-b.gone:
+			return
 		case <-ctx.Done():
 			return
 		}

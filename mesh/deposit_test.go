@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sottovoce/mesh/conversation"
+	"sottovoce/mesh/peer"
 	"sottovoce/mesh/store"
 )
 
@@ -132,5 +133,44 @@ func TestShuffled(t *testing.T) {
 	}
 	if len(all) != 64 || inOrder > 28 || mixed < 10 {
 		t.Errorf("of %d blobs %d of 32 that were offered before are in order, and %d times one kind follows the other", len(all), inOrder, mixed)
+	}
+}
+
+// Ever other supernodes that a contact names do not stay in memory, unless something is on its way to them.
+func TestDepotsAreForgotten(t *testing.T) {
+	t.Parallel()
+	anna := newPersonUnder(t, newAir(), "Anna", newSky(0))
+	most, dead := 0, 0
+	var busy, again *depot
+	numbers := make(map[int64]bool)
+	anna.inside(func(turn *turn) error {
+		n := turn.n
+		for i := range 10 * depotsKept {
+			turn.reach([]Reached{{At: peer.ID{1, byte(i >> 8), byte(i)}, Link: uint64(i) + 1}})
+			d, number := n.depotOf(n.custody.reached[0].At)
+			if i == 0 {
+				busy, d.box.busy = d, true
+			}
+			if err := turn.lookForDepots(); err != nil {
+				return err
+			}
+			numbers[number] = true
+			most = max(most, len(n.custody.depots))
+		}
+		again, _ = n.depotOf(busy.at)
+		for _, d := range n.custody.depots {
+			select {
+			case <-d.box.gone:
+				dead++
+			default:
+			}
+		}
+		return nil
+	})
+	if most > depotsKept+2 || len(numbers) != 10*depotsKept {
+		t.Errorf("%d are in memory, under %d numbers", most, len(numbers))
+	}
+	if again != busy || dead != 0 {
+		t.Errorf("%d that are remembered do nothing any more, one that has something to do is forgotten: %v", dead, again != busy)
 	}
 }

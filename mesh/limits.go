@@ -131,6 +131,7 @@ const (
 	logsMax        = 256              // logs of supernodes that are known,
 	logsForeign    = 192              // so many if another only holds what was left for a contact,
 	logsOfContact  = 16               // of which so many may be for the same one
+	depotsKept     = 64               // supernodes that are remembered though they are not reached
 	unmatchedKept  = 1 << 20          // blobs that wait for their key; the oldest go
 	startTagsMax   = 1 << 17          // tags of starts in memory, as long as there are no more
 	startDaysAhead = 60               // a blob's life, and what clocks may disagree

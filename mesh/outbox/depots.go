@@ -86,7 +86,7 @@ func (q *Queue) deposit(now time.Time, todo []Action) []Action {
 				if e.Start {
 					at, starts = starts, starts+1
 				}
-				first, e.offered = slices.Insert(first, at, e.ID), append(e.offered, d.At)
+				first, e.offered = slices.Insert(first, at, e.ID), append(e.offered[max(0, len(e.offered)+1-offeredMax):], d.At)
 			}
 			e.left = append(e.left, left{at: d.At, link: d.Link})
 			ids = append(ids, e.ID)

@@ -56,6 +56,7 @@ const (
 
 	DepositBlobsMax = 64        // blobs of one Deposit; their bytes are at most FlightBytesMax
 	depotsMax       = 16        // supernodes considered
+	offeredMax      = 64        // of which it is remembered that a blob was offered to them
 	resealPause     = time.Hour // before another day of a supernode is taken over
 
 	deadMax = 8 // overtaken sessions remembered
