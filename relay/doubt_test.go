@@ -198,7 +198,18 @@ func TestOwnDay(t *testing.T) {
 		t.Errorf("its day is taken for %d after that", got)
 	}
 	grant(20_005, errOwnDay)
+	if !s.barren() {
+		t.Error("it is visited again and again on a day that is not theirs")
+	}
+	if s.heard(20_005); s.barren() {
+		t.Error("it is not visited again when all have heard of that day")
+	}
+	s.heard(20_000)
+	grant(20_005, errOwnDay)
 	now = now.Add(24 * time.Hour)
+	if s.barren() {
+		t.Error("it is not visited on the next day")
+	}
 	grant(20_002, nil)
 	if !strings.Contains(troubleOf(errOwnDay), "day") {
 		t.Error("nobody is told")

@@ -50,6 +50,7 @@ type station struct {
 	entered uint16        // our day when it let us in last; 0: not in this run
 	trouble string        // why it is not reached, or what is wrong; for people
 	dry     uint16        // its day of which it gives us no more tokens; 0: none
+	odd     uint16        // our day when it said another day to us than to all; 0: it has not since it said one to all
 	last    time.Time     // when it was reached last
 	fell    time.Time     // when its log made no sense last, or had to be read from its beginning
 	fallen  time.Duration // how long we waited then
@@ -371,12 +372,12 @@ func (s *station) wanted() (urgent, wanted bool) {
 	return n > 0 && now || joining, n > 0 || joining || stale
 }
 
-// barren reports whether a visit would bring no tokens: the day's are drawn, or the supernode marks those that it gives.
+// barren reports whether a visit would bring no tokens: the day's are drawn, or the supernode marks those that it gives, or would by the day.
 // The lock is held.
 //
 // spec: 11-tokens#when-to-draw
 func (s *station) barren() bool {
-	return s.dry != 0 && s.dry == s.theirDay() || s.state.marks(s.known.Token)
+	return s.dry != 0 && s.dry == s.theirDay() || s.odd != 0 && s.odd == s.client.today() || s.state.marks(s.known.Token)
 }
 
 // theirDay is the day by the supernode's clock. The lock is held.
@@ -388,7 +389,11 @@ func (s *station) theirDay() uint16 {
 func (s *station) heard(day uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.Ahead, s.state.Dated = int64(min(day, 1<<16-1))-int64(s.client.today()), true
+	ahead := int64(min(day, 1<<16-1)) - int64(s.client.today())
+	if ahead != s.state.Ahead {
+		s.odd = 0
+	}
+	s.state.Ahead, s.state.Dated = ahead, true
 }
 
 // errOwnDay says that a supernode says another day to us than to all: the tokens that we drew for it would be known by it.
@@ -407,6 +412,7 @@ func (s *station) agree(day uint32) error {
 	case ours || !s.state.Dated:
 		s.state.Ahead = ahead
 	case ahead < s.state.Ahead-1 || ahead > s.state.Ahead+1:
+		s.odd = s.client.today()
 		return errOwnDay
 	}
 	return nil
