@@ -92,6 +92,7 @@ func TestNotOnThePage(t *testing.T) {
 	s.change(func() { s.nodes[0].drops = false })
 	second := anna.says("Bruno", "two")
 	anna.within(waitLong, "the first is not held", anna.reaches(first, conversation.StateQueued))
+	anna.within(waitLong, "she has heard that the second is", anna.holds(second, 1))
 	before := s.offers(0)
 	s.set(0, false)
 	s.set(0, true)
