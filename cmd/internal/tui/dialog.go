@@ -120,6 +120,10 @@ func (s *sheet) hint(m *Model) string {
 }
 
 func (s *sheet) rows(m *Model, width int) (rows []paint.Line, cursor *place) {
+	var all []choice
+	if s.choices != nil { // first: they may say how the field is called
+		all = s.choices(m)
+	}
 	if s.text != nil {
 		rows = s.text(m, width)
 	}
@@ -136,11 +140,10 @@ func (s *sheet) rows(m *Model, width int) (rows []paint.Line, cursor *place) {
 		if len(rows) > 0 {
 			rows = append(rows, nil)
 		}
-		all := s.choices(m)
 		s.settle(len(all))
 		column := 0
 		for _, c := range all {
-			column = max(column, min(paint.Width(c.label)+4, width/2))
+			column = max(column, min(paint.Width(c.label)+4, width*3/5))
 		}
 		for i, c := range all {
 			s.choiceRows = append(s.choiceRows, len(rows))
@@ -172,25 +175,18 @@ func (c choice) row(chosen bool, column, width int) paint.Line {
 func (f *field) row(width int) (paint.Line, int) {
 	label := f.label + " "
 	room := max(2, width-paint.Width(label)-1)
-	before := strings.Join(f.text[:f.at], "")
-	after := strings.Join(f.text[f.at:], "")
+	show := shownAll
 	if f.secret {
-		before, after = strings.Repeat("•", f.at), strings.Repeat("•", len(f.text)-f.at)
+		show = func(text []string) string { return strings.Repeat("•", len(text)) }
 	}
-	for paint.Width(before) > room {
-		_, before, _ = cutFirst(before)
+	from := f.at
+	for taken := 0; from > 0; from-- {
+		if taken += paint.Width(show(f.text[from-1 : from])); taken > room {
+			break
+		}
 	}
-	shown := paint.Cut(before+after, room)
-	return paint.Line{{Text: label, Look: paint.Strong}, {Text: shown}}, paint.Width(label) + paint.Width(before)
-}
-
-// cutFirst takes the first character from a text.
-func cutFirst(text string) (first, rest string, ok bool) {
-	all := characters(text)
-	if len(all) == 0 {
-		return "", "", false
-	}
-	return all[0], text[len(all[0]):], true
+	before, after := show(f.text[from:f.at]), show(f.text[f.at:min(len(f.text), f.at+room+1)])
+	return paint.Line{{Text: label, Look: paint.Strong}, {Text: paint.Cut(before+after, room)}}, paint.Width(label) + paint.Width(before)
 }
 
 func (s *sheet) key(m *Model, k tea.KeyPressMsg) tea.Cmd {

@@ -3,6 +3,7 @@ package tui
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -212,10 +213,8 @@ func (e *editor) view(width int) (rows []string, x, y int) {
 		row, cells = nil, 0
 	}
 	for i, c := range e.text {
+		c = shown(c)
 		w := paint.Width(c)
-		if c == "\t" {
-			c, w = " ", 1
-		}
 		if cells+w > width-1 && c != "\n" { // the last cell is the cursor's
 			flush()
 		}
@@ -242,4 +241,27 @@ func (e *editor) view(width int) (rows []string, x, y int) {
 		rows[i] = paint.Turned(rows[i])
 	}
 	return rows, x, y
+}
+
+// shown is one character as it is printed.
+func shown(c string) string {
+	switch {
+	case c == "\t":
+		return " "
+	case len(c) <= utf8.UTFMax: // of a single code
+		return c
+	}
+	return paint.Safe(c)
+}
+
+// shownAll is a text on one row.
+func shownAll(text []string) string {
+	var b strings.Builder
+	for _, c := range text {
+		if c == "\n" {
+			c = " "
+		}
+		b.WriteString(shown(c))
+	}
+	return b.String()
 }

@@ -6,14 +6,23 @@ import "sottovoce/cmd/internal/tui/paint"
 // code then fits a terminal of 24 rows.
 const quietZone = 1
 
-// qrRows draws the code of a link; nil where it does not fit.
-func qrRows(link string, width, height int) (rows []paint.Line) {
+// frameColumns and frameRows are what a dialog takes beside what it shows.
+const frameColumns, frameRows = 8, 2
+
+// qrRows draws the code of a link and tells its size in cells; where it does not fit there are no rows, and no size where
+// nothing holds the link.
+func qrRows(link string, width, height int) (drawn []paint.Line, columns, rows int) {
 	c, err := paint.NewQR(link)
-	if err != nil || c.Size+2*quietZone > width || (c.Size+2*quietZone+1)/2 > height {
-		return nil
+	if err != nil {
+		return nil, 0, 0
+	}
+	columns = c.Size + 2*quietZone
+	rows = (columns + 1) / 2
+	if columns > width || rows > height {
+		return nil, columns, rows
 	}
 	for _, row := range c.Rows(quietZone) {
-		rows = append(rows, paint.Text(paint.Code, row))
+		drawn = append(drawn, paint.Text(paint.Code, row))
 	}
-	return rows
+	return drawn, columns, rows
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/tui/paint"
@@ -57,7 +58,8 @@ func Run(ctx context.Context, o Options) error {
 	if _, err := io.WriteString(o.Out, bidiByUs); err != nil {
 		return err
 	}
-	err := show(ctx, tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(keyboard{o.In, cancel}), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond)), o.Out)
+	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(keyboard{o.In, cancel}), tea.WithOutput(o.Out), tea.WithFPS(framesPerSecond), tea.WithFilter(byCharacters))
+	err := show(ctx, program, o.Out)
 	over := ctx.Err() != nil
 	cancel()
 	m.works.Wait()
@@ -65,6 +67,14 @@ func Run(ctx context.Context, o Options) error {
 		err = nil
 	}
 	return err
+}
+
+// byCharacters keeps the renderer to the widths that package paint counts in, whatever else a terminal offers.
+func byCharacters(_ tea.Model, msg tea.Msg) tea.Msg {
+	if report, ok := msg.(tea.ModeReportMsg); ok && report.Mode == ansi.ModeUnicodeCore {
+		return nil
+	}
+	return msg
 }
 
 // show runs the program until it ends, or for endTime more when it should.

@@ -128,9 +128,14 @@ func (m *Model) invitation(made control.Invite) *sheet {
 	return &sheet{
 		name: func(m *Model) string { return m.words.InviteTitle },
 		text: func(m *Model, width int) []paint.Line {
-			code := qrRows(made.Link, width, m.height-2)
+			code, columns, needed := qrRows(made.Link, width, m.height-frameRows)
 			if len(code) == 0 {
-				return append(m.inviteWords(made, width), nil, paint.Text(paint.Faint, paint.Cut(m.words.InviteNoCode, width)))
+				said := m.inviteWords(made, width)
+				if needed > 0 {
+					more := paragraphs(width, paint.Caution, m.words.InviteNoCode(columns+frameColumns, needed+frameRows))
+					said = append(append(more, nil), said...)
+				}
+				return said
 			}
 			beside := width - code[0].Width() - 2
 			if beside < inviteWordsMin {

@@ -406,7 +406,8 @@ func (m *Model) over(screen []string, d dialog) ([]string, *place) {
 	}
 	hint := d.hint(m)
 	if len(rows) > height {
-		hint += "  ↑↓ " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
+		place := "  ↑↓ " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
+		hint = paint.Cut(hint, width-6-paint.Width(place)) + place
 	}
 	put(y+1+height, edge("╰", hint, "╯", paint.Faint))
 	if m.saying() {

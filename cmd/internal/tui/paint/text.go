@@ -11,9 +11,10 @@ import (
 // tabWidth is how many spaces a tab is; on a screen of columns it cannot go on to the next stop.
 const tabWidth = 4
 
-// Safe makes what others wrote fit to be printed: nothing in it moves the cursor, turns what follows or hides; newlines stay.
+// Safe makes what others wrote fit to be printed: nothing in it moves the cursor, turns what follows or hides, and all of it
+// takes as many cells as the terminal thinks; newlines stay.
 func Safe(text string) string {
-	return strings.ReplaceAll(control.Show(text), "\t", strings.Repeat(" ", tabWidth))
+	return strings.ReplaceAll(settled(control.Show(text)), "\t", strings.Repeat(" ", tabWidth))
 }
 
 // OneLine is Safe without newlines, for names and excerpts.
@@ -21,11 +22,11 @@ func OneLine(text string) string {
 	return strings.Join(strings.Fields(Safe(text)), " ")
 }
 
-// Width is how many cells a text takes.
+// Width is how many cells a text takes: by its single characters, as the renderer and most terminals count.
 func Width(text string) int {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
-			return ansi.StringWidth(text)
+			return ansi.StringWidthWc(text)
 		}
 	}
 	return len(text)
@@ -47,7 +48,7 @@ func shorten(text string, width int) string {
 	if width <= 0 {
 		return ""
 	}
-	return ansi.Truncate(text, width-1, "") + ellipsis
+	return ansi.TruncateWc(text, width-1, "") + ellipsis
 }
 
 // Wrap cuts a safe text into rows of at most width cells, between words where that can be, and puts each into the order in
@@ -75,7 +76,7 @@ func cutRows(paragraph string, width int) []string {
 	from, space := 0, -1  // where the row begins; where it could end, behind a space
 	taken, behind := 0, 0 // cells since from, and since space
 	for at := 0; at < len(paragraph); {
-		_, w, n, _ := ansi.DecodeSequence(paragraph[at:], ansi.NormalState, nil)
+		_, w, n, _ := ansi.DecodeSequenceWc(paragraph[at:], ansi.NormalState, nil)
 		blank := paragraph[at] == ' '
 		if taken+w > width && !blank {
 			end := at

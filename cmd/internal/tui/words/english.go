@@ -68,7 +68,7 @@ func englishDialogs() Dialogs {
 		HelpTitle: "Help", CommandsTitle: "What would you like to do?", SearchTitle: "Search all conversations", SearchLabel: "Search:", whoOfThem: "Which %s?",
 		DetailsTitle: "This message", Written: "written", Received: "came here", Sealed: "sealed", DeliveredAt: "delivered", ReadAt: "read",
 		HeldBy: "kept by", HeldUntil: "kept until", WaitsFor: "waits", Reason: "because",
-		InviteTitle: "Invite somebody", InviteKeys: "c copies the link  r takes it back  Esc closes", InviteNoCode: "Make this window larger to see its code.", InviteRevoked: "The link is taken back.",
+		InviteTitle: "Invite somebody", InviteKeys: "c copies the link  r takes it back  Esc closes", inviteNoCode: "Its code needs %d × %d. Make the text of this terminal smaller, in most by Ctrl and −, or the window larger.", InviteRevoked: "The link is taken back.",
 		inviteMore:       "Who uses this link first becomes your contact. Show the code, or send the link over something you trust. It works once, until %s.",
 		CommunitiesTitle: "Communities", NoCommunity: "You are in no community. Supernodes of a community keep messages for you while you are away, sealed: they cannot read them.",
 		SupernodeReached: "supernode, reached", SupernodeAway: "supernode, not reached now", JoinCommunity: "Join one by its link", Joining: "asking its supernodes …",

@@ -68,7 +68,7 @@ func italianDialogs() Dialogs {
 		HelpTitle: "Aiuto", CommandsTitle: "Che cosa vuoi fare?", SearchTitle: "Cerca in tutte le conversazioni", SearchLabel: "Cerca:", whoOfThem: "Quale %s?",
 		DetailsTitle: "Questo messaggio", Written: "scritto", Received: "arrivato qui", Sealed: "sigillato", DeliveredAt: "consegnato", ReadAt: "letto",
 		HeldBy: "custodito da", HeldUntil: "custodito fino al", WaitsFor: "aspetta", Reason: "perché",
-		InviteTitle: "Invita qualcuno", InviteKeys: "c copia il link  r lo ritira  Esc chiude", InviteNoCode: "Ingrandisci questa finestra per vedere il codice.", InviteRevoked: "Il link è ritirato.",
+		InviteTitle: "Invita qualcuno", InviteKeys: "c copia il link  r lo ritira  Esc chiude", inviteNoCode: "Il suo codice vuole %d × %d. Rimpicciolisci i caratteri di questo terminale, di solito con Ctrl e −, o ingrandisci la finestra.", InviteRevoked: "Il link è ritirato.",
 		inviteMore:       "Chi usa per primo questo link diventa un tuo contatto. Mostra il codice, o manda il link con un mezzo di cui ti fidi. Vale una volta, fino al %s.",
 		CommunitiesTitle: "Comunità", NoCommunity: "Non sei in nessuna comunità. I supernodi di una comunità custodiscono i messaggi per te mentre non ci sei, sigillati: non possono leggerli.",
 		SupernodeReached: "supernodo, raggiunto", SupernodeAway: "supernodo, ora non raggiunto", JoinCommunity: "Entra in una con il suo link", Joining: "chiedo ai suoi supernodi …",

@@ -69,7 +69,7 @@ type Dialogs struct {
 	Cancel, Close, Copy                                                                               string
 	HelpTitle, CommandsTitle, SearchTitle, SearchLabel, whoOfThem                                     string
 	DetailsTitle, Written, Received, Sealed, DeliveredAt, ReadAt, HeldBy, HeldUntil, WaitsFor, Reason string
-	InviteTitle, InviteNoCode, InviteKeys, InviteRevoked                                              string
+	InviteTitle, inviteNoCode, InviteKeys, InviteRevoked                                              string
 	inviteMore                                                                                        string
 	CommunitiesTitle, NoCommunity, SupernodeReached, SupernodeAway, JoinCommunity, Joining            string
 	LeaveMore, LeaveYes                                                                               string
@@ -261,6 +261,11 @@ func count(words string, n int) string {
 		return one
 	}
 	return fmt.Sprintf(more, n)
+}
+
+// InviteNoCode says how large a window is needed to see the code of a link, and what to do.
+func (c *Catalogue) InviteNoCode(columns, rows int) string {
+	return fmt.Sprintf(c.inviteNoCode, columns, rows)
 }
 
 // TooSmallFor says how large a terminal is needed.
