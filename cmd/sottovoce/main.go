@@ -48,8 +48,8 @@ func run() int {
 		Supernodes: cli.Supernodes{
 			Init:  initSupernode,
 			Start: startSupernode,
-			Open: func(data string) (control.Supernode, func() error, error) {
-				return daemon.OpenSupernode(data, versionText())
+			Open: func(data string, store cli.SupernodeStore) (control.Supernode, func() error, error) {
+				return daemon.OpenSupernode(data, daemon.SupernodeStore(store), versionText())
 			},
 		},
 	})
@@ -57,14 +57,14 @@ func run() int {
 
 // initSupernode makes a supernode.
 func initSupernode(ctx context.Context, o cli.SupernodeInit) (cli.SupernodeMade, error) {
-	made, err := daemon.FoundSupernode(ctx, daemon.Founding{Data: o.Data, Community: o.Community, Join: o.Join, RootWords: o.RootWords, Told: o.Told, Log: slog.New(slog.DiscardHandler)})
+	made, err := daemon.FoundSupernode(ctx, daemon.Founding{Data: o.Data, Store: daemon.SupernodeStore(o.Store), Community: o.Community, Join: o.Join, RootWords: o.RootWords, Told: o.Told, Log: slog.New(slog.DiscardHandler)})
 	return cli.SupernodeMade{ID: made.ID, Community: made.Community, CommunityID: made.CommunityID, RootWords: made.RootWords, Data: o.Data}, err
 }
 
 // startSupernode brings up a supernode; run serves until ctx ends.
 func startSupernode(_ context.Context, o cli.SupernodeOptions) (run func(context.Context) error, err error) {
 	r, err := daemon.StartSupernode(daemon.SupernodeOptions{
-		Data: o.Data, Listen: o.Listen, Interfaces: o.Interfaces, Advertise: o.Advertise, Allow: o.Allow, Of: o.Of, Metrics: o.Metrics, Version: versionText(), Log: o.Log,
+		Data: o.Data, Store: daemon.SupernodeStore(o.Store), Listen: o.Listen, Interfaces: o.Interfaces, Advertise: o.Advertise, Allow: o.Allow, Of: o.Of, Metrics: o.Metrics, Version: versionText(), Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

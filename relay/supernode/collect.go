@@ -23,7 +23,13 @@ func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.Range
 	defer ahead.Wait()
 	c := v.home
 	news := news{wanted: f.Follow && f.News}
-	cursor := min(f.Since-f.Since%wire.CursorStep, c.store.Head(c.id).Cursor) // a log that lost its end begins there
+	cursor := f.Since - f.Since%wire.CursorStep
+	if cursor > c.store.Head(c.id).Cursor { // a log that lost its end begins there
+		if err := c.current(ctx); err != nil {
+			return err
+		}
+		cursor = min(cursor, c.store.Head(c.id).Cursor)
+	}
 	for {
 		until, end, err := v.sendPage(ctx, s, cursor, &ahead)
 		switch {
@@ -39,6 +45,19 @@ func (v *visit) collect(ctx context.Context, s *link.CustodyStream, f wire.Range
 		}
 		cursor = until
 	}
+}
+
+// current returns when nothing is missing here that was signed for before, by whatever process; who is told that the log ends would else take
+// that for a breach.
+//
+// spec: 13-mailbox#commits-on-a-cluster
+func (c *served) current(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := c.store.Current(waiting, c.id); err != nil {
+		return refusal{wire.ReasonNotNow, "where the log ends cannot be known now"}
+	}
+	return nil
 }
 
 // await returns when there is more behind a cursor, or when the stream has ended and there is no more. Meanwhile it tells news.
@@ -74,6 +93,11 @@ func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64
 		return 0, false, err
 	}
 	frame := page.frame
+	if frame.Until >= c.store.Head(c.id).Cursor {
+		if err := c.current(ctx); err != nil {
+			return 0, false, err
+		}
+	}
 	frame.End = frame.Until >= c.store.Head(c.id).Cursor
 	if !frame.End {
 		ahead.Go(func() { _, _ = c.pages.page(ctx, frame.Until) }) // the pager keeps it
@@ -117,6 +141,9 @@ func (v *visit) room(ctx context.Context, s *link.CustodyStream, size int) (*lea
 // spec: 08-custody#scan-and-get
 func (v *visit) scan(ctx context.Context, s *link.CustodyStream, f wire.Scan) error {
 	c, cursor := v.home, f.Since-f.Since%wire.CursorStep
+	if err := c.current(ctx); err != nil {
+		return err
+	}
 	for {
 		listing, err := c.store.Scan(ctx, c.id, cursor, wire.EntriesMax)
 		if err != nil {
@@ -146,6 +173,9 @@ func (v *visit) get(ctx context.Context, s *link.CustodyStream, f wire.Get) erro
 		return err
 	}
 	defer memory.give()
+	if err := c.current(ctx); err != nil {
+		return err
+	}
 	records, err := c.store.Get(ctx, c.id, slices.Collect(f.IDs.All()), wire.BatchSizeMax)
 	if err != nil {
 		return err

@@ -198,7 +198,7 @@ func TestOneReadForAll(t *testing.T) {
 		}
 	}
 	store := &countedStore{Store: disk, gate: make(chan struct{}), begun: make(chan struct{}, 1)}
-	p := newPager(store, id)
+	p := newPager(store, id, nil)
 	p.size, p.keep = 40<<10, 100<<10
 	given, giveUp := context.WithCancel(t.Context())
 	var all sync.WaitGroup
@@ -253,7 +253,7 @@ func (graveyard) Since(_ context.Context, _ mailbox.Community, cursor uint64, _ 
 
 // TestDeletedTakesMemory: pages without a blob count as what they take, where they are kept and on their way.
 func TestDeletedTakesMemory(t *testing.T) {
-	p := newPager(graveyard{}, mailbox.Community{})
+	p := newPager(graveyard{}, mailbox.Community{}, nil)
 	for from := range uint64(500) {
 		if _, err := p.page(t.Context(), from*1024); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"sottovoce/mesh/identity"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox"
 	"sottovoce/relay/token"
 )
 
@@ -24,6 +25,8 @@ var (
 	ErrInUse = errors.New("the data directory is in use by another process")
 	// ErrNone says that there is no supernode in the directory.
 	ErrNone = errors.New("there is no supernode in this directory")
+	// ErrLocal says that the directory holds a supernode of its own, which is not the one of the cluster.
+	ErrLocal = errors.New("this directory holds a supernode of its own: give the processes of a cluster an empty one")
 	// ErrNewer says that a newer version wrote the directory; nothing was touched.
 	ErrNewer = errors.New("a newer version wrote this data directory: update this program")
 	// ErrServed says that the supernode serves the community already.
@@ -55,18 +58,47 @@ type keyFile struct {
 	Seed    [64]byte `cbor:"2,keyasint"` // of the device
 }
 
-// directory is a data directory that this process holds.
+// directory is a data directory that this process holds, and where its files are: in it, or on a cluster, where other processes have them
+// too.
 type directory struct {
-	path string
-	lock *flock.Flock
+	path  string
+	lock  *flock.Flock
+	files files
+	store Shared // of the cluster; nil: there is none
 }
 
-// openDirectory takes hold of a data directory, which is made if there is none and found says so.
-func openDirectory(path string, found bool) (*directory, error) {
-	if _, err := os.Stat(filepath.Join(path, keysName)); errors.Is(err, os.ErrNotExist) && !found {
+// openDirectory takes hold of a data directory, which is made if there is none and found says so, and of what is on the cluster instead, if that is given.
+func openDirectory(path string, found bool, cfg Config) (*directory, error) {
+	shared := cfg.Shared
+	_, err := os.Stat(filepath.Join(path, keysName))
+	switch none := errors.Is(err, os.ErrNotExist); {
+	case shared != nil && !none:
+		return nil, fmt.Errorf("%w: %s", ErrLocal, path)
+	case shared == nil && none && !found:
 		return nil, fmt.Errorf("%w: %s", ErrNone, path)
 	}
-	if found {
+	d, err := lockDirectory(path, found || shared != nil)
+	if err != nil || shared == nil {
+		return d, err
+	}
+	if d.store, err = shared(cfg.Limits.Disk); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	d.path, d.files = "", newCommon(d.store)
+	keys, err := d.files.read(keysName, keyFileMax)
+	clear(keys)
+	if err == nil && keys == nil && !found {
+		err = fmt.Errorf("%w: the store", ErrNone)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// lockDirectory takes hold of a directory alone.
+func lockDirectory(path string, made bool) (*directory, error) {
+	if made {
 		if err := makeDir(path); err != nil {
 			return nil, fmt.Errorf("making the data directory: %w", err)
 		}
@@ -83,10 +115,32 @@ func openDirectory(path string, found bool) (*directory, error) {
 	if !got {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, path)
 	}
-	return &directory{path: path, lock: lock}, nil
+	return &directory{path: path, lock: lock, files: local{}}, nil
 }
 
-func (d *directory) close() error { return d.lock.Close() }
+// close lets go of the directory, and of what is on the cluster.
+func (d *directory) close() error {
+	if d.store != nil {
+		return errors.Join(d.store.Close(), d.lock.Close())
+	}
+	return d.lock.Close()
+}
+
+// mailbox opens the store of blobs, of at most so many bytes; that of a cluster is open.
+func (d *directory) mailbox(limit int64) (mailbox.Store, error) {
+	if d.store != nil {
+		return d.store, nil
+	}
+	return mailbox.Open(d.at(mailboxName), limit)
+}
+
+// changed tells when another process has written a file; never where there is none.
+func (d *directory) changed() <-chan struct{} {
+	if d.store == nil {
+		return nil
+	}
+	return d.store.Changed()
+}
 
 func (d *directory) at(name ...string) string {
 	return filepath.Join(append([]string{d.path}, name...)...)
@@ -94,7 +148,7 @@ func (d *directory) at(name ...string) string {
 
 // device reads the supernode's keys, or draws them where there are none yet.
 func (d *directory) device(rand io.Reader) (*identity.Device, error) {
-	b, err := readFile(d.at(keysName), keyFileMax)
+	b, err := d.files.read(d.at(keysName), keyFileMax)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +176,7 @@ func (d *directory) newDevice(rand io.Reader) (*identity.Device, error) {
 		return nil, err
 	}
 	defer clear(b)
-	return device, replaceFile(d.at(keysName), b)
+	return device, d.files.replace(d.at(keysName), b)
 }
 
 // parseKeys reads a key file of this version, or says that it is a newer one's.
@@ -144,7 +198,7 @@ func parseKeys(b []byte) (identity.DeviceSeed, error) {
 
 // mark reads the clock's mark; the zero one, which is far in the past, if there is none.
 func (d *directory) mark() (m clock.Mark, err error) {
-	b, err := readFile(d.at(clockName), keyFileMax)
+	b, err := d.files.read(d.at(clockName), keyFileMax)
 	if err != nil || b == nil {
 		return m, err
 	}
@@ -154,29 +208,35 @@ func (d *directory) mark() (m clock.Mark, err error) {
 	return m, nil
 }
 
+// saveMark keeps the mark, unless another process has kept a later one.
 func (d *directory) saveMark(m clock.Mark) error {
 	b, err := wire.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return replaceFile(d.at(clockName), b)
+	return again(func() error {
+		if d.files.shared() {
+			theirs, err := d.mark()
+			if err != nil || theirs.Day > m.Day {
+				return err
+			}
+		}
+		return d.files.replace(d.at(clockName), b)
+	})
 }
 
 // folders are those of the communities that are served, in the order of their ids.
 func (d *directory) folders() (all []folder, err error) {
-	names, err := os.ReadDir(d.at(communitiesName))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
+	names, err := d.files.list(d.at(communitiesName))
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		id, err := community.ParseID(name.Name())
+		id, err := community.ParseID(name)
 		if err != nil {
 			continue // nothing of ours
 		}
-		all = append(all, folder{path: d.at(communitiesName, name.Name()), id: id})
+		all = append(all, folder{files: d.files, path: d.at(communitiesName, name), id: id})
 	}
 	slices.SortFunc(all, func(a, b folder) int { return slices.Compare(a.id[:], b.id[:]) })
 	return all, nil
@@ -184,31 +244,36 @@ func (d *directory) folders() (all []folder, err error) {
 
 // folder is what is kept of one community beside its blobs.
 type folder struct {
-	path string
-	id   community.ID
+	files files
+	path  string
+	id    community.ID
 }
 
 // newFolder makes that of a community. What a crash left of an earlier try is overwritten: it exists
 // with its house.
 func (d *directory) newFolder(id community.ID) (folder, error) {
-	f := folder{path: d.at(communitiesName, id.String()), id: id}
-	if _, err := os.Stat(f.at(houseName)); err == nil {
-		return folder{}, ErrServed
+	f := folder{files: d.files, path: d.at(communitiesName, id.String()), id: id}
+	exists, err := f.exists()
+	if err == nil && exists {
+		err = ErrServed
 	}
-	return f, errors.Join(makeDir(d.at(communitiesName)), makeDir(f.path))
+	if err != nil {
+		return folder{}, err
+	}
+	return f, errors.Join(d.files.makeDir(d.at(communitiesName)), d.files.makeDir(f.path))
 }
 
 func (f folder) at(name string) string { return filepath.Join(f.path, name) }
 
 // exists reports whether the community was founded or entered to the end.
-func (f folder) exists() bool {
-	_, err := os.Stat(f.at(houseName))
-	return err == nil
+func (f folder) exists() (bool, error) {
+	names, err := f.files.list(f.path)
+	return slices.Contains(names, houseName), err
 }
 
 // tokenKey reads the token key, or draws it where there is none yet.
 func (f folder) tokenKey(rand io.Reader) (*token.Key, error) {
-	b, err := readFile(f.at(tokenName), keyFileMax)
+	b, err := f.files.read(f.at(tokenName), keyFileMax)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +283,9 @@ func (f folder) tokenKey(rand io.Reader) (*token.Key, error) {
 		defer seed.Erase()
 		return token.KeyFromSeed(seed), nil
 	}
-	if f.exists() { // a new key would make all tokens worthless, and members think that they are marked
+	if exists, err := f.exists(); err != nil {
+		return nil, err
+	} else if exists { // a new key would make all tokens worthless, and members think that they are marked
 		return nil, fmt.Errorf("%s is missing or damaged: restore it from a backup", f.at(tokenName))
 	}
 	key, err := token.NewKey(rand)
@@ -227,12 +294,12 @@ func (f folder) tokenKey(rand io.Reader) (*token.Key, error) {
 	}
 	seed := key.Seed()
 	defer seed.Erase()
-	return key, replaceFile(f.at(tokenName), seed[:])
+	return key, f.files.replace(f.at(tokenName), seed[:])
 }
 
 // house reads the community's.
 func (f folder) house(device *identity.Device) (*community.House, error) {
-	b, err := readFile(f.at(houseName), houseMax)
+	b, err := f.files.read(f.at(houseName), houseMax)
 	if err != nil {
 		return nil, err
 	}
@@ -251,12 +318,12 @@ func (f folder) house(device *identity.Device) (*community.House, error) {
 func (f folder) saveHouse(h *community.House) error {
 	b := h.Save()
 	defer clear(b)
-	return replaceFile(f.at(houseName), b)
+	return f.files.replace(f.at(houseName), b)
 }
 
 // allowance reads what was drawn of the allowances of the day.
 func (f folder) allowance() (*token.Allowance, error) {
-	b, err := readFile(f.at(allowanceName), houseMax)
+	b, err := f.files.read(f.at(allowanceName), houseMax)
 	if err != nil {
 		return nil, err
 	}
@@ -271,5 +338,5 @@ func (f folder) allowance() (*token.Allowance, error) {
 }
 
 func (f folder) saveAllowance(a *token.Allowance) error {
-	return replaceFile(f.at(allowanceName), a.Save())
+	return f.files.replace(f.at(allowanceName), a.Save())
 }

@@ -239,7 +239,7 @@ func TestTold(t *testing.T) {
 	var told []string
 	charter := Charter{Name: "Casa", Policy: policy, Told: func(words []string) error { told = words; return full }}
 	communities := func() int {
-		d, err := openDirectory(dir, true)
+		d, err := openDirectory(dir, true, Config{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,12 +20,12 @@ import (
 var ErrUnreached = errors.New("none of the supernodes that the link names answers; each must run and be reached at an address that it advertises")
 
 // Enter makes the supernode in this data directory, which is made if there is none, a further one of
-// the community that a join link leads to. Of cfg Rand, Log and Conn are used. It fails with ErrInUse
+// the community that a join link leads to. Of cfg Rand, Log, Conn and Shared are used. It fails with ErrInUse
 // while the supernode runs, ErrUnreached, or what the link's supernode says.
 //
 // spec: 10-communities#further-supernodes
 func Enter(ctx context.Context, path string, invite *community.Link, addresses []string, cfg Config) (made Founded, err error) {
-	d, err := openDirectory(path, true)
+	d, err := openDirectory(path, true, cfg)
 	if err != nil {
 		return Founded{}, err
 	}

@@ -31,11 +31,11 @@ type Charter struct {
 }
 
 // Found makes a community whose first supernode is the one in this data directory, which is made if
-// there is none. Of cfg only Rand is used. It fails with ErrInUse while the supernode runs.
+// there is none. Of cfg only Rand and Shared are used. It fails with ErrInUse while the supernode runs.
 //
 // spec: 10-communities#founding
 func Found(path string, charter Charter, cfg Config) (made Founded, err error) {
-	d, err := openDirectory(path, true)
+	d, err := openDirectory(path, true, cfg)
 	if err != nil {
 		return Founded{}, err
 	}

@@ -28,10 +28,13 @@ type pager struct {
 	log   mailbox.Community
 	size  int // bytes of blobs in a page, about
 	keep  int // bytes of pages kept
+	// withdrawn changes whenever another process may have deleted something; nil: there is none.
+	withdrawn func() uint64
 
 	mu    sync.Mutex // guards the following
 	kept  []*reading // the latest last
 	bytes int
+	seen  uint64 // withdrawn then
 }
 
 // reading is a page that was read or is being read.
@@ -43,8 +46,8 @@ type reading struct {
 	err     error
 }
 
-func newPager(store mailbox.Store, log mailbox.Community) *pager {
-	return &pager{store: store, log: log, size: pageSize, keep: pagesKept}
+func newPager(store mailbox.Store, log mailbox.Community, withdrawn func() uint64) *pager {
+	return &pager{store: store, log: log, size: pageSize, keep: pagesKept, withdrawn: withdrawn}
 }
 
 // page returns the page behind a cursor. Who asks for the same page at the same time waits for one
@@ -74,6 +77,11 @@ func (p *pager) page(ctx context.Context, from uint64) (*leaf, error) {
 func (p *pager) find(from uint64) (r *reading, ours bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.withdrawn != nil {
+		if now := p.withdrawn(); now != p.seen {
+			p.kept, p.bytes, p.seen = nil, 0, now
+		}
+	}
 	for _, r := range p.kept {
 		if r.from == from {
 			return r, false

@@ -73,7 +73,7 @@ func (s *Supernode) serve(f folder) error {
 	if err != nil {
 		return err
 	}
-	shelf, err := openShelf(f.at(slotsName))
+	shelf, err := openShelf(f.files, f.at(slotsName))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *Supernode) serve(f folder) error {
 		store = s.cfg.Store(store)
 	}
 	c := &served{
-		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id), shelf: shelf, work: s.work, in: newPace(), out: newPace(),
+		at: s, number: len(s.communities), id: id, folder: f, store: store, disk: s.disk, pages: newPager(store, id, withdrawn(s.directory.store, id)), shelf: shelf, work: s.work, in: newPace(), out: newPace(),
 		house: house, allowance: allowance, issuers: newIssuers(key, s.ID(), id), guests: make(map[*visit]struct{}),
 		personas: make(map[*visit]community.Persona), allies: make(map[*visit]peer.ID), changed: make(chan struct{}),
 		beacons: make(map[uint32][]community.Beacon),
@@ -161,20 +161,61 @@ func (c *served) change(with func(h *community.House, now time.Time) (changed bo
 	now := c.at.date()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changed, err := with(c.house, now)
-	if err != nil || !changed {
+	return again(func() error {
+		var before []byte
+		if c.folder.files.shared() { // where the servers cannot be reached it cannot be read again either
+			before = c.house.Save()
+			defer clear(before)
+		}
+		changed, err := with(c.house, now)
+		if err != nil || !changed {
+			return err
+		}
+		if err := c.folder.saveHouse(c.house); err != nil {
+			return cmp.Or(c.undo(before), err)
+		}
+		c.rekeyed()
+		c.renamed()
+		return nil
+	})
+}
+
+// undo takes the house as it is kept, with what another process may have changed in it; where that cannot be read, as it was before. The lock is
+// held.
+func (c *served) undo(before []byte) error {
+	house, err := c.folder.house(c.at.device)
+	if err != nil && before != nil {
+		house, _ = community.LoadHouse(before, c.at.device)
+	}
+	if house == nil {
 		return err
 	}
-	if err := c.folder.saveHouse(c.house); err != nil {
-		house, wrong := c.folder.house(c.at.device)
-		if wrong == nil {
-			c.house = house
-		}
-		return errors.Join(err, wrong)
-	}
+	c.house = house
 	c.rekeyed()
 	c.renamed()
-	return nil
+	return err
+}
+
+// reload takes what other processes have changed.
+func (s *Supernode) reload() {
+	for _, c := range s.all() {
+		if err := c.reload(); err != nil {
+			s.log.Error("could not read what another process has written", "error", err)
+		}
+	}
+}
+
+func (c *served) reload() error {
+	if !c.folder.files.shared() {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fresh, err := c.folder.files.isFresh(c.folder.at(houseName))
+	if err != nil || fresh {
+		return err
+	}
+	return c.undo(nil)
 }
 
 // rekeyed answers by the keys that there are now, and ends the links that were made by others: whoever
@@ -295,6 +336,15 @@ func (c *served) count(persona community.Persona, today uint16, n int) error {
 	if !c.house.Admits(persona) {
 		return errShutOut
 	}
+	err := again(func() error { return c.drawn(persona, today, n) })
+	if err != nil && !errors.As(err, new(refusal)) {
+		return refusal{wire.ReasonNotNow, "this supernode cannot write to its disk now"}
+	}
+	return err
+}
+
+// drawn counts tokens once; errStale where another process has counted some, which are known then. The lock is held.
+func (c *served) drawn(persona community.Persona, today uint16, n int) error {
 	most := c.perMember()
 	if left := c.allowance.Left(token.Persona(persona), today, most); n > left {
 		return refusal{wire.ReasonQuota, fmt.Sprintf("%d tokens are left for today", left)}
@@ -302,8 +352,14 @@ func (c *served) count(persona community.Persona, today uint16, n int) error {
 	if err := c.allowance.Draw(token.Persona(persona), today, n, most); err != nil {
 		return refusal{wire.ReasonQuota, "no more tokens today"}
 	}
-	if err := c.folder.saveAllowance(c.allowance); err != nil {
-		return refusal{wire.ReasonNotNow, "this supernode cannot write to its disk now"}
+	err := c.folder.saveAllowance(c.allowance)
+	if !errors.Is(err, errStale) {
+		return err
 	}
-	return nil
+	allowance, wrong := c.folder.allowance()
+	if wrong != nil {
+		return wrong
+	}
+	c.allowance = allowance
+	return errStale
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,6 +53,7 @@ var (
 
 // shelf are the slots of one community: a file each, which is replaced whole. What is not in the folder is no slot.
 type shelf struct {
+	on   files
 	path string
 
 	files sync.Mutex // held while a file is read or written; taken before mu
@@ -64,35 +63,56 @@ type shelf struct {
 }
 
 // openShelf reads which slots there are. A file that is none of ours is left alone.
-func openShelf(path string) (*shelf, error) {
-	s := &shelf{path: path, held: make(map[wire.SlotID]uint16)}
-	names, err := os.ReadDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
+func openShelf(on files, path string) (*shelf, error) {
+	s := &shelf{on: on, path: path, held: make(map[wire.SlotID]uint16)}
+	return s, s.look()
+}
+
+// look reads which slots there are that are not known yet. The lock of files is held, or nobody else has the shelf.
+func (s *shelf) look() error {
+	names, err := s.on.list(s.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range names {
-		if half, cut := strings.CutSuffix(name.Name(), freshSuffix); cut && len(half) == 2*len(wire.SlotID{}) {
-			_ = os.Remove(filepath.Join(path, name.Name())) // a write that a crash has cut short
+		if half, cut := strings.CutSuffix(name, freshSuffix); cut && len(half) == 2*len(wire.SlotID{}) {
+			_ = s.on.remove(filepath.Join(s.path, name)) // a write that a crash has cut short
 			continue
 		}
-		b, err := hex.DecodeString(name.Name())
-		if err != nil || len(b) != len(wire.SlotID{}) {
+		b, err := hex.DecodeString(name)
+		if err != nil || len(b) != len(wire.SlotID{}) || s.knows(wire.SlotID(b)) {
 			continue
 		}
 		if f, err := s.read(wire.SlotID(b)); err == nil { // else it is damaged: nobody can be given anything of it, and all else is served
-			s.held[wire.SlotID(b)] = f.until()
+			s.know(wire.SlotID(b), f)
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// knows reports whether a slot was here when it was last looked for.
+func (s *shelf) knows(id wire.SlotID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, found := s.held[id]
+	return found
+}
+
+// know takes note of a slot; nil: there is none.
+func (s *shelf) know(id wire.SlotID, f *slotFile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f == nil {
+		delete(s.held, id)
+		return
+	}
+	s.held[id] = f.until()
 }
 
 func (s *shelf) file(id wire.SlotID) string { return filepath.Join(s.path, hex.EncodeToString(id[:])) }
 
 func (s *shelf) read(id wire.SlotID) (*slotFile, error) {
-	b, err := readFile(s.file(id), slotFileMax)
+	b, err := s.on.read(s.file(id), slotFileMax)
 	if err != nil {
 		return nil, err
 	}
@@ -108,21 +128,20 @@ func (s *shelf) write(id wire.SlotID, f *slotFile) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(s.file(id), b); err != nil {
+	if err := s.on.replace(s.file(id), b); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.held[id] = f.until()
+	s.know(id, f)
 	return nil
 }
 
 // has reports whether there is such a slot, whose answers may have been read for the last time.
 func (s *shelf) has(id wire.SlotID) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, found := s.held[id]
-	return found
+	if s.knows(id) || !s.on.shared() {
+		return s.knows(id)
+	}
+	_, err := s.get(id)
+	return err == nil
 }
 
 // full reports whether there are as many slots as there may be.
@@ -141,14 +160,22 @@ func (s *shelf) get(id wire.SlotID) (*slotFile, error) {
 
 // lookUp reads a slot. The lock of files is held.
 func (s *shelf) lookUp(id wire.SlotID) (*slotFile, error) {
-	if !s.has(id) {
+	if !s.on.shared() && !s.knows(id) {
 		return nil, errNoSlot
 	}
-	return s.read(id)
+	f, err := s.read(id)
+	if err == nil || errors.Is(err, errNoSlot) {
+		s.know(id, f)
+	}
+	return f, err
 }
 
 // put opens a slot. The same again changes nothing; another one in its place is errSlotTaken, one beyond slotsMax errSlotFull.
 func (s *shelf) put(id wire.SlotID, f *slotFile) error {
+	return again(func() error { return s.putOnce(id, f) })
+}
+
+func (s *shelf) putOnce(id wire.SlotID, f *slotFile) error {
 	s.files.Lock()
 	defer s.files.Unlock()
 	old, err := s.lookUp(id)
@@ -162,7 +189,7 @@ func (s *shelf) put(id wire.SlotID, f *slotFile) error {
 	case s.full():
 		return errSlotFull
 	}
-	if err := makeDir(s.path); err != nil {
+	if err := s.on.makeDir(s.path); err != nil {
 		return err
 	}
 	return s.write(id, f)
@@ -171,6 +198,14 @@ func (s *shelf) put(id wire.SlotID, f *slotFile) error {
 // answer leaves an answer in a slot that is answered today, and returns its place among the answers, from 1 on: the same for
 // the same answer.
 func (s *shelf) answer(id wire.SlotID, today uint16, answer []byte) (place uint64, err error) {
+	err = again(func() error {
+		place, err = s.answerOnce(id, today, answer)
+		return err
+	})
+	return place, err
+}
+
+func (s *shelf) answerOnce(id wire.SlotID, today uint16, answer []byte) (place uint64, err error) {
 	s.files.Lock()
 	defer s.files.Unlock()
 	f, err := s.lookUp(id)
@@ -203,21 +238,24 @@ func (s *shelf) withdraw(id wire.SlotID) error {
 func (s *shelf) drop(ids ...wire.SlotID) error {
 	var errs []error
 	for _, id := range ids {
-		if err := os.Remove(s.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.on.remove(s.file(id)); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		s.mu.Lock()
-		delete(s.held, id)
-		s.mu.Unlock()
+		s.know(id, nil)
 	}
-	return errors.Join(append(errs, syncDir(s.path))...)
+	return errors.Join(append(errs, s.on.sync(s.path))...)
 }
 
 // expire gives up the slots that were to be kept until a day that is over.
 func (s *shelf) expire(last uint16) error {
 	s.files.Lock()
 	defer s.files.Unlock()
+	if s.on.shared() {
+		if err := s.look(); err != nil {
+			return err
+		}
+	}
 	var over []wire.SlotID
 	s.mu.Lock()
 	for id, until := range s.held {

@@ -307,7 +307,7 @@ func TestSlotRefusedAgain(t *testing.T) {
 // TestSlotsExpire: a slot goes with its day; one that was answered waits for its owner.
 func TestSlotsExpire(t *testing.T) {
 	t.Parallel()
-	s, err := openShelf(filepath.Join(t.TempDir(), slotsName))
+	s, err := openShelf(local{}, filepath.Join(t.TempDir(), slotsName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestSlotsExpire(t *testing.T) {
 		if err := s.expire(c.last); err != nil {
 			t.Fatal(err)
 		}
-		again, err := openShelf(s.path) // what the disk has
+		again, err := openShelf(local{}, s.path) // what the disk has
 		if err != nil || again.has(lonely) != c.lonely || again.has(answered) != c.answered || s.has(lonely) != c.lonely {
 			t.Errorf("when day %d is over: %v %v, %v", c.last, again.has(lonely), again.has(answered), err)
 		}
@@ -340,7 +340,7 @@ func TestSlotsExpire(t *testing.T) {
 // TestSlotsAfterDamage: a file that was torn, or cut short, is no slot, and stands in nobody's way.
 func TestSlotsAfterDamage(t *testing.T) {
 	t.Parallel()
-	s, err := openShelf(filepath.Join(t.TempDir(), slotsName))
+	s, err := openShelf(local{}, filepath.Join(t.TempDir(), slotsName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,7 +359,7 @@ func TestSlotsAfterDamage(t *testing.T) {
 	if err := os.Mkdir(unread, 0o700); err != nil { // what the disk does not return
 		t.Fatal(err)
 	}
-	if s, err = openShelf(s.path); err != nil || s.has(torn) {
+	if s, err = openShelf(local{}, s.path); err != nil || s.has(torn) {
 		t.Fatalf("a torn slot is held: %v", err)
 	}
 	if err := os.Remove(unread); err != nil {

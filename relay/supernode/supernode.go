@@ -31,6 +31,9 @@ type Config struct {
 	Conn    net.PacketConn // for links; the supernode's to close. Required by Run
 	Finder  Finder         // announces it on its networks; nil: it does not
 	Vouched func() bool    // whether a battery or the network vouches for the clock; nil: nobody does
+	// Shared opens the store of a cluster, where the files of the supernode are then, too: any number of processes are one supernode
+	// there, each with a directory of its own. limit is in bytes of blobs; 0: none. nil: all is in the directory.
+	Shared func(limit int64) (Shared, error)
 	// Store puts another store before that of the data directory; nil: does not. It is how tests make a supernode lie.
 	Store func(mailbox.Store) mailbox.Store
 }
@@ -67,7 +70,7 @@ func (l Limits) withDefaults() Limits {
 type Supernode struct {
 	directory *directory
 	device    *identity.Device
-	store     *mailbox.Disk
+	store     mailbox.Store
 	disk      *disk
 	cfg       Config
 	log       *slog.Logger
@@ -103,7 +106,8 @@ type member struct {
 //
 // spec: 08-custody#data-directory
 func Open(path string, cfg Config) (*Supernode, error) {
-	d, err := openDirectory(path, false)
+	cfg.Limits = cfg.Limits.withDefaults()
+	d, err := openDirectory(path, false, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +119,6 @@ func Open(path string, cfg Config) (*Supernode, error) {
 }
 
 func open(d *directory, cfg Config) (*Supernode, error) {
-	cfg.Limits = cfg.Limits.withDefaults()
 	device, err := d.device(cfg.Rand)
 	if err != nil {
 		return nil, err
@@ -124,7 +127,7 @@ func open(d *directory, cfg Config) (*Supernode, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := mailbox.Open(d.at(mailboxName), cfg.Limits.Disk)
+	store, err := d.mailbox(cfg.Limits.Disk)
 	if err != nil {
 		return nil, fmt.Errorf("opening the mailbox: %w", err)
 	}
@@ -139,7 +142,11 @@ func open(d *directory, cfg Config) (*Supernode, error) {
 	s.sightings.at = make(map[peer.ID][]sighted)
 	folders, err := d.folders()
 	for _, f := range folders {
-		if err == nil && f.exists() {
+		exists := false
+		if err == nil {
+			exists, err = f.exists()
+		}
+		if err == nil && exists {
 			err = s.serve(f)
 		}
 	}
@@ -278,6 +285,8 @@ func (s *Supernode) turn(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			s.tick(ctx, turnPeriod)
+		case <-s.directory.changed():
+			s.reload()
 		case <-ctx.Done():
 			return
 		}
@@ -302,6 +311,7 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 			s.log.Error("could not keep the day", "error", err)
 		}
 	}
+	s.reload()
 	if over && last > s.store.Finished() {
 		if err := s.store.Expire(ctx, last); err != nil {
 			s.log.Error("could not give up what has expired", "error", err)

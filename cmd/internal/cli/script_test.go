@@ -40,7 +40,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOTTOVOCE_HOME", filepath.Join(env.WorkDir, "h"))
 			env.Setenv("TZ", "UTC")
-			words := fmt.Sprintf("/dev/shm/sottovoce-words-%d", os.Getpid())
+			words := fmt.Sprintf("/dev/shm/sottovoce-words-%d-%s", os.Getpid(), filepath.Base(env.WorkDir))
 			env.Setenv("WORDS", words)
 			env.Defer(func() { _ = os.Remove(words) }) // a script that failed may have left it
 			return nil
@@ -203,7 +203,7 @@ func fakeSupernodes() Supernodes {
 				return control.NewSupernodeServer(controltest.NewSupernode(true), "1.2.3").Run(ctx, l)
 			}, nil
 		},
-		Open: func(data string) (control.Supernode, func() error, error) {
+		Open: func(data string, _ SupernodeStore) (control.Supernode, func() error, error) {
 			return controltest.NewSupernode(false), func() error { return nil }, exists(data)
 		},
 	}

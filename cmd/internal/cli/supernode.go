@@ -22,12 +22,19 @@ type Supernodes struct {
 	// ctx ends and has let go of the directory when it returns. A second one on the same directory is refused.
 	Start func(ctx context.Context, o SupernodeOptions) (run func(ctx context.Context) error, err error)
 	// Open answers for a data directory that no supernode runs on; close lets go of it.
-	Open func(data string) (node control.Supernode, close func() error, err error)
+	Open func(data string, store SupernodeStore) (node control.Supernode, close func() error, err error)
+}
+
+// SupernodeStore says where a supernode keeps everything, if not in its data directory.
+type SupernodeStore struct {
+	URL         string // of servers; may hold a password. Empty: in the directory
+	Credentials string // file that lets us in there
 }
 
 // SupernodeInit says which supernode is to be made.
 type SupernodeInit struct {
 	Data      string
+	Store     SupernodeStore
 	Community string // name of a new one, of which it is the first; or
 	Join      string // a link that makes it a further supernode of one
 	RootWords []byte // of a community whose supernodes are lost; nil: a new one
@@ -48,6 +55,7 @@ type SupernodeMade struct {
 // SupernodeOptions say how a supernode is to run.
 type SupernodeOptions struct {
 	Data       string
+	Store      SupernodeStore
 	Listen     string   // UDP address and port
 	Interfaces []string // names of network interfaces that it is found on; empty: its own choice
 	Advertise  []string // host:port where members elsewhere reach it
@@ -60,7 +68,9 @@ type SupernodeOptions struct {
 
 type (
 	supernodeCommand struct {
-		Data string `required:"" help:"Folder that holds the supernode's keys and what it keeps." placeholder:"DIR"`
+		Data             string `required:"" help:"Folder that holds the supernode's keys and what it keeps." placeholder:"DIR"`
+		Store            string `help:"Keep everything on NATS servers instead, such as nats://a,b,c, for several processes that are one supernode; each has a folder of its own." placeholder:"URL"`
+		StoreCredentials string `help:"File that lets it in there: NATS credentials, certificates in PEM, or USER:PASSWORD." placeholder:"FILE"`
 
 		Init    supernodeInitCommand    `cmd:"" help:"Found a community, or become a further supernode of one."`
 		Up      supernodeUpCommand      `cmd:"" help:"Run the supernode until stopped."`
@@ -177,7 +187,7 @@ func (i *supernodeInitCommand) found(c *call, s *supernodeCommand) error {
 	if err != nil {
 		return err
 	}
-	init := SupernodeInit{Data: data, Community: i.Community, Join: i.Join, RootWords: words}
+	init := SupernodeInit{Data: data, Store: s.store(), Community: i.Community, Join: i.Join, RootWords: words}
 	if place != nil {
 		defer place.Close()
 		init.Told = func(words []byte) error { return keepWords(place, words) }
@@ -194,7 +204,7 @@ func (i *supernodeInitCommand) found(c *call, s *supernodeCommand) error {
 	if c.json {
 		return c.printJSON(made)
 	}
-	next := "Next: sottovoce supernode up --data " + s.Data + "\n"
+	next := "Next: sottovoce supernode up --data " + s.Data + s.again() + "\n"
 	use := "Who has them decides which supernodes the community has. You need them to add a supernode, or to replace this one when it is lost.\n" + next
 	switch {
 	case place != nil:
@@ -227,7 +237,7 @@ func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
 	}
 	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
 	run, err := c.Supernodes.Start(c.ctx, SupernodeOptions{
-		Data: s.Data, Listen: u.Listen, Interfaces: u.Interface, Advertise: u.Advertise, Allow: allowed.all, Of: allowed.of, Metrics: u.Metrics, Log: log,
+		Data: s.Data, Store: s.store(), Listen: u.Listen, Interfaces: u.Interface, Advertise: u.Advertise, Allow: allowed.all, Of: allowed.of, Metrics: u.Metrics, Log: log,
 	})
 	if err != nil {
 		return err
@@ -238,6 +248,19 @@ func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
 		_, err := running.Status(ctx)
 		return err
 	})
+}
+
+// store is where everything is kept.
+func (s *supernodeCommand) store() SupernodeStore {
+	return SupernodeStore{URL: s.Store, Credentials: s.StoreCredentials}
+}
+
+// again reminds of --store where that was given, without what it says: it may hold a password.
+func (s *supernodeCommand) again() string {
+	if s.Store == "" {
+		return ""
+	}
+	return " --store nats://…"
 }
 
 // ask puts a question to whoever answers for the data directory: the supernode that runs on it, or the directory itself.
@@ -254,7 +277,7 @@ func (s *supernodeCommand) ask(c *call, question func(context.Context, control.S
 		if !isNotRunning(err) {
 			return err
 		}
-		opened, done, err := c.Supernodes.Open(s.Data)
+		opened, done, err := c.Supernodes.Open(s.Data, s.store())
 		if err == nil {
 			return errors.Join(question(ctx, opened), done())
 		}

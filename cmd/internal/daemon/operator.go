@@ -29,6 +29,7 @@ const (
 	bandwidthMin    = 32_000                // bytes a second: a page of a log takes 8 s
 	linkLife        = 7 * 24 * time.Hour    // of a join link, when nothing else is said
 	linkLifeMax     = 90 * 24 * time.Hour   // whoever has a link can join
+	storeTime       = 10 * time.Minute      // that the index of a large store on a cluster is read, at most
 	commandTime     = 3 * time.Second       // that a command has a data directory open, at most
 	commandPoll     = 20 * time.Millisecond // between two tries to have it after that
 	secondsPerDay   = 24 * 60 * 60

@@ -22,7 +22,8 @@ import (
 
 // SupernodeOptions say which supernode to start.
 type SupernodeOptions struct {
-	Data       string                   // holds one, see InitSupernode
+	Data       string // holds one, see InitSupernode
+	Store      SupernodeStore
 	Listen     string                   // host:port for links
 	Interfaces []string                 // for discovery; nil is automatic
 	Advertise  []string                 // where members elsewhere reach it
@@ -54,6 +55,9 @@ func StartSupernode(o SupernodeOptions) (*RunningSupernode, error) {
 			return nil, err
 		}
 	}
+	if err := o.Store.check(); err != nil {
+		return nil, err
+	}
 	r := &RunningSupernode{log: o.Log}
 	if err := r.open(o); err != nil {
 		return nil, errors.Join(supernodeFailure(o.Data, err), r.close())
@@ -81,7 +85,7 @@ func (r *RunningSupernode) open(o SupernodeOptions) (err error) {
 	r.conn = conn
 	finder := mdns.New(mdns.Config{Interfaces: o.Interfaces, Log: o.Log})
 	r.node, err = openPatiently(o.Data, supernode.Config{
-		Rand: rand.Reader, Log: o.Log, Conn: conn, Finder: finder, Vouched: clockVouched,
+		Rand: rand.Reader, Log: o.Log, Conn: conn, Finder: finder, Vouched: clockVouched, Shared: o.Store.open(o.Log),
 		Limits: supernode.Limits{Disk: o.Allow.Disk, Days: o.Allow.Days, Bandwidth: o.Allow.Bandwidth, Tokens: o.Allow.Tokens},
 	})
 	if err != nil {
@@ -161,8 +165,12 @@ func (r *RunningSupernode) close() error {
 }
 
 // OpenSupernode answers for a data directory that no supernode runs on; close lets go of it.
-func OpenSupernode(data, version string) (node control.Supernode, closing func() error, err error) {
-	s, err := supernode.Open(data, supernode.Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler)})
+func OpenSupernode(data string, store SupernodeStore, version string) (node control.Supernode, closing func() error, err error) {
+	log := slog.New(slog.DiscardHandler)
+	if err := store.check(); err != nil {
+		return nil, nil, err
+	}
+	s, err := supernode.Open(data, supernode.Config{Rand: rand.Reader, Log: log, Shared: store.open(log)})
 	if err != nil {
 		return nil, nil, supernodeFailure(data, err)
 	}
@@ -172,6 +180,7 @@ func OpenSupernode(data, version string) (node control.Supernode, closing func()
 // Founding says which supernode is to be made: the first of a new community, or a further one.
 type Founding struct {
 	Data      string
+	Store     SupernodeStore
 	Community string // its name; or
 	Join      string // a link that makes it a further supernode
 	RootWords []byte // with a name: of a community whose supernodes are lost; nil: it is a new one
@@ -192,7 +201,10 @@ var policy = community.Policy{Days: daysMax, Disk: diskOfCommunity, Tokens: toke
 // FoundSupernode makes a supernode in a data directory, or adds a community to the one that is there. It fails with a
 // *control.Error.
 func FoundSupernode(ctx context.Context, f Founding) (Founded, error) {
-	cfg := supernode.Config{Rand: rand.Reader, Log: f.Log}
+	if err := f.Store.check(); err != nil {
+		return Founded{}, err
+	}
+	cfg := supernode.Config{Rand: rand.Reader, Log: f.Log, Shared: f.Store.open(f.Log)}
 	if f.Join != "" {
 		return enter(ctx, f, cfg)
 	}
@@ -254,6 +266,8 @@ func supernodeFailure(data string, err error) error {
 		return nil
 	case errors.Is(err, supernode.ErrNone):
 		return control.Errorf(control.CodeNoIdentity, "%s holds no supernode; found a community with: sottovoce supernode init --community NAME --data %[1]s", data)
+	case errors.Is(err, supernode.ErrLocal):
+		return control.Errorf(control.CodeUsage, "%s holds a supernode of its own, which is not that of --store: give an empty folder", data)
 	case errors.Is(err, supernode.ErrInUse):
 		return control.Errorf(control.CodeRunning, "a supernode runs already on %s; stop it first", data)
 	case errors.Is(err, supernode.ErrUnreached):

@@ -28,7 +28,7 @@ func (s *server) fit(ctx context.Context) error {
 	if err != nil {
 		return s.forbidden(err)
 	}
-	s.log.Warn("whether the servers of the store write to their disks before they confirm is not known to their clients: unless each has sync_always: true in the " +
+	s.log.Warn("whether the servers of the store write to their disks before they confirm is not known to their clients: unless each has sync_interval: always in the " +
 		"jetstream part of its configuration, what was signed for in the last two minutes can be lost if most of them lose power at once; members are told then, and offer it again")
 	return nil
 }

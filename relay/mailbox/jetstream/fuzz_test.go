@@ -50,6 +50,18 @@ func FuzzCommit(f *testing.F) {
 	})
 }
 
+// FuzzPart reads messages of a file of any content: what is taken ends with the content.
+func FuzzPart(f *testing.F) {
+	f.Add(append([]byte{version, 15: 1, 18: 2}, "content"...))
+	f.Add([]byte{version, 18: 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		nonce, parts, content, err := parsePart(b)
+		if err == nil && (parts < 1 || parts > filePartsMax || !bytes.Contains(b, nonce[:]) || !bytes.HasSuffix(b, content)) {
+			t.Fatalf("%x is taken for one of %d parts", b, parts)
+		}
+	})
+}
+
 // FuzzAddress reads addresses of any content: none that is taken, and no error, shows who logs in.
 func FuzzAddress(f *testing.F) {
 	for _, s := range []string{"nats://a", "tls://u:secret@a:1,b,[::1]:2/name", "nats://u:secret@/x", "http://a", "nats://a/b/c", "nats://a?x=y", ""} {

@@ -27,6 +27,7 @@ type index struct {
 	days      map[uint16]*mailbox.Day
 	commits   []span
 	lost      int
+	withdrawn uint64 // rises with each deletion, and when days are forgotten
 	bytes     int64
 }
 
@@ -111,6 +112,7 @@ func (x *index) add(e entry) {
 	day := x.day(e.day)
 	size := int64(tombRecord)
 	if e.kind == kindTombstone {
+		x.withdrawn++
 		under := forbids{e.under, e.day}
 		if x.forbidden[under] == 0 {
 			x.forbidden[under] = e.cursor
@@ -200,6 +202,7 @@ func (x *index) forget(finished uint16) {
 	}
 	x.records = slices.DeleteFunc(x.records, func(e entry) bool { return e.day <= finished })
 	clear(x.byID)
+	x.withdrawn++
 	x.lost = 0
 	for i := range x.records {
 		if e := &x.records[i]; e.kind == kindBlob {
@@ -277,7 +280,7 @@ func (x *index) chainAt(cursor uint64) (mailbox.Chain, bool) {
 // spec: 13-mailbox#close-of-the-day
 func (x *index) close(day uint16) mailbox.DayClose {
 	at := x.head
-	if at.Cursor >= x.closed.Cursor+closeStep {
+	if x.closed.Day != 0 && at.Cursor >= x.closed.Cursor+closeStep { // a close that is not known may have been signed beyond
 		step := at.Cursor - at.Cursor%closeStep
 		if chain, known := x.chainAt(step); known {
 			at = mailbox.Head{Cursor: step, Chain: chain}

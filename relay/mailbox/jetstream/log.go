@@ -182,7 +182,7 @@ func (l *log) publish(ctx context.Context, p *plan, end time.Time) (done bool, e
 		case errors.As(err, &other):
 			moved, ours, err := l.catchUp(ctx, p.nonce, true)
 			if err == nil && !moved {
-				moved, err = l.elsewhere(ctx, other.last)
+				moved, ours, err = l.elsewhere(ctx, p.nonce, other.last)
 			}
 			if moved || ours {
 				return ours, nil
@@ -224,16 +224,22 @@ func (l *log) apply(c *commit, seq uint64) error {
 	return nil
 }
 
-// elsewhere looks at what the stream is said to end with, where nothing of the log stands behind what is known here: something foreign, or a log that
-// has lost its end, which is read anew. It gives no cursor again that it knows of.
-func (l *log) elsewhere(ctx context.Context, last uint64) (moved bool, err error) {
+// elsewhere looks at what the stream is said to end with, where nothing of the log stands behind what is known here: it may be on its way still, it may
+// be something foreign, or the log has lost its end and is read anew. It gives no cursor again that it knows of.
+func (l *log) elsewhere(ctx context.Context, nonce [16]byte, said uint64) (moved, ours bool, err error) {
+	last, err := l.journal.last(ctx, l.journal.stream)
+	if err != nil || last < said { // what is said is planned only
+		return false, false, err
+	}
+	if moved, ours, err = l.catchUp(ctx, nonce, true); err != nil || moved {
+		return moved, ours, err
+	}
 	l.mu.Lock()
-	behind := last < l.index.seq
-	if !behind {
+	if last >= l.index.seq {
 		moved = last > l.index.seq
 		l.index.seq = last
 		l.mu.Unlock()
-		return moved, nil
+		return moved, false, nil
 	}
 	fresh := newIndex()
 	fresh.nextUp = l.index.nextUp
@@ -243,7 +249,7 @@ func (l *log) elsewhere(ctx context.Context, last uint64) (moved bool, err error
 		"community", fmt.Sprintf("%x", l.community[:4]), "messages", last)
 	l.store.cache.clear()
 	l.loaded = false
-	return true, l.load(ctx)
+	return true, false, l.load(ctx)
 }
 
 // load reads the log from its beginning, once.

@@ -276,6 +276,14 @@ func (s *Store) Spent(c mailbox.Community, t mailbox.Token) bool {
 	return l.index.isSpent(t)
 }
 
+// Withdrawn changes whenever something was deleted from a log, or has expired, by whatever process: a page that was read before may show it.
+func (s *Store) Withdrawn(c mailbox.Community) uint64 {
+	l := s.of(c)
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.index.withdrawn
+}
+
 // Stats is Store's. Bytes are those of blobs and of what stands beside them in messages, once, on however many servers they are.
 func (s *Store) Stats() mailbox.Stats {
 	stats := mailbox.Stats{Limit: s.limit, Logs: map[mailbox.Community][]mailbox.Day{}}

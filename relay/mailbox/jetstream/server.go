@@ -29,6 +29,8 @@ type server struct {
 var (
 	// errSilent says that no server that could has answered: what was asked for may have happened or not.
 	errSilent = errors.New("the servers of the store do not answer; a majority of them must run and reach each other")
+	// errOvertaken says that another message is on its way to the place that was meant.
+	errOvertaken = errors.New("another process writes at the same place")
 	// errNone says that there is no such message, by the word of the server that leads.
 	errNone = errors.New("there is no such message")
 	// errNoStream says that there is no such stream.
@@ -64,6 +66,7 @@ const (
 	codeNoCluster    = 10074
 	codeNotEnabled   = 10076
 	codeNotStored    = 10077
+	codeOvertaken    = 10164 // another message is on its way to the place
 )
 
 func (e *apiError) Error() string { return "JetStream says: " + e.Description }
@@ -75,6 +78,8 @@ func (e *apiError) meaning() error {
 		_, last, _ := strings.Cut(e.Description, ": ")
 		n, _ := strconv.ParseUint(last, 10, 64)
 		return errMoved{n}
+	case codeOvertaken:
+		return errOvertaken
 	case codeNoMessage:
 		return errNone
 	case codeNoStream:

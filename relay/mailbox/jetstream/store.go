@@ -44,6 +44,7 @@ type Store struct {
 
 	finished atomic.Uint32
 	looked   chan struct{} // of one place: wakes who looks for the last finished day
+	files    chan struct{} // of one place: another process has written a file
 
 	mu   sync.RWMutex // guards the following
 	logs map[mailbox.Community]*log
@@ -66,7 +67,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		server.replicas = replicasDefault
 	}
 	s := &Store{
-		server: server, limit: c.Limit, log: c.Log, stop: make(chan struct{}), looked: make(chan struct{}, 1),
+		server: server, limit: c.Limit, log: c.Log, stop: make(chan struct{}), looked: make(chan struct{}, 1), files: make(chan struct{}, 1),
 		logs: map[mailbox.Community]*log{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -115,6 +116,9 @@ func (s *Store) load(ctx context.Context) error {
 // wake looks at what another process says that it has changed.
 func (s *Store) wake(what string) {
 	wake := s.looked
+	if what == filesWake {
+		wake = s.files
+	}
 	if id, err := hex.DecodeString(what); err == nil && len(id) == len(mailbox.Community{}) {
 		s.mu.RLock()
 		l := s.logs[mailbox.Community(id)]
@@ -319,7 +323,7 @@ func (s *Store) Expire(ctx context.Context, day uint16) error {
 		case err == nil:
 			s.raise(day)
 			_ = s.server.conn.Publish(wakeSubject(s.server.name, "store"), nil) // they look by themselves, too
-		case !errors.As(err, new(errMoved)):
+		case !errors.As(err, new(errMoved)) && !errors.Is(err, errOvertaken):
 			return fmt.Errorf("cannot finish with day %d: %w", day, err)
 		default:
 			if err := s.look(ctx); err != nil {

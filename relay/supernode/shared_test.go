@@ -1,0 +1,127 @@
+package supernode
+
+import (
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"sottovoce/mesh/wire"
+	"sottovoce/relay/community"
+	"sottovoce/relay/mailbox/jetstream"
+)
+
+// shares founds a community on a server of its own, and opens the supernode twice, as two processes with a directory each.
+func shares(t *testing.T) (id community.ID, a, b *Supernode) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true, MaxPayload: 2 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
+	cfg := Config{Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Shared: func(limit int64) (Shared, error) {
+		return jetstream.Open(t.Context(), jetstream.Config{URL: s.ClientURL(), Limit: limit, Replicas: 1, Log: slog.New(slog.DiscardHandler)})
+	}}
+	if _, err := Open(t.TempDir(), cfg); !errors.Is(err, ErrNone) {
+		t.Fatal(err)
+	}
+	made, err := Found(t.TempDir(), Charter{Name: "Casa", Policy: policy}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var both [2]*Supernode
+	for i := range both {
+		if both[i], err = Open(t.TempDir(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = both[i].Close() })
+	}
+	return made.Community, both[0], both[1]
+}
+
+// TestOneSupernode: two processes on one store are one supernode: what one writes down the other knows, and neither overwrites the other.
+func TestOneSupernode(t *testing.T) {
+	id, a, b := shares(t)
+	if a.ID() != b.ID() {
+		t.Fatal("two supernodes")
+	}
+	var wait sync.WaitGroup
+	for _, s := range []*Supernode{a, b} {
+		wait.Go(func() {
+			for range 8 {
+				if _, err := s.Invite(id, 1, time.Hour); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	a.reload()
+	b.reload()
+	if one, other := a.all()[0].house.Save(), b.all()[0].house.Save(); string(one) != string(other) {
+		t.Fatal("two houses")
+	}
+	today := a.today()
+	for _, s := range []*Supernode{a, b, a, b} { // each counts what the other has given
+		c := s.all()[0]
+		c.mu.Lock()
+		err := again(func() error { return c.drawn(community.Persona{1}, today, int(policy.Tokens)/4) })
+		c.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := b.all()[0].left(community.Persona{1}, today); left != 0 {
+		t.Fatalf("%d tokens are left when all were given", left)
+	}
+}
+
+// TestSharedSlots: a slot that one process has opened is answered by the other, and two answers do not overwrite each other.
+func TestSharedSlots(t *testing.T) {
+	_, a, b := shares(t)
+	one, other := a.all()[0].shelf, b.all()[0].shelf
+	id := wire.SlotID{1}
+	if other.has(id) {
+		t.Fatal("a slot that nobody has opened")
+	}
+	if err := one.put(id, &slotFile{Day: 20000, Bundle: make([]byte, wire.SlotSize)}); err != nil {
+		t.Fatal(err)
+	}
+	if !other.has(id) {
+		t.Fatal("the other process does not know the slot")
+	}
+	var wait sync.WaitGroup
+	var places [2]uint64
+	for i, s := range []*shelf{one, other} {
+		wait.Go(func() {
+			answer := make([]byte, wire.SlotSize)
+			answer[0] = byte(i + 1)
+			var err error
+			if places[i], err = s.answer(id, 20000, answer); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if places[0]+places[1] != 3 {
+		t.Fatal("two answers stand at", places)
+	}
+	if err := other.withdraw(id); err != nil {
+		t.Fatal(err)
+	}
+	if one.has(id) {
+		if _, err := one.get(id); !errors.Is(err, errNoSlot) {
+			t.Fatal("a slot that was given up is still there:", err)
+		}
+	}
+}
