@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -54,13 +55,16 @@ func build(dir, version, arch string) built {
 
 // TestPackages is the life of a package on a machine, from the first installation to the purge.
 func TestPackages(t *testing.T) {
+	t.Parallel()
 	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
 	packages := make(chan built, len(dirs))
-	go func() { // beside the making of the machine
+	var building sync.WaitGroup
+	t.Cleanup(building.Wait)
+	building.Go(func() { // beside the making of the machine
 		for i, version := range []string{"v1.0.0", "v1.1.0", "v1.1.0"} {
 			packages <- build(dirs[i], version, architecture())
 		}
-	}()
+	})
 	m := boot(t)
 	var paths []string
 	for range dirs {
@@ -95,6 +99,7 @@ func TestPackages(t *testing.T) {
 
 // TestProcessors: the packages for Raspberry Pis hold a program that they can run.
 func TestProcessors(t *testing.T) {
+	t.Parallel()
 	need(t, "make", "git", "dpkg-deb")
 	for _, pi := range []struct{ arch, setting, value, emulator string }{
 		{"armhf", "GOARM", "6", "qemu-arm"},

@@ -19,6 +19,8 @@ const (
 	release  = "bookworm"             // what Raspberry Pi OS was made of when this was written
 	packages = "systemd,systemd-sysv" // beside the least that a Debian is
 
+	unfetched = 75 // is what boot ends with where there is no way to the archive
+
 	bootTimeout = 6 * time.Minute // with the packages fetched, on a busy machine
 	runTimeout  = time.Minute     // of a command on the machine
 	pollPause   = 50 * time.Millisecond
@@ -32,7 +34,7 @@ type machine struct {
 
 // sweep removes the control group of a machine as soon as all its processes are gone: sh -c SWEEP sh DIRECTORY GROUP, in a mount
 // namespace of its own.
-const sweep = `mount -t cgroup2 groups "$1" && cd "$1" && while grep -q 'populated 1' "$2/cgroup.events"; do sleep 0.1; done && find "$2" -depth -type d -exec rmdir {} +`
+const sweep = `mount -t cgroup2 groups "$1" && cd "$1" && [ -d "$2" ] || exit 0; while grep -q 'populated 1' "$2/cgroup.events"; do sleep 0.1; done; find "$2" -depth -type d -exec rmdir {} +`
 
 // boot makes a machine; it is gone when the test ends.
 func boot(t *testing.T) *machine {
@@ -71,6 +73,9 @@ func boot(t *testing.T) *machine {
 		select {
 		case err := <-gone:
 			gone <- err
+			if cmd.ProcessState.ExitCode() == unfetched {
+				without(t, "no Debian can be had: "+said.String())
+			}
 			t.Fatalf("the machine has not come up: %v\n%s", err, said.String())
 		default:
 		}
