@@ -65,9 +65,13 @@ func (g *piGuide) installs(command string) {
 	if _, err := os.Stat(command[strings.LastIndexByte(command, ' ')+1:]); err != nil {
 		g.t.Fatal(err)
 	}
-	first := g.place("sottovoce supernode init --from /boot/firmware/sottovoce.txt --words-to /run/sottovoce/root-words --data /var/lib/sottovoce")
+	unit, err := os.ReadFile(filepath.Join("..", "..", "sottovoce", "debian", "sottovoce-first-boot.service"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	first := g.place(regexp.MustCompile(`(?m)^ExecStart=/usr/bin/(sottovoce supernode init .*)$`).FindStringSubmatch(string(unit))[1])
 	got := g.pi.Run(g.t.Context(), append([]string{Binary(g.t)}, strings.Fields(first)[1:]...)...)
-	if err := os.WriteFile(g.journal, []byte(got.Stdout+got.Stderr), 0o600); got.Code != 0 || err != nil {
+	if err = os.WriteFile(g.journal, []byte(got.Stdout+got.Stderr), 0o600); got.Code != 0 || err != nil {
 		g.t.Fatalf("%+v, %v", got, err)
 	}
 	g.runs()
