@@ -173,3 +173,22 @@ func FuzzTerminal(f *testing.F) {
 		})
 	})
 }
+
+// What is refused while the next is being written, and what is pasted when a dialog has just come, stays.
+func TestNothingTypedIsLost(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		s.life.full = true
+		s.begin().types("the first")
+		_, sent := s.Update(press("enter"))
+		s.Update(tea.PasteMsg{Content: "the second"})
+		s.do(sent)
+		s.shows("the disk is full", "the first", "the second")
+		if got := s.editor().String(); got != "the first\nthe second" {
+			t.Errorf("what is written is %q", got)
+		}
+		s.fake.Notice("The disk is full: nothing can be kept.")
+		s.do(nil)
+		s.send(tea.PasteMsg{Content: ", the third"}).wait(deafTime).keys("esc").shows("the second, the third")
+	})
+}

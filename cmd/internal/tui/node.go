@@ -321,6 +321,8 @@ func (m *Model) send(text string, in *intent) tea.Cmd {
 					if e.unsent = true; e.empty() {
 						e.set(text)
 						e.intent = in
+					} else { // the next is being written already
+						e.set(text + "\n" + e.String())
 					}
 				}
 				return m.complain(r.Err)

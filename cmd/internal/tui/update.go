@@ -61,7 +61,7 @@ func (m *Model) takeEvents(events happened) tea.Cmd {
 }
 
 func (m *Model) paste(text string) tea.Cmd {
-	if d := m.dialog(); d != nil {
+	if d := m.dialog(); d != nil && !m.deaf() {
 		return d.paste(m, text)
 	}
 	m.focus = onEditor
