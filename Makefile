@@ -13,8 +13,9 @@ LDFLAGS   := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 TAGS      := nethttpomithttp2
 # Functions at multiples of 16 bytes instead of 32, as on arm64, are 180 KB less; what waits for the network or for a person needs no inlining: 600 KB.
 ALIGN     := $(if $(filter amd64,$(shell go env GOARCH)),-funcalign=16)
-COLD      := $(patsubst %,-gcflags=%=-l,github.com/nats-io/... github.com/miekg/dns/... net/http crypto/x509 crypto/tls encoding/json \
-             $(patsubst %,sottovoce/cmd/internal/%,cli control daemon demo tui))
+COLD      := $(patsubst %,-gcflags=%=-l,github.com/nats-io/... github.com/miekg/dns/... github.com/hashicorp/... charm.land/... github.com/charmbracelet/... \
+             filippo.io/... net/http net/url crypto/x509 crypto/tls encoding/gob encoding/asn1 math/big regexp regexp/syntax go/doc/comment text/tabwriter \
+             $(patsubst %,sottovoce/cmd/internal/%,cli commandline control daemon demo doctor tui tui/words))
 # SQLite, translated from C, has no goroutine of its own; to watch its memory finds nothing, and takes a third of the time of a
 # test of the store. The driver around it is watched.
 RACE      := -race -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false'
