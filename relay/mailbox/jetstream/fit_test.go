@@ -16,6 +16,7 @@ import (
 
 // TestUnfit: servers that cannot hold a store are refused with one line that says what to do, and shows nobody's password.
 func TestUnfit(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	secret := func(o *server.Options) { o.Username, o.Password = "orchard", "tangerine" }
 	users := func(o *server.Options) {
 		o.Users = []*server.User{{

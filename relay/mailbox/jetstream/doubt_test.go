@@ -1,0 +1,118 @@
+package jetstream_test
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sottovoce/relay/mailbox"
+	"sottovoce/relay/mailbox/jetstream"
+	"sottovoce/relay/mailbox/mailboxtest"
+)
+
+// muffle stands between a store and its server: while it is on, what the server says is lost.
+type muffle struct {
+	net.Listener
+	on    atomic.Bool
+	mu    sync.Mutex // guards the following
+	conns []net.Conn
+}
+
+func muffled(t *testing.T, server string) *muffle {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &muffle{Listener: l}
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp4", server)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			m.mu.Lock()
+			m.conns = append(m.conns, near, far)
+			m.mu.Unlock()
+			parts.Go(func() { _, _ = io.Copy(far, near); _ = far.Close() })
+			parts.Go(func() { m.answer(near, far); _ = near.Close() })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); m.cut(); parts.Wait() })
+	return m
+}
+
+func (m *muffle) answer(near, far net.Conn) {
+	b := make([]byte, 64<<10)
+	for {
+		n, err := far.Read(b)
+		if err != nil {
+			return
+		}
+		if m.on.Load() {
+			continue
+		}
+		if _, err := near.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends all connections, and what comes afterwards is heard again.
+func (m *muffle) cut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.conns {
+		_ = c.Close()
+	}
+	m.conns = nil
+	m.on.Store(false)
+}
+
+// TestAnswerLost: a commit whose answer is lost is there once, and its depositor is told where.
+func TestAnswerLost(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	s := serve(t, nil)
+	between := muffled(t, s.Addr().String())
+	a := open(t, jetstream.Config{URL: "nats://" + between.Addr().String() + "/doubt", Replicas: 1})
+	b := open(t, jetstream.Config{URL: s.ClientURL() + "/doubt", Replicas: 1})
+	t.Cleanup(func() { _ = a.Close(); _ = b.Close() })
+	put := func(n uint64) (mailbox.Result, error) {
+		r, err := a.Append(t.Context(), ours, []mailbox.Deposit{{Blob: mailboxtest.Blob(n, 0, day), Paid: []mailbox.Token{mailboxtest.Token(n, day)}}})
+		if err != nil {
+			return mailbox.Result{}, err
+		}
+		return r[0], nil
+	}
+	if r, err := put(1); err != nil || r.Err != nil {
+		t.Fatal(r, err)
+	}
+	between.on.Store(true)
+	var told mailbox.Result
+	var failed error
+	done := make(chan struct{})
+	go func() { defer close(done); told, failed = put(2) }()
+	for end := time.Now().Add(10 * time.Second); len(collect(t, b).Blobs) != 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the commit does not come to the server")
+		}
+	}
+	between.cut()
+	<-done
+	all := collect(t, b)
+	if failed != nil || told != (mailbox.Result{Cursor: all.Blobs[1].Cursor, New: true}) || len(all.Blobs) != 2 {
+		t.Fatalf("%+v, %v; %d blobs", told, failed, len(all.Blobs))
+	}
+	if again, err := put(2); err != nil || again != (mailbox.Result{Cursor: told.Cursor}) {
+		t.Fatalf("%+v, %v", again, err)
+	}
+}
