@@ -62,6 +62,8 @@ const (
 	outageTime = 2 * time.Second
 	// retryPause stands between two tries.
 	retryPause = 100 * time.Millisecond
+	// movedPause is the same where another process's message is on its way, which takes as long as servers take to agree.
+	movedPause = 5 * time.Millisecond
 	// pollPeriod is how often a log is looked at where nothing wakes us: a process may end before it wakes the others.
 	pollPeriod = 2 * time.Second
 )

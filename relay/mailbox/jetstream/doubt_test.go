@@ -1,7 +1,7 @@
 package jetstream_test
 
 import (
-	"io"
+	"bytes"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,9 +13,10 @@ import (
 	"sottovoce/relay/mailbox/mailboxtest"
 )
 
-// muffle stands between a store and its server: while it is on, what the server says is lost.
+// muffle stands between a store and its server. Where it is armed, what the server says is lost from the next commit on.
 type muffle struct {
 	net.Listener
+	armed atomic.Bool
 	on    atomic.Bool
 	mu    sync.Mutex // guards the following
 	conns []net.Conn
@@ -43,29 +44,37 @@ func muffled(t *testing.T, server string) *muffle {
 			m.mu.Lock()
 			m.conns = append(m.conns, near, far)
 			m.mu.Unlock()
-			parts.Go(func() { _, _ = io.Copy(far, near); _ = far.Close() })
-			parts.Go(func() { m.answer(near, far); _ = near.Close() })
+			parts.Go(func() { m.pass(far, near, m.hear); _ = far.Close() })
+			parts.Go(func() { m.pass(near, far, m.on.Load); _ = near.Close() })
 		}
 	})
 	t.Cleanup(func() { _ = l.Close(); m.cut(); parts.Wait() })
 	return m
 }
 
-func (m *muffle) answer(near, far net.Conn) {
+// pass brings bytes from one to the other, but for those that are lost.
+func (m *muffle) pass(to, from net.Conn, lost func() bool) {
 	b := make([]byte, 64<<10)
 	for {
-		n, err := far.Read(b)
+		n, err := from.Read(b)
 		if err != nil {
 			return
 		}
-		if m.on.Load() {
+		if m.armed.Load() && bytes.Contains(b[:n], []byte("Nats-Batch-Commit")) {
+			m.armed.Store(false)
+			m.on.Store(true)
+		}
+		if lost() {
 			continue
 		}
-		if _, err := near.Write(b[:n]); err != nil {
+		if _, err := to.Write(b[:n]); err != nil {
 			return
 		}
 	}
 }
+
+// hear loses nothing of what the store says.
+func (m *muffle) hear() bool { return false }
 
 // cut ends all connections, and what comes afterwards is heard again.
 func (m *muffle) cut() {
@@ -96,12 +105,12 @@ func TestAnswerLost(t *testing.T) {
 	if r, err := put(1); err != nil || r.Err != nil {
 		t.Fatal(r, err)
 	}
-	between.on.Store(true)
+	between.armed.Store(true)
 	var told mailbox.Result
 	var failed error
 	done := make(chan struct{})
 	go func() { defer close(done); told, failed = put(2) }()
-	for end := time.Now().Add(10 * time.Second); len(collect(t, b).Blobs) != 2; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(collect(t, b).Blobs) != 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the commit does not come to the server")
 		}

@@ -41,7 +41,7 @@ func (s *Store) Load(ctx context.Context, name string) (content []byte, version 
 		if !errors.Is(err, ErrStale) {
 			return content, version, err
 		}
-		if !pause(ctx) {
+		if !pause(ctx, movedPause) {
 			return nil, 0, context.Cause(ctx)
 		}
 	}

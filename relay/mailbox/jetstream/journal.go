@@ -216,9 +216,9 @@ func (j *journal) get(ctx context.Context, seq uint64) ([]byte, error) {
 }
 
 // pause waits a little before something is tried again; false when ctx has ended.
-func pause(ctx context.Context) bool {
+func pause(ctx context.Context, rest time.Duration) bool {
 	select {
-	case <-time.After(retryPause):
+	case <-time.After(rest):
 		return true
 	case <-ctx.Done():
 		return false

@@ -191,7 +191,11 @@ func (l *log) publish(ctx context.Context, p *plan, end time.Time) (done bool, e
 				return false, err
 			}
 		}
-		if time.Now().After(end) || l.store.closing() || !pause(ctx) {
+		rest := retryPause
+		if errors.As(err, &other) || errors.Is(err, errOvertaken) {
+			rest = movedPause
+		}
+		if time.Now().After(end) || l.store.closing() || !pause(ctx, rest) {
 			l.outage = true
 			return false, fmt.Errorf("nothing can be kept now: %w", err)
 		}
