@@ -29,6 +29,7 @@ type figure struct {
 	ValueMax  float64 `json:"value_max,omitempty"`       // what is promised; 0 is nothing
 	ValueMin  float64 `json:"value_min,omitempty"`
 	RatioMax  float64 `json:"ratio_max,omitempty"`
+	RatioMin  float64 `json:"ratio_min,omitempty"`
 	Met       *bool   `json:"met,omitempty"`
 	Load      string  `json:"load"` // of the machine in the minute before
 }
@@ -51,8 +52,8 @@ func (t *table) put(b *testing.B, f figure) {
 	if f.Yard != 0 {
 		f.Ratio = f.Value / f.Yard
 	}
-	if f.ValueMax != 0 || f.ValueMin != 0 || f.RatioMax != 0 {
-		met := (f.ValueMax == 0 || f.Value <= f.ValueMax) && f.Value >= f.ValueMin && (f.RatioMax == 0 || f.Ratio <= f.RatioMax)
+	if f.ValueMax != 0 || f.ValueMin != 0 || f.RatioMax != 0 || f.RatioMin != 0 {
+		met := (f.ValueMax == 0 || f.Value <= f.ValueMax) && f.Value >= f.ValueMin && (f.RatioMax == 0 || f.Ratio <= f.RatioMax) && f.Ratio >= f.RatioMin
 		f.Met = &met
 	}
 	if i := slices.IndexFunc(t.figures, func(old figure) bool { return old.Name == f.Name }); i >= 0 {
@@ -79,7 +80,7 @@ func (t *table) publish(w io.Writer, path string) error {
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.Name, cmp.Or(quantity(f.Value, f.Unit), "0 "+f.Unit),
 			limit("≤", f.ValueMax, f.Unit)+limit("≥", f.ValueMin, f.Unit), f.Yardstick, quantity(f.Yard, f.Unit), quantity(f.Ratio, ""),
-			limit("≤", f.RatioMax, ""), verdict, f.Samples, f.Load)
+			limit("≤", f.RatioMax, "")+limit("≥", f.RatioMin, ""), verdict, f.Samples, f.Load)
 	}
 	if err := tw.Flush(); err != nil || path == "" {
 		return err

@@ -1,13 +1,16 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +31,8 @@ const (
 	settleTime = 30 * time.Second
 	// look is the time between two looks at something that nobody tells about.
 	look = 20 * time.Millisecond
+	// clockTicks is what /proc counts processor time in, a second: USER_HZ on every Linux that Go runs on.
+	clockTicks = 100
 )
 
 // Servers are three nats-servers on hosts of their own that form one cluster, and sync whatever they write.
@@ -112,6 +117,51 @@ func (s *Servers) Memory() (sum int64) {
 	s.t.Helper()
 	for _, one := range s.all {
 		sum += one.process.Memory()
+	}
+	return sum
+}
+
+// Busy is the processor time that all servers have taken.
+func (s *Servers) Busy() time.Duration {
+	s.t.Helper()
+	ticks := 0
+	for _, one := range s.all {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", one.process.PID()))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // behind the name, which may hold anything
+		for _, field := range fields[11:13] {
+			n, err := strconv.Atoi(field)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * time.Second / clockTicks
+}
+
+// Disk is how many bytes the files of all servers have.
+func (s *Servers) Disk() (sum int64) {
+	s.t.Helper()
+	for _, one := range s.all {
+		err := filepath.WalkDir(filepath.Join(one.Home, "data"), func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if errors.Is(err, fs.ErrNotExist) { // it was replaced meanwhile
+				return nil
+			}
+			if err == nil {
+				sum += info.Size()
+			}
+			return err
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	return sum
 }
