@@ -87,7 +87,15 @@ func (s *Store) Shred() error {
 	if !dead {
 		return nil
 	}
-	defer s.holdReaders()() // none sees the conversation any more
+	var readers []*conn
+	defer func() {
+		for _, c := range readers {
+			s.readers <- c
+		}
+	}()
+	for range readersMax { // none sees the conversation any more
+		readers = append(readers, <-s.readers)
+	}
 	err := s.SaveSecrets(func(to *Secrets) {
 		for id := range to.Conversations {
 			if !live[id] {

@@ -356,8 +356,7 @@ func (s *Store) SaveSecrets(fn func(*Secrets)) error {
 const sqlScrub = `PRAGMA wal_checkpoint(TRUNCATE)`
 
 // Scrub makes erased rows leave the log of the database as well, which
-// otherwise keeps their last versions, encrypted, until it comes round. It waits for all views
-// to end: the log cannot be emptied under one, and who writes would wait for that.
+// otherwise keeps their last versions, encrypted, until it comes round.
 //
 // spec: 09-storage#erasure
 func (s *Store) Scrub() error {
@@ -366,21 +365,7 @@ func (s *Store) Scrub() error {
 	if s.writer == nil {
 		return ErrClosed
 	}
-	defer s.holdReaders()()
 	return explain(s.home, s.writer.db.Exec(sqlScrub))
-}
-
-// holdReaders waits for all views to end and lets none begin until release is called.
-func (s *Store) holdReaders() (release func()) {
-	var readers []*conn
-	for range readersMax {
-		readers = append(readers, <-s.readers)
-	}
-	return func() {
-		for _, c := range readers {
-			s.readers <- c
-		}
-	}
 }
 
 // Close waits for what runs and closes the home. The secrets are erased. It may
