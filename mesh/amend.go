@@ -228,10 +228,13 @@ func applyKept(tx *store.Tx) error {
 		if err != nil {
 			return err
 		}
-		if op == nil {
-			continue
+		switch {
+		case op != nil:
+			_, err = apply(tx, row, op)
+		case row != nil && len(row.Body) > 0: // malformed, as is seen now
+			err = tx.EmptyOp(row)
 		}
-		if _, err := apply(tx, row, op); err != nil {
+		if err != nil {
 			return err
 		}
 	}

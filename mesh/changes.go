@@ -7,6 +7,7 @@ import (
 
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
+	"sottovoce/mesh/wire"
 )
 
 // applied is what has come of an op that is about others.
@@ -41,10 +42,12 @@ func awaited(tx *store.Tx, text *store.Op) (empty []int64, err error) {
 	if err != nil || len(waiting) == 0 {
 		return nil, err
 	}
-	for _, seq := range waiting {
+	for _, seq := range waiting { // all at first: each reaction looks through those that count
 		if err := tx.DropChange(seq, text.ID); err != nil {
 			return nil, err
 		}
+	}
+	for _, seq := range waiting {
 		row, op, err := changeAt(tx, seq)
 		if err != nil {
 			return nil, err
@@ -65,7 +68,8 @@ func awaited(tx *store.Tx, text *store.Op) (empty []int64, err error) {
 	return empty, err
 }
 
-// changeAt reads an op that is about others; op is nil when it says nothing any more.
+// changeAt reads an op that is about others; op is nil when it says nothing any more, or
+// nothing that this version takes: who kept it did not know its kind.
 func changeAt(tx *store.Tx, seq int64) (row *store.Op, op *conversation.Op, err error) {
 	row, err = tx.Op(seq)
 	if errors.Is(err, store.ErrNotFound) {
@@ -75,6 +79,9 @@ func changeAt(tx *store.Tx, seq int64) (row *store.Op, op *conversation.Op, err 
 		return row, nil, err
 	}
 	op, err = conversation.ParseOp(row.Body)
+	if errors.Is(err, wire.ErrMalformed) {
+		return row, nil, nil
+	}
 	return row, op, err
 }
 
@@ -154,8 +161,10 @@ func outdated(tx *store.Tx, edit, text *store.Op) (empty []int64, err error) {
 	if err != nil || waits {
 		return nil, err
 	}
-	if err := tx.DropChange(edit.Seq, text.ID); err != nil {
-		return nil, err
+	if !edit.Mine { // ours are counted
+		if err := tx.DropChange(edit.Seq, text.ID); err != nil {
+			return nil, err
+		}
 	}
 	return []int64{edit.Seq}, tx.EmptyOp(edit)
 }

@@ -45,6 +45,7 @@ const (
 	quoteMax        = 240                 // bytes shown of what a message answers
 	editsMax        = 100                 // times that we edit one message
 	awaitedAge      = 60 * 24 * time.Hour // that a deletion waits for what it deletes, at the least: longer than a blob lives
+	awaitedMax      = 1024                // of those in one conversation that are never past keeping: more are no mishap
 	openLinksMax    = 32                  // links in mode open, all together
 	handOverMax     = 10 * time.Second    // until a request counts as not handed over
 	retryPauseMin   = time.Second         // after a turn that failed

@@ -218,14 +218,38 @@ func (t *turn) moveState(seq int64) error {
 // changeMoved tells how far an edit or a deletion has come, if it is what counts.
 func (t *turn) changeMoved(row *store.Op) error {
 	text, err := changedBy(t.tx, row)
-	if err != nil || text == nil {
+	if err != nil {
 		return err
+	}
+	if text == nil {
+		return t.outrun(row)
 	}
 	c, err := wordingOf(t.tx, text)
 	if err != nil {
 		return err
 	}
 	return t.recordState(text, c)
+}
+
+// outrun takes away what an edit of ours says in whose place another one came while it waited
+// to be sent, once it does not any more.
+//
+// spec: 06-conversations#edit
+func (t *turn) outrun(row *store.Op) error {
+	_, op, err := changeAt(t.tx, row.Seq)
+	if err != nil || op == nil || op.Kind != conversation.KindEdit {
+		return err
+	}
+	e, _ := op.Edit()
+	text, err := about(t.tx, row, e.Of)
+	if err != nil || text == nil || text.Edit == 0 {
+		return err
+	}
+	empty, err := outdated(t.tx, row, text)
+	if err != nil {
+		return err
+	}
+	return t.emptied(empty)
 }
 
 func (t *turn) recordState(row *store.Op, c wording) error {

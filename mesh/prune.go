@@ -156,6 +156,7 @@ func (n *Node) pruneOps(ctx context.Context, past func(store.Settled) bool, need
 	if err != nil {
 		return err
 	}
+	spared := make(map[int64]int) // by conversation
 	for after := int64(0); ; {
 		if more, err := needed(); err != nil || !more {
 			return err
@@ -172,9 +173,13 @@ func (n *Node) pruneOps(ctx context.Context, past func(store.Settled) bool, need
 		var delete []store.Settled
 		young := false
 		for _, op := range all {
-			if !past(op) {
+			switch {
+			case !past(op):
 				young = true
-			} else if !op.Waits && !awaits(op, lasting) {
+			case op.Waits:
+			case awaits(op, lasting) && spared[op.Conversation] < awaitedMax:
+				spared[op.Conversation]++
+			default:
 				delete = append(delete, op)
 			}
 		}
