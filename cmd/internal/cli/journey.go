@@ -41,6 +41,13 @@ func (i *infoCommand) Run(c *call) error {
 		return err
 	}
 	rows := [][]string{{"message", j.Message.ID}, {"from", name(j.Message.From)}, {"written", moment(&j.Message.Time)}}
+	if j.Message.Change != nil {
+		what := "edited"
+		if j.Message.Deleted {
+			what = "deleted"
+		}
+		rows = append(rows, []string{what, moment(&j.Message.Change.Time)})
+	}
 	if j.Received != nil {
 		rows = append(rows, []string{"received", moment(j.Received)})
 	}

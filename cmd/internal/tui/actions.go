@@ -85,7 +85,15 @@ func (m *Model) confirm(title, more, yes string, do func(m *Model) tea.Cmd) *she
 	}
 }
 
-// offer is what Enter offers about somebody who is no contact.
+// meet is what Enter does about somebody who is no contact: it asks them, as the screen says; what there is to decide is offered.
+func (m *Model) meet(e *entry) tea.Cmd {
+	if e.section() == sectionNearby {
+		return m.runAdd(e.person.ID)
+	}
+	return m.offer(e)
+}
+
+// offer is what can be done about somebody who is no contact.
 func (m *Model) offer(e *entry) tea.Cmd {
 	id, name := e.person.ID, nameOf(e.person)
 	w := m.words
@@ -102,7 +110,7 @@ func (m *Model) offer(e *entry) tea.Cmd {
 			}
 		}
 	case sectionAsked:
-		s.text = func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, w.WaitingFor(name)) }
+		s.text = func(_ *Model, width int) []paint.Line { return paragraphs(width, paint.Plain, w.WaitingFor(name)...) }
 		s.choices = func(*Model) []choice {
 			return []choice{{label: w.TakeBack, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runDecline(id) }}}
 		}

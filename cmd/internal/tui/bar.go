@@ -92,6 +92,7 @@ func (m *Model) runStatus(string) tea.Cmd {
 			return []choice{
 				{label: m.words.Close, do: (*Model).closeDialog},
 				{label: m.words.DoctorTitle, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runDoctor("") }},
+				{label: m.words.PrivateTitle, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runPrivate("") }},
 			}
 		},
 	})

@@ -41,9 +41,7 @@ func (m *Model) cardRows(p control.Person, width int) (rows []paint.Line) {
 	switch {
 	case p.Blocked:
 		presence = w.Blocked
-	case p.Via == control.ViaLink:
-		presence = w.Connected
-	case p.Online:
+	case p.Via == control.ViaLink, p.Online:
 		presence = w.Here
 	}
 	rows = append(rows, columns(width, w.CardNow, presence)...)
@@ -80,7 +78,7 @@ func (m *Model) cardChoices(p control.Person) []choice {
 			}
 		}
 	}
-	for _, name := range []string{"verify", "introduce", "export", "reset"} {
+	for _, name := range []string{"verify", "private", "introduce", "export", "reset"} {
 		add(paint.Strong, name)
 	}
 	all = append(all, choice{label: "/rename", more: w.Commands["rename"].Does, look: paint.Strong, do: func(m *Model) tea.Cmd {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -25,9 +26,9 @@ func (s *stage) last() control.Message {
 func TestReply(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 2)
-		s.begin().types("half a line").keys("ctrl+u", "tab", "tab", "up").types("r").shows("answer to", "Bruno: message 0 of many", "Esc drops it")
+		s.begin().types("half a line").keys("ctrl+u", "tab", "up").types("r").shows("reply to", "Bruno: message 0 of many", "Esc drops it")
 		s.golden("replying")
-		s.keys("alt+esc").hides("answer to").keys("tab", "tab", "up").types("r").types("it is").keys("enter").hides("answer to").shows("┃ Bruno: message 0", "  it is")
+		s.keys("alt+esc").hides("reply to").keys("tab", "up").types("r").types("it is").keys("enter").hides("reply to").shows("┃ Bruno: message 0", "  it is")
 		asked := s.last()
 		if asked.Quote == nil || asked.Quote.Text != "message 0 of many" {
 			t.Fatalf("sent %+v", asked)
@@ -38,9 +39,9 @@ func TestReply(t *testing.T) {
 		s.fake.TheyDelete(asked.Quote.ID)
 		s.do(nil)
 		s.shows("┃ Bruno: deleted")
-		s.types("/reply").keys("enter").shows("answer to  Bruno: good").types("!").keys("enter").shows("┃ Bruno: good")
+		s.types("/reply").keys("enter").shows("reply to  Bruno: good").types("!").keys("enter").shows("┃ Bruno: good")
 		s.life.full = true
-		s.keys("tab", "tab").types("r").types("lost?").keys("enter").shows("the disk is full", "answer to", "▸ lost?")
+		s.keys("tab").types("r").types("lost?").keys("enter").shows("the disk is full", "reply to", "▸ lost?")
 	})
 }
 
@@ -60,7 +61,7 @@ func TestEdit(t *testing.T) {
 		s.keys("ctrl+u", "up").shows("▸ first").keys("ctrl+u", "enter").shows("Delete this message?", "first").keys("enter").shows("  first")
 		s.types("//slash").keys("enter", "up").shows("▸ //slash").types("es").keys("enter").shows("  /slashes")
 		s.types("/nonsense").keys("enter", "up").shows("▸ /nonsense").keys("ctrl+up").shows("▸ //slashes").keys("ctrl+down").shows("▸ /nonsense").keys("ctrl+u")
-		s.types("fine").keys("enter", "tab", "tab", "up", "up", "up").types("e").shows("only who wrote it")
+		s.types("fine").keys("enter", "tab", "up", "up", "up").types("e").shows("only who wrote it")
 		s.fake.TheyEdit(s.talks[bruno.ID].messages[0].ID, "message nought")
 		s.do(nil)
 		s.shows("message nought", "edited")
@@ -72,9 +73,9 @@ func TestEdit(t *testing.T) {
 func TestDelete(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 1)
-		s.begin().types("secret").keys("enter", "tab", "tab").types("d").shows("Delete this message?", "“secret”", "where Bruno has it")
+		s.begin().types("secret").keys("enter", "tab").types("d").shows("Delete this message?", "“secret”", "where Bruno has it")
 		s.golden("delete")
-		s.keys("enter").shows("  secret").keys("delete", "down", "enter").hides("  secret").shows("  deleted", "waiting")
+		s.keys("enter").shows("▸ secret").keys("delete", "down", "enter").hides("  secret").shows("▸ deleted", "waiting")
 		s.types("r").shows("that message is deleted").types("e").types("d").types("+").hides("Esc drops").hides("Delete this").hides("▸ +").keys("esc")
 		s.keys("up").hides("Esc drops") // nothing of ours is left to edit
 		s.types("again").keys("enter", "up").shows("Esc drops")
@@ -95,7 +96,7 @@ func TestDelete(t *testing.T) {
 func TestReactions(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 2)
-		s.begin().keys("tab", "tab").types("+").shows("thank you", "Another one")
+		s.begin().keys("tab").types("+").shows("thank you", "Another one")
 		s.golden("react")
 		s.keys("enter").shows("👍 you")
 		s.fake.TheyReact(s.last().ID, "👍", true)
@@ -129,14 +130,14 @@ func TestMessageSheet(t *testing.T) {
 		s.talkative("Bruno", 1)
 		asked := s.fake.Receive(s.fake.Befriend(s.fake.Meet("Carla").ID).ID, "when?")
 		s.node = changing{s.life}
-		s.begin().types("/to Carla").keys("enter").types("at one").keys("enter", "tab", "tab", "up").types("r").types("no, at two").keys("enter")
-		s.keys("tab", "tab", "enter").shows("This message", "Answer", "React", "Go to what it answers", "Edit", "Delete")
+		s.begin().types("/to Carla").keys("enter").types("at one").keys("enter", "tab", "up").types("r").types("no, at two").keys("enter")
+		s.keys("tab", "enter").shows("This message", "Reply", "React", "Go to what it replies to", "Edit", "Delete")
 		s.golden("message")
 		s.keys("4").shows("when?")
 		if s.talk().chosen != asked.ID {
 			t.Error("it does not turn to what is answered")
 		}
-		s.keys("esc", "tab", "tab", "enter").types("r").shows("answer to  you: no").keys("esc", "tab", "tab", "enter", "5").shows("▸ no, at two", "Esc drops").keys("ctrl+u").types("at three").keys("enter", "tab", "tab", "enter").shows("changed")
+		s.keys("esc", "tab", "enter").types("r").shows("reply to  you: no").keys("esc", "tab", "enter", "5").shows("▸ no, at two", "Esc drops").keys("ctrl+u").types("at three").keys("enter", "tab").shows("▸ at three", "e edit  d delete").keys("enter").shows("written               "+s.last().Time.Format(time.DateTime), "edited                "+s.last().Change.Time.Format(time.DateTime))
 		s.golden("message-edited")
 	})
 }

@@ -150,7 +150,7 @@ func TestRestore(t *testing.T) {
 		s.types(controltest.StuckPassphrase).keys("enter").shows("2 messages are back").keys("esc").shows("Bring back").keys("down", "down", "enter")
 		s.types("open").keys("enter").shows("7 messages and all your contacts", "/reset")
 		s.golden("restored")
-		s.keys("enter").shows("Anna", "nobody yet")
+		s.keys("enter").shows("Anna", "nobody is near yet")
 	})
 }
 
@@ -235,8 +235,8 @@ func TestAbout(t *testing.T) {
 		s.begin().types("/about").keys("enter").shows("not compared yet", bruno.ID[:15], "/introduce", "/remove")
 		s.golden("about")
 		s.keys("esc").send(tea.MouseClickMsg{X: 30, Y: 1, Button: tea.MouseLeft}).shows("not compared yet")
-		s.keys("6").shows("Your name for them").keys("ctrl+u").types("Uncle").keys("enter").shows("Uncle it is")
-		s.types("/about").keys("enter").shows("calls themselves", "Bruno").keys("7").shows("Uncle is blocked")
+		s.keys("7").shows("Your name for them").keys("ctrl+u").types("Uncle").keys("enter").shows("Uncle it is")
+		s.types("/about").keys("enter").shows("calls themselves", "Bruno").keys("8").shows("Uncle is blocked")
 		s.types("/about").keys("enter").shows("/unblock").keys("esc")
 		s.fake.Meet("Eve")
 		s.do(nil)
@@ -293,5 +293,18 @@ func TestLongSheet(t *testing.T) {
 			}
 		}
 		t.Error("the last choice is out of reach")
+	})
+}
+
+// Who can read what is said at each place where somebody may ask, and of this machine as it is.
+func TestPrivate(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		s.begin().types("/private").keys("enter").shows("Who can read this?", "You have no passphrase", "/verify")
+		s.golden("private")
+		s.keys("enter").hides("Who can read this?").types("/about").keys("enter").shows("/private").keys("3").shows("You have no passphrase").keys("esc")
+		s.types("/status").keys("enter", "3").shows("You have no passphrase").keys("esc", "f1").shows("/private").keys("esc")
+		s.life.change = func(st *control.Status) { st.Passphrase = true }
+		s.wait(tickEvery).types("/private").keys("enter").shows("locked with your")
 	})
 }

@@ -28,6 +28,7 @@ func commands() []command {
 		{name: "links", run: (*Model).runLinks},
 		{name: "about", who: true, run: (*Model).runAbout},
 		{name: "verify", who: true, run: (*Model).runVerify},
+		{name: "private", run: (*Model).runPrivate},
 		{name: "introduce", who: true, run: (*Model).runIntroduce},
 		{name: "reply", run: (*Model).runReply},
 		{name: "react", run: (*Model).runReact},

@@ -113,8 +113,11 @@ func (s *sheet) hint(m *Model) string {
 	if s.hints != nil {
 		return s.hints(m)
 	}
-	if s.field != nil && s.choices == nil {
+	switch {
+	case s.field != nil && s.choices == nil:
 		return m.words.HintsField
+	case s.choices == nil:
+		return m.words.HintsRead
 	}
 	return m.words.HintsDialog
 }

@@ -127,7 +127,7 @@ func (w *watched) attack(name, text string) {
 	w.program.Send(tea.PasteMsg{Content: text})
 	w.press("left", "backspace", "x")
 	w.press("enter")
-	w.press("tab", "tab", "enter")
+	w.press("tab", "enter")
 	w.press("esc", "esc")
 	w.press("ctrl+f")
 	w.program.Send(tea.PasteMsg{Content: text})

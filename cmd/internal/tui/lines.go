@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -179,6 +180,17 @@ func rule(text string, look paint.Look, width int) paint.Line {
 // isRule tells of such a line: it belongs to no message.
 func isRule(line paint.Line) bool { return len(line) > 0 && line[0].Look == paint.Frame }
 
+// pointed puts a mark into the indent of a row, for who sees no colours.
+func pointed(line paint.Line) paint.Line {
+	text, indented := strings.CutPrefix(line[0].Text, strings.Repeat(" ", textIndent))
+	if !indented {
+		return line
+	}
+	line = slices.Clone(line)
+	line[0].Text = "▸ " + text
+	return line
+}
+
 // nameOf is the name of somebody, fit to be printed.
 func nameOf(p control.Person) string {
 	if name := paint.OneLine(p.Name); name != "" {
@@ -200,7 +212,7 @@ func (t *transcript) window(height int, l layout) (rows []paint.Line, of []strin
 			}
 			line := lines[j]
 			if t.messages[i].ID == t.chosen && !isRule(line) {
-				line = line.Chosen(l.width)
+				line = pointed(line).Chosen(l.width)
 			}
 			reversed = append(reversed, line)
 			of = append(of, t.messages[i].ID)

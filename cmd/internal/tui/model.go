@@ -281,7 +281,7 @@ func (m *Model) complain(err error) tea.Cmd {
 // say shows a line for a while.
 func (m *Model) say(look paint.Look, text string) tea.Cmd {
 	m.said = saying{text, look, m.now().Add(sayingTime)}
-	return tea.Tick(sayingTime+time.Second, func(time.Time) tea.Msg { return nil })
+	return tea.Tick(sayingTime, func(time.Time) tea.Msg { return then(func(*Model) tea.Cmd { return nil }) }) // to draw without it
 }
 
 // do runs what takes time; what went wrong is said.

@@ -92,13 +92,10 @@ func (m *Model) intentRow(width int) []paint.Line {
 		return nil
 	}
 	l := m.layout(newTranscript())
-	line := paint.Line{{Text: m.words.Editing, Look: paint.Caution}}
-	if !in.edits {
-		line = paint.Line{{Text: m.words.Replying, Look: paint.Caution}, {Text: "  "}, l.author(in.of.From)}
-	} else {
-		line = append(line, paint.Span{Text: "  "})
-	}
 	end := paint.Span{Text: "  " + m.words.EscDrops, Look: paint.Faint}
-	line = append(line, paint.Span{Text: paint.Turned(paint.OneLine(in.of.Text)), Look: paint.Faint}).Cut(max(0, width-paint.Width(end.Text)))
-	return []paint.Line{append(line, end)}
+	if in.edits { // its text stands below
+		return []paint.Line{{{Text: m.words.Editing, Look: paint.Caution}, end}}
+	}
+	line := paint.Line{{Text: m.words.Replying, Look: paint.Caution}, {Text: "  "}, l.author(in.of.From), {Text: paint.Turned(paint.OneLine(in.of.Text)), Look: paint.Faint}}
+	return []paint.Line{append(line.Cut(max(0, width-paint.Width(end.Text))), end)}
 }

@@ -11,7 +11,7 @@ import (
 	"sottovoce/cmd/internal/tui/paint"
 )
 
-// newHelp lists the keys and the commands.
+// newHelp lists the keys and the first commands; all of those are in the palette.
 func newHelp(*Model) *sheet {
 	return &sheet{
 		name: func(m *Model) string { return m.words.HelpTitle },
@@ -20,14 +20,23 @@ func newHelp(*Model) *sheet {
 				keys, does, _ := strings.Cut(line, "\t")
 				rows = append(rows, columns(width, keys, does)...)
 			}
-			rows = append(rows, nil)
-			for _, c := range commands() {
-				w := m.words.Commands[c.name]
-				rows = append(rows, columns(width, strings.TrimSpace("/"+c.name+" "+w.Argument), w.Does)...)
-			}
 			return rows
 		},
 	}
+}
+
+// runPrivate says in plain words who can read what, and who sees what else. docs/threat-model.md is the measure of it.
+func (m *Model) runPrivate(string) tea.Cmd {
+	return m.openDialog(&sheet{
+		name: func(m *Model) string { return m.words.PrivateTitle },
+		text: func(m *Model, width int) (rows []paint.Line) {
+			for _, line := range m.words.Private(m.status.Passphrase) {
+				what, who, _ := strings.Cut(line, "\t")
+				rows = append(rows, columns(width, what, who)...)
+			}
+			return rows
+		},
+	})
 }
 
 const (
@@ -67,9 +76,13 @@ func (m *Model) details(msg control.Message) tea.Cmd {
 			return m.openDialog(&sheet{
 				name: func(m *Model) string { return m.words.DetailsTitle },
 				text: func(m *Model, width int) []paint.Line {
-					rows := m.journey(j, m.words.Written, width)
+					rows := m.journey(j, m.words.Written, msg.Time, width)
 					if change != nil {
-						rows = append(append(rows, nil), m.journey(*change, m.words.ChangedAt, width)...)
+						what := m.words.WasEdited
+						if msg.Deleted {
+							what = m.words.WasDeleted
+						}
+						rows = append(append(rows, nil), m.journey(*change, what, msg.Change.Time, width)...)
 					}
 					if text := paragraphs(width, paint.Plain, paint.Safe(msg.Text)); len(text) > textRowsMax/2 { // of the same text there are at most twice as many rows beside the people
 						rows = append(append(rows, nil), text...)
@@ -83,15 +96,15 @@ func (m *Model) details(msg control.Message) tea.Cmd {
 	})
 }
 
-func (m *Model) journey(j control.Journey, begun string, width int) (rows []paint.Line) {
+// journey tells when a message or a change of one was made, and how far it came.
+func (m *Model) journey(j control.Journey, what string, made time.Time, width int) (rows []paint.Line) {
 	w := m.words
 	at := func(label string, t *time.Time) {
 		if t != nil {
 			rows = append(rows, columns(width, label, t.In(m.zone).Format("2006-01-02 15:04:05"))...)
 		}
 	}
-	written := j.Message.Time
-	at(begun, &written)
+	at(what, &made)
 	at(w.Received, j.Received)
 	for _, c := range j.Copies {
 		rows = append(rows, nil, paint.Text(paint.Strong, nameOf(c.To)))

@@ -75,8 +75,8 @@ func TestResize(t *testing.T) {
 func TestWrittenBefore(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.fake.Meet("Bruno")
-		s.begin().types("hello").keys("enter").shows("choose at the left")
-		s.keys("alt+down").shows("▸ hello").keys("enter").shows("Ask to become contacts").keys("enter").shows("you asked")
+		s.begin().types("hello").shows("Press Enter to ask Bruno", "▸ hello").keys("enter").shows("you asked", "▸ hello")
+		s.keys("enter").shows("Bruno has not said yes yet", "▸ hello")
 		s.fake.Befriend(bruno.ID)
 		s.do(nil)
 		s.shows("▸ hello").keys("enter").shows("  hello", "waiting")
@@ -88,7 +88,7 @@ func TestChoosing(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		s.fake.Meet("Bruno")
 		eve := s.fake.Meet("Eve")
-		s.begin().keys("down").shows("Bruno is on this network").keys("down")
+		s.begin().types("to whom?").shows("chooses at the left").keys("ctrl+u", "down").shows("Bruno is on this network").keys("down")
 		s.fake.Ask(eve.ID)
 		s.do(nil)
 		s.shows("Alt+A: Eve asks").keys("alt+a").shows("Eve would like", "Press Enter").hides("Alt+A goes there")
@@ -192,7 +192,7 @@ func TestTruth(t *testing.T) {
 			{nil, []control.Community{{Name: "Orchard", Supernodes: []control.CommunitySupernode{away}}}, "no supernode reached"},
 			{nil, []control.Community{{Name: "Orchard", Trouble: "its papers contradict each other"}}, "Orchard: its papers"},
 			{nil, []control.Community{{Name: "Orchard", Supernodes: []control.CommunitySupernode{{ID: "peer-bbbb", Reached: true, Weaker: true}}}}, "weaker privacy"},
-			{nil, nil, "nobody else is here"},
+			{nil, nil, "nobody else is near"},
 		} {
 			s.life.change, s.life.member = c.change, c.member
 			if s.events == nil {
@@ -289,7 +289,7 @@ func TestLongText(t *testing.T) {
 		p := s.talkative("Bruno", 1)
 		s.fake.Receive(p.ID, strings.Repeat("\n", 10_000)+"the end")
 		s.begin().keys("esc").shows("… 9941 more rows").keys("pgup", "pgup", "pgup", "pgup").shows("message 0")
-		s.keys("esc", "tab", "tab", "enter").shows("This message").keys("pgdown", "pgdown").hides("Copy the text").keys("up").shows("the end", "Copy the text")
+		s.keys("esc", "tab", "enter").shows("This message").keys("pgdown", "pgdown").hides("Copy the text").keys("up").shows("the end", "Copy the text")
 	})
 }
 

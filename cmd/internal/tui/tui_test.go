@@ -42,14 +42,14 @@ func TestEscGoesBack(t *testing.T) {
 func TestToFirstMessage(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.fake.Meet("Bruno")
-		s.begin().shows("Bruno").keys("alt+down").shows("Press Enter")
+		s.begin().shows("Bruno").keys("down").shows("Press Enter to ask Bruno")
 		s.golden("stranger")
-		s.keys("enter").shows("Ask to become contacts")
+		s.keys("enter").shows("you asked", "You can write already")
 		s.golden("ask")
-		s.keys("enter").shows("you asked")
 		s.fake.Befriend(bruno.ID)
 		s.do(nil)
-		s.shows("Nothing was said yet")
+		s.shows("Nothing was said yet", "/private")
+		s.golden("befriended")
 		s.types("Hello, Bruno!").keys("enter").shows("you", "Hello, Bruno!", "waiting")
 		m, err := s.fake.Log(t.Context(), "Bruno", control.LogQuery{})
 		if err != nil || len(m) != 1 || m[0].Text != "Hello, Bruno!" {
@@ -209,7 +209,7 @@ func TestCommunitiesDoctorDetails(t *testing.T) {
 		s.golden("communities")
 		s.keys("esc").types("/doctor").keys("enter")
 		s.golden("doctor")
-		s.keys("esc").types("where are you?").keys("enter", "tab", "tab", "enter").shows("This message")
+		s.keys("esc").types("where are you?").keys("enter", "tab", "enter").shows("This message")
 		s.golden("details")
 		s.keys("esc", "esc")
 		s.fake.Notice("The disk is full: nothing can be kept.")

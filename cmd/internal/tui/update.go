@@ -65,9 +65,10 @@ func (m *Model) paste(text string) tea.Cmd {
 		return d.paste(m, text)
 	}
 	m.focus = onEditor
+	cmd := m.begins(text)
 	m.editor().insert(text)
 	m.complete.update(m)
-	return m.types()
+	return tea.Batch(cmd, m.types())
 }
 
 // key does what a key means where it is pressed: first for whatever is asked, then everywhere, then for what has the focus.
@@ -149,9 +150,9 @@ func (m *Model) everywhere(stroke string) (cmd tea.Cmd, taken bool) {
 	return nil, false
 }
 
-// turnFocus goes around: what is written, who is there, what was said.
+// turnFocus goes around: what is written, what was said, who is there.
 func (m *Model) turnFocus(by int) {
-	order := []focus{onEditor, onPeople, onTranscript}
+	order := []focus{onEditor, onTranscript, onPeople}
 	m.focus = order[(int(m.focus)+by+len(order))%len(order)]
 	t := m.talk()
 	if m.focus == onTranscript && (t == nil || len(t.messages) == 0) {
@@ -260,12 +261,31 @@ func (m *Model) keyEditor(k tea.KeyPressMsg, stroke string) tea.Cmd {
 		if k.Text == "" {
 			return nil
 		}
-		e.insert(k.Text)
-		if !strings.HasPrefix(e.String(), "/") {
-			return m.types()
+		cmd := m.begins(k.Text)
+		if m.editor().insert(k.Text); !strings.HasPrefix(m.editor().String(), "/") {
+			return tea.Batch(cmd, m.types())
 		}
 	}
 	return nil
+}
+
+// begins turns to the only one there is when a text is begun while nobody is chosen; of several the person has to choose.
+func (m *Model) begins(text string) tea.Cmd {
+	if m.open != "" || strings.HasPrefix(m.editor().String()+text, "/") {
+		return nil
+	}
+	if list := m.people.list(); len(list) == 1 {
+		return m.turnTo(list[0].person.ID)
+	}
+	return m.toNobody()
+}
+
+// toNobody says that a text has nobody to go to.
+func (m *Model) toNobody() tea.Cmd {
+	if len(m.people.all) == 0 {
+		return m.say(paint.Caution, m.words.NobodyYet)
+	}
+	return m.say(paint.Caution, m.words.ToWhom)
 }
 
 // arrow goes up or down in what is written, at its edges in what was written before, and to people where nobody is chosen yet. Up
@@ -335,9 +355,11 @@ func (m *Model) enter() tea.Cmd {
 	}
 	switch who := m.current(); {
 	case who == nil:
-		return m.say(paint.Caution, m.words.ToWhom)
-	case !who.person.Contact: // what was written waits for them
-		return m.offer(who)
+		return m.toNobody()
+	case who.section() == sectionAsked: // what was written waits for them
+		return m.say(paint.Caution, m.words.NotYet(nameOf(who.person)))
+	case !who.person.Contact:
+		return m.meet(who)
 	}
 	e.unsent = false
 	text = strings.TrimPrefix(e.take(), "/")
@@ -359,7 +381,7 @@ func (m *Model) enterEmpty() tea.Cmd {
 	case e == nil:
 		return m.step(1)
 	case !e.person.Contact:
-		return m.offer(e)
+		return m.meet(e)
 	}
 	return nil
 }

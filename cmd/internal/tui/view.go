@@ -136,11 +136,26 @@ func (m *Model) screen() []string {
 		}
 		rows = append(rows, row+" "+m.theme.Render(right[i], paneWidth)+" ")
 	}
-	last := paint.Text(paint.Faint, " "+m.words.Hints)
+	last := paint.Text(paint.Faint, " "+m.hints())
 	if m.saying() && !m.fitsSeam(paneWidth) {
 		last = paint.Text(m.said.look, " "+m.said.text)
 	}
 	return append(rows, m.theme.Render(last, m.width))
+}
+
+// hints are the keys for what has the focus.
+func (m *Model) hints() string {
+	w, t := m.words, m.talk()
+	switch {
+	case m.focus == onPeople:
+		return w.HintsPeople
+	case m.focus == onTranscript && t != nil:
+		if i := t.index(t.chosen); i >= 0 && t.messages[i].From.ID == m.me.ID {
+			return w.HintsOwn + w.HintsMessage
+		}
+		return w.HintsMessage
+	}
+	return w.Hints
 }
 
 // arrange puts the parts of the screen in their places; what is written takes as many rows as it needs.
@@ -292,9 +307,7 @@ func (m *Model) paneHead(width int) paint.Line {
 	switch {
 	case p.Typing:
 		presence, look = w.Typing, paint.Good
-	case p.Via == control.ViaLink:
-		presence, look = w.Connected, paint.Good
-	case p.Online:
+	case p.Via == control.ViaLink, p.Online:
 		presence, look = w.Here, paint.Good
 	}
 	if !p.Blocked {
@@ -328,18 +341,18 @@ func (m *Model) paneRows(width, height int) (rows []paint.Line) {
 		m.frame.rowMessage = append(make([]string, free), of...)
 		return append(make([]paint.Line, free), rows...)
 	case t != nil && t.opened:
-		rows = paragraphs(width, paint.Faint, m.words.NothingSaid(nameOf(e.person)))
+		rows = paragraphs(width, paint.Faint, m.words.NothingSaid(nameOf(e.person)), m.words.EncryptedFor(nameOf(e.person)))
 	case t != nil:
 	case e == nil && len(m.people.all) == 0:
 		rows = paragraphs(width, paint.Faint, m.words.NobodyYetHint)
 	case e == nil:
 		rows = paragraphs(width, paint.Faint, m.words.ChooseSomebody)
 	case e.section() == sectionRequests:
-		rows = paragraphs(width, paint.Plain, append(m.answerMore(e.person), m.words.PressEnter)...)
+		rows = paragraphs(width, paint.Plain, append(m.answerMore(e.person), m.words.EnterAnswers)...)
 	case e.section() == sectionAsked:
-		rows = paragraphs(width, paint.Faint, m.words.WaitingFor(nameOf(e.person)))
+		rows = paragraphs(width, paint.Faint, append(m.words.WaitingFor(nameOf(e.person)), m.words.EnterTakesBack)...)
 	default:
-		rows = paragraphs(width, paint.Plain, m.words.AskContactMore(nameOf(e.person)), m.words.PressEnter)
+		rows = paragraphs(width, paint.Plain, m.words.AskContactMore(nameOf(e.person)), m.words.EnterAsks(nameOf(e.person)))
 	}
 	rows = rows[:min(len(rows), height)]
 	return append(rows, make([]paint.Line, height-len(rows))...)
@@ -406,13 +419,17 @@ func (m *Model) over(screen []string, d dialog) ([]string, *place) {
 	}
 	hint := d.hint(m)
 	if len(rows) > height {
-		place := "  ↑↓ " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
+		place := "  ↑↓ PgUp PgDn " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
 		hint = paint.Cut(hint, width-6-paint.Width(place)) + place
 	}
-	put(y+1+height, edge("╰", hint, "╯", paint.Faint))
-	if m.saying() {
+	look := paint.Faint
+	switch {
+	case m.saying() && paint.Width(m.said.text) <= width-6:
+		hint, look = m.said.text, m.said.look
+	case m.saying():
 		out[len(out)-1] = m.theme.Render(paint.Text(m.said.look, " "+m.said.text), m.width)
 	}
+	put(y+1+height, edge("╰", hint, "╯", look))
 	if cursor == nil {
 		return out, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"sottovoce/cmd/internal/control"
 )
@@ -29,7 +30,7 @@ func (f *Fake) amend(id string, to func(*control.Message) error) (control.Messag
 
 // changed is the next op that changes a message.
 func (f *Fake) changed(m *control.Message) {
-	m.Change = &control.Change{ID: f.id("msg-", 52), Time: m.Time}
+	m.Change = &control.Change{ID: f.id("msg-", 52), Time: m.Time.Add(time.Minute)}
 	if m.From.ID == f.me.ID {
 		m.Change.State, m.Change.Devices = control.StateQueued, 1
 	}

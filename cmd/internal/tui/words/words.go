@@ -24,28 +24,29 @@ type Catalogue struct {
 	Queued, Held, Delivered, Read, Expired, Failed string
 	Below, ToWhom, QuitHint, NothingNew, Copied    string
 	NoShell                                        string
-	nothingSaid                                    string
+	nothingSaid, encryptedFor                      string
 
 	// People.
-	Here, Away, Connected, Typing                                                   string
+	Here, Away, Typing                                                              string
 	Contact, Verified, KeysChanged, KeysAlarm, Blocked, AsksYou, YouAsked, Stranger string
 	Requests, Conversations, Nearby, Asked                                          string
-	NobodyYet, NobodyYetHint, ChooseSomebody, PressEnter                            string
+	NobodyYet, NobodyYetHint, ChooseSomebody, EnterAnswers, EnterTakesBack          string
 	AskContact, AcceptYes, DeclineYes, TakeBack                                     string
-	askContactMore, answerMore, waitingFor                                          string
+	askContactMore, enterAsks, answerMore, waitingFor, mayWrite, notYet             string
 	saidAsked, saidAsksYou, saidAccepted, saidDeclined, saidBlocked, saidUnblocked  string
 	saidRenamed, saidRemoved, removeTitle                                           string
 	RemoveMore, RemoveYes                                                           string
 	nobodyCalled, noCommand                                                         string
 
 	// The bar.
-	Broken, NoNetwork, Alone, LocalOnly           string
-	StoppedTitle, StoppedMore, StartAgain, Quit   string
-	NotKept, Weaker, StatusTitle, NothingWrong    string
-	near, kept, queuedCount, heldCount            string
-	SeenByAll, SeenByContacts, Hidden, NewMessage string
-	tooSmall                                      string
-	Hints, HintsDialog, HintsField, HintsFirst    string
+	Broken, NoNetwork, Alone, LocalOnly            string
+	StoppedTitle, StoppedMore, StartAgain, Quit    string
+	NotKept, Weaker, StatusTitle, NothingWrong     string
+	near, kept, queuedCount, heldCount             string
+	SeenByAll, SeenByContacts, Hidden, NewMessage  string
+	tooSmall                                       string
+	Hints, HintsPeople, HintsMessage, HintsOwn     string
+	HintsDialog, HintsField, HintsFirst, HintsRead string
 
 	// The first minute.
 	Welcome, WelcomeMore, AskName, NameLabel                              string
@@ -66,6 +67,9 @@ type Catalogue struct {
 
 // Dialogs is what is asked and shown before the conversation.
 type Dialogs struct {
+	PrivateTitle, machineOpen, machineLocked string
+	private                                  []string // what, a tab, and who reads it
+
 	Cancel, Close, Copy                                                                               string
 	HelpTitle, CommandsTitle, SearchTitle, SearchLabel, whoOfThem                                     string
 	DetailsTitle, Written, Received, Sealed, DeliveredAt, ReadAt, HeldBy, HeldUntil, WaitsFor, Reason string
@@ -112,7 +116,7 @@ type Chores struct {
 
 // Changes is what is said of messages that are answered, edited, deleted and reacted to.
 type Changes struct {
-	WasDeleted, WasEdited, QuoteMissing, ChangedAt          string
+	WasDeleted, WasEdited, QuoteMissing                     string
 	Replying, Editing, EscDrops                             string
 	IsDeleted, NotYours, NoMessage                          string
 	ReplyYes, ReactYes, EditYes, DeleteYes, ToQuoted        string
@@ -135,9 +139,11 @@ func (c *Catalogue) Day(t time.Time) string {
 
 func (c *Catalogue) MoreRows(n int) string             { return count(c.moreRows, n) }
 func (c *Catalogue) NothingSaid(name string) string    { return fmt.Sprintf(c.nothingSaid, name) }
+func (c *Catalogue) EncryptedFor(name string) string   { return fmt.Sprintf(c.encryptedFor, name) }
 func (c *Catalogue) AskContactMore(name string) string { return fmt.Sprintf(c.askContactMore, name) }
 func (c *Catalogue) AnswerMore(name string) string     { return fmt.Sprintf(c.answerMore, name) }
-func (c *Catalogue) WaitingFor(name string) string     { return fmt.Sprintf(c.waitingFor, name) }
+func (c *Catalogue) EnterAsks(name string) string      { return fmt.Sprintf(c.enterAsks, name) }
+func (c *Catalogue) NotYet(name string) string         { return fmt.Sprintf(c.notYet, name) }
 func (c *Catalogue) SaidAsked(name string) string      { return fmt.Sprintf(c.saidAsked, name) }
 func (c *Catalogue) SaidAsksYou(name string) string    { return fmt.Sprintf(c.saidAsksYou, name) }
 func (c *Catalogue) SaidAccepted(name string) string   { return fmt.Sprintf(c.saidAccepted, name) }
@@ -229,6 +235,19 @@ func (c *Catalogue) SupernodeAt(addresses string) string {
 
 func (c *Catalogue) DeleteMore(name string) string { return fmt.Sprintf(c.deleteMore, name) }
 func (c *Catalogue) Reactors(n int) string         { return count(c.reactors, n) }
+
+// WaitingFor says how it stands with somebody who was asked, and what can be done meanwhile.
+func (c *Catalogue) WaitingFor(name string) []string {
+	return []string{fmt.Sprintf(c.waitingFor, name), c.mayWrite}
+}
+
+// Private says who can read what; of this machine by whether a passphrase locks it.
+func (c *Catalogue) Private(passphrase bool) []string {
+	if passphrase {
+		return append([]string{c.private[0], c.machineLocked}, c.private[1:]...)
+	}
+	return append([]string{c.private[0], c.machineOpen}, c.private[1:]...)
+}
 
 // KeptDays is for how long messages are kept; 0 is for ever.
 func (c *Catalogue) KeptDays(days int) string {
