@@ -25,6 +25,8 @@ var (
 	ErrInUse = errors.New("the data directory is in use by another process")
 	// ErrNone says that there is no supernode in the directory.
 	ErrNone = errors.New("there is no supernode in this directory")
+	// ErrOwner says that the directory is another user's, who could not read what we write there.
+	ErrOwner = errors.New("the data directory belongs to another user")
 	// ErrLocal says that the directory holds a supernode of its own, which is not the one of the cluster.
 	ErrLocal = errors.New("this directory holds a supernode of its own: give the processes of a cluster an empty one")
 	// ErrNewer says that a newer version wrote the directory; nothing was touched.
@@ -69,6 +71,9 @@ type directory struct {
 
 // openDirectory takes hold of a data directory, which is made if there is none and found says so, and of what is on the cluster instead, if that is given.
 func openDirectory(path string, found bool, cfg Config) (*directory, error) {
+	if err := checkOwner(path); err != nil {
+		return nil, err
+	}
 	shared := cfg.Shared
 	_, err := os.Stat(filepath.Join(path, keysName))
 	switch none := errors.Is(err, os.ErrNotExist); {

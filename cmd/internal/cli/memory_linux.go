@@ -12,6 +12,15 @@ const (
 	ramfs = 0x858458f6
 )
 
+// noFollow has a file not be opened by a link to it.
+const noFollow = syscall.O_NOFOLLOW
+
+// isOurs reports whether a file belongs to nobody else.
+func isOurs(is os.FileInfo) bool {
+	s, ok := is.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) == os.Geteuid()
+}
+
 // inMemory reports whether no disk holds what is written to f.
 func inMemory(f *os.File) bool {
 	var s syscall.Statfs_t

@@ -23,15 +23,17 @@ func (i *supernodeInitCommand) placeWords(c *call) (*os.File, error) {
 	return nil, nil
 }
 
-// openInMemory opens an empty file that no disk holds; it is made if there is none. What is in it is of a founding that was cut
+// openInMemory opens an empty file of ours that no disk holds; it is made if there is none. What is in it is of a founding that was cut
 // short, where stale says so, and goes.
 func openInMemory(name string, stale bool) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|noFollow, 0o600)
 	if err != nil {
 		return nil, control.Errorf(control.CodeUsage, "the root words cannot go there: %v", err)
 	}
 	is, err := f.Stat()
 	switch {
+	case err == nil && !isOurs(is):
+		err = control.Errorf(control.CodeUsage, "%s is somebody else's, who could read the root words; name a file that is not there yet", name)
 	case err == nil && (!is.Mode().IsRegular() || is.Size() > 0 && !stale):
 		err = control.Errorf(control.CodeUsage, "%s holds something already: read it, remove it, and try again", name)
 	case err == nil && !inMemory(f):

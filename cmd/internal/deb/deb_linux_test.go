@@ -222,9 +222,15 @@ func status(m *machine) (s state) {
 	return s
 }
 
-// found: the supernode that its user makes runs, and what is founded is its own alone.
+// found: the supernode that its user makes runs, and what is founded is its own alone. Root is sent to that user, and leaves nothing there.
 func found(m *machine) {
+	if out, err := m.try("sottovoce", "supernode", "init", "--community", "Orchard", "--data", data); err == nil || !strings.Contains(out, "sudo -u sottovoce") {
+		m.t.Errorf("founded by root: %s", out)
+	}
 	m.run(as("sottovoce", "sottovoce", "supernode", "init", "--community", "Orchard", "--data", data)...)
+	if out, err := m.try("sottovoce", "supernode", "invite", "--data", data); err == nil {
+		m.t.Errorf("root works in the folder of the service: %s", out)
+	}
 	m.run("systemctl", "start", supernode)
 	if s := status(m); !s.Running || s.Version != "v1.0.0" {
 		m.t.Errorf("after the start: %+v", s)
