@@ -33,8 +33,8 @@ run: build  ## build the program and open the chat
 demo: build  ## build the program and watch a story: three people and a supernode, on no network
 	@exec bin/sottovoce demo
 
-build:  ## build bin/sottovoce, one static file
-	@CGO_ENABLED=0 go build -trimpath -tags $(TAGS) $(COLD) -ldflags '$(LDFLAGS) $(ALIGN)' -o bin/sottovoce ./cmd/sottovoce
+build:  ## build bin/sottovoce, one static file; OUT names another
+	@CGO_ENABLED=0 go build -trimpath -tags $(TAGS) $(COLD) -ldflags '$(LDFLAGS) $(ALIGN)' -o $(or $(OUT),bin/sottovoce) ./cmd/sottovoce
 
 test:  ## run all tests; installs nftables and iproute2 when it can
 	@.ci/need namespaces && go test -timeout 20m $(PKGS)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -33,10 +34,15 @@ func Binary(t testing.TB) string {
 	return built.path
 }
 
-// build builds the program as it is shipped, for this machine if the settings do not say another.
+// build builds the program as it is shipped, for this machine if the settings do not say another. Packages and make cross take what
+// is compiled for it.
 func build(path string, settings ...string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", path, "sottovoce/cmd/sottovoce")
-	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), settings...)
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	cmd := exec.Command("make", "-s", "-C", strings.TrimSpace(string(root)), "build", "OUT="+path, "VERSION=")
+	cmd.Env = append(os.Environ(), settings...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program: %v\n%s", err, out)
 	}

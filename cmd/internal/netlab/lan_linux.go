@@ -67,7 +67,7 @@ func New(t testing.TB, family Family) *LAN {
 func requireTools(t testing.TB) {
 	t.Helper()
 	missing := ""
-	for _, tool := range []string{"ip", "nft"} {
+	for _, tool := range []string{"ip", "nft", "make"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			missing = "needs the command " + tool
 		}
