@@ -188,6 +188,27 @@ func TestFormerEdits(t *testing.T) {
 	}
 }
 
+// TestDeletedWithItsReactions: of those nothing is kept either.
+func TestDeletedWithItsReactions(t *testing.T) {
+	a, ctx, ok := newAir(), t.Context(), done[Message](t)
+	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
+	anna.befriends(bruno)
+	m := anna.says("Bruno", "first")
+	bruno.within(10*time.Second, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
+	ok(bruno.React(ctx, m.ID, thumb, true))
+	anna.within(10*time.Second, "sees it", anna.beholds(m.ID, func(m Message) bool { return len(m.Reactions) == 1 }))
+	ok(anna.Delete(ctx, m.ID))
+	anna.inside(func(t *turn) error {
+		ops, _, err := t.tx.OpsAfter(0, 1000)
+		for _, op := range ops {
+			if op.Kind == uint8(conversation.KindReaction) && len(op.Body) > 0 {
+				anna.t.Error("the reaction is kept")
+			}
+		}
+		return err
+	})
+}
+
 // TestManyDeletionsOfNothing: deletions that wait for their texts are kept, but nobody can fill a disk with them for good.
 func TestManyDeletionsOfNothing(t *testing.T) {
 	a := newAir()

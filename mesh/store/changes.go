@@ -11,8 +11,6 @@ const (
 	sqlAddChange   = `INSERT OR IGNORE INTO changes (target8, op, target) VALUES (?,?,?)`
 	sqlDropChange  = `DELETE FROM changes WHERE target8=? AND op=? AND target=?`
 	sqlChangesOf   = `SELECT op FROM changes WHERE target8=? AND target=? ORDER BY op`
-	sqlUnapplied   = `SELECT op FROM changes WHERE target8=0 AND target=x'' ORDER BY op LIMIT ?`
-	sqlApplied     = `DELETE FROM changes WHERE target8=0 AND op=? AND target=x''`
 	sqlDropByOp    = `DELETE FROM changes WHERE op=?`
 	sqlChangesOn   = `SELECT c.op FROM ops t CROSS JOIN changes c ON c.target8=t.id8 AND c.target=t.id WHERE t.seq=?`
 	sqlWaits       = `SELECT EXISTS (SELECT 1 FROM deliveries d WHERE d.state < 3 AND d.id BETWEEN ? AND ?)`
@@ -66,8 +64,8 @@ func (tx *Tx) SetEdit(text *Op, edit int64) error {
 	return tx.change(sqlSetEdit).int(edit).int(text.Seq).execOne()
 }
 
-// SetDeleted makes an op one that was deleted by another: what it said is gone, and what its
-// edits said, which are edits. Nothing is about it any more.
+// SetDeleted makes an op one that was deleted by another: what it said is gone, what its edits
+// said, which are edits, and what else was about it and need not be sent. Nothing is any more.
 //
 // spec: 09-storage#erasure
 func (tx *Tx) SetDeleted(text *Op, by int64, edits []Op) error {
@@ -80,6 +78,9 @@ func (tx *Tx) SetDeleted(text *Op, by int64, edits []Op) error {
 	}
 	for _, op := range about {
 		if err := tx.DropChange(op, text.ID); err != nil {
+			return err
+		}
+		if err := tx.emptySent(op); err != nil {
 			return err
 		}
 	}
@@ -122,16 +123,7 @@ func (tx *Tx) forgetChanges(op int64) error {
 		return err
 	}
 	for _, seq := range about {
-		waits, err := tx.Waits(seq)
-		if err != nil {
-			return err
-		}
-		if other, err := tx.Op(seq); err == nil && !waits {
-			err = tx.EmptyOp(other)
-			if err != nil {
-				return err
-			}
-		} else if err != nil && !errors.Is(err, ErrNotFound) {
+		if err := tx.emptySent(seq); err != nil {
 			return err
 		}
 		for _, sql := range []string{sqlNoEdit, sqlForgetWords, sqlDropByOp} {
@@ -141,4 +133,20 @@ func (tx *Tx) forgetChanges(op int64) error {
 		}
 	}
 	return nil
+}
+
+// emptySent lets go of what an op says, unless it is still to be sent.
+func (tx *Tx) emptySent(seq int64) error {
+	waits, err := tx.Waits(seq)
+	if err != nil || waits {
+		return err
+	}
+	op, err := tx.Op(seq)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.EmptyOp(op)
 }
