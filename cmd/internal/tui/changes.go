@@ -58,8 +58,9 @@ func (m *Model) toEditor() tea.Cmd {
 }
 
 // dropIntent lets what is written be a new message again; of an edit nothing stays. It tells whether there was one.
-func (m *Model) dropIntent() bool {
-	e := m.editor()
+func (m *Model) dropIntent() bool { return m.editor().dropIntent() }
+
+func (e *editor) dropIntent() bool {
 	was := e.intent
 	if was == nil {
 		return false
@@ -127,8 +128,8 @@ func (m *Model) changed(msg control.Message) tea.Cmd {
 	if e == nil || !msg.Deleted {
 		return nil
 	}
-	if in := m.editorOf(e.person.ID).intent; in != nil && in.of.ID == msg.ID && e.person.ID == m.open {
-		m.dropIntent()
+	if being := m.editorOf(e.person.ID); being.intent != nil && being.intent.of.ID == msg.ID {
+		being.dropIntent()
 	}
 	if e.unread > 0 && msg.From.ID != m.me.ID { // it may have been one of those
 		return m.learn()

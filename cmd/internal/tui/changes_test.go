@@ -93,6 +93,33 @@ func TestDelete(t *testing.T) {
 	})
 }
 
+// What is deleted while somebody else is shown is not quoted above what is written; and what comes deleted already is nothing new.
+func TestDeletedElsewhere(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin().types("/reply").keys("enter").types("what I think").shows("reply to  Bruno: message 0")
+		s.fake.Befriend(s.fake.Meet("Carla").ID)
+		s.do(nil)
+		asked := s.last()
+		s.keys("alt+down").hides("reply to")
+		if s.editorOf(bruno.ID).intent == nil || s.open == bruno.ID {
+			t.Fatal("the reply is given up, or Bruno is still shown")
+		}
+		s.fake.TheyDelete(asked.ID)
+		s.do(nil)
+		if s.editorOf(bruno.ID).intent != nil {
+			t.Error("what is deleted is to be answered")
+		}
+		late := asked
+		late.ID, late.Deleted, late.Text = "msg-late", true, ""
+		before := s.people.all[bruno.ID].unread
+		s.Update(happened{{Event: control.EventMessage, Message: &late}})
+		if now := s.people.all[bruno.ID].unread; now != before {
+			t.Errorf("%d are unread, before it %d", now, before)
+		}
+	})
+}
+
 func TestReactions(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 2)

@@ -114,7 +114,7 @@ func (m *Model) message(msg control.Message) tea.Cmd {
 			cmd = m.fetchEnd(with)
 		}
 	}
-	if msg.From.ID == m.me.ID {
+	if msg.From.ID == m.me.ID || msg.Deleted { // the deletion came first
 		return cmd
 	}
 	if e := m.people.all[with]; e != nil {
