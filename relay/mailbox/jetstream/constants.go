@@ -56,6 +56,8 @@ const (
 	connectTime = 5 * time.Second
 	// answerTime is how long a server is waited for before it is asked again: an election takes some seconds.
 	answerTime = 4 * time.Second
+	// againTime is when what may be asked twice is asked again; each time it is waited for twice as long. Answers take a few milliseconds.
+	againTime = 250 * time.Millisecond
 	// commitTime is how long a commit is tried whose outcome is not known; less than a depositor waits (60 s).
 	commitTime = 20 * time.Second
 	// outageTime is how long one is tried after another has failed.

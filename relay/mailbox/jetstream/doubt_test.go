@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"bytes"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,12 +14,14 @@ import (
 	"sottovoce/relay/mailbox/mailboxtest"
 )
 
-// muffle stands between a store and its server. Where it is armed, what the server says is lost from the next commit on.
+// muffle stands between a store and its server. Where it is armed, what the server says is lost from the next commit on; where it drops something, that
+// does not come to the server.
 type muffle struct {
 	net.Listener
 	armed atomic.Bool
 	on    atomic.Bool
-	mu    sync.Mutex // guards the following
+	drops atomic.Pointer[string] // what is lost next of what the store says, once
+	mu    sync.Mutex             // guards the following
 	conns []net.Conn
 }
 
@@ -44,8 +47,8 @@ func muffled(t *testing.T, server string) *muffle {
 			m.mu.Lock()
 			m.conns = append(m.conns, near, far)
 			m.mu.Unlock()
-			parts.Go(func() { m.pass(far, near, m.hear); _ = far.Close() })
-			parts.Go(func() { m.pass(near, far, m.on.Load); _ = near.Close() })
+			parts.Go(func() { m.pass(far, near, m.dropped); _ = far.Close() })
+			parts.Go(func() { m.pass(near, far, func([]byte) bool { return m.on.Load() }); _ = near.Close() })
 		}
 	})
 	t.Cleanup(func() { _ = l.Close(); m.cut(); parts.Wait() })
@@ -53,7 +56,7 @@ func muffled(t *testing.T, server string) *muffle {
 }
 
 // pass brings bytes from one to the other, but for those that are lost.
-func (m *muffle) pass(to, from net.Conn, lost func() bool) {
+func (m *muffle) pass(to, from net.Conn, lost func([]byte) bool) {
 	b := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(b)
@@ -64,7 +67,7 @@ func (m *muffle) pass(to, from net.Conn, lost func() bool) {
 			m.armed.Store(false)
 			m.on.Store(true)
 		}
-		if lost() {
+		if lost(b[:n]) {
 			continue
 		}
 		if _, err := to.Write(b[:n]); err != nil {
@@ -73,8 +76,11 @@ func (m *muffle) pass(to, from net.Conn, lost func() bool) {
 	}
 }
 
-// hear loses nothing of what the store says.
-func (m *muffle) hear() bool { return false }
+// dropped says whether the store's words are those that are lost next.
+func (m *muffle) dropped(b []byte) bool {
+	words := m.drops.Load()
+	return words != nil && bytes.Contains(b, []byte(*words)) && m.drops.CompareAndSwap(words, nil)
+}
 
 // cut ends all connections, and what comes afterwards is heard again.
 func (m *muffle) cut() {
@@ -123,5 +129,43 @@ func TestAnswerLost(t *testing.T) {
 	}
 	if again, err := put(2); err != nil || again != (mailbox.Result{Cursor: told.Cursor}) {
 		t.Fatalf("%+v, %v", again, err)
+	}
+}
+
+// TestQuestionLost: what a server drops, as one does of a stream that nobody leads yet, is asked again.
+func TestQuestionLost(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	s := serve(t, nil)
+	between := muffled(t, s.Addr().String())
+	a := open(t, jetstream.Config{URL: "nats://" + between.Addr().String() + "/question", Replicas: 1})
+	t.Cleanup(func() { _ = a.Close() })
+	for _, lost := range []struct {
+		words string
+		do    func() error
+	}{
+		{"STREAM.CREATE.question-", func() error {
+			r, err := a.Append(t.Context(), ours, []mailbox.Deposit{{Blob: mailboxtest.Blob(1, 0, day), Paid: []mailbox.Token{mailboxtest.Token(1, day)}}})
+			if err == nil {
+				err = r[0].Err
+			}
+			return err
+		}},
+		{"STREAM.MSG.GET.question-", func() error { return a.Current(t.Context(), ours) }},
+		{"STREAM.NAMES", func() error {
+			c, err := jetstream.Open(t.Context(), jetstream.Config{URL: "nats://" + between.Addr().String() + "/question", Replicas: 1, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				return err
+			}
+			return c.Close()
+		}},
+	} {
+		between.drops.Store(&lost.words)
+		began := time.Now()
+		if err := lost.do(); err != nil || time.Since(began) > 3*time.Second { // who asks once waits 4 s for nothing
+			t.Errorf("%s: %v after %v", lost.words, err, time.Since(began))
+		}
+		if between.drops.Load() != nil {
+			t.Errorf("%s was not said", lost.words)
+		}
 	}
 }

@@ -35,7 +35,7 @@ func (s *server) fit(ctx context.Context) error {
 
 // admitted asks for what JetStream allows us.
 func (s *server) admitted(ctx context.Context) error {
-	m, err := s.request(ctx, &nats.Msg{Subject: "$JS.API.INFO"})
+	m, err := s.question(ctx, "$JS.API.INFO", nil)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return errors.New("the servers of the store have no JetStream for this user: enable it in the configuration of each, and for the account")

@@ -269,7 +269,11 @@ func (l *log) load(ctx context.Context) error {
 		}
 		l.journal.exists = true
 		for n := 1; n > 0; {
-			if n, err = l.journal.ahead(ctx, l.index.seq+1, func(m message) error { return l.take(m, nil) }); err != nil {
+			n, err = l.journal.ahead(ctx, l.index.seq+1, func(m message) error { return l.take(m, nil) })
+			if errors.Is(err, errSilent) {
+				break // no server hands out many at once, as where the stream is new: the one that leads is asked for each
+			}
+			if err != nil {
 				return err
 			}
 		}

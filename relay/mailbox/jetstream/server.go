@@ -143,9 +143,31 @@ func (s *server) subject(of ...string) string {
 	return strings.Join(append([]string{s.name}, of...), ".")
 }
 
-// request asks and waits for one answer.
+// request asks once, and waits for the answer.
 func (s *server) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
-	waiting, cancel := context.WithTimeout(ctx, answerTime)
+	return s.within(ctx, answerTime, m)
+}
+
+// question asks what may be asked more than once, again and again until somebody answers: a stream drops what it is asked as long as its servers have
+// not agreed on who leads, as those of a new one for a moment.
+func (s *server) question(ctx context.Context, subject string, b []byte) (*nats.Msg, error) {
+	end := time.Now().Add(answerTime)
+	for wait := againTime; ; wait *= 2 {
+		left := time.Until(end)
+		last := left < 2*wait
+		if last {
+			wait = left
+		}
+		m, err := s.within(ctx, wait, &nats.Msg{Subject: subject, Data: b})
+		if last || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return m, err
+		}
+	}
+}
+
+// within asks and waits so long for the answer.
+func (s *server) within(ctx context.Context, wait time.Duration, m *nats.Msg) (*nats.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	answer, err := s.conn.RequestMsgWithContext(waiting, m)
 	if err == nil {
@@ -160,13 +182,13 @@ func (s *server) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	return nil, fmt.Errorf("%w (%w)", errSilent, err)
 }
 
-// ask makes a request of JetStream's, and takes the answer apart.
+// ask makes a request of JetStream's that does the same when it is made twice, and takes the answer apart.
 func (s *server) ask(ctx context.Context, what string, question, answer any) error {
 	b, err := json.Marshal(question)
 	if err != nil {
 		return err
 	}
-	m, err := s.request(ctx, &nats.Msg{Subject: "$JS.API." + what, Data: b})
+	m, err := s.question(ctx, "$JS.API."+what, b)
 	if err != nil {
 		return err
 	}
