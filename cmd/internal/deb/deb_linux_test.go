@@ -259,8 +259,10 @@ func watchdog(m *machine) {
 	m.write("/run/systemd/system/"+supernode+".d/soon.conf", "[Service]\nWatchdogSec=3s\nRestartSec=100ms\n")
 	m.run("systemctl", "daemon-reload")
 	m.run("systemctl", "restart", supernode)
-	logged := func() string { return m.run("journalctl", "--no-pager", "--output=cat", "--unit", supernode) }
-	pid, before := mainPID(m), logged()
+	pid := mainPID(m)
+	logged := func() string { return m.run("journalctl", "--no-pager", "--output=cat", fmt.Sprintf("_PID=%d", pid)) }
+	m.until("it says that it is up", func() bool { return strings.Contains(logged(), "the supernode is up") })
+	before := logged()
 	last := func() string { return m.property(supernode, "WatchdogTimestampMonotonic") }
 	at := last()
 	for range 4 { // longer than a watchdog that hears nothing waits

@@ -120,7 +120,11 @@ func boots(m *machine, deb string) {
 	if !m.exists(data + "/invite.png") {
 		m.t.Error("there is no picture of the invitation")
 	}
-	words := strings.Fields(m.read("/run/sottovoce/root-words"))
+	paper := m.read("/run/sottovoce/root-words")
+	if shown := m.read("/dev/console"); !strings.Contains(shown, paper) {
+		m.t.Errorf("the screen shows no root words: %q", shown)
+	}
+	words := strings.Fields(paper)
 	if len(words) < 24 {
 		m.t.Fatalf("%d root words", len(words))
 	}
@@ -138,6 +142,13 @@ func boots(m *machine, deb string) {
 	m.run("systemctl", "restart", firstBoot)
 	if after := status(m).ID; after != before {
 		m.t.Errorf("the second boot has founded %s after %s", after, before)
+	}
+	m.run("systemctl", "stop", supernode) // and begin anew, as the guide says
+	m.run("find", data, "-mindepth", "1", "-delete")
+	m.run("systemctl", "restart", firstBoot)
+	m.until("the new supernode runs", func() bool { return m.property(supernode, "ActiveState") == "active" })
+	if after := status(m).ID; after == before || !m.exists(data+"/invite.png") || m.read("/run/sottovoce/root-words") == paper {
+		m.t.Errorf("founded anew: %s after %s", after, before)
 	}
 	healthy(m)
 }

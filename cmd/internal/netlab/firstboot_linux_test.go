@@ -115,7 +115,7 @@ func TestFirstBootCut(t *testing.T) {
 	if got := pi.Run(t.Context(), first...); got.Code != 0 {
 		t.Fatalf("%+v", got)
 	}
-	whole := time.Since(began) // that a boot takes
+	whole := time.Since(began) // that a boot takes, or nearly
 	cut, founded := 0, 0
 	for range 12 {
 		if err := errors.Join(os.RemoveAll(data), os.RemoveAll(words)); err != nil {
@@ -126,6 +126,9 @@ func TestFirstBootCut(t *testing.T) {
 		p.Kill()
 		if p.cmd.ProcessState.ExitCode() != 0 {
 			cut++
+			whole += whole / 4 // so that it is about every second one, however busy the machine was at the first
+		} else {
+			whole -= whole / 4
 		}
 		if pi.Run(t.Context(), Binary(t), "supernode", "members", "--data", dataDir, "--community", "Orchard").Code == 0 {
 			founded++
@@ -139,7 +142,7 @@ func TestFirstBootCut(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	t.Logf("%d boots of 12 were cut short, of %v; %d had founded", cut, whole, founded)
+	t.Logf("%d boots of 12 were cut short, of about %v; %d had founded", cut, whole, founded)
 	if cut < 3 {
 		t.Errorf("only %d boots were cut short", cut)
 	}
