@@ -342,6 +342,6 @@ func (f folder) allowance() (*token.Allowance, error) {
 	return a, nil
 }
 
-func (f folder) saveAllowance(a *token.Allowance) error {
-	return f.files.replace(f.at(allowanceName), a.Save())
+func (f folder) saveAllowance(content []byte) error {
+	return f.files.replace(f.at(allowanceName), content)
 }

@@ -37,6 +37,8 @@ type served struct {
 
 	replicator *replica.Replicator // keeps this community level with its other supernodes
 
+	drawing sync.Mutex // held while it is kept what is drawn of the allowances; taken before mu
+
 	mu        sync.Mutex // guards the following
 	quota     Quota
 	house     *community.House
@@ -209,12 +211,12 @@ func (c *served) reload() error {
 	if !c.folder.files.shared() {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	fresh, err := c.folder.files.isFresh(c.folder.at(houseName))
 	if err != nil || fresh {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.undo(nil)
 }
 
@@ -327,13 +329,13 @@ func (c *served) perMember() int {
 	return allowanceAt(int(c.policyLocked().Tokens), c.disk.taken(), c.at.cfg.Limits.Disk)
 }
 
-// count counts tokens that a persona draws, on the disk as well, before it gets them.
+// count counts tokens that a persona draws, on the disk as well, before it gets them. Nobody but who draws waits for that: servers may take long.
 //
 // spec: 11-tokens#draw
 func (c *served) count(persona community.Persona, today uint16, n int) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.house.Admits(persona) {
+	c.drawing.Lock()
+	defer c.drawing.Unlock()
+	if !c.admits(persona) {
 		return errShutOut
 	}
 	err := again(func() error { return c.drawn(persona, today, n) })
@@ -343,23 +345,41 @@ func (c *served) count(persona community.Persona, today uint16, n int) error {
 	return err
 }
 
-// drawn counts tokens once; errStale where another process has counted some, which are known then. The lock is held.
+// drawn counts tokens once; errStale where another process has counted some, which are known then. The lock of drawing is held.
 func (c *served) drawn(persona community.Persona, today uint16, n int) error {
-	most := c.perMember()
-	if left := c.allowance.Left(token.Persona(persona), today, most); n > left {
-		return refusal{wire.ReasonQuota, fmt.Sprintf("%d tokens are left for today", left)}
-	}
-	if err := c.allowance.Draw(token.Persona(persona), today, n, most); err != nil {
-		return refusal{wire.ReasonQuota, "no more tokens today"}
-	}
-	err := c.folder.saveAllowance(c.allowance)
-	if !errors.Is(err, errStale) {
+	content, err := c.draw(persona, today, n)
+	if err != nil {
 		return err
 	}
-	allowance, wrong := c.folder.allowance()
-	if wrong != nil {
-		return wrong
+	if err := c.folder.saveAllowance(content); !errors.Is(err, errStale) {
+		return err
 	}
+	allowance, err := c.folder.allowance()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.allowance = allowance
 	return errStale
+}
+
+func (c *served) admits(persona community.Persona) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.house.Admits(persona)
+}
+
+// draw counts tokens in memory, and returns what is to be kept.
+func (c *served) draw(persona community.Persona, today uint16, n int) (content []byte, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most := c.perMember()
+	if left := c.allowance.Left(token.Persona(persona), today, most); n > left {
+		return nil, refusal{wire.ReasonQuota, fmt.Sprintf("%d tokens are left for today", left)}
+	}
+	if err := c.allowance.Draw(token.Persona(persona), today, n, most); err != nil {
+		return nil, refusal{wire.ReasonQuota, "no more tokens today"}
+	}
+	return c.allowance.Save(), nil
 }

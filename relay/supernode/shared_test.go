@@ -74,9 +74,7 @@ func TestOneSupernode(t *testing.T) {
 	today := a.today()
 	for _, s := range []*Supernode{a, b, a, b} { // each counts what the other has given
 		c := s.all()[0]
-		c.mu.Lock()
 		err := again(func() error { return c.drawn(community.Persona{1}, today, int(policy.Tokens)/4) })
-		c.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,5 +121,42 @@ func TestSharedSlots(t *testing.T) {
 		if _, err := one.get(id); !errors.Is(err, errNoSlot) {
 			t.Fatal("a slot that was given up is still there:", err)
 		}
+	}
+}
+
+// slowFiles are on servers that do not answer until they are let.
+type slowFiles struct {
+	files
+	asked, let chan struct{}
+}
+
+func (f slowFiles) replace(string, []byte) error {
+	close(f.asked)
+	<-f.let
+	return errors.New("the servers do not answer")
+}
+
+// TestDrawnSlowly: while it is waited for servers to keep what somebody draws, all others are served.
+func TestDrawnSlowly(t *testing.T) {
+	_, a, _ := shares(t)
+	c := a.all()[0]
+	slow := slowFiles{c.folder.files, make(chan struct{}), make(chan struct{})}
+	c.folder.files = slow
+	var failed error
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		c.drawing.Lock()
+		defer c.drawing.Unlock()
+		failed = c.drawn(community.Persona{1}, a.today(), 1)
+	})
+	<-slow.asked
+	if !c.mu.TryLock() {
+		t.Fatal("everybody waits for the servers")
+	}
+	c.mu.Unlock()
+	close(slow.let)
+	wait.Wait()
+	if failed == nil || c.left(community.Persona{1}, a.today()) != policy.Tokens-1 {
+		t.Fatal("what may have been kept is given again:", failed)
 	}
 }

@@ -25,6 +25,7 @@ const (
 	commitBytes    = 4 << 20 // of blobs: a server holds as much in memory for each log until the commit is whole
 	commitRequests = 256
 	commitTokens   = 8 << 10 // 272 KiB of the message of the log
+	tombsMost      = 4 << 10 // 236 KiB of it: any number of blobs may be committed to what deletes them
 	// bodyBytes is how many bytes of blobs share a message, unless one blob has more: who fetches one blob fetches the message.
 	bodyBytes = 64 << 10
 )

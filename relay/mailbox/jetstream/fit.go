@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -28,9 +29,18 @@ func (s *server) fit(ctx context.Context) error {
 	if err != nil {
 		return s.forbidden(err)
 	}
+	if _, open := s.conn.TLSConnectionState(); open != nil && !isLoopback(s.conn.ConnectedAddr()) {
+		s.log.Warn("the servers of the store are reached without TLS: whoever is on the way to them gets this supernode's keys; give them certificates, and write tls:// before their names")
+	}
 	s.log.Warn("whether the servers of the store write to their disks before they confirm is not known to their clients: unless each has sync_interval: always in the " +
 		"jetstream part of its configuration, what was signed for in the last two minutes can be lost if most of them lose power at once; members are told then, and offer it again")
 	return nil
+}
+
+// isLoopback reports whether an address with a port is one of this machine alone.
+func isLoopback(addr string) bool {
+	at, err := netip.ParseAddrPort(addr)
+	return err == nil && at.Addr().Unmap().IsLoopback()
 }
 
 // admitted asks for what JetStream allows us.

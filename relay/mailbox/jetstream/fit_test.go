@@ -39,6 +39,7 @@ func TestUnfit(t *testing.T) {
 		"forbidden":      {change: users, user: "orchard:tangerine@", want: "do not allow this user"},
 		"no such file":   {credentials: "nowhere", want: "reading the credentials"},
 		"no credentials": {credentials: "tangerine\n", want: "holds neither"},
+		"with a comma":   {change: func(o *server.Options) { o.Username, o.Password = "orchard", "lemon,tangerine" }, user: "orchard:lemon,tangerine@"},
 		"right password": {change: secret, credentials: "orchard:tangerine\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 // index is what a process knows of one log: everything but the blobs. It is changed by whole commits only, in the order of the
 // stream, so that all processes know the same.
 type index struct {
-	seq     uint64 // of the last message of the log
+	seq     uint64   // of the last message of the log
+	nonce   [16]byte // of that
 	head    mailbox.Head
 	nextUp  uint64 // the next cursor to give
 	closed  mailbox.DayClose
@@ -95,7 +96,7 @@ func (x *index) apply(c *commit, seq uint64, finished uint16) error {
 		x.bytes += tokenRecord
 	}
 	x.commits = append(x.commits, until)
-	x.seq, x.head, x.closed = seq, c.head(), c.closed
+	x.seq, x.nonce, x.head, x.closed = seq, c.nonce, c.head(), c.closed
 	x.nextUp = max(x.nextUp, x.head.Cursor+1)
 	return nil
 }

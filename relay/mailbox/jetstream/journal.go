@@ -96,6 +96,9 @@ func (j *journal) append(ctx context.Context, after uint64, bodies []body, log [
 		j.exists = false
 		return 0, fmt.Errorf("%w; the stream of the log is gone", errSilent)
 	}
+	if err == nil && ack.Seq != after+uint64(len(bodies))+1 {
+		return 0, fmt.Errorf("%w; they say that a commit is at %d which can be at one place only", errSilent, ack.Seq)
+	}
 	return ack.Seq, err
 }
 

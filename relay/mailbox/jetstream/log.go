@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sottovoce/relay/mailbox"
@@ -25,7 +26,10 @@ type log struct {
 
 	// The committer's own.
 	loaded bool
-	outage bool // the last commit was given up
+	outage bool   // the last commit was given up
+	broken uint64 // the message that the log does not go on with, however often it is read
+
+	doubted atomic.Bool // the servers may have lost what they had, and have not been asked since
 
 	mu    sync.RWMutex // guards the following
 	index *index
@@ -58,7 +62,7 @@ func (l *log) run(ctx context.Context) {
 		case <-l.woken:
 			_ = l.refresh(ctx) // who needs to know asks, and is told
 		case <-poll.C:
-			_ = l.refresh(ctx)
+			l.poll(ctx)
 		}
 	}
 }
@@ -238,53 +242,104 @@ func (l *log) elsewhere(ctx context.Context, nonce [16]byte, said uint64) (moved
 	if moved, ours, err = l.catchUp(ctx, nonce, true); err != nil || moved {
 		return moved, ours, err
 	}
-	l.mu.Lock()
-	if last >= l.index.seq {
-		moved = last > l.index.seq
-		l.index.seq = last
-		l.mu.Unlock()
-		return moved, false, nil
+	if last < l.index.seq {
+		return true, false, l.reread(ctx, nil)
 	}
-	fresh := newIndex()
-	fresh.nextUp = l.index.nextUp
-	l.index = fresh
-	l.mu.Unlock()
-	l.store.log.Error("the servers have lost what they had confirmed: the log of a community is shorter than it was; members see that",
-		"community", fmt.Sprintf("%x", l.community[:4]), "messages", last)
-	l.store.cache.clear()
-	l.loaded = false
-	return true, false, l.load(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	moved = last > l.index.seq
+	l.index.seq = last
+	return moved, false, nil
 }
 
 // load reads the log from its beginning, once.
 func (l *log) load(ctx context.Context) error {
-	for !l.loaded {
-		_, err := l.journal.last(ctx, l.journal.stream)
-		if errors.Is(err, errNoStream) {
-			l.loaded = true
-			return nil
+	if l.loaded {
+		return nil
+	}
+	switch _, err := l.journal.last(ctx, l.journal.stream); {
+	case errors.Is(err, errNoStream):
+		l.loaded = true
+		return nil
+	case err != nil:
+		return err
+	}
+	l.journal.exists = true
+	err := l.reread(ctx, nil)
+	l.loaded = err == nil
+	return err
+}
+
+// reread puts the log as the servers have it into the place of what is known here: at the start, where they have lost its end, and where others have
+// written and removed more than was followed here. Cursors that are known here are not given again. seen is told of each commit.
+//
+// spec: 13-mailbox#what-the-servers-lose
+func (l *log) reread(ctx context.Context, seen func(*commit)) error {
+	known, fresh, first := l.index.seq, newIndex(), uint64(0)
+	fresh.nextUp = l.index.nextUp
+	take := func(m message) error {
+		c, err := parseCommit(m.data)
+		if err == nil {
+			err = fresh.apply(c, m.seq, l.store.Finished())
 		}
 		if err != nil {
-			return err
+			return l.wrong(m, err)
 		}
-		l.journal.exists = true
-		for n := 1; n > 0; {
-			n, err = l.journal.ahead(ctx, l.index.seq+1, func(m message) error { return l.take(m, nil) })
-			if errors.Is(err, errSilent) {
-				break // no server hands out many at once, as where the stream is new: the one that leads is asked for each
-			}
-			if err != nil {
-				return err
-			}
+		if seen != nil {
+			seen(c)
 		}
-		l.loaded = true
-		_, _, err = l.catchUp(ctx, [16]byte{}, true)
-		l.loaded = err == nil
+		if first == 0 {
+			first = m.seq
+		}
+		return nil
+	}
+	for n := 1; n > 0; {
+		var err error
+		n, err = l.journal.ahead(ctx, fresh.seq+1, take)
+		if errors.Is(err, errSilent) {
+			break // no server hands out many at once, as where the stream is new: the one that leads is asked for each
+		}
 		if err != nil {
 			return err
 		}
 	}
+	for {
+		m, err := l.journal.next(ctx, fresh.seq+1)
+		if errors.Is(err, errNone) {
+			break
+		}
+		if err == nil {
+			err = take(m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if known != 0 && first <= known {
+		l.store.log.Error("the servers have lost what they had confirmed: the log of a community is another one than it was; members see that",
+			"community", fmt.Sprintf("%x", l.community[:4]), "messages", fresh.seq)
+	}
+	l.replace(fresh)
 	return nil
+}
+
+// replace shows another index of the log.
+func (l *log) replace(fresh *index) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fresh.forget(l.store.Finished()) // which may have risen meanwhile
+	fresh.withdrawn += l.index.withdrawn + 1
+	if l.index.head != fresh.head {
+		close(l.moved)
+		l.moved = make(chan struct{})
+	}
+	l.index = fresh
+	l.store.cache.clear()
+}
+
+// wrong says which message of the log is not as it must be.
+func (l *log) wrong(m message, err error) error {
+	return fmt.Errorf("the log of community %x, message %d: %w", l.community[:4], m.seq, err)
 }
 
 // take applies a message of the log.
@@ -294,11 +349,9 @@ func (l *log) take(m message, seen func(*commit)) error {
 		err = l.apply(c, m.seq)
 	}
 	if err != nil {
-		return fmt.Errorf("the log of community %x, message %d: %w", l.community[:4], m.seq, err)
+		return l.wrong(m, err)
 	}
-	if seen != nil {
-		seen(c)
-	}
+	seen(c)
 	return nil
 }
 
@@ -307,13 +360,62 @@ func (l *log) refresh(ctx context.Context) error {
 	if err := l.load(ctx); err != nil {
 		return err
 	}
+	if l.doubted.Swap(false) {
+		if err := l.check(ctx); err != nil {
+			l.doubted.Store(true)
+			return err
+		}
+	}
 	_, _, err := l.catchUp(ctx, [16]byte{}, true)
 	return err
 }
 
+// poll looks at the log where nobody has asked. A process that only reads would else show for ever, and sign for, what the servers have lost.
+func (l *log) poll(ctx context.Context) {
+	last, err := l.journal.last(ctx, l.journal.stream)
+	if errors.Is(err, errNoStream) || err == nil && last < l.index.seq {
+		l.doubted.Store(true) // a server that has no leader answers as well, by what it has
+	}
+	_ = l.refresh(ctx)
+}
+
+// check finds out from the server that leads whether it still has the last message of the log that is known here, and reads all anew if not.
+func (l *log) check(ctx context.Context) error {
+	if len(l.index.commits) == 0 {
+		return nil
+	}
+	b, err := l.journal.get(ctx, l.index.commits[len(l.index.commits)-1].seq)
+	if err != nil && !errors.Is(err, errNone) && !errors.Is(err, errNoStream) {
+		return err
+	}
+	if c, err := parseCommit(b); err == nil && c.nonce == l.index.nonce {
+		return nil
+	}
+	return l.reread(ctx, nil)
+}
+
 // catchUp reads what stands behind what is known here, up to the end by the word of the server that leads; with wanted false it does
-// nothing. ours says that the commit with the nonce was among it.
+// nothing. ours says that the commit with the nonce was among it. Where what comes does not follow from what is known here, all is read anew.
 func (l *log) catchUp(ctx context.Context, nonce [16]byte, wanted bool) (moved, ours bool, err error) {
+	moved, ours, err = l.follow(ctx, nonce, wanted)
+	if !errors.Is(err, errBranch) {
+		return moved, ours, err
+	}
+	m, next := l.journal.next(ctx, l.index.seq+1)
+	if next != nil || m.seq == l.broken {
+		return moved, ours, err
+	}
+	if err := l.reread(ctx, func(c *commit) { ours = ours || c.nonce == nonce }); err != nil {
+		if !errors.Is(err, errSilent) {
+			l.broken = m.seq // all is not read each time because of what can never follow
+		}
+		return moved, ours, err
+	}
+	return true, ours, nil
+}
+
+// follow reads what stands behind what is known here.
+func (l *log) follow(ctx context.Context, nonce [16]byte, wanted bool) (moved, ours bool, err error) {
 	see := func(c *commit) { moved, ours = true, ours || c.nonce == nonce }
 	for n := 0; wanted; n++ {
 		m, err := l.journal.next(ctx, l.index.seq+1)

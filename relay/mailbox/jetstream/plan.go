@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"sottovoce/mesh/wire"
@@ -62,6 +63,8 @@ type plan struct {
 	tombs  map[forbids]uint64
 	spent  map[mailbox.Token]bool
 	bodies []body
+	// deletions is how many of the records are tombstones.
+	deletions int
 	// doubtful says that something was refused which another process may have changed since the log was looked at.
 	doubtful bool
 }
@@ -182,16 +185,17 @@ func (p *plan) remove(r mailbox.Removal, held []mailbox.Absence) mailbox.Result 
 	if cursor, found := p.tombs[under]; found {
 		return mailbox.Result{Cursor: cursor}
 	}
-	if cursor := p.index.forbidden[under]; cursor != 0 {
-		return mailbox.Result{Cursor: cursor}
-	}
 	for i := range p.records {
 		if c := &p.records[i]; c.kind == kindBlob && c.under == under.under && c.day == r.Day {
 			held = append(held, mailbox.Absence{Cursor: c.cursor, ID: c.id})
 		}
 	}
-	paid := r.Paid
-	switch {
+	paid, left := r.Paid, tombsMost-p.deletions
+	switch cursor := p.index.forbidden[under]; {
+	case len(held) == 0 && cursor != 0:
+		return mailbox.Result{Cursor: cursor}
+	case left == 0:
+		return mailbox.Result{Err: errMuch}
 	case len(held) > 0:
 		paid = nil
 	case r.HeldOnly:
@@ -202,14 +206,21 @@ func (p *plan) remove(r mailbox.Removal, held []mailbox.Absence) mailbox.Result 
 	if err := p.pay(paid, int64(len(held))*tombRecord); err != nil {
 		return p.refuse(err)
 	}
-	for _, blob := range held {
+	for _, blob := range held[:min(len(held), left)] {
+		p.deletions++
 		cursor := p.add(record{kind: kindTombstone, day: r.Day, id: blob.ID, tag: r.D, under: under.under, of: blob.Cursor})
 		if _, found := p.tombs[under]; !found {
 			p.tombs[under] = cursor
 		}
 	}
+	if len(held) > left {
+		return mailbox.Result{Err: errMuch}
+	}
 	return mailbox.Result{Cursor: p.tombs[under], New: true}
 }
+
+// errMuch says that a commit had no room for all that is to be deleted: the rest goes when it is asked for again.
+var errMuch = errors.New("too much is being deleted at once; again")
 
 // seal makes the commit whole: its tokens in an order that says nothing of what they paid for.
 func (p *plan) seal() {

@@ -90,8 +90,8 @@ func (e *apiError) meaning() error {
 	return fmt.Errorf("%w; %w", errSilent, e)
 }
 
-// connect reaches the cluster.
-func connect(a address, file string, log *slog.Logger) (*server, error) {
+// connect reaches the cluster. It calls again whenever that was lost and is reached again.
+func connect(a address, file string, log *slog.Logger, again func()) (*server, error) {
 	s := &server{name: a.name, log: log}
 	options, err := credentials(file)
 	if err != nil {
@@ -99,6 +99,8 @@ func connect(a address, file string, log *slog.Logger) (*server, error) {
 	}
 	options = append(options,
 		nats.Name("sottovoce supernode"), nats.Timeout(connectTime), nats.MaxReconnects(-1), nats.ReconnectWait(retryPause), nats.ReconnectBufSize(-1),
+		nats.IgnoreAuthErrorAbort(),                                       // who lets us in may be changed while we run
+		func(o *nats.Options) error { o.Servers = a.servers; return nil }, // one by one: a password may have a comma
 		nats.NoEcho(), nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { s.failed(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -106,9 +108,12 @@ func connect(a address, file string, log *slog.Logger) (*server, error) {
 				log.Warn("lost a server of the store; looking for another", "error", err)
 			}
 		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { log.Info("found another server of the store", "server", c.ConnectedServerName()) }),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			log.Info("found another server of the store", "server", c.ConnectedServerName())
+			again()
+		}),
 	)
-	if s.conn, err = nats.Connect(strings.Join(a.servers, ","), options...); err != nil {
+	if s.conn, err = nats.Connect("", options...); err != nil {
 		return nil, unreached(err)
 	}
 	return s, nil

@@ -58,17 +58,18 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := connect(a, c.Credentials, c.Log)
+	s := &Store{
+		limit: c.Limit, log: c.Log, stop: make(chan struct{}), looked: make(chan struct{}, 1), files: make(chan struct{}, 1),
+		logs: map[mailbox.Community]*log{},
+	}
+	server, err := connect(a, c.Credentials, c.Log, s.doubt)
 	if err != nil {
 		return nil, err
 	}
+	s.server = server
 	server.replicas = c.Replicas
 	if c.Replicas == 0 {
 		server.replicas = replicasDefault
-	}
-	s := &Store{
-		server: server, limit: c.Limit, log: c.Log, stop: make(chan struct{}), looked: make(chan struct{}, 1), files: make(chan struct{}, 1),
-		logs: map[mailbox.Community]*log{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.load(ctx); err != nil {
@@ -151,6 +152,13 @@ func (s *Store) watch() {
 				l.forget(s.Finished())
 			}
 		}
+	}
+}
+
+// doubt has all logs asked for again: the servers were out of sight, and may have lost what they had.
+func (s *Store) doubt() {
+	for _, l := range s.all() {
+		l.doubted.Store(true)
 	}
 }
 
