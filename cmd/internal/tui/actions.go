@@ -142,8 +142,9 @@ func (m *Model) runSearch(words string) tea.Cmd {
 // search is the dialog that finds messages.
 type search struct {
 	sheet
-	asked string
-	hits  []control.Message
+	asked    string
+	answered bool // hits are for what was asked last
+	hits     []control.Message
 }
 
 // searchMax is how many messages a search lists.
@@ -154,6 +155,12 @@ func newSearch() *search {
 	s.field = &field{}
 	s.bar = true
 	s.name = func(m *Model) string { return m.words.SearchTitle }
+	s.text = func(m *Model, width int) []paint.Line {
+		if !s.answered {
+			return nil
+		}
+		return m.foundRows(len(s.hits), width)
+	}
 	s.choices = func(m *Model) []choice {
 		s.field.label = m.words.SearchLabel
 		all := make([]choice, len(s.hits))
@@ -194,7 +201,7 @@ func (s *search) found(m *Model) tea.Cmd {
 	if words == s.asked {
 		return nil
 	}
-	s.asked, s.at = words, 0
+	s.asked, s.at, s.answered = words, 0, false
 	if words == "" {
 		s.hits = nil
 		return nil
@@ -203,7 +210,7 @@ func (s *search) found(m *Model) tea.Cmd {
 		hits, err := m.node.Search(m.ctx, control.SearchQuery{Words: words, N: searchMax})
 		return then(func(*Model) tea.Cmd {
 			if s.asked == words && err == nil {
-				s.hits = hits
+				s.hits, s.answered = hits, true
 			}
 			return nil
 		})

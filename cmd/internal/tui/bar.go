@@ -106,11 +106,13 @@ func (m *Model) statusRows(width int) (rows []paint.Line) {
 	if len(rows) == 0 {
 		rows = append(rows, paint.Text(paint.Good, w.NothingWrong), nil)
 	}
-	rows = append(rows, columns(width, nameOf(m.me.Person), idOf(m.me.ID)+"  Sottovoce "+paint.OneLine(s.Version))...)
+	rows = append(rows, columns(width, nameOf(m.me.Person), w.CardID+" "+idOf(m.me.ID)+"  Sottovoce "+paint.OneLine(s.Version))...)
 	say := func(text string) { rows = append(rows, paragraphs(width, paint.Plain, text)...) }
+	var networks []string
 	for _, n := range s.Interfaces {
-		rows = append(rows, columns(width, n.Name, strings.Join(n.Endpoints, " "))...)
+		networks = append(networks, n.Name)
 	}
+	rows = append(rows, columns(width, w.StatusNetworks, strings.Join(networks, ", "))...)
 	say(m.seenWords(m.seen.Here))
 	if near := m.people.near(); near > 0 {
 		say(w.Near(near))

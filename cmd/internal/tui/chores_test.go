@@ -273,10 +273,10 @@ func TestKeysInDoubt(t *testing.T) {
 		s.do(nil)
 		s.shows("keys in doubt").types("/verify").keys("enter").shows("Go on with the new keys of Bruno").hides("safety words are the same")
 		s.golden("keys-in-doubt")
-		s.keys("down", "enter").shows("asked them in person").keys("enter").shows("keys in doubt")
-		s.types("/verify").keys("enter", "down", "enter", "down", "enter").shows("You go on with Bruno").hides("keys in doubt")
-		s.types("/verify").keys("enter", "down", "enter").shows("Bruno is verified")
-		s.types("/verify").keys("enter").shows("Take back").keys("down", "enter").shows("not verified any more")
+		s.keys("down", "down", "enter").shows("asked them in person").keys("enter").shows("keys in doubt")
+		s.types("/verify").keys("enter", "down", "down", "enter", "down", "enter").shows("You go on with Bruno").hides("keys in doubt")
+		s.types("/verify").keys("enter", "down", "down", "enter").shows("Bruno is verified")
+		s.types("/verify").keys("enter").shows("Take back").keys("down", "down", "enter").shows("not verified any more")
 	})
 }
 

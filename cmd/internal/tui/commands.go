@@ -51,7 +51,7 @@ func commands() []command {
 		{name: "scan", run: (*Model).runScan},
 		{name: "diagnostics", run: (*Model).runDiagnostics},
 		{name: "help", run: func(m *Model, _ string) tea.Cmd { return m.openDialog(newHelp(m)) }},
-		{name: "quit", run: func(*Model, string) tea.Cmd { return tea.Quit }},
+		{name: "quit", run: func(m *Model, _ string) tea.Cmd { return m.quit("") }},
 	}
 }
 
@@ -145,7 +145,8 @@ func newPalette(m *Model) *sheet {
 		var all []choice
 		for _, c := range commands() {
 			w := m.words.Commands[c.name]
-			if typed := strings.TrimPrefix(strings.ToLower(s.field.String()), "/"); !strings.Contains(c.name, typed) && !strings.Contains(strings.ToLower(w.Does), typed) {
+			typed := strings.TrimPrefix(strings.ToLower(s.field.String()), "/")
+			if !strings.Contains(strings.ToLower(c.name+" "+w.Does+" "+m.words.Also[c.name]), typed) {
 				continue
 			}
 			all = append(all, choice{label: "/" + c.name, more: w.Does, look: paint.Strong, do: func(m *Model) tea.Cmd {
@@ -156,6 +157,7 @@ func newPalette(m *Model) *sheet {
 		return all
 	}
 	s.choices = func(m *Model) []choice { s.field.label = m.words.SearchLabel; return chosen() }
+	s.text = func(m *Model, width int) []paint.Line { return m.foundRows(len(chosen()), width) }
 	s.field.done = func(m *Model, _ string) tea.Cmd {
 		if all := chosen(); s.at < len(all) {
 			return all[s.at].do(m)
@@ -164,6 +166,14 @@ func newPalette(m *Model) *sheet {
 	}
 	s.bar = true
 	return s
+}
+
+// foundRows says so when nothing was found.
+func (m *Model) foundRows(found, width int) []paint.Line {
+	if found > 0 {
+		return nil
+	}
+	return paragraphs(width, paint.Caution, m.words.NothingFound)
 }
 
 // find is who is meant: by id, by name, or by the beginning of a name that fits one person only.

@@ -95,6 +95,7 @@ type sheet struct {
 // choice is something to choose.
 type choice struct {
 	label, more string
+	note        string // what it means, below all while the bar is on it
 	look        paint.Look
 	do          func(m *Model) tea.Cmd
 }
@@ -153,8 +154,26 @@ func (s *sheet) rows(m *Model, width int) (rows []paint.Line, cursor *place) {
 			rows = append(rows, c.row(i == s.at && (s.field == nil || s.bar || s.field.empty()), column, width))
 		}
 	}
+	rows = append(rows, notes(all, s.at, width)...)
 	s.lastRows = len(rows)
 	return rows, cursor
+}
+
+// notes explain the choice under the bar, on as many rows as the longest explanation of all takes.
+func notes(all []choice, at, width int) []paint.Line {
+	var rows, shown []paint.Line
+	for i, c := range all {
+		if c.note == "" {
+			continue
+		}
+		note := append([]paint.Line{nil}, paragraphs(width, paint.Faint, c.note)...)
+		rows = append(rows, make([]paint.Line, max(0, len(note)-len(rows)))...)
+		if i == at {
+			shown = note
+		}
+	}
+	copy(rows, shown)
+	return rows
 }
 
 // row is the label, and behind a column what more there is to say.
@@ -224,7 +243,8 @@ func (s *sheet) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 	case s.field != nil && k.Text != "":
 		s.field.insert(k.Text)
 	case s.field == nil && len(k.Text) == 1 && k.Text[0] >= '1' && k.Text[0] <= '9' && int(k.Text[0]-'1') < len(all):
-		return all[k.Text[0]-'1'].do(m)
+		s.at = int(k.Text[0] - '1')
+		return all[s.at].do(m)
 	}
 	return nil
 }

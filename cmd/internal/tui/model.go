@@ -45,6 +45,7 @@ type Model struct {
 	said     saying // one line that goes away
 	typing   typing
 	focused  bool // the terminal is looked at, as far as it says
+	alone    bool // a link was shown that no supernode answers
 
 	events  chan []control.Event // of the node that we are attached to
 	broken  error                // why the node is not reached any more

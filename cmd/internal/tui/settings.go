@@ -18,17 +18,18 @@ func (m *Model) runSettings(string) tea.Cmd {
 			w := m.words
 			return []choice{
 				{label: w.SetName, more: nameOf(m.me.Person), do: (*Model).askOwnName},
-				{label: w.SetSeen, more: m.seenWords(m.seen.Here), do: (*Model).nextSeen},
-				{label: w.SetElsewhere, more: m.elsewhereWords(m.seen.Elsewhere), do: (*Model).nextElsewhere},
-				{label: w.SetShare, more: w.Shares[string(m.me.Share)], do: (*Model).nextShare},
-				{label: w.SetLocal, more: w.OnOff(m.status.LocalOnly), do: (*Model).nextLocal},
-				{label: w.SetPassphrase, more: w.OnOff(m.status.Passphrase), do: (*Model).askPassphrases},
-				{label: w.SetKept, more: w.SetKeptMore, do: (*Model).openRetention},
+				{label: w.SetSeen, more: m.seenWords(m.seen.Here), note: w.NoteSeen, do: (*Model).nextSeen},
+				{label: w.SetElsewhere, more: m.elsewhereWords(m.seen.Elsewhere), note: w.NoteElsewhere, do: (*Model).nextElsewhere},
+				{label: w.SetShare, more: w.Shares[string(m.me.Share)], note: w.NoteShare, do: (*Model).nextShare},
+				{label: w.SetLocal, more: w.OnOff(m.status.LocalOnly), note: w.NoteLocal, do: (*Model).nextLocal},
+				{label: w.SetPassphrase, more: w.OnOff(m.status.Passphrase), note: w.NotePassphrase, do: (*Model).askPassphrases},
+				{label: w.SetKept, note: w.NoteKept, do: (*Model).openRetention},
 				{label: w.SetTheme, more: w.Themes[m.theme.Name], do: (*Model).nextTheme},
 				{label: w.SetLanguage, more: w.LanguageName, do: (*Model).nextLanguage},
 				{label: w.Close, do: (*Model).closeDialog},
 			}
 		},
+		hints: func(m *Model) string { return m.words.HintsChange },
 	})
 }
 
@@ -63,13 +64,10 @@ func (m *Model) askOwnName() tea.Cmd {
 
 // elsewhereWords say who sees us on networks for which nothing was chosen.
 func (m *Model) elsewhereWords(v control.Visible) string {
-	switch v {
-	case control.VisibleEveryone:
+	if v == control.VisibleEveryone {
 		return m.words.ElsewhereAll
-	case control.VisibleContacts:
-		return m.words.ElsewhereContacts
 	}
-	return m.words.ElsewhereNobody
+	return m.seenWords(v)
 }
 
 // nextVisible goes around.

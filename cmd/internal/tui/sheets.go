@@ -138,6 +138,7 @@ func (m *Model) runInvite(string) tea.Cmd {
 
 // invitation shows a link, at the right of its code where both have room beside each other.
 func (m *Model) invitation(made control.Invite) *sheet {
+	m.alone = m.alone || made.Away == nil
 	return &sheet{
 		name: func(m *Model) string { return m.words.InviteTitle },
 		text: func(m *Model, width int) []paint.Line {
@@ -185,12 +186,12 @@ func (m *Model) invitation(made control.Invite) *sheet {
 const inviteWordsMin = 24
 
 func (m *Model) inviteWords(made control.Invite, width int) []paint.Line {
-	rows := append(paragraphs(width, paint.Plain, m.words.InviteMore(made.Expires.In(m.zone).Format("2006-01-02 15:04"))), nil)
+	rows := append(paragraphs(width, paint.Plain, m.words.InviteMore(made.Expires.In(m.zone).Format("2006-01-02 15:04")), m.words.InviteHow), nil)
 	switch {
 	case made.Away != nil:
 		rows = append(append(rows, paragraphs(width, paint.Good, m.words.InviteAway)...), nil)
-	case made.Alone != "":
-		rows = append(append(rows, paragraphs(width, paint.Faint, m.words.InviteAlone)...), nil)
+	default:
+		rows = append(append(rows, paragraphs(width, paint.Caution, m.words.InviteAlone)...), nil)
 	}
 	for _, row := range paint.Wrap(made.Link, width) {
 		rows = append(rows, paint.Text(paint.Strong, row))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -150,8 +151,9 @@ func TestCommands(t *testing.T) {
 		s.types("//who").keys("enter").shows("/who")
 		s.keys("f2").shows("What would you like to do?")
 		s.golden("palette")
-		s.types("sear").keys("enter").shows("Search all conversations")
-		s.types("many").shows("message 0 of many")
+		s.types("encrypted").shows("/private").hides("/invite").keys("ctrl+u").types("zzz").shows("Nothing found").keys("ctrl+u")
+		s.types("sear").keys("enter").shows("Search all conversations").hides("Nothing found")
+		s.types("zzz").shows("Nothing found").keys("ctrl+u").hides("Nothing found").types("many").shows("message 0 of many").hides("Nothing found")
 		s.golden("search")
 		s.keys("enter").shows("message 0 of many").hides("Search all")
 		s.keys("f1").shows("Alt+Enter")
@@ -166,14 +168,36 @@ func TestInvite(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		s.begin().types("/invite").keys("enter").shows("Who uses this link first")
 		s.golden("invite")
-		s.keys("esc").hides("Who uses")
+		s.types("c").shows("─ copied ─").wait(sayingTime + time.Second).hides("copied")
+		s.keys("esc").hides("Who uses").keys("ctrl+q").shows("a link of yours waits")
+		if s.quit {
+			t.Error("it leaves without a word about the link")
+		}
+		if s.keys("ctrl+q"); !s.quit {
+			t.Error("it does not leave")
+		}
+	})
+}
+
+// Whose link was used, or taken back, leaves without a question.
+func TestQuitAfterInvite(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.begin().types("/invite").keys("enter").types("r").keys("ctrl+q")
+		if !s.quit {
+			t.Error("it does not leave")
+		}
 	})
 }
 
 func TestVerify(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 1)
-		s.begin().types("/verify").keys("enter").shows("Is it really Bruno?")
+		s.begin().types("/verify").keys("enter").shows("Is it really Bruno?", "nobody stands between you")
+		s.golden("verify-why")
+		if v, _ := s.fake.Verification(t.Context(), bruno.ID); v.Comparison.State != control.ComparisonNone {
+			t.Errorf("Bruno is asked before anybody said so: %+v", v.Comparison)
+		}
+		s.keys("enter").shows("is asked on their screen")
 		s.golden("verify-asked")
 		s.fake.JoinComparison(bruno.ID)
 		s.do(nil)
@@ -184,7 +208,7 @@ func TestVerify(t *testing.T) {
 		}
 		s.fake.BeginComparison(bruno.ID)
 		s.do(nil)
-		s.shows("seven pictures").keys("esc")
+		s.shows("would like to compare").keys("esc").types("/verify").keys("enter").shows("would like to compare").keys("enter").shows("They are the same").keys("esc")
 	})
 }
 
@@ -193,7 +217,7 @@ func TestSettings(t *testing.T) {
 		s.begin().types("/settings").keys("enter").shows("Colours")
 		s.golden("settings")
 		s.keys("down", "enter").shows("only contacts see you")
-		s.keys("3").shows("contacts, on networks new to you").keys("9").shows("Impostazioni")
+		s.keys("3").shows("On other networks           only contacts see you", "have not chosen yet").keys("9").shows("Impostazioni")
 		s.golden("settings-it")
 		if s.kept != (Taste{Language: "it"}) {
 			t.Errorf("kept %+v", s.kept)

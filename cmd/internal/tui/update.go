@@ -1,10 +1,12 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/tui/paint"
 )
 
@@ -386,13 +388,26 @@ func (m *Model) enterEmpty() tea.Cmd {
 	return nil
 }
 
-// quit leaves; while something was written and not sent, only when it is said twice.
+// quit leaves; while something was written and not sent, or a link waits for this node, only when it is said twice.
 func (m *Model) quit(stroke string) tea.Cmd {
 	if e := m.editor(); stroke == "ctrl+c" && len(m.dialogs) == 0 && !e.empty() {
 		e.set("")
 		return m.say(paint.Faint, m.words.QuitHint)
 	}
-	return tea.Quit
+	if !m.alone || m.broken != nil {
+		return tea.Quit
+	}
+	m.alone = false
+	return func() tea.Msg {
+		all, err := m.node.Invites(m.ctx)
+		waits := func(i control.Invite) bool { return !i.Used && i.Away == nil && i.Expires.After(m.now()) }
+		return then(func(m *Model) tea.Cmd {
+			if err != nil || !slices.ContainsFunc(all, waits) {
+				return tea.Quit
+			}
+			return m.say(paint.Caution, m.words.QuitLink)
+		})
+	}
 }
 
 func (m *Model) click(mouse tea.Mouse) tea.Cmd {

@@ -21,7 +21,7 @@ type comparing struct {
 	known bool // the safety words were asked for
 }
 
-// runVerify begins to compare, or joins what the contact has begun.
+// runVerify says what comparing is for; the contact is asked when the person says so, unless they have asked already.
 func (m *Model) runVerify(who string) tea.Cmd {
 	e, ok := m.find(who)
 	if !ok || !e.person.Contact {
@@ -29,19 +29,29 @@ func (m *Model) runVerify(who string) tea.Cmd {
 	}
 	d := m.newComparing(e.person)
 	m.openDialog(d)
-	id := e.person.ID
+	return m.do(func(ctx context.Context) (then, error) {
+		v, err := m.node.Verification(ctx, d.with.ID)
+		return func(m *Model) tea.Cmd {
+			d.words, d.known = v.Words, true
+			switch v.Comparison.State {
+			case control.ComparisonAsked, control.ComparisonInvited, control.ComparisonJoined, control.ComparisonShown:
+				d.now = v.Comparison
+			}
+			return nil
+		}, err
+	})
+}
+
+// begin asks the contact to compare, or joins what they have begun.
+func (d *comparing) begin(m *Model) tea.Cmd {
+	d.now, d.at = control.Comparison{}, 0
 	return func() tea.Msg {
-		c, err := m.node.Compare(m.ctx, id)
-		v, verr := m.node.Verification(m.ctx, id)
+		c, err := m.node.Compare(m.ctx, d.with.ID)
 		return then(func(m *Model) tea.Cmd {
-			if verr == nil {
-				d.words, d.known = v.Words, true
-			}
-			if err != nil {
+			switch {
+			case err != nil:
 				d.now = control.Comparison{State: control.ComparisonEnded, Reason: sentence(err)}
-				return nil
-			}
-			if d.now.State == "" { // else an event has told more already
+			case d.now.State == "": // else an event has told more already
 				d.now = c
 			}
 			return nil
@@ -50,7 +60,7 @@ func (m *Model) runVerify(who string) tea.Cmd {
 }
 
 func (m *Model) newComparing(with control.Person) *comparing {
-	d := &comparing{with: with}
+	d := &comparing{with: with, now: control.Comparison{State: control.ComparisonNone}}
 	d.name = func(m *Model) string { return m.words.VerifyTitle(nameOf(with)) }
 	d.text = d.shows
 	d.choices = d.offers
@@ -76,6 +86,8 @@ func (d *comparing) shows(m *Model, width int) (rows []paint.Line) {
 		return rows
 	case control.ComparisonInvited:
 		return paragraphs(width, paint.Plain, w.CompareInvited(name))
+	case control.ComparisonNone:
+		rows = paragraphs(width, paint.Plain, w.CompareWhy(name))
 	case control.ComparisonEnded:
 		rows = paragraphs(width, paint.Caution, paint.OneLine(d.now.Reason))
 	case control.ComparisonAsked, control.ComparisonJoined:
@@ -116,11 +128,14 @@ func (d *comparing) offers(m *Model) []choice {
 	}
 	if d.now.State == control.ComparisonInvited {
 		return []choice{
-			{label: w.CompareJoin, do: func(m *Model) tea.Cmd { m.closeDialog(); return m.runVerify(d.with.ID) }},
+			{label: w.CompareJoin, do: d.begin},
 			{label: w.Cancel, do: (*Model).closeDialog},
 		}
 	}
 	list := []choice{{label: w.Close, do: func(m *Model) tea.Cmd { return d.escape(m) }}}
+	if d.now.State == control.ComparisonNone {
+		list = []choice{{label: w.CompareNow(nameOf(d.with)), do: d.begin}, list[0]}
+	}
 	if e := m.people.all[d.with.ID]; e != nil && e.person.Keys == control.KeysAlarm {
 		name := nameOf(e.person)
 		return append(list, choice{label: w.KeysAccept(name), look: paint.Caution, do: func(m *Model) tea.Cmd {

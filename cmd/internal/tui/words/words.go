@@ -23,7 +23,7 @@ type Catalogue struct {
 	You, NewHere, moreRows                         string
 	Queued, Held, Delivered, Read, Expired, Failed string
 	Below, ToWhom, QuitHint, NothingNew, Copied    string
-	NoShell                                        string
+	NoShell, QuitLink, NothingFound                string
 	nothingSaid, encryptedFor                      string
 
 	// People.
@@ -39,14 +39,15 @@ type Catalogue struct {
 	nobodyCalled, noCommand                                                         string
 
 	// The bar.
-	Broken, NoNetwork, Alone, LocalOnly            string
-	StoppedTitle, StoppedMore, StartAgain, Quit    string
-	NotKept, Weaker, StatusTitle, NothingWrong     string
-	near, kept, queuedCount, heldCount             string
-	SeenByAll, SeenByContacts, Hidden, NewMessage  string
-	tooSmall                                       string
-	Hints, HintsPeople, HintsMessage, HintsOwn     string
-	HintsDialog, HintsField, HintsFirst, HintsRead string
+	Broken, NoNetwork, Alone, LocalOnly                        string
+	StoppedTitle, StoppedMore, StartAgain, Quit                string
+	NotKept, Weaker, StatusTitle, StatusNetworks, NothingWrong string
+	near, kept, queuedCount, heldCount                         string
+	SeenByAll, SeenByContacts, Hidden, NewMessage              string
+	tooSmall                                                   string
+	HintsChange                                                string
+	Hints, HintsPeople, HintsMessage, HintsOwn                 string
+	HintsDialog, HintsField, HintsFirst, HintsRead             string
 
 	// The first minute.
 	Welcome, WelcomeMore, AskName, NameLabel                              string
@@ -62,7 +63,8 @@ type Catalogue struct {
 	Shares   map[string]string // by the control API's word
 	Themes   map[string]string // by name
 	Commands map[string]Command
-	Help     []string // keys, a tab, and what they do
+	Also     map[string]string // other words by which a command may be looked for
+	Help     []string          // keys, a tab, and what they do
 }
 
 // Dialogs is what is asked and shown before the conversation.
@@ -70,19 +72,19 @@ type Dialogs struct {
 	PrivateTitle, machineOpen, machineLocked string
 	private                                  []string // what, a tab, and who reads it
 
-	Cancel, Close, Copy                                                                               string
-	HelpTitle, CommandsTitle, SearchTitle, SearchLabel, whoOfThem                                     string
-	DetailsTitle, Written, Received, Sealed, DeliveredAt, ReadAt, HeldBy, HeldUntil, WaitsFor, Reason string
-	InviteTitle, inviteNoCode, InviteKeys, InviteRevoked                                              string
-	inviteMore                                                                                        string
-	CommunitiesTitle, NoCommunity, SupernodeReached, SupernodeAway, JoinCommunity, Joining            string
-	LeaveMore, LeaveYes                                                                               string
-	leaveCommunity, saidLeft, saidJoined                                                              string
-	DoctorTitle, DoctorLooks, NoticeTitle                                                             string
-	CompareBegins, CompareJoin, TheyMatch, TheyDiffer, WordsMatch                                     string
-	verifyTitle, compareMore, compareAsked, compareInvited, safetyWords, saidVerified, saidDiffers    string
-	SettingsTitle, SetName, SetSeen, SetShare, SetLocal, SetPassphrase, SetTheme, SetLanguage         string
-	On, Off                                                                                           string
+	Cancel, Close, Copy                                                                                                    string
+	HelpTitle, CommandsTitle, SearchTitle, SearchLabel, whoOfThem                                                          string
+	DetailsTitle, Written, Received, Sealed, DeliveredAt, ReadAt, HeldBy, HeldUntil, WaitsFor, Reason                      string
+	InviteTitle, inviteNoCode, InviteKeys, InviteRevoked                                                                   string
+	inviteMore                                                                                                             string
+	CommunitiesTitle, NoCommunity, SupernodeReached, SupernodeAway, JoinCommunity, Joining                                 string
+	LeaveMore, LeaveYes                                                                                                    string
+	leaveCommunity, saidLeft, saidJoined                                                                                   string
+	DoctorTitle, DoctorLooks, NoticeTitle                                                                                  string
+	CompareBegins, CompareJoin, TheyMatch, TheyDiffer, WordsMatch                                                          string
+	verifyTitle, compareWhy, compareNow, compareMore, compareAsked, compareInvited, safetyWords, saidVerified, saidDiffers string
+	SettingsTitle, SetName, SetSeen, SetShare, SetLocal, SetPassphrase, SetTheme, SetLanguage                              string
+	On, Off                                                                                                                string
 }
 
 // Chores is what is done now and then: with people, with files of one's own, with the network.
@@ -94,7 +96,7 @@ type Chores struct {
 	resetTitle, resetMore, resetAsk, resetAsked, resetPermit, saidReset, saidPermitted string
 	keysAccept, keysAcceptMore, KeysAcceptYes, saidGoesOn, VerifiedUndo, saidUndone    string
 	LinksTitle, LinksMore, LinksNone, LinksNew, LinkForget, LinkForgetYes              string
-	linkOpen, linkUsed, linkTwice, InviteAway, InviteAlone                             string
+	linkOpen, linkUsed, linkTwice, InviteAway, InviteAlone, InviteHow                  string
 
 	FileLabel, FileMore, FileElsewhere, fileWritten, fileFailed                         string
 	BackupTitle, BackupMore, BackupNeeds, backupDone                                    string
@@ -105,9 +107,10 @@ type Chores struct {
 	RestoreChoice, RestoreTitle, RestoreMore, restorePassphrase, restoreFar             string
 	RestoredTitle, restored, RestoredAsks, RestoredOnce, RestoredGo, RestoredOpen       string
 
-	SetKept, SetKeptMore, KeptMore, keptNow, KeptDaysLabel, KeptDaysField, keptDays  string
+	SetKept, KeptMore, keptNow, KeptDaysLabel, KeptDaysField, keptDays               string
 	KeptDiskLabel, KeptDiskField, keptDisk, KeptEver, KeptAny, KeptLess, KeptLessYes string
-	SetElsewhere, ElsewhereAll, ElsewhereContacts, ElsewhereNobody                   string
+	SetElsewhere, ElsewhereAll                                                       string
+	NoteSeen, NoteElsewhere, NoteShare, NoteLocal, NotePassphrase, NoteKept          string
 	NoNumber, SaidKept                                                               string
 	ScanTitle, ScanMore, ScanOver, ScanNobody, scanFar, scanFound                    string
 	CommunityDetails, CommunityWaits, CommunityKnows, CommunityPersona, CommunityID  string
@@ -165,6 +168,8 @@ func (c *Catalogue) LeaveCommunity(name string) string { return fmt.Sprintf(c.le
 func (c *Catalogue) SaidLeft(name string) string       { return fmt.Sprintf(c.saidLeft, name) }
 func (c *Catalogue) SaidJoined(name string) string     { return fmt.Sprintf(c.saidJoined, name) }
 func (c *Catalogue) VerifyTitle(name string) string    { return fmt.Sprintf(c.verifyTitle, name) }
+func (c *Catalogue) CompareWhy(name string) string     { return fmt.Sprintf(c.compareWhy, name) }
+func (c *Catalogue) CompareNow(name string) string     { return fmt.Sprintf(c.compareNow, name) }
 func (c *Catalogue) CompareMore(name string) string    { return fmt.Sprintf(c.compareMore, name) }
 func (c *Catalogue) CompareAsked(name string) string   { return fmt.Sprintf(c.compareAsked, name) }
 func (c *Catalogue) CompareInvited(name string) string { return fmt.Sprintf(c.compareInvited, name) }
