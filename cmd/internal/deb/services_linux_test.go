@@ -143,7 +143,12 @@ func boots(m *machine, deb string) {
 	if after := status(m).ID; after != before {
 		m.t.Errorf("the second boot has founded %s after %s", after, before)
 	}
-	m.run("systemctl", "stop", supernode) // and begin anew, as the guide says
+	m.run("systemctl", "disable", "--now", supernode)
+	m.run("systemctl", "restart", firstBoot)
+	if state, job := m.property(supernode, "ActiveState"), m.property(supernode, "Job"); state != "inactive" || job != "" && job != "0" {
+		m.t.Errorf("disabled by the operator, it is %s after a boot, with job %q", state, job)
+	}
+	m.run("systemctl", "enable", supernode) // and begin anew, as the guide says
 	m.run("find", data, "-mindepth", "1", "-delete")
 	m.run("systemctl", "restart", firstBoot)
 	m.until("the new supernode runs", func() bool { return m.property(supernode, "ActiveState") == "active" })
