@@ -10,6 +10,7 @@ import (
 
 	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/tui/paint"
+	"sottovoce/cmd/internal/tui/words"
 )
 
 // Nothing that anybody writes or calls themselves can leave its place on the screen.
@@ -362,4 +363,15 @@ func TestTyping(t *testing.T) {
 		s.types("/help")
 		heard()
 	})
+}
+
+// The keys at the bottom fit the narrowest terminal that people have, in every language.
+func TestHintsFit(t *testing.T) {
+	for _, c := range words.All() {
+		for _, hints := range []string{c.Hints, c.HintsPeople, c.HintsOwn + c.HintsMessage} {
+			if got := width(" " + hints); got > 80 {
+				t.Errorf("%s: %q takes %d cells", c.Language, hints, got)
+			}
+		}
+	}
 }

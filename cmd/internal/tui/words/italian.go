@@ -44,7 +44,7 @@ func Italian() *Catalogue {
 		SeenByAll: "ti vedono tutti qui", SeenByContacts: "ti vedono solo i contatti", Hidden: "non ti vede nessuno", NewMessage: "nuovo messaggio",
 		tooSmall: "ingrandisci questa finestra: %d × %d", Hints: "F1 aiuto  F2 comandi  Alt+↑↓ persone  Alt+A nuovi  Tab messaggi  Ctrl+Q esci",
 		HintsChange: "↑↓ scegli  Invio cambia  Esc torna indietro",
-		HintsPeople: "↑↓ scegli  Invio scrivi  Esc indietro", HintsMessage: "r rispondi  + reagisci  y copia  Invio dettagli  Esc indietro", HintsOwn: "e modifica  d cancella  ",
+		HintsPeople: "↑↓ scegli  Invio scrivi  Esc indietro", HintsMessage: "r rispondi  + reagisci  Invio dettagli  Esc indietro", HintsOwn: "e modifica  d cancella  ",
 		HintsDialog: "Invio sceglie  Esc torna indietro", HintsField: "Invio prosegue  Esc torna indietro", HintsFirst: "Invio prosegue  ↓ copia di sicurezza  Esc esce", HintsRead: "Esc torna indietro",
 
 		Welcome:     "Benvenuto in Sottovoce",
