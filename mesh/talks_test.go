@@ -32,8 +32,8 @@ func TestTalks(t *testing.T) {
 	var last Message
 	for i := range 3 {
 		last = bruno.says("Anna", fmt.Sprint(i))
+		bruno.within(10*time.Second, "delivered", bruno.delivered(last))
 	}
-	bruno.within(10*time.Second, "delivered", bruno.delivered(last))
 	talks := anna.talks()
 	if b := talks[1]; b.With.Name != "Bruno" || b.Newest == nil || b.Newest.ID != last.ID || b.Unread != 3 {
 		t.Errorf("Bruno spoke: %+v", talks)
