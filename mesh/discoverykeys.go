@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/identity"
@@ -174,10 +175,14 @@ func (n *Node) scrubSoon() {
 	n.past.ring()
 }
 
-// scrub makes former keys leave the log of the database, beside the loop.
+// scrub makes former keys leave the log of the database, beside the loop; again in a moment while somebody reads.
 func (n *Node) scrub(context.Context) error {
 	if !n.unscrubbed.Swap(false) {
 		return nil
 	}
-	return n.store.Scrub()
+	done, err := n.store.Scrub()
+	if err == nil && !done {
+		time.AfterFunc(scrubAgain, n.scrubSoon)
+	}
+	return err
 }

@@ -60,6 +60,7 @@ const (
 	indexQuiet      = time.Second         // nothing was said for so long: time for the index
 	indexPatience   = time.Minute         // until the index does not wait for that any more
 	pruneInterval   = time.Hour           // between two looks at what is past keeping
+	scrubAgain      = time.Second         // after somebody read while erased rows were to leave the log
 	pruneBatch      = 256                 // ops or events deleted in one turn
 	storedEventsMax = 1 << 18             // events kept: what a bot may be behind
 	storedEventsAge = 30 * 24 * time.Hour

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -356,16 +357,22 @@ func (s *Store) SaveSecrets(fn func(*Secrets)) error {
 const sqlScrub = `PRAGMA wal_checkpoint(TRUNCATE)`
 
 // Scrub makes erased rows leave the log of the database as well, which
-// otherwise keeps their last versions, encrypted, until it comes round.
+// otherwise keeps their last versions, encrypted, until it comes round. It waits
+// for nobody: while a view reads, nothing is done, which is to be tried again.
 //
 // spec: 09-storage#erasure
-func (s *Store) Scrub() error {
+func (s *Store) Scrub() (done bool, err error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if s.writer == nil {
-		return ErrClosed
+		return false, ErrClosed
 	}
-	return explain(s.home, s.writer.db.Exec(sqlScrub))
+	if err := s.writer.db.BusyTimeout(0); err != nil {
+		return false, explain(s.home, err)
+	}
+	busy, err := s.writer.number(sqlScrub)
+	err = errors.Join(err, s.writer.db.BusyTimeout(busyTimeout*time.Millisecond))
+	return err == nil && busy == 0, explain(s.home, err)
 }
 
 // Close waits for what runs and closes the home. The secrets are erased. It may

@@ -151,7 +151,7 @@ func TestChangeOfStateIsSmall(t *testing.T) {
 	s, w := filled(t)
 	doUpdate(t, s, func(tx *Tx) { must(t, tx.SetOpState(w.Ops[1].Seq, 6)) })
 	for state := range uint8(6) {
-		must(t, s.Scrub())
+		scrub(t, s)
 		doUpdate(t, s, func(tx *Tx) { must(t, tx.SetOpState(w.Ops[1].Seq, state)) })
 		fi, err := os.Stat(inHome(s.home, databaseName+"-wal"))
 		must(t, err)

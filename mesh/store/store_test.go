@@ -325,9 +325,10 @@ func TestClosed(t *testing.T) {
 	doUpdate(t, s, func(tx *Tx) { kept = tx })
 	closeStore(t, s)
 	closeStore(t, s)
+	_, scrubbed := s.Scrub()
 	for _, err := range []error{
 		s.Update(func(*Tx) error { return nil }), s.View(func(*Tx) error { return nil }),
-		s.SaveSecrets(func(*Secrets) {}), s.Scrub(),
+		s.SaveSecrets(func(*Secrets) {}), scrubbed,
 	} {
 		if !errors.Is(err, ErrClosed) {
 			t.Error(err)

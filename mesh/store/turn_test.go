@@ -89,7 +89,7 @@ func (k *talk) settle(t testing.TB, tx *Tx) {
 // frames does a turn in a commit of its own and returns how many frames that took of the log.
 func (k *talk) frames(t testing.TB, turn func(testing.TB, *Tx)) int {
 	t.Helper()
-	must(t, k.s.Scrub())
+	scrub(t, k.s)
 	doUpdate(t, k.s, func(tx *Tx) { turn(t, tx) })
 	fi, err := os.Stat(inHome(k.s.home, databaseName+"-wal"))
 	must(t, err)
