@@ -153,7 +153,8 @@ func (t *turn) hearPeers(v *live, f wire.Peers) {
 		t.drop("peers")
 		return
 	}
-	v.hearsay = t.now
+	at := t.now
+	t.then(func() { v.hearsay = at }) // a turn that the disk refuses is taken again
 	for i := range f.Told {
 		s, ok := sightingOfTold(&f.Told[i], network)
 		if v.share(s.Instance); !ok || n.nearby[s.Instance] != nil || slices.Contains(n.labels, s.Instance) {

@@ -68,9 +68,13 @@ func (w *world) forgotten(shown int, now conversation.State) bool {
 func (w *world) checkOrder(whose *person, log []mesh.Message, c *talk, mine bool) {
 	next := 0
 	for _, m := range log {
-		s := c.by[m.Text]
+		s := c.of(m)
 		if s == nil || !s.acked && !s.doubt {
 			w.fail("%s has %q, which was never written", whose.name, clip(m.Text))
+			return
+		}
+		if mine && !s.may(m) {
+			w.fail("%s has %q (deleted: %t), which is not what it was made", whose.name, clip(m.Text), m.Deleted)
 			return
 		}
 		i := slices.Index(c.said, s)
@@ -102,10 +106,10 @@ func (w *world) checkDelivered(a, b *person, ours []mesh.Message) {
 	}
 	there := make(map[string]bool)
 	for _, m := range log {
-		there[m.Text] = true
+		there[m.ID] = true
 	}
 	for _, m := range ours {
-		if m.State == conversation.StateDelivered && !there[m.Text] {
+		if m.State == conversation.StateDelivered && !there[m.ID] {
 			w.fail("%s shows %q as delivered, and %s does not have it", a.name, clip(m.Text), b.name)
 			return
 		}
@@ -165,10 +169,17 @@ func (w *world) pending() string {
 				return a.name + ": " + err.Error()
 			}
 			for _, m := range log {
-				s := w.talkOf(a, b).by[m.Text]
-				if m.Mine && m.State != conversation.StateDelivered && !expired(m, s) {
+				s := w.talkOf(a, b).of(m)
+				if m.Mine && m.State != conversation.StateDelivered && !expired(m, s) && !(m.Deleted && m.State == conversation.StateFailed) {
 					return a.name + "'s " + clip(m.Text) + " is " + m.State.String()
 				}
+				if m.Mine && m.Change != nil && !m.Change.State.Final() {
+					return a.name + "'s change of " + clip(m.Text) + " is " + m.Change.State.String()
+				}
+			}
+			ours := slices.DeleteFunc(log, func(m mesh.Message) bool { return !m.Mine })
+			if what := w.differs(a, b, ours); what != "" {
+				return what
 			}
 		}
 	}

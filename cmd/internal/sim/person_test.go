@@ -226,7 +226,7 @@ func (p *person) see(e mesh.Event) {
 	w := p.w
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if durable := e.Kind == mesh.EventMessage || e.Kind == mesh.EventState || e.Kind == mesh.EventRequest; durable && e.Cursor <= p.cursor {
+	if durable := e.Kind == mesh.EventMessage || e.Kind == mesh.EventState || e.Kind == mesh.EventChange || e.Kind == mesh.EventRequest; durable && e.Cursor <= p.cursor {
 		w.fail("%s is shown event %d after %d", p.name, e.Cursor, p.cursor)
 	}
 	p.cursor = max(p.cursor, e.Cursor)
@@ -237,7 +237,11 @@ func (p *person) see(e mesh.Event) {
 			w.fail("%s is shown %q twice", p.name, clip(e.Message.Text))
 		}
 		p.shown[e.Message.ID] = true
+	case mesh.EventChange:
+		w.note("%s sees %s changed: %q", p.name, e.Message.ID[:12], clip(e.Message.Text))
+		p.seeChange(e.Message)
 	case mesh.EventState:
+		p.seeChange(e.Message)
 		w.note("%s sees %s %v", p.name, e.Message.ID[:12], e.Message.State)
 		rank := rankOf(e.Message.State)
 		if before := p.ranks[e.Message.ID]; rank < before && !w.forgotten(before, e.Message.State) {
@@ -249,6 +253,17 @@ func (p *person) see(e mesh.Event) {
 		if !p.deserves(e.Notice) {
 			w.fail("%s is told: %s", p.name, e.Notice)
 		}
+	}
+}
+
+// seeChange checks how far an edit or a deletion is shown to have come.
+func (p *person) seeChange(m *mesh.Message) {
+	if c := m.Change; c != nil && m.Mine {
+		rank := rankOf(c.State)
+		if before := p.ranks[c.ID]; rank < before && !p.w.forgotten(before, c.State) {
+			p.w.fail("%s sees the change of %q go back to %v", p.name, clip(m.Text), c.State)
+		}
+		p.ranks[c.ID] = rank
 	}
 }
 

@@ -40,6 +40,9 @@ func (w *world) happens(trouble []step) {
 			break
 		}
 	}
+	if w.amends && w.chance(amendEach) {
+		w.amend()
+	}
 	w.settle()
 }
 

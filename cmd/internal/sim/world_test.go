@@ -34,6 +34,9 @@ type world struct {
 	met    map[[2]*person]bool
 	begin  time.Time
 
+	amends   bool // what was said is changed, too
+	wordings int  // that were made of texts
+
 	mu     sync.Mutex // guards the fields below
 	trace  hash.Hash
 	told   strings.Builder // the schedule, in words
@@ -48,6 +51,7 @@ type world struct {
 type talk struct {
 	said []*said
 	by   map[string]*said // by text
+	byID map[string]*said // by the message's id, those that were edited or deleted
 }
 
 // said is one text.
@@ -56,6 +60,9 @@ type said struct {
 	at    time.Time
 	acked bool // Send reported it durable
 	doubt bool // Send failed with the power: it may be there or not
+
+	now             []string // what it may say since it was edited
+	gone, goneDoubt bool     // it was deleted, or may have been
 }
 
 // skyEach says in which worlds there are supernodes: one of so many, from one on that no
@@ -74,6 +81,7 @@ func newWorld(t *testing.T, dir string, seed uint64, people int) *world {
 		begin: time.Now(), trace: sha256.New(), tags: make(map[[16]byte]string), salts: make(map[[16]byte]string),
 		talks: make(map[[2]*person]*talk),
 	}
+	w.amends = seed > plantedSeedsMax
 	if seed > skyFrom && seed%skyEach == skyEach-1 {
 		w.sky = newSky(1 + int(seed/skyEach%3))
 	}
@@ -144,7 +152,7 @@ func (w *world) between(least, most time.Duration) time.Duration {
 func (w *world) talkOf(from, to *person) *talk {
 	c := w.talks[[2]*person{from, to}]
 	if c == nil {
-		c = &talk{by: make(map[string]*said)}
+		c = &talk{by: make(map[string]*said), byID: make(map[string]*said)}
 		w.talks[[2]*person{from, to}] = c
 	}
 	return c
