@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,16 +26,21 @@ func TestScript(t *testing.T) {
 	ctx := t.Context()
 	for _, had := range []uint64{0, 1} {
 		js, script := startScript(t, h, data)
-		stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "kept", Subjects: []string{"kept"}, Replicas: copies})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := stream.CachedInfo().State.Msgs; got != had {
+		var got uint64
+		eventually(t, "stream of the script", func(ctx context.Context) error { // servers that have no leader yet do not answer
+			stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "kept", Subjects: []string{"kept"}, Replicas: copies})
+			if err == nil {
+				got = stream.CachedInfo().State.Msgs
+			}
+			return err
+		})
+		if got != had {
 			t.Fatalf("%d messages are kept, not %d", got, had)
 		}
-		if _, err := js.Publish(ctx, "kept", []byte("this")); err != nil {
-			t.Fatal(err)
-		}
+		eventually(t, "message of the script", func(ctx context.Context) error {
+			_, err := js.Publish(ctx, "kept", []byte("this"), jetstream.WithMsgID(fmt.Sprint(had)))
+			return err
+		})
 		js.Conn().Close()
 		if code := script.Stop(); code != 0 {
 			t.Fatalf("the script ends with %d: %s", code, script.Output())
