@@ -26,7 +26,7 @@ func (s *stage) last() control.Message {
 func TestReply(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 2)
-		s.begin().types("half a line").keys("ctrl+u", "tab", "up").types("r").shows("reply to", "Bruno: message 0 of many", "Esc drops it")
+		s.begin().types("half a line").keys("ctrl+u", "tab", "up").types("r").shows("reply to", "Bruno: message 0 of many", "Esc cancels")
 		s.golden("replying")
 		s.keys("alt+esc").hides("reply to").keys("tab", "up").types("r").types("it is").keys("enter").hides("reply to").shows("┃ Bruno: message 0", "  it is")
 		asked := s.last()
@@ -57,7 +57,7 @@ func TestEdit(t *testing.T) {
 		s.fake.AdvanceChange(s.last().ID, control.StateDelivered)
 		s.do(nil)
 		s.shows("edited  delivered")
-		s.types("a draft").keys("tab").keys("ctrl+u").types("kept").keys("ctrl+k").types("/edit").keys("enter").shows("▸ first").keys("esc").shows("▸ kept").hides("Esc drops")
+		s.types("a draft").keys("tab").keys("ctrl+u").types("kept").keys("ctrl+k").types("/edit").keys("enter").shows("▸ first").keys("esc").shows("▸ kept").hides("Esc cancels")
 		s.keys("ctrl+u", "up").shows("▸ first").keys("ctrl+u", "enter").shows("Delete this message?", "first").keys("enter").shows("  first")
 		s.types("//slash").keys("enter", "up").shows("▸ //slash").types("es").keys("enter").shows("  /slashes")
 		s.types("/nonsense").keys("enter", "up").shows("▸ /nonsense").keys("ctrl+up").shows("▸ //slashes").keys("ctrl+down").shows("▸ /nonsense").keys("ctrl+u")
@@ -76,12 +76,12 @@ func TestDelete(t *testing.T) {
 		s.begin().types("secret").keys("enter", "tab").types("d").shows("Delete this message?", "“secret”", "where Bruno has it")
 		s.golden("delete")
 		s.keys("enter").shows("▸ secret").keys("delete", "down", "enter").hides("  secret").shows("▸ deleted", "waiting")
-		s.types("r").shows("that message is deleted").types("e").types("d").types("+").hides("Esc drops").hides("Delete this").hides("▸ +").keys("esc")
-		s.keys("up").hides("Esc drops") // nothing of ours is left to edit
-		s.types("again").keys("enter", "up").shows("Esc drops")
+		s.types("r").shows("that message is deleted").types("e").types("d").types("+").hides("Esc cancels").hides("Delete this").hides("▸ +").keys("esc")
+		s.keys("up").hides("Esc cancels") // nothing of ours is left to edit
+		s.types("again").keys("enter", "up").shows("Esc cancels")
 		s.fake.TheyDelete(s.last().ID)
 		s.do(nil)
-		s.hides("Esc drops").hides("again")
+		s.hides("Esc cancels").hides("again")
 		s.types("/delete").keys("enter").shows("no message for that")
 		carla := s.talkative("Carla", 2)
 		s.do(nil)
@@ -164,7 +164,7 @@ func TestMessageSheet(t *testing.T) {
 		if s.talk().chosen != asked.ID {
 			t.Error("it does not turn to what is answered")
 		}
-		s.keys("esc", "tab", "enter").types("r").shows("reply to  you: no").keys("esc", "tab", "enter", "5").shows("▸ no, at two", "Esc drops").keys("ctrl+u").types("at three").keys("enter", "tab").shows("▸ at three", "e edit  d delete").keys("enter").shows("written               "+s.last().Time.Format(time.DateTime), "edited                "+s.last().Change.Time.Format(time.DateTime))
+		s.keys("esc", "tab", "enter").types("r").shows("reply to  you: no").keys("esc", "tab", "enter", "5").shows("▸ no, at two", "Esc cancels").keys("ctrl+u").types("at three").keys("enter", "tab").shows("▸ at three", "e edit  d delete").keys("enter").shows("written               "+s.last().Time.Format(time.DateTime), "edited                "+s.last().Change.Time.Format(time.DateTime))
 		s.golden("message-edited")
 	})
 }

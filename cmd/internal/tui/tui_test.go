@@ -169,7 +169,7 @@ func TestInvite(t *testing.T) {
 		s.begin().types("/invite").keys("enter").shows("Who uses this link first")
 		s.golden("invite")
 		s.types("c").shows("─ copied ─").wait(sayingTime + time.Second).hides("copied")
-		s.keys("esc").hides("Who uses").keys("ctrl+q").shows("a link of yours waits")
+		s.keys("esc").hides("Who uses").keys("ctrl+q").shows("a link of yours works only")
 		if s.quit {
 			t.Error("it leaves without a word about the link")
 		}
