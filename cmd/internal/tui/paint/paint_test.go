@@ -77,7 +77,7 @@ func FuzzWrap(f *testing.F) {
 		w := int(width)%100 + 2
 		for _, row := range Wrap(Safe(text), w) {
 			if Width(row) > w {
-				t.Errorf("%q takes %d cells of %d", row, Width(row), w)
+				t.Errorf("%q takes %d cells of %d in %q", row, Width(row), w, Safe(text))
 			}
 			if !utf8.ValidString(row) || strings.ContainsFunc(row, func(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }) {
 				t.Errorf("%q holds controls", row)

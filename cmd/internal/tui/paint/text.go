@@ -78,7 +78,7 @@ func cutRows(paragraph string, width int) []string {
 	for at := 0; at < len(paragraph); {
 		_, w, n, _ := ansi.DecodeSequenceWc(paragraph[at:], ansi.NormalState, nil)
 		blank := paragraph[at] == ' '
-		if taken+w > width && !blank {
+		for taken+w > width && !blank {
 			end := at
 			if space > from {
 				end = space
