@@ -11,6 +11,7 @@ const (
 	sqlAddChange   = `INSERT OR IGNORE INTO changes (target8, op, target) VALUES (?,?,?)`
 	sqlDropChange  = `DELETE FROM changes WHERE target8=? AND op=? AND target=?`
 	sqlChangesOf   = `SELECT op FROM changes WHERE target8=? AND target=? ORDER BY op`
+	sqlCountOf     = `SELECT count(*) FROM changes c CROSS JOIN ops o ON o.seq=c.op WHERE c.target8=? AND c.target=? AND o.conversation=? AND o.kind=? AND o.mine=?`
 	sqlDropByOp    = `DELETE FROM changes WHERE op=?`
 	sqlChangesOn   = `SELECT c.op FROM ops t CROSS JOIN changes c ON c.target8=t.id8 AND c.target=t.id WHERE t.seq=?`
 	sqlWaits       = `SELECT EXISTS (SELECT 1 FROM deliveries d WHERE d.state < 3 AND d.id BETWEEN ? AND ?)`
@@ -39,6 +40,13 @@ func (tx *Tx) DropChange(op int64, target [32]byte) error {
 // arrival.
 func (tx *Tx) ChangesOf(target [32]byte) ([]int64, error) {
 	return tx.query(sqlChangesOf).int(prefix8(target[:])).blob(target[:]).seqs()
+}
+
+// CountChanges is how many ops of a kind are about a text, in its own conversation: ours or
+// theirs.
+func (tx *Tx) CountChanges(text *Op, kind uint8, mine bool) (n int, err error) {
+	err = tx.query(sqlCountOf).int(prefix8(text.ID[:])).blob(text.ID[:]).int(text.Conversation).int(int64(kind)).bool(mine).one(func(r *row) { n = int(r.int(0)) })
+	return n, err
 }
 
 func (q *query) seqs() (all []int64, err error) {

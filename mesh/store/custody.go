@@ -47,6 +47,7 @@ const (
 		ON CONFLICT (blob, log) DO UPDATE SET cursor=excluded.cursor, evidence=excluded.evidence, time=excluded.time`
 	sqlCustodyOf   = `SELECT c.log, c.cursor, c.evidence, c.time FROM custody c WHERE c.blob=? ORDER BY c.log`
 	sqlCustodyIn   = `SELECT blob FROM custody WHERE log=? AND cursor>? AND cursor<=? ORDER BY blob`
+	sqlCustodyAt   = `SELECT blob, cursor FROM custody WHERE log=? AND cursor BETWEEN ? AND ? ORDER BY blob`
 	sqlSeenAt      = `SELECT c.log FROM custody c JOIN logs l ON l.id = c.log WHERE c.blob=? AND c.cursor BETWEEN 1 AND l.cursor ORDER BY c.log`
 	sqlHeldIn      = `SELECT blob FROM custody WHERE log=? ORDER BY blob`
 	sqlDropCustody = `DELETE FROM custody WHERE blob=? AND log=?`
@@ -131,6 +132,22 @@ func (tx *Tx) HeldIn(log int64) (blobs []int64, err error) {
 // in no stretch.
 func (tx *Tx) CustodyIn(log int64, since, until uint64) (blobs []int64, err error) {
 	err = tx.query(sqlCustodyIn).int(log).int(int64(min(since, math.MaxInt64))).int(int64(min(until, math.MaxInt64))).each(func(r *row) { blobs = append(blobs, r.int(0)) })
+	return blobs, err
+}
+
+// CustodyAt returns what of that is at some cursors, whatever they are. However many, what all logs hold is read once.
+func (tx *Tx) CustodyAt(log int64, at []uint64) (blobs []int64, err error) {
+	first, last := int64(math.MaxInt64), int64(math.MinInt64)
+	wanted := make(map[int64]bool, len(at))
+	for _, c := range at {
+		cursor := int64(c) // as it is kept
+		first, last, wanted[cursor] = min(first, cursor), max(last, cursor), true
+	}
+	err = tx.query(sqlCustodyAt).int(log).int(first).int(last).each(func(r *row) {
+		if wanted[r.int(1)] {
+			blobs = append(blobs, r.int(0))
+		}
+	})
 	return blobs, err
 }
 

@@ -109,6 +109,13 @@ func TestSeenAt(t *testing.T) {
 					t.Errorf("behind %d up to %d: %v", within.since, within.until, in)
 				}
 			}
+			for _, at := range [][]uint64{{6}, {9, 6, 6, 2}, {2, 9}, {0, 5, 1<<64 - 1}, {1 << 63, 6}} {
+				is, err := tx.CustodyAt(logs[0].ID, at)
+				must(t, err)
+				if (len(is) == 1) != slices.Contains(at, c.cursor) {
+					t.Errorf("at %v: %v", at, is)
+				}
+			}
 		})
 	}
 }

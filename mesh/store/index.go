@@ -57,6 +57,8 @@ type freshSegment struct {
 //
 // spec: 09-storage#words
 func (s *Store) Index(text TextOf) (more bool, err error) {
+	s.indexing.Lock()
+	defer s.indexing.Unlock()
 	swept := s.swept.Load()
 	var c change
 	err = s.View(func(tx *Tx) error {

@@ -53,7 +53,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		sqlOutBlobs: true, sqlOutHeads: true, sqlUnsealedCount: false, sqlOutBlob: false, sqlFindBlob: false, sqlDropBlob: false, sqlEvents: false, sqlLastCursor: false, sqlSetting: false,
 		sqlKeepers: true, sqlCustodyOf: false, sqlSeenAt: false, sqlSetCustody: false, sqlSetOwes: false, sqlStretch: false, sqlSetStretch: false,
 		sqlOpsAfter: false, sqlOpsBack: false, sqlSegmentsOf: false, sqlBlock: false, sqlDeleteBlocks: false, sqlDeleteSegment: false,
-		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlForgetWords: false, sqlAddChange: false, sqlDropChange: false, sqlChangesOf: false, sqlChangesOn: false, sqlDropByOp: false, sqlWaits: false, sqlForgetDeleted: false, sqlForgetDeletedOf: false, sqlDeleteConversation: false,
+		sqlOpsOf: false, sqlDeleteOp: false, sqlDeleteDeliveries: false, sqlForgetWords: false, sqlAddChange: false, sqlDropChange: false, sqlChangesOf: false, sqlCountOf: false, sqlChangesOn: false, sqlDropByOp: false, sqlWaits: false, sqlForgetDeleted: false, sqlForgetDeletedOf: false, sqlDeleteConversation: false,
 	} {
 		doView(t, s, func(tx *Tx) {
 			must(t, tx.query("EXPLAIN QUERY PLAN "+sql).each(func(r *row) {

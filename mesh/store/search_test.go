@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/words"
@@ -274,6 +275,30 @@ func TestDeletedWhileIndexed(t *testing.T) {
 	l.say(1, func() string { return "secret" })
 	l.index(100)
 	q := Query{Words: []string{"secret"}, Limit: 1000}
+	same(t, l.search(q), l.want(q))
+}
+
+// Two who bring the index up at the same time do not index anything twice.
+func TestIndexedByTwo(t *testing.T) {
+	l := newLibrary(t, 1, t.Name())
+	l.say(indexBatch, func() string { return "once" })
+	other, begun := make(chan error, 1), false
+	_, err := l.s.Index(func(tx *Tx, op *Op) (string, error) {
+		if !begun { // in the middle of the reading half
+			begun = true
+			go func() {
+				_, err := l.s.Index(bodyText)
+				other <- err
+			}()
+			for end := time.Now().Add(100 * time.Millisecond); len(other) == 0 && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		return bodyText(tx, op)
+	})
+	must(t, err)
+	must(t, <-other)
+	q := Query{Words: []string{"once"}, Limit: 1000}
 	same(t, l.search(q), l.want(q))
 }
 

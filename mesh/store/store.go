@@ -18,9 +18,10 @@ type Store struct {
 	rows cipher.AEAD
 	lock *flock.Flock
 
-	drawing sync.Mutex
-	swept   atomic.Int64                   // rises when ops are deleted
-	hidden  atomic.Pointer[map[int64]bool] // erased conversations; nil: none
+	drawing  sync.Mutex
+	indexing sync.Mutex                     // of one step of the index: what is read is written before another is read
+	swept    atomic.Int64                   // rises when ops are deleted
+	hidden   atomic.Pointer[map[int64]bool] // erased conversations; nil: none
 
 	// The writer: one transaction at a time.
 	writing sync.Mutex
