@@ -19,7 +19,8 @@ const (
 	marksMax         = 32              // authors in a read mark
 	EmojiMax         = 64              // bytes of an emoji: families and flags have 28 to 41
 	TakenBackMax     = 16              // answers that one op takes back
-	ReactionsMax     = 16              // answers of one person to one text that are shown
+	ReactionsMax     = 16              // answers that one person gives to one text
+	ReactionsKept    = 32              // of one person to one text that count: as many again may come before those are taken back
 	timeMax          = 253402300799999 // the year 9999, Unix milliseconds
 )
 

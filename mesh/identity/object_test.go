@@ -6,10 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
+	"sottovoce/mesh/needtest"
 	"sottovoce/mesh/wire"
 )
 
@@ -144,12 +143,9 @@ func TestSignPanicsOnOurOwnMistakes(t *testing.T) {
 }
 
 // TestWycheproofEd25519 runs Project Wycheproof's vectors through Verify's
-// primitive as we call it. They lie beside the repository.
+// primitive as we call it.
 func TestWycheproofEd25519(t *testing.T) {
-	text, err := os.ReadFile(filepath.FromSlash("../../../shared/vectors/wycheproof/ed25519_test.json"))
-	if err != nil {
-		t.Skip("no Wycheproof vectors beside the repository")
-	}
+	text := needtest.Vectors(t, "ed25519_test.json")
 	var suite struct {
 		TestGroups []struct {
 			PublicKey struct{ Pk string }

@@ -93,7 +93,7 @@ const (
 	silenceBytesMax         = 64 << 10 // read and thrown away after a decoy
 	controlBufferSize       = 1 << 10  // read buffer of a link's frames, bytes: small, as most links idle
 	blobBufferSize          = 4 << 10
-	// sendQueueMax is the number of frames waiting on one link before Send blocks.
+	// sendQueueMax is how many calls of Send wait on one link before the next blocks.
 	sendQueueMax = 64
 	// writeBatchMax is how many bytes of frames leave in one write, about.
 	writeBatchMax = 16 << 10

@@ -75,16 +75,19 @@ func (l *Link) Err() error { return ended(l.conn) }
 // left yet are dropped. Closing twice changes nothing.
 func (l *Link) Close(reason Reason) { closeConn(l.conn, reason) }
 
-// Send queues f for the control stream. It waits while sendQueueMax frames wait before
-// it, and needs Run to be running. That it returns says nothing about arrival.
+// Send queues frames for the control stream, with no padding between them. It waits while what
+// sendQueueMax calls queued waits before it, and needs Run to be running. That it returns says nothing about arrival.
 // spec: 03-links#streams
-func (l *Link) Send(ctx context.Context, f wire.Frame) error {
+func (l *Link) Send(ctx context.Context, frames ...wire.Frame) error {
 	if l.control == nil {
 		return errNoFrames
 	}
-	b, err := wire.AppendFrame(nil, f)
-	if err != nil {
-		return err
+	var b []byte
+	for _, f := range frames {
+		var err error
+		if b, err = wire.AppendFrame(b, f); err != nil {
+			return err
+		}
 	}
 	select {
 	case l.queue <- b:

@@ -35,7 +35,7 @@ func TestContactLink(t *testing.T) {
 	receipt := wire.Receipt{Session: [8]byte{1}, Ranges: []wire.Range{{Chain: 1, First: 2, Last: 3}}}
 	refusal := wire.Refusal{Blob: [16]byte{9}, Reason: 1}
 	for _, l := range []*Link{dialed, accepted} {
-		if err := errors.Join(l.Send(ctx, receipt), l.Send(ctx, refusal), l.SendBlobs(ctx, [][]byte{blob(1), blob(2)})); err != nil {
+		if err := errors.Join(l.Send(ctx, receipt, refusal), l.SendBlobs(ctx, [][]byte{blob(1), blob(2)})); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,7 +19,8 @@ import (
 // it came from is not read on. Frame is called for one frame at a time; Blobs may run
 // beside it and beside up to three others of its kind.
 type Receiver interface {
-	// Frame takes one frame of the control stream.
+	// Frame takes one frame of the control stream. Of those that say nothing it gets the first padding
+	// of a link, as a wire.Unknown: what the far end had to say first of all ends there.
 	Frame(f wire.Frame)
 	// Blobs takes the blobs of one stream, in order, at least one. Their headers and
 	// sizes are sound; nothing else is known about them.
@@ -83,6 +84,7 @@ func (l *Link) readControl(r Receiver) {
 		l.bad("stream kind")
 		return
 	}
+	begun := false
 	for err == nil {
 		var f wire.Frame
 		f, err = wire.ReadFrame(in)
@@ -92,8 +94,12 @@ func (l *Link) readControl(r Receiver) {
 		if l.moved() {
 			return
 		}
-		switch f.(type) {
+		switch f := f.(type) {
 		case wire.Unknown:
+			if !begun && f.Type == wire.FramePadding {
+				begun = true
+				r.Frame(f)
+			}
 		case wire.Receipt, wire.Refusal, wire.Typing, wire.Peers, wire.Look, wire.View, wire.Same,
 			wire.SASCommit, wire.SASNonce, wire.SASReveal, wire.SASStop:
 			r.Frame(f)

@@ -173,16 +173,6 @@ func (s Standing) Fallen(r wire.Receipt) bool {
 		!slices.ContainsFunc(r.Ranges, func(g wire.Range) bool { return g.Chain == s.chain && g.Last >= s.n })
 }
 
-// Named reports whether the peer has something of the sending session to name in a
-// receipt, which is the first thing it does on a new link.
-func (p *Pair) Named() bool {
-	if len(p.s.Sessions) == 0 {
-		return false
-	}
-	s := &p.s.Sessions[0]
-	return s.Window.Receipted > 0 || s.Ours && s.Known
-}
-
 // Disown takes a number out of what is receipted: it was opened, and its content is
 // not stored.
 func (p *Pair) Disown(ref Ref) {

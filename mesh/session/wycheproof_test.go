@@ -6,12 +6,11 @@ import (
 	"crypto/mlkem/mlkemtest"
 	"encoding/hex"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"sottovoce/mesh/needtest"
 	"sottovoce/mesh/ratchet"
 )
 
@@ -45,10 +44,7 @@ type wycheproofCase struct {
 // is skipped.
 func wycheproof(t *testing.T, name string) (cases []wycheproofCase) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.FromSlash("../../../shared/vectors/wycheproof/" + name))
-	if err != nil {
-		t.Skipf("the vectors of Project Wycheproof are not beside the repository: %v", err)
-	}
+	raw := needtest.Vectors(t, name)
 	var file struct {
 		TestGroups []struct {
 			TagSize, KeySize int

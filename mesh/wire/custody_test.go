@@ -37,7 +37,7 @@ func custodySpecimens() map[string]Frame {
 		"range, farthest":         RangeFrame{Since: 1<<64 - 64, Follow: true},
 		"page": Page{
 			From: 64, Base: community, Until: 70, Chain: persona,
-			Cursors: Cursors{}.Add(65).Add(70), Absent: Absent{}.Add(66, BlobID(persona)), End: true,
+			Cursors: Cursors{}.Add(65).Add(70), Absent: Absent{}.Add(66, BlobID(persona)), End: true, Finished: 20000,
 		},
 		"page of nothing":        Page{End: true},
 		"page of what was asked": Page{Cursors: Cursors{}.Add(900).Add(7)},

@@ -7,7 +7,7 @@ import (
 )
 
 // Page says what a log holds behind From and up to Until; its blobs follow on the stream, one for
-// each of Cursors: map {1: from, 2: base, 3: until, 4: chain, ? 5: cursors, ? 6: absent, ? 7: end}. In
+// each of Cursors: map {1: from, 2: base, 3: until, 4: chain, ? 5: cursors, ? 6: absent, ? 7: end, ? 8: finished}. In
 // the answer to a Get the first four are zero.
 //
 // spec: 08-custody#page
@@ -19,6 +19,9 @@ type Page struct {
 	Cursors Cursors  `cbor:"5,keyasint,omitempty"` // of the blobs, ascending, at most BatchBlobsMax
 	Absent  Absent   `cbor:"6,keyasint,omitempty"` // what else was in the log there
 	End     bool     `cbor:"7,keyasint,omitempty"` // there is no more now
+	// Finished is the last expiry day that is over at the supernode: what expires later and is not brought has not gone by its day.
+	// 0: it has finished with none, or does not say.
+	Finished uint16 `cbor:"8,keyasint,omitempty"`
 }
 
 // Absent names entries of a log that a page does not bring, since they were deleted, have expired
