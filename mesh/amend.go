@@ -42,11 +42,12 @@ func (n *Node) Edit(ctx context.Context, id, text string) (Message, error) {
 			return refuse(ErrEdits)
 		}
 		return t.change(c, conversation.Edit{Of: row.ID, Text: text})
-	})
+	}, (*contactState).writable)
 }
 
 // Delete takes a message of ours away: it says nothing any more here, nothing of it is sent
-// that was not sent, and who has it is asked to forget it. It fails as Edit does.
+// that was not sent, and who has it is asked to forget it: once there is a way, where nothing
+// may be sent now. It fails as Edit does, but for what keeps Send from sending.
 //
 // spec: 06-conversations#delete
 func (n *Node) Delete(ctx context.Context, id string) (Message, error) {
@@ -55,7 +56,7 @@ func (n *Node) Delete(ctx context.Context, id string) (Message, error) {
 			return refuse(ErrTheirs)
 		}
 		return t.change(c, conversation.Delete{Of: row.ID})
-	})
+	}, (*contactState).anyhow)
 }
 
 // React answers a message of either with an emoji, or takes that back; what is so already stays
@@ -88,11 +89,12 @@ func (n *Node) React(ctx context.Context, id, emoji string, on bool) (Message, e
 			return refuse(ErrReactions)
 		}
 		return t.change(c, conversation.Reaction{To: row.ID, Emoji: emoji})
-	})
+	}, (*contactState).writable)
 }
 
-// amend finds a message that can still be changed, and shows it as it is then.
-func (n *Node) amend(ctx context.Context, id string, f func(*turn, *contactState, *store.Op) error) (m Message, err error) {
+// amend finds a message that can still be changed, unless the contact does not allow it, and
+// shows it as it is then.
+func (n *Node) amend(ctx context.Context, id string, f func(*turn, *contactState, *store.Op) error, allows func(*contactState) error) (m Message, err error) {
 	err = n.do(ctx, func(t *turn) error {
 		row, err := opCalled(t.tx, id)
 		if err != nil {
@@ -105,7 +107,7 @@ func (n *Node) amend(ctx context.Context, id string, f func(*turn, *contactState
 		if row.Deleted != 0 {
 			return refuse(ErrDeleted)
 		}
-		if err := c.writable(); err != nil {
+		if err := allows(c); err != nil {
 			return refuse(err)
 		}
 		if err := f(t, c, row); err != nil {
@@ -129,6 +131,9 @@ func (n *Node) contactIn(conv int64) *contactState {
 	}
 	return nil
 }
+
+// anyhow is for what is done here whatever may be sent.
+func (*contactState) anyhow() error { return nil }
 
 // writable says why nothing can be written to a contact now.
 func (c *contactState) writable() error {
@@ -166,12 +171,25 @@ func (t *turn) changes(row *store.Op, op *conversation.Op) error {
 		return err
 	}
 	t.n.recent.forget(done.text.Seq)
-	c, err := wordingOf(t.tx, done.text)
+	t.altered[done.text.Seq] = struct{}{}
+	return nil
+}
+
+// tellChanged tells of a text once, however much was done to it in this turn.
+func (t *turn) tellChanged(seq int64) error {
+	row, err := t.tx.Op(seq)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // forgotten since
+	}
 	if err != nil {
 		return err
 	}
-	return t.record(storedChange, done.text.Seq, c.detail(), func(e *Event) {
-		e.Kind, e.Message = EventChange, t.n.view.Load().shows(done.text, c)
+	c, err := wordingOf(t.tx, row)
+	if err != nil {
+		return err
+	}
+	return t.record(storedChange, seq, c.detail(), func(e *Event) {
+		e.Kind, e.Message = EventChange, t.n.view.Load().shows(row, c)
 	})
 }
 

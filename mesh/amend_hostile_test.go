@@ -60,10 +60,17 @@ func TestManyWaitForOneText(t *testing.T) {
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	bodies := []func(conversation.OpID) conversation.Body{func(conversation.OpID) conversation.Body { return conversation.Text("late") }}
-	for range 2000 {
+	const many = 2000
+	for range many {
 		bodies = append(bodies, func(text conversation.OpID) conversation.Body { return conversation.Reaction{To: text, Emoji: thumb} })
 	}
-	var before, late time.Duration
+	for i := range many {
+		nothing := conversation.OpID{1, byte(i >> 8), byte(i)}
+		bodies = append(bodies, func(text conversation.OpID) conversation.Body {
+			return conversation.Reaction{To: text, TakesBack: []conversation.OpID{nothing}}
+		})
+	}
+	var before, back, late time.Duration
 	bruno.inside(func(t *turn) error {
 		c := anyContact(t.n)
 		ops, err := theyWrite(t, c, bodies...)
@@ -71,16 +78,22 @@ func TestManyWaitForOneText(t *testing.T) {
 			return err
 		}
 		start := time.Now()
-		for _, op := range ops[1:] {
+		for i, op := range ops[1:] {
+			if i == many {
+				before, start = time.Since(start), time.Now()
+			}
 			if err := takesIn(t, c, op); err != nil {
 				return err
 			}
 		}
-		before, start = time.Since(start), time.Now()
+		back, start = time.Since(start), time.Now()
 		err = takesIn(t, c, ops[0])
 		late = time.Since(start)
 		return err
 	})
+	if back > 6*before {
+		t.Errorf("what takes back nothing takes %v, what waits for its text %v", back, before)
+	}
 	if late > 60*before {
 		t.Errorf("the text takes %v, all that waited for it %v", late, before)
 	}
@@ -102,11 +115,12 @@ func (p *person) logged(with string) []Message {
 // TestMalformedWasKept: an op that a program kept that did not know its kind, and that the next one takes for malformed, stands
 // in the way of nothing: neither of the others that were kept, nor of a backup.
 func TestMalformedWasKept(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	m := anna.says("Bruno", "before")
-	bruno.within(10*time.Second, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
+	bruno.within(waitLong, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
 	bruno.inside(func(t *turn) error {
 		c := anyContact(t.n)
 		text, err := opCalled(t.tx, m.ID)
@@ -142,7 +156,7 @@ func TestMalformedWasKept(t *testing.T) {
 	bruno.stop()
 	bruno.start()
 	edited := func(m Message) bool { return m.Text == "after" && m.Edited }
-	bruno.within(10*time.Second, "sees the edit", bruno.beholds(m.ID, edited))
+	bruno.within(waitLong, "sees the edit", bruno.beholds(m.ID, edited))
 	if s, err := bruno.Status(t.Context()); err != nil || len(s.Notices) != 0 {
 		t.Errorf("the notices are %q, %v", s.Notices, err)
 	}
@@ -150,16 +164,17 @@ func TestMalformedWasKept(t *testing.T) {
 	again := restored(t, a, "Bruno", backup)
 	again.start()
 	t.Cleanup(func() { again.stop() })
-	again.within(10*time.Second, "sees the edit", again.beholds(m.ID, edited))
+	again.within(waitLong, "sees the edit", again.beholds(m.ID, edited))
 }
 
 // TestFormerEdits: what an edit said that another one has overtaken goes once it is not sent any more, and it counts all the same.
 func TestFormerEdits(t *testing.T) {
+	t.Parallel()
 	a, ctx, ok := newAir(), t.Context(), done[Message](t)
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(10*time.Second, "is alone", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "is alone", anna.finds(anna.Contacts, "Bruno", unlinked))
 	m := anna.says("Bruno", "first")
 	for i := range editsMax {
 		ok(anna.Edit(ctx, m.ID, fmt.Sprint("edit ", i)))
@@ -167,7 +182,7 @@ func TestFormerEdits(t *testing.T) {
 	bruno.start()
 	anna.within(30*time.Second, "has told it", anna.beholds(m.ID, func(m Message) bool { return m.Change.State == conversation.StateDelivered }))
 	said := 0
-	anna.within(10*time.Second, "lets go of the former", func() bool {
+	anna.within(waitLong, "lets go of the former", func() bool {
 		said = 0
 		anna.inside(func(t *turn) error {
 			ops, _, err := t.tx.OpsAfter(0, 1000)
@@ -190,13 +205,14 @@ func TestFormerEdits(t *testing.T) {
 
 // TestDeletedWithItsReactions: of those nothing is kept either.
 func TestDeletedWithItsReactions(t *testing.T) {
+	t.Parallel()
 	a, ctx, ok := newAir(), t.Context(), done[Message](t)
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	m := anna.says("Bruno", "first")
-	bruno.within(10*time.Second, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
+	bruno.within(waitLong, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
 	ok(bruno.React(ctx, m.ID, thumb, true))
-	anna.within(10*time.Second, "sees it", anna.beholds(m.ID, func(m Message) bool { return len(m.Reactions) == 1 }))
+	anna.within(waitLong, "sees it", anna.beholds(m.ID, func(m Message) bool { return len(m.Reactions) == 1 }))
 	ok(anna.Delete(ctx, m.ID))
 	anna.inside(func(t *turn) error {
 		ops, _, err := t.tx.OpsAfter(0, 1000)
@@ -211,6 +227,7 @@ func TestDeletedWithItsReactions(t *testing.T) {
 
 // TestManyDeletionsOfNothing: deletions that wait for their texts are kept, but nobody can fill a disk with them for good.
 func TestManyDeletionsOfNothing(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/conversation"
 )
@@ -52,17 +51,18 @@ func (p *person) replies(to, text string) Message {
 
 // TestAmend: two people answer, edit, delete and react, and both see the same.
 func TestAmend(t *testing.T) {
+	t.Parallel()
 	a, ctx, ok := newAir(), t.Context(), done[Message](t)
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	question := anna.says("Bruno", "where?")
-	bruno.within(10*time.Second, "hears", bruno.beholds(question.ID, func(m Message) bool { return m.Text == "where?" }))
+	bruno.within(waitLong, "hears", bruno.beholds(question.ID, func(m Message) bool { return m.Text == "where?" }))
 
 	answer := bruno.replies(question.ID[:20], "hrae")
 	if answer.ReplyTo != question.ID || answer.Quote == nil || answer.Quote.Text != "where?" || answer.Quote.From.Name != "Anna" || answer.Peer.Name != "Anna" {
 		t.Errorf("the answer is %+v with %+v", answer, answer.Quote)
 	}
-	anna.within(10*time.Second, "is answered", anna.beholds(answer.ID, func(m Message) bool {
+	anna.within(waitLong, "is answered", anna.beholds(answer.ID, func(m Message) bool {
 		return m.ReplyTo == question.ID && m.Quote != nil && m.Quote.Text == "where?" && m.Quote.From.Name == "Anna"
 	}))
 
@@ -70,8 +70,8 @@ func TestAmend(t *testing.T) {
 	if edited.Text != "here" || !edited.Edited || edited.Change == nil || edited.Change.State < conversation.StateQueued || edited.ID != answer.ID {
 		t.Errorf("edited, it is %+v with %+v", edited, edited.Change)
 	}
-	anna.within(10*time.Second, "sees it", anna.beholds(answer.ID, func(m Message) bool { return m.Text == "here" && m.Edited && m.Change.State == 0 }))
-	bruno.within(10*time.Second, "knows that", bruno.beholds(answer.ID, func(m Message) bool { return m.Change.State == conversation.StateDelivered && m.Change.Delivered == 1 }))
+	anna.within(waitLong, "sees it", anna.beholds(answer.ID, func(m Message) bool { return m.Text == "here" && m.Edited && m.Change.State == 0 }))
+	bruno.within(waitLong, "knows that", bruno.beholds(answer.ID, func(m Message) bool { return m.Change.State == conversation.StateDelivered && m.Change.Delivered == 1 }))
 	j, err := bruno.Journey(ctx, bruno.message(answer.ID).Change.ID)
 	if err != nil || j.Message.ID != answer.ID || len(j.Copies) != 1 || j.Copies[0].State != conversation.StateDelivered {
 		t.Errorf("the edit's journey is %+v, %v", j, err)
@@ -81,10 +81,10 @@ func TestAmend(t *testing.T) {
 	ok(anna.React(ctx, answer.ID, thumb, true))
 	ok(bruno.React(ctx, answer.ID, thumb, true))
 	both := func(m Message) bool { return len(m.Reactions) == 1 && len(m.Reactions[0].From) == 2 }
-	bruno.within(10*time.Second, "has two thumbs", bruno.beholds(answer.ID, both))
-	anna.within(10*time.Second, "has two thumbs", anna.beholds(answer.ID, both))
+	bruno.within(waitLong, "has two thumbs", bruno.beholds(answer.ID, both))
+	anna.within(waitLong, "has two thumbs", anna.beholds(answer.ID, both))
 	ok(anna.React(ctx, answer.ID, thumb, false))
-	bruno.within(10*time.Second, "has his own left", bruno.beholds(answer.ID, func(m Message) bool {
+	bruno.within(waitLong, "has his own left", bruno.beholds(answer.ID, func(m Message) bool {
 		return len(m.Reactions) == 1 && len(m.Reactions[0].From) == 1 && m.Reactions[0].From[0].Name == "Bruno"
 	}))
 
@@ -92,7 +92,7 @@ func TestAmend(t *testing.T) {
 	if gone.Text != "" || !gone.Deleted || gone.Edited || gone.ReplyTo != "" || len(gone.Reactions) != 0 || gone.Change == nil {
 		t.Errorf("deleted, it is %+v", gone)
 	}
-	anna.within(10*time.Second, "sees nothing of it", anna.beholds(answer.ID, func(m Message) bool { return m.Deleted && m.Text == "" && len(m.Reactions) == 0 }))
+	anna.within(waitLong, "sees nothing of it", anna.beholds(answer.ID, func(m Message) bool { return m.Deleted && m.Text == "" && len(m.Reactions) == 0 }))
 	for _, p := range []*person{anna, bruno} {
 		if got := p.texts(map[*person]string{anna: "Bruno", bruno: "Anna"}[p]); !slices.Equal(got, []string{"where?", ""}) {
 			t.Errorf("%s has %q", p.name, got)
@@ -122,12 +122,13 @@ func (p *person) saysNothingOf(id string) {
 
 // TestAmendRefused: whose message it is not, what is not there, and what is too much.
 func TestAmendRefused(t *testing.T) {
+	t.Parallel()
 	a, ctx, ok := newAir(), t.Context(), done[Message](t)
 	anna, bruno, carla := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno"), newPerson(t, a, "Carla")
 	anna.befriends(bruno)
 	anna.befriends(carla)
 	theirs := bruno.says("Anna", "mine")
-	anna.within(10*time.Second, "hears", anna.beholds(theirs.ID, func(Message) bool { return true }))
+	anna.within(waitLong, "hears", anna.beholds(theirs.ID, func(Message) bool { return true }))
 	ours := anna.says("Bruno", "ours")
 	fails := func(what string, want error) func(Message, error) {
 		return func(_ Message, err error) {
@@ -171,11 +172,12 @@ func TestAmendRefused(t *testing.T) {
 
 // TestDeletedBeforeItLeft: what nobody was sent, nobody is sent, and no state goes back.
 func TestDeletedBeforeItLeft(t *testing.T) {
+	t.Parallel()
 	a, ctx, ok := newAir(), t.Context(), done[Message](t)
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(10*time.Second, "is alone", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "is alone", anna.finds(anna.Contacts, "Bruno", unlinked))
 	first := anna.says("Bruno", "what nobody shall read")
 	ok(anna.Edit(ctx, first.ID, "nor this"))
 	kept := anna.says("Bruno", "kept")
@@ -191,11 +193,11 @@ func TestDeletedBeforeItLeft(t *testing.T) {
 	}
 	anna.saysNothingOfText(first.ID)
 	bruno.start()
-	bruno.within(20*time.Second, "hears the rest", bruno.beholds(kept.ID, func(m Message) bool { return m.Text == "kept better" && m.Edited }))
+	bruno.within(waitLong, "hears the rest", bruno.beholds(kept.ID, func(m Message) bool { return m.Text == "kept better" && m.Edited }))
 	if got := bruno.texts("Anna"); !slices.Equal(got, []string{"kept better"}) {
 		t.Errorf("Bruno reads %q", got)
 	}
-	anna.within(20*time.Second, "knows that", anna.beholds(first.ID, func(m Message) bool {
+	anna.within(waitLong, "knows that", anna.beholds(first.ID, func(m Message) bool {
 		return m.Change.State == conversation.StateDelivered && m.State == conversation.StateFailed
 	}))
 }
@@ -214,18 +216,19 @@ func (p *person) saysNothingOfText(id string) {
 
 // TestAmendedIsFound: searches, unread counts, export and events follow.
 func TestAmendedIsFound(t *testing.T) {
+	t.Parallel()
 	a, ctx, ok := newAir(), t.Context(), done[Message](t)
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	start := done[Status](t)(bruno.Status(ctx)).Cursor
 	first, second := anna.says("Bruno", "the harbour at nine"), anna.says("Bruno", "the lighthouse")
-	bruno.within(10*time.Second, "hears", bruno.beholds(second.ID, func(Message) bool { return true }))
+	bruno.within(waitLong, "hears", bruno.beholds(second.ID, func(Message) bool { return true }))
 	bruno.saysAll("Anna", numbered("filling", 300))
 	bruno.indexed()
 	ok(anna.Edit(ctx, first.ID, "the station at ten"))
 	ok(anna.Edit(ctx, first.ID, "the bakery at ten"))
 	ok(anna.Delete(ctx, second.ID))
-	bruno.within(10*time.Second, "sees it all", bruno.beholds(second.ID, func(m Message) bool { return m.Deleted }))
+	bruno.within(waitLong, "sees it all", bruno.beholds(second.ID, func(m Message) bool { return m.Deleted }))
 	for range 2 { // before the index follows, and after
 		for words, want := range map[string][]string{"harbour": nil, "station": nil, "lighthouse": nil, "bakery ten": {"the bakery at ten"}} {
 			if got := bruno.finding(SearchQuery{Words: words}); !slices.Equal(got, want) {
@@ -255,32 +258,42 @@ func TestAmendedIsFound(t *testing.T) {
 	if !slices.Equal(exported, []string{"the bakery at ten", ""}) {
 		t.Errorf("exported are %q", exported)
 	}
-	var kinds []EventKind
-	listening, stop := context.WithTimeout(ctx, waitLong)
-	defer stop()
-	events, err := bruno.Events(listening, &start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for e, err := range events {
-		if err != nil {
-			t.Fatalf("after %q: %v", kinds, err)
-		}
-		if e.Message == nil || e.Message.Mine {
-			continue
-		}
-		if strings.Contains(e.Message.Text, "lighthouse") {
-			t.Error("an event still tells what was deleted")
-		}
-		if kinds = append(kinds, e.Kind); e.Kind == EventChange && e.Message.ID == second.ID {
-			break
-		}
-	}
+	kinds := bruno.toldSince(start, "lighthouse", first.ID, second.ID)
 	// An edit that waited while another followed is not told by itself.
 	want := []EventKind{EventMessage, EventMessage, EventChange, EventChange, EventChange}
 	if !slices.Equal(kinds, want) && !slices.Equal(kinds, want[:4]) {
 		t.Errorf("told are %q", kinds)
 	}
+}
+
+// toldSince returns the kinds of the events since a cursor that are of messages of others, until of each of some messages, in whichever
+// order, a change is told; none may tell of what is gone.
+func (p *person) toldSince(since int64, gone string, messages ...string) (kinds []EventKind) {
+	p.t.Helper()
+	ctx, stop := context.WithTimeout(p.t.Context(), waitLong)
+	defer stop()
+	events, err := p.Events(ctx, &since)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	changed := map[string]bool{}
+	for e, err := range events {
+		if err != nil {
+			p.t.Fatalf("after %q: %v", kinds, err)
+		}
+		if e.Message == nil || e.Message.Mine {
+			continue
+		}
+		if strings.Contains(e.Message.Text, gone) {
+			p.t.Error("an event still tells what was deleted")
+		}
+		kinds = append(kinds, e.Kind)
+		changed[e.Message.ID] = changed[e.Message.ID] || e.Kind == EventChange
+		if !slices.ContainsFunc(messages, func(id string) bool { return !changed[id] }) {
+			break
+		}
+	}
+	return kinds
 }
 
 // TestKeptByAnOlderProgram: what a program did not know when it came is done by the next.
@@ -289,7 +302,7 @@ func TestKeptByAnOlderProgram(t *testing.T) {
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	m := anna.says("Bruno", "before")
-	bruno.within(10*time.Second, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
+	bruno.within(waitLong, "hears", bruno.beholds(m.ID, func(Message) bool { return true }))
 	bruno.inside(func(t *turn) error {
 		text, err := opCalled(t.tx, m.ID)
 		if err != nil {
@@ -317,5 +330,5 @@ func TestKeptByAnOlderProgram(t *testing.T) {
 	}
 	bruno.stop()
 	bruno.start()
-	bruno.within(10*time.Second, "sees the edit", bruno.beholds(m.ID, func(m Message) bool { return m.Text == "after" && m.Edited }))
+	bruno.within(waitLong, "sees the edit", bruno.beholds(m.ID, func(m Message) bool { return m.Text == "after" && m.Edited }))
 }

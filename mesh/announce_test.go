@@ -63,15 +63,16 @@ func TestEpochsAreDrawn(t *testing.T) {
 // A new epoch changes everything that is announced; who knows us sees nobody come or
 // go, links live on, and new ones are made.
 func TestRotation(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
 	anna.befriends(bruno)
-	carla.within(5*time.Second, "sees", carla.finds(carla.Nearby, "Bruno", anyhow))
+	carla.within(waitLong, "sees", carla.finds(carla.Nearby, "Bruno", anyhow))
 	one := func() bool {
 		people, err := carla.Nearby(t.Context())
 		return err == nil && len(people) == 2
 	}
-	carla.within(5*time.Second, "sees both", one)
+	carla.within(waitLong, "sees both", one)
 	position, _ := carla.feed.now()
 	var before, after sighted
 	of := func(s *sighted) {
@@ -89,7 +90,7 @@ func TestRotation(t *testing.T) {
 		t.n.rotate(t.now.Add(epochLength))
 		return nil
 	})
-	carla.within(5*time.Second, "sees the new epoch", func() bool {
+	carla.within(waitLong, "sees the new epoch", func() bool {
 		of(&after)
 		return after.Instance != before.Instance
 	})
@@ -104,18 +105,19 @@ func TestRotation(t *testing.T) {
 			}
 		}
 	}
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
 	if now, _ := carla.feed.now(); now != position || !one() {
 		t.Error("somebody came or went")
 	}
 	carla.adds("Bruno")
 	bruno.accepts("Carla")
-	carla.within(10*time.Second, "linked", carla.finds(carla.Contacts, "Bruno", linked))
+	carla.within(waitLong, "linked", carla.finds(carla.Contacts, "Bruno", linked))
 }
 
 // Who says goodbye and is back at once has not left, under whatever label; who stays away
 // has, and who comes back under another name is told of.
 func TestGoodbyeAndBack(t *testing.T) {
+	t.Parallel()
 	anna := newPerson(t, newAir(), "Anna")
 	come := func(instance byte, name string, gone bool) {
 		anna.sighting(peer.Sighting{
@@ -137,16 +139,16 @@ func TestGoodbyeAndBack(t *testing.T) {
 	}
 	start := told()
 	come('a', "Carlo", false)
-	anna.within(5*time.Second, "is told of Carlo", func() bool { return told() == start+1 })
+	anna.within(waitLong, "is told of Carlo", func() bool { return told() == start+1 })
 	come('a', "Carlo", true)
 	come('b', "Carlo", false)
-	anna.within(5*time.Second, "knows that he is back", settled)
+	anna.within(waitLong, "knows that he is back", settled)
 	if told() != start+1 {
 		t.Error("Carlo came or went")
 	}
 	come('b', "Carlo", true)
 	come('c', "Carlotto", false)
-	anna.within(5*time.Second, "is told of the new name", func() bool { return told() == start+2 })
+	anna.within(waitLong, "is told of the new name", func() bool { return told() == start+2 })
 	come('c', "Carlotto", true)
 	anna.within(time.Second, "is told that he left", func() bool { return told() == start+3 })
 	if people, err := anna.Nearby(t.Context()); err != nil || len(people) != 0 || !settled() {

@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/conversation"
 	"sottovoce/mesh/store"
@@ -74,15 +73,16 @@ func (p *person) standings() (all []string) {
 // TestBackupHoldsEverything: who we are, whom we know and what was said is the same in a
 // restored home, and of sessions, prekeys and the open profile there is nothing.
 func TestBackupHoldsEverything(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
 	for i := range 20 {
 		m := anna.says("Bruno", fmt.Sprintf("to Bruno %d", i))
-		anna.within(5*time.Second, "delivered", anna.delivered(m))
+		anna.within(waitLong, "delivered", anna.delivered(m))
 		bruno.says("Anna", fmt.Sprintf("to Anna %d", i))
 	}
-	anna.within(5*time.Second, "has it all", func() bool { return len(anna.texts("Bruno")) == 40 })
+	anna.within(waitLong, "has it all", func() bool { return len(anna.texts("Bruno")) == 40 })
 	if err := bruno.SetShare(t.Context(), ShareReading); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestBackupHoldsEverything(t *testing.T) {
 	if _, err := anna.Read(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(5*time.Second, "read", func() bool {
+	anna.within(waitLong, "read", func() bool {
 		log, err := anna.Log(t.Context(), "Bruno", LogQuery{})
 		return err == nil && log[0].State == conversation.StateRead
 	})
@@ -109,7 +109,7 @@ func TestBackupHoldsEverything(t *testing.T) {
 	again := restored(t, a, "Anna", backup)
 	again.start()
 	t.Cleanup(func() { again.stop() })
-	again.within(5*time.Second, "hides where nothing is chosen", again.isSeenBy(Contacts))
+	again.within(waitLong, "hides where nothing is chosen", again.isSeenBy(Contacts))
 	if got := again.myself(); got != me {
 		t.Errorf("%+v came back as %+v", me, got)
 	}
@@ -166,6 +166,7 @@ func TestBackupHoldsMemberships(t *testing.T) {
 // TestBackupOfRemovedAndBlocked: who was removed does not come back, and who is shut out
 // stays so.
 func TestBackupOfRemovedAndBlocked(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno, carla := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno"), newPerson(t, a, "Carla")
 	for _, o := range []*person{bruno, carla} {
@@ -208,6 +209,7 @@ func TestBackupKnowsTheRecords(t *testing.T) {
 // TestBackupIsRefused: cut off, changed or of a later version it makes no home, and an
 // existing one is left alone.
 func TestBackupIsRefused(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -256,12 +258,13 @@ func TestBackupIsRefused(t *testing.T) {
 func (p *person) tells(o *person, text string) {
 	p.t.Helper()
 	m := p.says(o.name, text)
-	p.within(10*time.Second, text, p.delivered(m))
+	p.within(waitLong, text, p.delivered(m))
 }
 
 // TestRestoredBackup: Anna backs up, talks on, dies and comes back. Once Bruno permits it
 // both talk as before; what was under way arrives, and nothing is shown twice.
 func TestRestoredBackup(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -271,7 +274,7 @@ func TestRestoredBackup(t *testing.T) {
 	waits := anna.says("Bruno", "waits in the backup")
 	backup := anna.backedUp()
 	bruno.start()
-	anna.within(10*time.Second, "delivered", anna.delivered(waits)) // which the backup does not know
+	anna.within(waitLong, "delivered", anna.delivered(waits)) // which the backup does not know
 	for i := range 3 {
 		anna.tells(bruno, fmt.Sprint("lost to Anna ", i))
 		bruno.tells(anna, fmt.Sprint("lost from Bruno ", i))
@@ -285,16 +288,16 @@ func TestRestoredBackup(t *testing.T) {
 	again.start()
 	t.Cleanup(func() { again.stop() })
 	back := again.says("Bruno", "it is me")
-	bruno.within(10*time.Second, "is asked", bruno.shows("Anna", "reset", "--accept"))
+	bruno.within(waitLong, "is asked", bruno.shows("Anna", "reset", "--accept"))
 	if got := bruno.texts("Anna"); !slices.Equal(got, had) {
 		t.Fatalf("without anybody's permission Bruno reads %q", got)
 	}
 	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	again.within(20*time.Second, "delivered", again.delivered(back))
-	again.within(20*time.Second, "what waited is known to be there", again.delivered(waits))
-	bruno.within(20*time.Second, "delivered", bruno.delivered(toTheDead))
+	again.within(waitLong, "delivered", again.delivered(back))
+	again.within(waitLong, "what waited is known to be there", again.delivered(waits))
+	bruno.within(waitLong, "delivered", bruno.delivered(toTheDead))
 	again.tells(bruno, "on")
 	bruno.tells(again, "and on")
 

@@ -110,6 +110,9 @@ func (t *turn) adopts(again *contactState, l *link.Link) bool {
 		if d.route.refused > 0 {
 			return true
 		}
+		if len(t.n.whereabouts(d, t.now)) == 0 { // it does not announce itself by the keys that it does not know
+			d.route.seen = &place{endpoints: []peer.Endpoint{l.Remote()}}
+		}
 		d.route.due = t.now
 	}
 	t.n.wakeBy(t.now)

@@ -15,7 +15,7 @@ import (
 
 func (p *person) adds(name string) {
 	p.t.Helper()
-	p.within(5*time.Second, "sees "+name, p.finds(p.Nearby, name, anyhow))
+	p.within(waitLong, "sees "+name, p.finds(p.Nearby, name, anyhow))
 	if _, err := p.Add(p.t.Context(), name); err != nil {
 		p.t.Fatalf("%s adds %s: %v", p.name, name, err)
 	}
@@ -23,7 +23,7 @@ func (p *person) adds(name string) {
 
 func (p *person) accepts(name string) {
 	p.t.Helper()
-	p.within(10*time.Second, "has the request of "+name, p.finds(p.Requests, name, anyhow))
+	p.within(waitLong, "has the request of "+name, p.finds(p.Requests, name, anyhow))
 	if _, err := p.Accept(p.t.Context(), name); err != nil {
 		p.t.Fatalf("%s accepts %s: %v", p.name, name, err)
 	}
@@ -34,12 +34,12 @@ func (p *person) accepts(name string) {
 func areContacts(t *testing.T, a, b *person) {
 	t.Helper()
 	for p, other := range map[*person]*person{a: b, b: a} {
-		p.within(20*time.Second, "linked contact", p.finds(p.Contacts, other.name, linked))
-		p.within(20*time.Second, "no request left", func() bool { return len(p.requests()) == 0 })
+		p.within(waitLong, "linked contact", p.finds(p.Contacts, other.name, linked))
+		p.within(waitLong, "no request left", func() bool { return len(p.requests()) == 0 })
 		if people, err := p.Contacts(t.Context()); err != nil || len(people) != 1 {
 			t.Errorf("%s has contacts %v, %v", p.name, people, err)
 		}
-		p.within(20*time.Second, "delivered", p.delivered(p.says(other.name, "ciao")))
+		p.within(waitLong, "delivered", p.delivered(p.says(other.name, "ciao")))
 	}
 }
 
@@ -53,11 +53,12 @@ func (p *person) requests() []Person {
 }
 
 func TestBothAskAtOnce(t *testing.T) {
+	t.Parallel()
 	for range 5 {
 		lan := newAir()
 		anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
-		anna.within(5*time.Second, "sees", anna.finds(anna.Nearby, "Bruno", anyhow))
-		bruno.within(5*time.Second, "sees", bruno.finds(bruno.Nearby, "Anna", anyhow))
+		anna.within(waitLong, "sees", anna.finds(anna.Nearby, "Bruno", anyhow))
+		bruno.within(waitLong, "sees", bruno.finds(bruno.Nearby, "Anna", anyhow))
 		failed := make(chan error, 2)
 		go func() { _, err := anna.Add(t.Context(), "Bruno"); failed <- err }()
 		go func() { _, err := bruno.Add(t.Context(), "Anna"); failed <- err }()
@@ -71,22 +72,23 @@ func TestBothAskAtOnce(t *testing.T) {
 }
 
 func TestDecline(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.adds("Bruno")
 	if r := anna.requests(); len(r) != 1 || r[0].Direction != Out || r[0].Contact {
 		t.Errorf("the asker's requests: %+v", r)
 	}
-	bruno.within(5*time.Second, "has the request", bruno.finds(bruno.Requests, "Anna", func(p Person) bool { return p.Direction == In && p.Online }))
+	bruno.within(waitLong, "has the request", bruno.finds(bruno.Requests, "Anna", func(p Person) bool { return p.Direction == In && p.Online }))
 	if _, err := bruno.Decline(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bruno.Accept(t.Context(), "Anna"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("accepting what was declined: %v", err)
 	}
-	anna.within(5*time.Second, "hears of it", func() bool { return len(anna.requests()) == 0 })
+	anna.within(waitLong, "hears of it", func() bool { return len(anna.requests()) == 0 })
 	anna.adds("Bruno") // once more: it is not shown again
-	anna.within(5*time.Second, "hears of it", func() bool { return len(anna.requests()) == 0 })
+	anna.within(waitLong, "hears of it", func() bool { return len(anna.requests()) == 0 })
 	if len(bruno.requests()) != 0 {
 		t.Error("a declined request is back")
 	}
@@ -104,7 +106,7 @@ func TestWithdraw(t *testing.T) {
 		t.Fatal(err)
 	}
 	bruno.accepts("Anna")
-	bruno.within(10*time.Second, "hears that it was taken back", func() bool { return len(bruno.requests()) == 0 })
+	bruno.within(waitLong, "hears that it was taken back", func() bool { return len(bruno.requests()) == 0 })
 	for _, p := range []*person{anna, bruno} {
 		if people, err := p.Contacts(t.Context()); err != nil || len(people) != 0 {
 			t.Errorf("%s has %v, %v", p.name, people, err)
@@ -113,10 +115,11 @@ func TestWithdraw(t *testing.T) {
 }
 
 func TestAcceptWhileAskerIsAway(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.adds("Bruno")
-	bruno.within(5*time.Second, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
+	bruno.within(waitLong, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
 	anna.kill()
 	bruno.accepts("Anna")
 	bruno.stop()
@@ -127,6 +130,7 @@ func TestAcceptWhileAskerIsAway(t *testing.T) {
 
 // Either side may be killed at any moment of an exchange, both too.
 func TestExchangeThroughKills(t *testing.T) {
+	t.Parallel()
 	for i := range 12 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			lan := newAir()
@@ -149,8 +153,9 @@ func TestExchangeThroughKills(t *testing.T) {
 
 // An address that was typed needs no sighting, and finds out who is a contact already.
 func TestAddByAddress(t *testing.T) {
+	t.Parallel()
 	anna, bruno := newPerson(t, newAir(), "Anna"), newPerson(t, newAir(), "Bruno")
-	bruno.within(5*time.Second, "is to be seen", bruno.isSeenBy(Everyone))
+	bruno.within(waitLong, "is to be seen", bruno.isSeenBy(Everyone))
 	if _, err := anna.Add(t.Context(), bruno.local.String()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +178,12 @@ func TestAddByAddress(t *testing.T) {
 }
 
 func TestSameNameTwice(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna := newPerson(t, lan, "Anna")
 	one, two := newPerson(t, lan, "Bruno"), newPerson(t, lan, "Bruno")
 	var people []Person
-	anna.within(5*time.Second, "sees both", func() bool {
+	anna.within(waitLong, "sees both", func() bool {
 		people, _ = anna.Nearby(t.Context())
 		return len(people) == 2
 	})
@@ -193,7 +199,7 @@ func TestSameNameTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := func() bool { return len(one.requests())+len(two.requests()) == 1 }
-	anna.within(5*time.Second, "one of them has the request", asked)
+	anna.within(waitLong, "one of them has the request", asked)
 	who := one
 	if len(two.requests()) == 1 {
 		who = two
@@ -204,6 +210,7 @@ func TestSameNameTwice(t *testing.T) {
 
 // What others call themselves is shown without what would deceive.
 func TestHostileName(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, mallory := newPerson(t, lan, "Anna"), newPerson(t, lan, "Mallory")
 	const evil = "Bru\u202eon\x1b[31m\u200f"
@@ -224,17 +231,18 @@ func TestHostileName(t *testing.T) {
 		}
 	}
 	var people []Person
-	anna.within(5*time.Second, "sees", func() bool {
+	anna.within(waitLong, "sees", func() bool {
 		people, _ = anna.Nearby(t.Context())
 		return len(people) == 1 && people[0].Name != "Mallory"
 	})
 	clean(people)
 	mallory.adds("Anna")
-	anna.within(5*time.Second, "has the request", func() bool { return len(anna.requests()) == 1 })
+	anna.within(waitLong, "has the request", func() bool { return len(anna.requests()) == 1 })
 	clean(anna.requests())
 }
 
 func TestNewNameGoesIntoRequests(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.adds("Bruno")
@@ -251,6 +259,7 @@ func TestNewNameGoesIntoRequests(t *testing.T) {
 
 // Strangers who ask in masses take neither memory nor the place of others.
 func TestRequestFlood(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna := newPerson(t, lan, "Anna")
 	var strangers []*person
@@ -269,13 +278,13 @@ func TestRequestFlood(t *testing.T) {
 	})
 	for _, s := range strangers {
 		s.adds("Anna")
-		anna.within(5*time.Second, "has the request", anna.finds(anna.Requests, s.name, anyhow))
+		anna.within(waitLong, "has the request", anna.finds(anna.Requests, s.name, anyhow))
 	}
 	if n := len(anna.requests()); n != requestsMax {
 		t.Errorf("%d requests", n)
 	}
 	anna.adds("S1") // which accepts
-	strangers[1].within(10*time.Second, "contact", strangers[1].finds(strangers[1].Contacts, "Anna", linked))
+	strangers[1].within(waitLong, "contact", strangers[1].finds(strangers[1].Contacts, "Anna", linked))
 }
 
 func askFrame(i int) wire.Frame {
@@ -284,13 +293,14 @@ func askFrame(i int) wire.Frame {
 
 // Links in mode open that are held for nothing lock nobody out.
 func TestOpenLinkFlood(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	keys := flood{t: t}
 	for range openLinksMax + 3 {
 		keys.holdLink(anna)
 	}
-	anna.within(5*time.Second, "is full", func() bool {
+	anna.within(waitLong, "is full", func() bool {
 		open := 0
 		anna.inside(func(t *turn) error { open = len(t.n.open); return nil })
 		return open == openLinksMax
@@ -302,6 +312,7 @@ func TestOpenLinkFlood(t *testing.T) {
 
 // A contact is seen among any number of strangers.
 func TestNearbyFlood(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -310,12 +321,12 @@ func TestNearbyFlood(t *testing.T) {
 		a := peer.Announcement{Instance: fmt.Sprintf("%016x", i), Version: 1, Port: 9, Open: &peer.Open{Name: "S", Handle: peer.Handle{byte(i), byte(i >> 8)}}}
 		anna.sighting(peer.Sighting{Announcement: a})
 	}
-	anna.within(5*time.Second, "sees many", func() bool {
+	anna.within(waitLong, "sees many", func() bool {
 		people, err := anna.Nearby(t.Context())
 		return err == nil && len(people) == sightedMax
 	})
 	bruno.start()
-	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	if people, err := anna.Nearby(t.Context()); err != nil || len(people) != sightedMax {
 		t.Errorf("%d people, %v", len(people), err)
 	}
@@ -323,13 +334,14 @@ func TestNearbyFlood(t *testing.T) {
 
 // A restart of somebody is not a second person, and no coming and going.
 func TestRestartIsNotASecondPerson(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
-	anna.within(5*time.Second, "sees", anna.finds(anna.Nearby, "Bruno", anyhow))
+	anna.within(waitLong, "sees", anna.finds(anna.Nearby, "Bruno", anyhow))
 	before, _ := anna.Nearby(t.Context())
 	bruno.kill()
 	bruno.start()
-	anna.within(5*time.Second, "sees both sightings", func() bool {
+	anna.within(waitLong, "sees both sightings", func() bool {
 		sightings := 0
 		anna.inside(func(t *turn) error { sightings = len(t.n.nearby); return nil })
 		return sightings == 2
@@ -342,9 +354,10 @@ func TestRestartIsNotASecondPerson(t *testing.T) {
 // A card holds the key. Who has one and is no contact after all recognises nothing, whoever
 // took the yes or the question back.
 func TestCardsForNothing(t *testing.T) {
+	t.Parallel()
 	for name, takenBack := range map[string]func(anna, bruno *person) error{
 		"the yes": func(anna, bruno *person) error {
-			bruno.within(5*time.Second, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
+			bruno.within(waitLong, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
 			anna.kill() // before she has asked for the card a second time
 			bruno.accepts("Anna")
 			_, err := bruno.Decline(bruno.t.Context(), "Anna")
@@ -364,7 +377,7 @@ func TestCardsForNothing(t *testing.T) {
 			if err := takenBack(anna, bruno); err != nil {
 				t.Fatal(err)
 			}
-			bruno.within(10*time.Second, "draws another key", func() bool { return !before.Leads(bruno.ownKey()) })
+			bruno.within(waitLong, "draws another key", func() bool { return !before.Leads(bruno.ownKey()) })
 			if waiting := bruno.requests(); len(waiting) != 0 {
 				t.Errorf("still waiting: %+v", waiting)
 			}

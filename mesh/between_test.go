@@ -199,13 +199,14 @@ func drawn() (nonce [32]byte) {
 // Somebody who passes everything on is not noticed by what is written, but by the first
 // comparison, whatever he does to make the two see the same.
 func TestManInTheMiddle(t *testing.T) {
+	t.Parallel()
 	b := newBetween(t)
 	ctx, stop := context.WithCancel(t.Context())
 	b.relays(ctx)
 	b.anna.says("Bruno", "meet me at nine")
-	b.bruno.within(20*time.Second, "hears Anna", func() bool { return slices.Contains(b.bruno.texts("Anna"), "meet me at nine") })
+	b.bruno.within(waitLong, "hears Anna", func() bool { return slices.Contains(b.bruno.texts("Anna"), "meet me at nine") })
 	b.bruno.says("Anna", "at ten")
-	b.anna.within(20*time.Second, "hears Bruno", func() bool { return slices.Contains(b.anna.texts("Bruno"), "at ten") })
+	b.anna.within(waitLong, "hears Bruno", func() bool { return slices.Contains(b.anna.texts("Bruno"), "at ten") })
 	stop()
 	hers, err := b.anna.Verification(t.Context(), "Bruno")
 	if err != nil {
@@ -215,8 +216,8 @@ func TestManInTheMiddle(t *testing.T) {
 		t.Errorf("the safety words are the same, %v", err)
 	}
 	toAnna, toBruno := b.asBruno.taps(b.anna), b.asAnna.taps(b.bruno)
-	b.anna.within(20*time.Second, "linked", b.anna.finds(b.anna.Contacts, "Bruno", linked))
-	b.bruno.within(20*time.Second, "linked", b.bruno.finds(b.bruno.Contacts, "Anna", linked))
+	b.anna.within(waitLong, "linked", b.anna.finds(b.anna.Contacts, "Bruno", linked))
+	b.bruno.within(waitLong, "linked", b.bruno.finds(b.bruno.Contacts, "Anna", linked))
 	for range 2 {
 		b.differ(b.lateNonce(toAnna, toBruno))
 		b.differ(b.twoCommitments(toAnna, toBruno))
@@ -311,7 +312,7 @@ func (b *between) verbatim(toAnna, toBruno *wiretap) {
 // invited waits until somebody is asked to compare.
 func (b *between) invited(p *person, by string) {
 	p.t.Helper()
-	p.within(20*time.Second, "invited", func() (invited bool) {
+	p.within(waitLong, "invited", func() (invited bool) {
 		p.inside(func(*turn) error {
 			invited = p.comparison(p.device(by).contact).State == ComparisonInvited
 			return nil
@@ -323,6 +324,7 @@ func (b *between) invited(p *person, by string) {
 // The same attacker makes the two see the same few emoji where nobody has to commit: the
 // test above is not passed for his want of skill.
 func TestWithoutCommitment(t *testing.T) {
+	t.Parallel()
 	anna, asBruno, asAnna, bruno := identity.AccountID{1}, identity.AccountID{2}, identity.AccountID{3}, identity.AccountID{4}
 	hers, his := drawn(), drawn()
 	ours := drawn()

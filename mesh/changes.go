@@ -225,10 +225,8 @@ func applyReaction(tx *store.Tx, row *store.Op, r conversation.Reaction) (done a
 	case !isText(text):
 		return done, nil
 	}
-	theirs, err := changesOf(tx, text, func(other *store.Op) bool {
-		return other.Kind == uint8(conversation.KindReaction) && other.Mine == row.Mine
-	})
-	if err != nil || len(theirs) >= conversation.ReactionsMax {
+	given, err := tx.CountChanges(text, uint8(conversation.KindReaction), row.Mine)
+	if err != nil || given >= conversation.ReactionsKept {
 		return done, err
 	}
 	if err := tx.AddChange(row.Seq, r.To); err != nil {
@@ -263,6 +261,17 @@ func takenBack(tx *store.Tx, row *store.Op, r conversation.Reaction) (bool, erro
 }
 
 func takeBack(tx *store.Tx, row *store.Op, r conversation.Reaction) (done applied, err error) {
+	text, err := about(tx, row, r.To)
+	if err != nil {
+		return done, err
+	}
+	var counting []int64
+	if text != nil { // else as many as anybody likes wait for it
+		if counting, err = tx.ChangesOf(text.ID); err != nil {
+			return done, err
+		}
+	}
+	fewer := false
 	for _, id := range r.TakesBack {
 		given, err := about(tx, row, id)
 		switch {
@@ -271,20 +280,23 @@ func takeBack(tx *store.Tx, row *store.Op, r conversation.Reaction) (done applie
 		case given == nil:
 			err = tx.AddChange(row.Seq, id)
 		case given.Kind == uint8(conversation.KindReaction) && given.Mine == row.Mine:
+			fewer = fewer || slices.Contains(counting, given.Seq)
 			err = tx.DropChange(given.Seq, r.To)
 		}
 		if err != nil {
 			return done, err
 		}
 	}
-	text, err := about(tx, row, r.To)
-	if err != nil || text == nil || !isText(text) || !text.Reacted {
-		return done, err
+	if text == nil || !isText(text) || !fewer {
+		return done, nil
 	}
-	left, err := changesOf(tx, text, func(other *store.Op) bool { return other.Kind == uint8(conversation.KindReaction) })
-	if err != nil {
-		return done, err
+	text.Reacted = false
+	for _, mine := range []bool{true, false} {
+		left, err := tx.CountChanges(text, uint8(conversation.KindReaction), mine)
+		if err != nil {
+			return done, err
+		}
+		text.Reacted = text.Reacted || left > 0
 	}
-	text.Reacted = len(left) > 0
 	return applied{text: text}, tx.SetReacted(text.Seq, text.Reacted)
 }

@@ -15,6 +15,7 @@ import (
 
 // A clock that nobody vouches for neither ages the home nor makes it young.
 func TestUnvouchedClock(t *testing.T) {
+	t.Parallel()
 	anna := newPerson(t, newAir(), "Anna")
 	today := wire.DayAt(time.Now())
 	anna.inside(func(turn *turn) error {
@@ -43,6 +44,7 @@ func TestUnvouchedClock(t *testing.T) {
 
 // A home knows the day of its founding, whatever the clock says at the first start after it.
 func TestMarkOfTheFounding(t *testing.T) {
+	t.Parallel()
 	anna := newPerson(t, newAir(), "Anna")
 	anna.inside(func(turn *turn) error {
 		mark, err := loadMark(turn.tx, time.Unix(0, 0))
@@ -55,6 +57,7 @@ func TestMarkOfTheFounding(t *testing.T) {
 
 // When the mark rises, what is past its life by it gets its last state before it is forgotten.
 func TestExpiryWithTheMark(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -76,6 +79,7 @@ func TestExpiryWithTheMark(t *testing.T) {
 
 // A home may be years old, and a contact may be older than a year: both are recognised.
 func TestOldDiscoveryKeys(t *testing.T) {
+	t.Parallel()
 	anna := newPerson(t, newAir(), "Anna")
 	today := uint32(wire.DayAt(time.Now()))
 	anna.inside(func(turn *turn) error {
@@ -113,7 +117,7 @@ func TestOldDiscoveryKeys(t *testing.T) {
 func TestForgedHandle(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
-	anna.within(5*time.Second, "sees", anna.finds(anna.Nearby, "Bruno", anyhow))
+	anna.within(waitLong, "sees", anna.finds(anna.Nearby, "Bruno", anyhow))
 	silent, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

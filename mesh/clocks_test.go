@@ -33,6 +33,7 @@ func (p *person) sets(off *atomic.Int64, at time.Time, down bool) {
 // A home that is founded under a wrong clock says so, meets people and talks to them, also after the clock
 // was set right.
 func TestFoundedUnderAWrongClock(t *testing.T) {
+	t.Parallel()
 	for _, at := range []time.Time{in1970, in2099} {
 		for _, doubtful := range []bool{false, true} {
 			lan := newAir()
@@ -45,7 +46,7 @@ func TestFoundedUnderAWrongClock(t *testing.T) {
 			bruno := newPerson(t, lan, "Bruno")
 			anna.befriends(bruno)
 			said := at.Format(time.DateOnly)
-			anna.within(5*time.Second, "says so", anna.shows("the clock of this machine says "+said))
+			anna.within(waitLong, "says so", anna.shows("the clock of this machine says "+said))
 			talks(t, anna, bruno, "under "+said)
 			anna.sets(&off, time.Now(), doubtful)
 			talks(t, anna, bruno, "set right")
@@ -69,6 +70,7 @@ func TestFoundedUnderAWrongClock(t *testing.T) {
 // A clock that jumps, back and forth, while the node runs and while it does not: each time there is one
 // line about it, what is written arrives once and in order, and it is over when the clock is right.
 func TestClockJumps(t *testing.T) {
+	t.Parallel()
 	for _, doubtful := range []bool{false, true} {
 		lan := newAir()
 		var off atomic.Int64
@@ -110,6 +112,7 @@ func TestClockJumps(t *testing.T) {
 
 // What expired while the clock stood in 2099 is said to be, and nothing that was on its way is.
 func TestBurstUnderAWrongClock(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	var off atomic.Int64
 	anna, bruno := newPersonAt(t, lan, "Anna", &off), newPerson(t, lan, "Bruno")
@@ -126,7 +129,7 @@ func TestBurstUnderAWrongClock(t *testing.T) {
 	off.Store(0)
 	anna.start()
 	bruno.start()
-	anna.within(20*time.Second, "delivered", anna.delivered(last))
+	anna.within(waitLong, "delivered", anna.delivered(last))
 	if got := from("a", bruno.texts("Anna")); !slices.Equal(got, texts) {
 		t.Errorf("arrived: %v", got)
 	}
@@ -165,8 +168,8 @@ func TestWrongClockIsRecognised(t *testing.T) {
 				anna.doubtful = !c.vouched
 				off.Store(0)
 				anna.start()
-				anna.within(10*time.Second, "linked with the right clock", anna.finds(anna.Contacts, "Bruno", linked))
-				anna.within(10*time.Second, "recognises him with the right clock", anna.recognises(bruno))
+				anna.within(waitLong, "linked with the right clock", anna.finds(anna.Contacts, "Bruno", linked))
+				anna.within(waitLong, "recognises him with the right clock", anna.recognises(bruno))
 				anna.sets(&off, c.at, down)
 				if !down {
 					anna.inside(func(turn *turn) error { // nobody waits for an hour
@@ -174,11 +177,11 @@ func TestWrongClockIsRecognised(t *testing.T) {
 						return nil
 					})
 				}
-				anna.within(10*time.Second, "recognises him", anna.recognises(bruno))
+				anna.within(waitLong, "recognises him", anna.recognises(bruno))
 				if c.seenFrom {
-					bruno.within(10*time.Second, "recognises her", bruno.recognises(anna))
+					bruno.within(waitLong, "recognises her", bruno.recognises(anna))
 				}
-				anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+				anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 				talks(t, anna, bruno, "ciao")
 				if key := anna.ownKey(); !first.Leads(key) || down && c.seenFrom && key.Day() > first.Day()+1 {
 					t.Errorf("the key went from day %d to %d", first.Day(), key.Day())
@@ -191,6 +194,7 @@ func TestWrongClockIsRecognised(t *testing.T) {
 // Who was founded under a wrong clock is recognised when it is set right, and so is who
 // meets somebody else then: the card gives the key of a day that is not ahead.
 func TestRecognisedAfterTheClockIsRight(t *testing.T) {
+	t.Parallel()
 	for _, at := range []time.Time{in1970, in2099} {
 		lan := newAir()
 		var off atomic.Int64
@@ -202,8 +206,8 @@ func TestRecognisedAfterTheClockIsRight(t *testing.T) {
 		anna.befriends(carla)
 		for range 2 {
 			for _, p := range []*person{bruno, carla} {
-				p.within(10*time.Second, "recognises her", p.recognises(anna))
-				anna.within(10*time.Second, "recognises them", anna.recognises(p))
+				p.within(waitLong, "recognises her", p.recognises(anna))
+				anna.within(waitLong, "recognises them", anna.recognises(p))
 			}
 			anna.kill()
 			anna.start()

@@ -26,6 +26,7 @@ func (p *person) saysEach(to string, texts []string) (last Message) {
 // of the program and when the supernode that brought it refused to bring it again at first; and
 // what lies before it, when it comes.
 func TestFarAhead(t *testing.T) {
+	t.Parallel()
 	s := newSky(2)
 	anna, bruno := meetUnder(t, s)
 	bruno.stop()
@@ -87,6 +88,7 @@ func TestFarAhead(t *testing.T) {
 // keys were lost is for the person, and what came behind it is read again then, whatever
 // somebody left under its tags before.
 func TestStartByCustody(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
@@ -122,6 +124,7 @@ func TestStartByCustody(t *testing.T) {
 
 // A supernode whose day is behind ours gets what is sealed for its day, and starts too.
 func TestWrongDay(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	bruno.stop()
@@ -216,6 +219,7 @@ func TestPages(t *testing.T) {
 // A copy of a home that hears of its contact by supernode alone, where nothing is held any more of what it lacks, shows nothing as
 // delivered that is not, and nobody gets what it writes; the first link tells its owner.
 func TestOldCopyByCustody(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "before")))

@@ -244,7 +244,8 @@ func (t *turn) compareEvent(c *contactState, ev verify.Event) error {
 		case verify.Invite:
 			name := c.shownName()
 			text := fmt.Sprintf("%s wants to compare emoji with you, to be sure that nobody is in between: sottovoce verify %q", name, name)
-			t.then(func() { n.publish(Event{Kind: EventNotice, Time: t.now, Notice: text}) })
+			about := n.person(c)
+			t.then(func() { n.publish(Event{Kind: EventNotice, Time: t.now, Notice: text, Person: &about}) })
 		case verify.Ended:
 			if err := t.compareEnded(c, a); err != nil {
 				return err

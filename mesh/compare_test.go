@@ -38,7 +38,7 @@ func (p *person) peeks(with string) (c Comparison) {
 // shown waits for the emoji.
 func (p *person) shown(with string) (c Comparison) {
 	p.t.Helper()
-	p.within(20*time.Second, "sees emoji", func() bool {
+	p.within(waitLong, "sees emoji", func() bool {
 		c = p.peeks(with)
 		return c.State == ComparisonShown
 	})
@@ -48,7 +48,7 @@ func (p *person) shown(with string) (c Comparison) {
 // bothShown waits until both see the emoji of one comparison.
 func (p *person) bothShown(o *person) (ours, theirs Comparison) {
 	p.t.Helper()
-	p.within(20*time.Second, "both see emoji", func() bool {
+	p.within(waitLong, "both see emoji", func() bool {
 		ours, theirs = p.peeks(o.name), o.peeks(p.name)
 		return ours.State == ComparisonShown && theirs.State == ComparisonShown && ours.ID == theirs.ID
 	})
@@ -105,6 +105,7 @@ func verified(found Person) bool { return found.Verified }
 // Two compare emoji, each for their own side; what they decided outlives a restart, and
 // goes when they take it back.
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -142,6 +143,7 @@ func TestCompare(t *testing.T) {
 
 // The safety words are the same on both sides, without a link, and enough to confirm by.
 func TestSafetyWords(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -154,7 +156,7 @@ func TestSafetyWords(t *testing.T) {
 	}
 	hers := words(anna, "Bruno")
 	anna.stop()
-	bruno.within(5*time.Second, "not linked", bruno.finds(bruno.Contacts, "Anna", unlinked))
+	bruno.within(waitLong, "not linked", bruno.finds(bruno.Contacts, "Anna", unlinked))
 	if his := words(bruno, "Anna"); len(hers) != verify.WordCount || !slices.Equal(hers, his) {
 		t.Errorf("%v and %v", hers, his)
 	}
@@ -172,6 +174,7 @@ func TestSafetyWords(t *testing.T) {
 // That the emoji differ is red on both sides, whoever says it, and takes back what was
 // confirmed before.
 func TestEmojiDiffer(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -211,6 +214,7 @@ func TestEmojiDiffer(t *testing.T) {
 
 // That the emoji differ is not lost with a turn that could not be saved, whoever says so.
 func TestDifferUnsaved(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("broken")
 	for name, says := range map[string]func(*turn, *device) error{
 		"we": func(t *turn, d *device) error {
@@ -239,11 +243,11 @@ func TestDifferUnsaved(t *testing.T) {
 		if _, err := anna.Match(t.Context(), "Bruno", shown.ID); !errors.Is(err, verify.ErrOver) {
 			t.Errorf("%s: the same after all: %v", name, err)
 		}
-		anna.within(20*time.Second, "doubts", func() bool {
+		anna.within(waitLong, "doubts", func() bool {
 			return !anna.finds(anna.Contacts, "Bruno", verified)() && strings.Contains(anna.notices(), "somebody may be between")
 		})
 		if name == "we" {
-			bruno.within(20*time.Second, "doubts", func() bool { return !bruno.finds(bruno.Contacts, "Anna", verified)() })
+			bruno.within(waitLong, "doubts", func() bool { return !bruno.finds(bruno.Contacts, "Anna", verified)() })
 		}
 	}
 }
@@ -251,6 +255,7 @@ func TestDifferUnsaved(t *testing.T) {
 // Who has asked asks once more when a link is lost, and one that is lost after the emoji are
 // there ends nothing; who goes away is told to the other.
 func TestCompareUnlinked(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -258,7 +263,7 @@ func TestCompareUnlinked(t *testing.T) {
 	anna.compares("Bruno")
 	bruno.stop()
 	bruno.start()
-	bruno.within(20*time.Second, "asked once more", func() (invited bool) {
+	bruno.within(waitLong, "asked once more", func() (invited bool) {
 		bruno.inside(func(*turn) error {
 			invited = bruno.comparison(bruno.device("Anna").contact).State == ComparisonInvited
 			return nil
@@ -278,7 +283,7 @@ func TestCompareUnlinked(t *testing.T) {
 	bruno.compares("Anna")
 	shown, _ = anna.bothShown(bruno)
 	bruno.stop()
-	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
 	if _, err := anna.Match(t.Context(), "Bruno", shown.ID); err != nil {
 		t.Errorf("what she sees still counts: %v", err)
 	}
@@ -286,6 +291,7 @@ func TestCompareUnlinked(t *testing.T) {
 
 // What takes too long ends, and a blocked contact compares nothing.
 func TestCompareEnds(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -306,6 +312,7 @@ func TestCompareEnds(t *testing.T) {
 
 // Frames of a comparison that make no sense change nothing and end no link.
 func TestCompareJunk(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -318,9 +325,9 @@ func TestCompareJunk(t *testing.T) {
 		})
 		return nil
 	})
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "still here")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "still here")))
 	m := bruno.says("Anna", "here, too")
-	bruno.within(5*time.Second, "delivered", bruno.delivered(m))
+	bruno.within(waitLong, "delivered", bruno.delivered(m))
 	if s, _ := anna.Status(t.Context()); len(s.Notices) != 0 {
 		t.Errorf("shown %q", s.Notices)
 	}
@@ -334,11 +341,12 @@ func TestCompareJunk(t *testing.T) {
 
 // However two met, they see the same.
 func TestCompareAfterLinkAndIntroduction(t *testing.T) {
+	t.Parallel()
 	anna, bruno, carla := threesome(t)
 	same := func(one, other *person) {
 		t.Helper()
 		one.compares(other.name)
-		other.within(20*time.Second, "linked", other.finds(other.Contacts, one.name, linked))
+		other.within(waitLong, "linked", other.finds(other.Contacts, one.name, linked))
 		other.compares(one.name)
 		if ours, theirs := one.bothShown(other); !slices.Equal(ours.Emoji, theirs.Emoji) {
 			t.Errorf("%v and %v", ours.Emoji, theirs.Emoji)
@@ -351,10 +359,10 @@ func TestCompareAfterLinkAndIntroduction(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	same(anna, bruno)
 	dora := newPerson(t, anna.air, "Dora")
 	dora.uses(anna.invites().Link)
-	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Dora", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Dora", linked))
 	same(anna, dora)
 }

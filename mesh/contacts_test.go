@@ -3,7 +3,6 @@ package mesh
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/wire"
 )
@@ -13,6 +12,7 @@ func blocked(found Person) bool { return found.Blocked && away(found) }
 
 // A name of ours for a contact is what finds it and what is shown, and goes again.
 func TestRename(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -28,7 +28,7 @@ func TestRename(t *testing.T) {
 	}
 	anna.stop()
 	anna.start()
-	anna.within(10*time.Second, "linked again", anna.finds(anna.Contacts, "uncle b", linked))
+	anna.within(waitLong, "linked again", anna.finds(anna.Contacts, "uncle b", linked))
 	m := anna.says("Uncle B", "ciao")
 	if m.Peer.Name != "Uncle B" {
 		t.Errorf("the conversation is called %q", m.Peer.Name)
@@ -44,14 +44,15 @@ func TestRename(t *testing.T) {
 // Who is blocked has no link, gets nothing and is not heard; what both sides have for each
 // other arrives afterwards.
 func TestBlock(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 	if p, err := anna.Block(t.Context(), "Bruno"); err != nil || !blocked(p) {
 		t.Fatalf("blocked: %+v, %v", p, err)
 	}
-	bruno.within(5*time.Second, "has lost the link", bruno.finds(bruno.Contacts, "Anna", unlinked))
+	bruno.within(waitLong, "has lost the link", bruno.finds(bruno.Contacts, "Anna", unlinked))
 	waits := bruno.says("Anna", "are you there?")
 	if r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: "no"}})[0]; !errors.Is(r.Err, ErrBlocked) {
 		t.Errorf("sending to who is blocked: %v", r.Err)
@@ -65,7 +66,7 @@ func TestBlock(t *testing.T) {
 	}
 	anna.stop()
 	anna.start()
-	bruno.within(10*time.Second, "sees a stranger", bruno.finds(bruno.Nearby, "Anna", func(p Person) bool { return !p.Contact }))
+	bruno.within(waitLong, "sees a stranger", bruno.finds(bruno.Nearby, "Anna", func(p Person) bool { return !p.Contact }))
 	failed := dials()
 	bruno.inside(func(t *turn) error { // who knows the address dials all the same
 		for _, s := range t.n.nearby {
@@ -73,7 +74,7 @@ func TestBlock(t *testing.T) {
 		}
 		return nil
 	})
-	bruno.within(10*time.Second, "dials in vain", func() bool { return dials() > failed })
+	bruno.within(waitLong, "dials in vain", func() bool { return dials() > failed })
 	if people, err := anna.Contacts(t.Context()); err != nil || len(people) != 1 || !blocked(people[0]) {
 		t.Errorf("after a restart: %+v, %v", people, err)
 	}
@@ -83,8 +84,8 @@ func TestBlock(t *testing.T) {
 	if p, err := anna.Unblock(t.Context(), "Bruno"); err != nil || p.Blocked {
 		t.Fatalf("unblocked: %+v, %v", p, err)
 	}
-	bruno.within(10*time.Second, "delivered", bruno.delivered(waits))
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "here I am")))
+	bruno.within(waitLong, "delivered", bruno.delivered(waits))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "here I am")))
 	if got := anna.texts("Bruno"); len(got) != 3 || got[1] != "are you there?" {
 		t.Errorf("the log: %q", got)
 	}
@@ -93,10 +94,11 @@ func TestBlock(t *testing.T) {
 // Nothing that arrives on the way to being blocked is taken in, and a request of who is
 // blocked is not shown.
 func TestBlockedIsNotHeard(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 	if _, err := anna.Block(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +123,7 @@ func TestBlockedIsNotHeard(t *testing.T) {
 
 // A goodbye is multicast that anybody can send: who is linked stays.
 func TestForgedGoodbye(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)

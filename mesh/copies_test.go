@@ -20,9 +20,45 @@ func (p *person) twin(t *testing.T, home string, in *air) *person {
 	return q
 }
 
+// A home is copied when its contact may have receipted nothing yet in the session that both send on, and used on: the copy is told all
+// the same, by what the contact has, before it seals a thing.
+func TestYoungCopy(t *testing.T) {
+	t.Parallel()
+	lan := newAir()
+	anna := newPerson(t, lan, "Anna")
+	for i := range 4 { // who of the two begins the session is drawn
+		bruno := newPerson(t, lan, fmt.Sprint("Bruno ", i))
+		anna.befriends(bruno)
+		anna.within(waitLong, "both send on one", func() bool {
+			ours, begun := anna.sending(bruno)
+			theirs, too := bruno.sending(anna)
+			return begun && too && ours == theirs
+		})
+		anna.stop()
+		bruno.stop()
+		alone := anna.twin(t, anna.copyHome(t), newAir()) // where nobody is
+		for i := range 5 {
+			alone.says(bruno.name, fmt.Sprint("written by the copy ", i))
+		}
+		alone.stop()
+		anna.start()
+		bruno.start()
+		talks(t, anna, bruno, "after")
+		anna.stop()
+		alone.air = lan
+		alone.start()
+		alone.within(waitLong, "the owner is told", alone.shows("older copy", bruno.name, "sottovoce reset"))
+		alone.truthful(bruno)
+		alone.stop()
+		bruno.stop()
+		anna.start()
+	}
+}
+
 // A home is copied, used on, and then its copy is started: its owner is told, and so is
 // the contact. Nothing that the copy wrote is said to be delivered and is not.
 func TestOldCopy(t *testing.T) {
+	t.Parallel()
 	for _, since := range []int{1, 2, 7} {
 		lan := newAir()
 		anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
@@ -45,8 +81,8 @@ func TestOldCopy(t *testing.T) {
 		alone.stop()
 		alone.air = lan
 		alone.start()
-		alone.within(10*time.Second, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
-		bruno.within(10*time.Second, "the contact is told", bruno.shows("Anna's device", "older state"))
+		alone.within(waitLong, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
+		bruno.within(waitLong, "the contact is told", bruno.shows("Anna's device", "older state"))
 		alone.truthful(bruno)
 		alone.stop()
 		anna.start() // the true one goes on as if nothing had been
@@ -116,6 +152,7 @@ func TestOldCopyBySupernode(t *testing.T) {
 
 // A copy so old that nobody knows its link keys any more is told, and so is the contact.
 func TestVeryOldCopy(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	var off atomic.Int64
 	anna, bruno := newPersonAt(t, lan, "Anna", &off), newPersonAt(t, lan, "Bruno", &off)
@@ -142,8 +179,17 @@ func TestVeryOldCopy(t *testing.T) {
 	}
 	anna.stop()
 	alone := anna.twin(t, old, lan)
-	alone.within(20*time.Second, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
-	bruno.within(20*time.Second, "the contact is told", bruno.shows("Anna's device", "older state"))
+	alone.within(waitLong, "the owner is told", alone.shows("older copy", "Bruno", "sottovoce reset"))
+	bruno.within(waitLong, "the contact is told", bruno.shows("Anna's device", "older state"))
+}
+
+// sending is the session that a contact is sent to under.
+func (p *person) sending(o *person) (session [8]byte, begun bool) {
+	p.inside(func(*turn) error {
+		session, begun = p.device(o.name).pair.Sending()
+		return nil
+	})
+	return session, begun
 }
 
 // truthful checks that what is said to be delivered is there.
@@ -163,6 +209,7 @@ func (p *person) truthful(o *person) {
 
 // Both run at once: each owner is told by the network, the contact as soon as both write.
 func TestTwins(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -170,10 +217,10 @@ func TestTwins(t *testing.T) {
 	anna.stop()
 	home := anna.copyHome(t)
 	anna.start()
-	anna.within(5*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	other := anna.twin(t, home, lan)
-	anna.within(10*time.Second, "the owner is told", anna.shows("another copy of this home", "127.0.0.1"))
-	other.within(10*time.Second, "the owner is told", other.shows("another copy of this home"))
+	anna.within(waitLong, "the owner is told", anna.shows("another copy of this home", "127.0.0.1"))
+	other.within(waitLong, "the owner is told", other.shows("another copy of this home"))
 	for i := 0; !bruno.shows("Anna's device")(); i++ {
 		if i == 300 { // for 5 s the link of the one is kept
 			t.Fatal("the contact is not told")
@@ -186,5 +233,5 @@ func TestTwins(t *testing.T) {
 		p.truthful(bruno)
 	}
 	other.stop()
-	anna.within(10*time.Second, "it is over", func() bool { return !anna.shows("another copy of this home")() })
+	anna.within(waitLong, "it is over", func() bool { return !anna.shows("another copy of this home")() })
 }

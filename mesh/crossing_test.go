@@ -12,6 +12,7 @@ import (
 // Whoever asks whom nearby while a link is used: there is one contact in the end, and no
 // request is left that nobody would answer.
 func TestInviteCrossesRequest(t *testing.T) {
+	t.Parallel()
 	for name, ask := range map[string]func(anna, bruno *person) (asker, asked *person, accepted bool){
 		"the user asked":               func(anna, bruno *person) (*person, *person, bool) { return bruno, anna, false },
 		"the giver asked":              func(anna, bruno *person) (*person, *person, bool) { return anna, bruno, false },
@@ -24,7 +25,7 @@ func TestInviteCrossesRequest(t *testing.T) {
 				anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 				link := anna.invites().Link
 				asker, asked, accepted := ask(anna, bruno)
-				asker.within(5*time.Second, "sees", asker.finds(asker.Nearby, asked.name, anyhow))
+				asker.within(waitLong, "sees", asker.finds(asker.Nearby, asked.name, anyhow))
 				done := make(chan error, 2)
 				go func() {
 					_, err := asker.Add(t.Context(), asked.name)
@@ -52,6 +53,7 @@ func TestInviteCrossesRequest(t *testing.T) {
 
 // Who was asked nearby and is introduced at the same time is one contact, too.
 func TestIntroductionCrossesRequest(t *testing.T) {
+	t.Parallel()
 	anna, bruno, carla := threesome(t)
 	carla.introduces(anna, bruno)
 	handle := func() string { // Anna, as strangers see her
@@ -66,11 +68,11 @@ func TestIntroductionCrossesRequest(t *testing.T) {
 		}
 		return ""
 	}
-	bruno.within(5*time.Second, "sees Anna", func() bool { return handle() != "" })
+	bruno.within(waitLong, "sees Anna", func() bool { return handle() != "" })
 	if _, err := bruno.Add(t.Context(), handle()); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(5*time.Second, "has both requests", func() bool { return len(anna.requests()) == 2 })
+	anna.within(waitLong, "has both requests", func() bool { return len(anna.requests()) == 2 })
 	for _, p := range []*person{anna, bruno} {
 		for _, r := range p.requests() {
 			if r.IntroducedBy.Name == "Carla" {
@@ -81,18 +83,19 @@ func TestIntroductionCrossesRequest(t *testing.T) {
 		}
 	}
 	for p, other := range map[*person]*person{anna: bruno, bruno: anna} {
-		p.within(20*time.Second, "linked contact", p.finds(p.Contacts, other.name, linked))
-		p.within(5*time.Second, "no request left", func() bool { return len(p.requests()) == 0 })
+		p.within(waitLong, "linked contact", p.finds(p.Contacts, other.name, linked))
+		p.within(waitLong, "no request left", func() bool { return len(p.requests()) == 0 })
 	}
 }
 
 // A contact takes away no request but its own, whatever it says.
 func TestSameIsSaidOfOneselfOnly(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
 	anna.befriends(carla)
 	bruno.adds("Anna")
-	anna.within(5*time.Second, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
+	anna.within(waitLong, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
 	var said wire.Same
 	anna.inside(func(turn *turn) error {
 		d := anna.device("Carla")
@@ -106,5 +109,5 @@ func TestSameIsSaidOfOneselfOnly(t *testing.T) {
 		t.Errorf("%d tags, and %d requests are left", len(said.Tags), len(anna.requests()))
 	}
 	anna.accepts("Bruno")
-	anna.within(10*time.Second, "contact", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "contact", anna.finds(anna.Contacts, "Bruno", linked))
 }

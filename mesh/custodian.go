@@ -234,7 +234,8 @@ func (t *turn) startAnew(d *device) error {
 	if d.loaded != nil {
 		blobs += len(d.loaded.Blobs)
 	}
-	if !d.open() || blobs == 0 && !d.pair.Lost() || d.route.live == nil && len(d.depots) == 0 || !d.pair.NeedsStart(t.date) {
+	way := d.route.live != nil && d.route.live.held.IsZero() || len(d.depots) > 0
+	if !d.open() || blobs == 0 && !d.pair.Lost() || !way || !d.pair.NeedsStart(t.date) {
 		return nil
 	}
 	start, err := t.start(d)

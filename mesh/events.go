@@ -62,13 +62,25 @@ func (t *turn) record(kind uint8, ref int64, detail any, render func(*Event)) er
 
 // recordPerson makes an event about a person durable.
 func (t *turn) recordPerson(kind uint8, p Person) error {
-	detail := personDetail{
+	return t.record(kind, 0, detailOf(p), func(e *Event) {
+		e.Kind, e.Person = personKind(kind), &p
+	})
+}
+
+// detailOf is the snapshot of a person.
+func detailOf(p Person) *personDetail {
+	return &personDetail{
 		ID: p.ID, Name: p.Name, Contact: p.Contact, Direction: string(p.Direction), Blocked: p.Blocked, OwnName: p.OwnName, Verified: p.Verified, Keys: string(p.Keys),
 		Introducer: p.IntroducedBy.ID, IntroducerName: p.IntroducedBy.Name,
 	}
-	return t.record(kind, 0, detail, func(e *Event) {
-		e.Kind, e.Person = personKind(kind), &p
-	})
+}
+
+// person is the person of a snapshot.
+func (d *personDetail) person() *Person {
+	return &Person{
+		ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName, Verified: d.Verified, Keys: Keys(d.Keys),
+		IntroducedBy: Introducer{ID: d.Introducer, Name: d.IntroducerName},
+	}
 }
 
 // messageKinds are the kinds of events about a message.
@@ -215,17 +227,15 @@ func (v *view) event(tx *store.Tx, row store.Event) (Event, error) {
 		if err := wire.Unmarshal(row.Detail, &d); err != nil {
 			return e, err
 		}
-		e.Kind = personKind(row.Kind)
-		e.Person = &Person{
-			ID: d.ID, Name: d.Name, Contact: d.Contact, Direction: Direction(d.Direction), Via: ViaNone, Blocked: d.Blocked, OwnName: d.OwnName, Verified: d.Verified, Keys: Keys(d.Keys),
-			IntroducedBy: Introducer{ID: d.Introducer, Name: d.IntroducerName},
-		}
+		e.Kind, e.Person = personKind(row.Kind), d.person()
 	case storedNotice:
 		var d noticeDetail
 		if err := wire.Unmarshal(row.Detail, &d); err != nil {
 			return e, err
 		}
-		e.Kind, e.Notice = EventNotice, d.Text
+		if e.Kind, e.Notice = EventNotice, d.Text; d.About != nil {
+			e.Person = d.About.person()
+		}
 	}
 	return e, nil
 }

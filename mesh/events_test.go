@@ -83,6 +83,7 @@ func cursors(events []Event) []int64 {
 // A reader that comes back with its last cursor, over restarts, misses and repeats
 // nothing; what it reads is what a live reader saw.
 func TestEventsSinceCursor(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	var zero int64
@@ -93,22 +94,22 @@ func TestEventsSinceCursor(t *testing.T) {
 	read := func(more int) {
 		t.Helper()
 		seen, stop := anna.follow(&cursor)
-		anna.within(10*time.Second, "reads on", func() bool { return len(seen()) >= more })
+		anna.within(waitLong, "reads on", func() bool { return len(seen()) >= more })
 		stop()
 		pieces = append(pieces, seen()...)
 		cursor = pieces[len(pieces)-1].Cursor
 	}
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.saysAll("Bruno", numbered("a", 30))))
+	anna.within(waitLong, "delivered", anna.delivered(anna.saysAll("Bruno", numbered("a", 30))))
 	read(20)
 	stopLive()
 	before := live()
 	anna.kill()
 	bruno.saysAll("Anna", numbered("b", 300))
 	anna.start()
-	anna.within(10*time.Second, "arrived", func() bool { return len(anna.texts("Bruno")) == 330 })
+	anna.within(waitLong, "arrived", func() bool { return len(anna.texts("Bruno")) == 330 })
 	read(300)
 	all, stop := anna.follow(&zero)
-	anna.within(10*time.Second, "reads all", func() bool { return len(all()) >= len(pieces) })
+	anna.within(waitLong, "reads all", func() bool { return len(all()) >= len(pieces) })
 	stop()
 	if got := all(); !slices.Equal(cursors(got), cursors(pieces)) {
 		t.Errorf("pieces have %d events, all are %d", len(pieces), len(got))
@@ -129,6 +130,7 @@ func TestEventsSinceCursor(t *testing.T) {
 
 // A reader that falls behind the ring goes on from the store.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -165,6 +167,7 @@ func TestSlowReader(t *testing.T) {
 }
 
 func TestLogQuery(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
 	anna.befriends(bruno)
@@ -207,6 +210,7 @@ func TestLogQuery(t *testing.T) {
 }
 
 func TestAmbiguousMessage(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)

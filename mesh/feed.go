@@ -10,7 +10,8 @@ import (
 // keep up. Readers that do not, and those that begin in the past, read the store.
 type feed struct {
 	mu      sync.Mutex    // guards the fields below
-	ring    []Event       // the last eventsKept at least, oldest first
+	ring    []Event       // the last eventsKept at least, oldest first, as far as eventsBytes allows
+	bytes   int           // of the messages in it, about
 	next    uint64        // number of the event to be published next in this run
 	last    int64         // cursor of the last durable event published
 	changed chan struct{} // closed at the next publication
@@ -34,13 +35,26 @@ func (f *feed) publish(e Event) {
 	} else {
 		f.last = e.Cursor
 	}
-	if len(f.ring) == 2*eventsKept { // half at a time, so that publishing moves little
-		f.ring = slices.Delete(f.ring, 0, eventsKept)
+	for len(f.ring) == 2*eventsKept || len(f.ring) > 1 && f.bytes > eventsBytes { // half at a time, so that publishing moves little
+		half := len(f.ring) / 2
+		for _, old := range f.ring[:half] {
+			f.bytes -= old.size()
+		}
+		f.ring = slices.Delete(f.ring, 0, half)
 	}
+	f.bytes += e.size()
 	f.ring = append(f.ring, e)
 	f.next++
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// size is about how many bytes an event holds beside itself.
+func (e *Event) size() int {
+	if e.Message == nil {
+		return 0
+	}
+	return len(e.Message.Text)
 }
 
 // now returns where live reading begins and the last durable cursor before it.

@@ -47,15 +47,11 @@ func (t *turn) lostAt(from Log, at []uint64) error {
 	if log == nil {
 		return nil
 	}
-	var missing []int64
-	for _, cursor := range at {
-		some, err := t.tx.CustodyIn(log.ID, cursor-1, cursor)
+	if len(at) > 0 {
+		missing, err := t.tx.CustodyAt(log.ID, at)
 		if err != nil {
 			return err
 		}
-		missing = append(missing, some...)
-	}
-	if len(at) > 0 {
 		return t.missing(log, missing)
 	}
 	all, err := t.tx.HeldIn(log.ID)

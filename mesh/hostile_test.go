@@ -136,17 +136,18 @@ var attacks = map[string]func(t *turn, d *device) ([][]byte, error){
 // A contact sends everything it should not. The node keeps what is in order, shows
 // nothing else, holds little, and goes on.
 func TestHostileContact(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, mallory := newPerson(t, lan, "Anna"), newPerson(t, lan, "Mallory")
 	anna.befriends(mallory)
 	want := []string{"hello"}
-	mallory.within(5*time.Second, "delivered", mallory.delivered(mallory.says("Anna", "hello")))
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Mallory", "hello")))
+	mallory.within(waitLong, "delivered", mallory.delivered(mallory.says("Anna", "hello")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Mallory", "hello")))
 	honest := func(what string) {
 		t.Helper()
 		want = append(want, what)
-		mallory.within(20*time.Second, what, mallory.delivered(mallory.says("Anna", what)))
-		anna.within(20*time.Second, what, anna.delivered(anna.says("Mallory", what)))
+		mallory.within(waitLong, what, mallory.delivered(mallory.says("Anna", what)))
+		anna.within(waitLong, what, anna.delivered(anna.says("Mallory", what)))
 	}
 	for what, blobs := range attacks {
 		mallory.sends("Anna", blobs)
@@ -192,10 +193,11 @@ func TestHostileContact(t *testing.T) {
 // Blobs that overtake each other open all the same: the tags of what was jumped over
 // lead to the stored keys.
 func TestOutOfOrder(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "0")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "0")))
 	anna.sends("Bruno", func(t *turn, d *device) ([][]byte, error) {
 		var payloads [][]byte
 		log := d.contact.talk.log
@@ -222,11 +224,12 @@ func TestOutOfOrder(t *testing.T) {
 
 // An op of a kind that this version does not show is nothing to crash on.
 func TestUnknownKind(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	m := anna.says("Bruno", "x")
-	bruno.within(5*time.Second, "arrived", func() bool { return len(bruno.texts("Anna")) == 1 })
+	bruno.within(waitLong, "arrived", func() bool { return len(bruno.texts("Anna")) == 1 })
 	bruno.inside(func(t *turn) error {
 		id, err := conversation.ParseOpID(m.ID)
 		if err != nil {
@@ -270,13 +273,14 @@ func noiseBlob(class wire.Class, tag [16]byte) []byte {
 
 // What waits for its key costs one far look and one more receipt, not one every moment.
 func TestWaitingIsQuiet(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	junk := noiseBlob(wire.Class0, [16]byte{})
 	for range 2 {
 		bruno.sends("Anna", func(*turn, *device) ([][]byte, error) { return [][]byte{junk}, nil })
-		bruno.within(5*time.Second, "delivered", bruno.delivered(bruno.says("Anna", "x")))
+		bruno.within(waitLong, "delivered", bruno.delivered(bruno.says("Anna", "x")))
 	}
 	anna.inside(func(t *turn) error {
 		d := anna.device("Bruno")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/conversation"
@@ -28,13 +27,14 @@ func (p *person) introduces(one, other *person) {
 		p.t.Fatalf("%s introduces %v, %v", p.name, two, err)
 	}
 	for a, b := range map[*person]*person{one: other, other: one} {
-		a.within(10*time.Second, "is told of "+b.name, a.finds(a.Requests, b.name, func(found Person) bool {
+		a.within(waitLong, "is told of "+b.name, a.finds(a.Requests, b.name, func(found Person) bool {
 			return found.Direction == In && found.IntroducedBy.Name == p.name && !found.Contact
 		}))
 	}
 }
 
 func TestIntroduction(t *testing.T) {
+	t.Parallel()
 	anna, bruno, carla := threesome(t)
 	carla.introduces(anna, bruno)
 	anna.inside(func(*turn) error {
@@ -63,25 +63,25 @@ func TestIntroduction(t *testing.T) {
 	}
 	bruno.accepts("Anna")
 	for p, other := range map[*person]*person{anna: bruno, bruno: anna} {
-		p.within(20*time.Second, "linked contact", p.finds(p.Contacts, other.name, func(found Person) bool {
+		p.within(waitLong, "linked contact", p.finds(p.Contacts, other.name, func(found Person) bool {
 			return linked(found) && found.IntroducedBy.Name == "Carla" && !found.Verified
 		}))
-		p.within(5*time.Second, "no request left", func() bool { return len(p.requests()) == 0 })
-		p.within(20*time.Second, "delivered", p.delivered(p.says(other.name, "ciao")))
+		p.within(waitLong, "no request left", func() bool { return len(p.requests()) == 0 })
+		p.within(waitLong, "delivered", p.delivered(p.says(other.name, "ciao")))
 	}
 	anna.stop()
 	anna.start()
-	anna.within(5*time.Second, "the mark outlives a restart", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.IntroducedBy.Name == "Carla" }))
+	anna.within(waitLong, "the mark outlives a restart", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.IntroducedBy.Name == "Carla" }))
 	if _, err := anna.Remove(t.Context(), "Carla"); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(5*time.Second, "and the introducer", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.IntroducedBy.Name == "Carla" }))
+	anna.within(waitLong, "and the introducer", anna.finds(anna.Contacts, "Bruno", func(p Person) bool { return p.IntroducedBy.Name == "Carla" }))
 
 	// Once they know each other another introduction is nothing.
 	if _, err := carla.Introduce(t.Context(), "Bruno", "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(10*time.Second, "has what Carla said after it", bruno.hasHeard(carla, "do you know each other?"))
+	bruno.within(waitLong, "has what Carla said after it", bruno.hasHeard(carla, "do you know each other?"))
 	if r := bruno.requests(); len(r) != 0 {
 		t.Errorf("contacts are introduced: %+v", r)
 	}
@@ -94,13 +94,14 @@ func (p *person) hasHeard(from *person, text string) func() bool {
 }
 
 func TestIntroductionDeclined(t *testing.T) {
+	t.Parallel()
 	anna, bruno, carla := threesome(t)
 	carla.introduces(anna, bruno)
 	if _, err := anna.Decline(t.Context(), "Bruno"); err != nil || len(anna.requests()) != 0 {
 		t.Fatalf("declining: %v", err)
 	}
 	bruno.accepts("Anna")
-	bruno.within(5*time.Second, "waits", func() bool {
+	bruno.within(waitLong, "waits", func() bool {
 		r := bruno.requests()
 		return len(r) == 1 && r[0].Direction == Out
 	})
@@ -118,13 +119,13 @@ func TestIntroductionDeclined(t *testing.T) {
 	carla.introduces(anna, bruno) // it can be said again
 	anna.accepts("Bruno")
 	carla.introduces2(t, "Anna", "Bruno") // and a newer one takes the place of one that waits: the yes stays
-	anna.within(10*time.Second, "asks by the newer one", func() bool {
+	anna.within(waitLong, "asks by the newer one", func() bool {
 		r := anna.requests()
 		return len(r) == 1 && r[0].Direction == Out
 	})
-	bruno.within(10*time.Second, "has what Carla said after it", bruno.hasHeard(carla, "now?"))
+	bruno.within(waitLong, "has what Carla said after it", bruno.hasHeard(carla, "now?"))
 	bruno.accepts("Anna")
-	anna.within(20*time.Second, "contact", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "contact", anna.finds(anna.Contacts, "Bruno", linked))
 }
 
 func (p *person) introduces2(t *testing.T, one, other string) {
@@ -135,6 +136,7 @@ func (p *person) introduces2(t *testing.T, one, other string) {
 }
 
 func TestIntroductionsThatWillNotDo(t *testing.T) {
+	t.Parallel()
 	_, bruno, carla := threesome(t)
 	if _, err := carla.Introduce(t.Context(), "Anna", "anna"); !errors.Is(err, ErrSamePerson) {
 		t.Errorf("one person: %v", err)
@@ -176,6 +178,7 @@ func TestIntroductionsThatWillNotDo(t *testing.T) {
 
 // A contact who has read a link that is meant for us cannot spoil it by an introduction.
 func TestIntroductionByTheSecretOfALink(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
 	bruno.befriends(carla)
@@ -200,11 +203,12 @@ func TestIntroductionByTheSecretOfALink(t *testing.T) {
 		t.Errorf("two by one secret: %+v", r)
 	}
 	bruno.uses(invite.Link())
-	bruno.within(20*time.Second, "contact", bruno.finds(bruno.Contacts, "Anna", linked))
+	bruno.within(waitLong, "contact", bruno.finds(bruno.Contacts, "Anna", linked))
 }
 
 // The account that a card shows must be the one that was named.
 func TestIntroducedAsSomebodyElse(t *testing.T) {
+	t.Parallel()
 	anna, bruno, _ := threesome(t)
 	eve := identity.AccountID{6, 6, 6} // who Carla says that Bruno is
 	told := func(p *person, name string, account identity.AccountID, then func(*turn, *meeting)) {
@@ -230,7 +234,7 @@ func TestIntroducedAsSomebodyElse(t *testing.T) {
 	})
 	anna.accepts("Eve")
 	bruno.accepts("Anna")
-	anna.within(20*time.Second, "is told", anna.warned("somebody else answers in the name of Eve, whom Carla introduced"))
+	anna.within(waitLong, "is told", anna.warned("somebody else answers in the name of Eve, whom Carla introduced"))
 	if people, err := anna.Contacts(t.Context()); err != nil || len(people) != 1 {
 		t.Errorf("Anna has contacts %v, %v", people, err)
 	}

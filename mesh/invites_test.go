@@ -58,6 +58,7 @@ func (p *person) warned(words string) func() bool {
 }
 
 func TestInvite(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
 	i := anna.invites()
@@ -96,7 +97,7 @@ func TestInvite(t *testing.T) {
 	if _, err := carla.Revoke(t.Context(), i.ID); err != nil || carla.warned("used by somebody else before you")() {
 		t.Errorf("dealing with the warning: %v", err)
 	}
-	anna.within(10*time.Second, "is told of the second", anna.warned("Bruno came first"))
+	anna.within(waitLong, "is told of the second", anna.warned("Bruno came first"))
 	if people, err := carla.Contacts(t.Context()); err != nil || len(people) != 0 {
 		t.Errorf("the second has contacts %v, %v", people, err)
 	}
@@ -115,6 +116,7 @@ func TestInvite(t *testing.T) {
 
 // A link waits until both are on one network, through restarts; and either may be invisible.
 func TestInviteWaits(t *testing.T) {
+	t.Parallel()
 	for name, hidden := range map[string]func(a, b *person) *person{
 		"both seen":         func(a, b *person) *person { return nil },
 		"inviter invisible": func(a, b *person) *person { return a },
@@ -144,6 +146,7 @@ func TestInviteWaits(t *testing.T) {
 }
 
 func TestInviteTakenBack(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, newAir(), "Bruno")
 	i := anna.invites()
@@ -180,6 +183,7 @@ func TestInviteTakenBack(t *testing.T) {
 }
 
 func TestLinksThatWillNotDo(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	var off atomic.Int64
 	anna, bruno := newPersonAt(t, lan, "Anna", &off), newPerson(t, lan, "Bruno")
@@ -208,7 +212,7 @@ func TestLinksThatWillNotDo(t *testing.T) {
 		t.Errorf("another link of a contact: %+v", p)
 	}
 	off.Store(int64(9 * 24 * time.Hour))
-	anna.within(10*time.Second, "the links are past their time", func() bool {
+	anna.within(waitLong, "the links are past their time", func() bool {
 		anna.inside(func(t *turn) error { return t.tickMeetings() })
 		all, err := anna.Invites(t.Context())
 		return err == nil && len(all) == 0
@@ -227,6 +231,7 @@ func TestLinksThatWillNotDo(t *testing.T) {
 
 // Who uses a link keeps trying until the day after its last one, and then forgets it.
 func TestInviteNeverAnswered(t *testing.T) {
+	t.Parallel()
 	var off atomic.Int64
 	anna, bruno := newPerson(t, newAir(), "Anna"), newPersonAt(t, newAir(), "Bruno", &off)
 	bruno.uses(anna.invites().Link)
@@ -281,6 +286,7 @@ func (p *person) invitesAfter(not Invited) string {
 
 // Either side may be killed at any moment of an exchange by link, both too.
 func TestInviteThroughKills(t *testing.T) {
+	t.Parallel()
 	for i := range 6 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			lan := newAir()

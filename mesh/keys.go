@@ -130,7 +130,7 @@ func (t *turn) noteDevices(c *contactState, before *identity.Account) error {
 			continue
 		}
 		text := fmt.Sprintf(line.text, c.shownName())
-		if err := t.record(storedNotice, 0, noticeDetail{text}, func(e *Event) { e.Kind, e.Notice = EventNotice, text }); err != nil {
+		if err := t.recordNotice(c, text); err != nil {
 			return err
 		}
 	}

@@ -87,6 +87,7 @@ func (p *person) notices() string {
 
 // A new device is a line: it is told to every contact, who go on as before.
 func TestNewDevice(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -108,8 +109,8 @@ func TestNewDevice(t *testing.T) {
 	if after, err := anna.Verification(t.Context(), "Bruno"); err != nil || !slices.Equal(after.Words, words.Words) {
 		t.Errorf("the safety words are others, %v", err)
 	}
-	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "on your new device?")))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "on your new device?")))
 	bruno.inside(func(*turn) error { // and told once
 		if !bruno.device("Anna").contact.trust.Told(bruno.me.account.Heads()) {
 			t.Error("Anna counts as not told")
@@ -117,7 +118,7 @@ func TestNewDevice(t *testing.T) {
 		return nil
 	})
 	anna.compares("Bruno") // both hold the newer account
-	bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	bruno.within(waitLong, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
 	bruno.compares("Anna")
 	if !slices.Equal(anna.shown("Bruno").Emoji, bruno.shown("Anna").Emoji) {
 		t.Error("the emoji differ")
@@ -134,6 +135,7 @@ func TestNewDevice(t *testing.T) {
 
 // A succession is amber: it goes on, and is verified no more; the safety words are others.
 func TestSuccession(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -145,7 +147,7 @@ func TestSuccession(t *testing.T) {
 	bruno.renews(func(root *identity.Root, a *identity.Account) (*identity.Account, error) {
 		return a.Succeed(root, next, time.Now())
 	})
-	anna.within(20*time.Second, "amber", anna.finds(anna.Contacts, "Bruno", keys(KeysChanged)))
+	anna.within(waitLong, "amber", anna.finds(anna.Contacts, "Bruno", keys(KeysChanged)))
 	if anna.finds(anna.Contacts, "Bruno", verified)() || !strings.Contains(anna.notices(), "Bruno has new keys") {
 		t.Errorf("still verified, or shown %q", anna.notices())
 	}
@@ -154,8 +156,8 @@ func TestSuccession(t *testing.T) {
 	if !slices.Equal(hers.Words, his.Words) || slices.Equal(hers.Words, before.Words) {
 		t.Error("the safety words")
 	}
-	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "it goes on")))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "it goes on")))
 	anna.stop()
 	anna.start()
 	if !anna.finds(anna.Contacts, "Bruno", keys(KeysChanged))() {
@@ -175,6 +177,7 @@ func TestSuccession(t *testing.T) {
 // Whatever the old keys do not vouch for is red: nothing is sent, whoever asks is told why,
 // and what waits goes out when the person has decided.
 func TestAlarm(t *testing.T) {
+	t.Parallel()
 	stranger, err := identity.NewAccount(newRoot(t), another(t).Public(), time.Now(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -209,12 +212,12 @@ func TestAlarm(t *testing.T) {
 			anna.stop()
 			anna.start()
 			blocked()
-			bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
-			bruno.within(20*time.Second, "what he writes arrives", bruno.delivered(bruno.says("Anna", "hello?")))
+			bruno.within(waitLong, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+			bruno.within(waitLong, "what he writes arrives", bruno.delivered(bruno.says("Anna", "hello?")))
 			if p, err := anna.AcceptKeys(t.Context(), "Bruno"); err != nil || p.Keys != KeysOK || p.Verified || anna.notices() != "" {
 				t.Errorf("accepted: %+v, %v, %q", p, err, anna.notices())
 			}
-			anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "now it goes")))
+			anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "now it goes")))
 			if _, err := anna.AcceptKeys(t.Context(), "Bruno"); !errors.Is(err, ErrNoChange) {
 				t.Errorf("accepted twice: %v", err)
 			}
@@ -224,11 +227,12 @@ func TestAlarm(t *testing.T) {
 
 // What was queued before an alarm waits for the decision, also where there is a link.
 func TestAlarmHoldsBack(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(20*time.Second, "away", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "away", anna.finds(anna.Contacts, "Bruno", unlinked))
 	waits := anna.says("Bruno", "written before")
 	anna.inside(func(t *turn) error { // as if it had come just before he left
 		c := anna.device("Bruno").contact
@@ -240,15 +244,15 @@ func TestAlarmHoldsBack(t *testing.T) {
 		return t.keysMoved(c, change, before)
 	})
 	bruno.start()
-	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	bruno.within(waitLong, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
 	full := errors.New("no room")
 	if err := anna.do(t.Context(), func(*turn) error { return full }); !errors.Is(err, full) { // all is read again
 		t.Errorf("a turn that fails: %v", err)
 	}
 	anna.inside(func(t *turn) error { return t.tick() })
 	hello := bruno.says("Anna", "hello") // a whole exchange on that link, in which nothing of hers leaves
-	bruno.within(20*time.Second, "delivered", bruno.delivered(hello))
+	bruno.within(waitLong, "delivered", bruno.delivered(hello))
 	if got := bruno.texts("Anna"); !slices.Equal(got, []string{"hello"}) {
 		t.Errorf("Bruno has %q", got)
 	}
@@ -259,12 +263,13 @@ func TestAlarmHoldsBack(t *testing.T) {
 	if _, err := anna.AcceptKeys(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(20*time.Second, "delivered", anna.delivered(waits))
+	anna.within(waitLong, "delivered", anna.delivered(waits))
 }
 
 // A list that forgets is an alarm, and what the person accepts is pinned; nothing of it is
 // left when the contact is removed.
 func TestForgottenHeads(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -276,7 +281,7 @@ func TestForgottenHeads(t *testing.T) {
 	bruno.renews(func(root *identity.Root, a *identity.Account) (*identity.Account, error) {
 		return a.AddDevice(root, another(t).Public(), time.Now())
 	})
-	anna.within(20*time.Second, "the newer account", func() (there bool) {
+	anna.within(waitLong, "the newer account", func() (there bool) {
 		anna.inside(func(*turn) error {
 			there = len(anna.device("Bruno").contact.account.Devices()) == 2
 			return nil
@@ -284,7 +289,7 @@ func TestForgottenHeads(t *testing.T) {
 		return there
 	})
 	bruno.claims("Anna", old)
-	anna.within(20*time.Second, "alarm", anna.finds(anna.Contacts, "Bruno", keys(KeysAlarm)))
+	anna.within(waitLong, "alarm", anna.finds(anna.Contacts, "Bruno", keys(KeysAlarm)))
 	if !strings.Contains(anna.notices(), "left out what was in them before") {
 		t.Errorf("shown %q", anna.notices())
 	}
@@ -313,12 +318,13 @@ func TestForgottenHeads(t *testing.T) {
 
 // To a device that was struck off nothing is sent, and no link is made.
 func TestStruckOff(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	heard := anna.hears()
 	waits := anna.says("Bruno", "hello")
-	anna.within(20*time.Second, "delivered", anna.delivered(waits))
+	anna.within(waitLong, "delivered", anna.delivered(waits))
 	var struck *identity.Account
 	bruno.inside(func(*turn) error {
 		root := identity.RootFromSeed(bruno.store.Secrets().Root)
@@ -328,7 +334,7 @@ func TestStruckOff(t *testing.T) {
 	})
 	bruno.claims("Anna", struck.Bytes())
 	heard("the line", said("does not use a device any more"))
-	anna.within(20*time.Second, "no link", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "no link", anna.finds(anna.Contacts, "Bruno", unlinked))
 	if r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: "still there?"}}); !errors.Is(r[0].Err, ErrNoDevice) {
 		t.Errorf("sent: %v", r[0].Err)
 	}
@@ -344,6 +350,7 @@ func TestStruckOff(t *testing.T) {
 
 // What holds of an account comes back with a backup.
 func TestTrustInBackup(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -369,6 +376,7 @@ func TestTrustInBackup(t *testing.T) {
 
 // An old card that is shown once more is no alarm: only its own account could raise one.
 func TestBeginAnewKeepsTrust(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -379,16 +387,16 @@ func TestBeginAnewKeepsTrust(t *testing.T) {
 	if _, err := bruno.Remove(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(20*time.Second, "sees her", bruno.finds(bruno.Nearby, "Anna", anyhow))
+	bruno.within(waitLong, "sees her", bruno.finds(bruno.Nearby, "Anna", anyhow))
 	if _, err := bruno.Add(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(20*time.Second, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
+	anna.within(waitLong, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
 	if _, err := anna.Accept(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(20*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
-	anna.within(20*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	bruno.within(waitLong, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	anna.inside(func(*turn) error {
 		c := anna.device("Bruno").contact
 		if c.trust.Verified().IsZero() || c.trust.Keys() != contact.KeysOK {

@@ -3,7 +3,6 @@ package mesh
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/peer"
 )
@@ -41,7 +40,7 @@ func (p *person) relinked(o *person) {
 	p.t.Helper()
 	for _, side := range [][2]*person{{p, o}, {o, p}} {
 		here, there := side[0], side[1]
-		here.within(5*time.Second, "a link to where "+there.name+" is now", func() (ok bool) {
+		here.within(waitLong, "a link to where "+there.name+" is now", func() (ok bool) {
 			here.inside(func(*turn) error {
 				v := here.device(there.name).route.live
 				ok = v != nil && v.link.Remote().Port() == there.local.Port()
@@ -51,12 +50,13 @@ func (p *person) relinked(o *person) {
 		})
 	}
 	m := p.says(o.name, "here again")
-	p.within(5*time.Second, "the words arrive", p.delivered(m))
+	p.within(waitLong, "the words arrive", p.delivered(m))
 }
 
 // A node that was killed and hears nobody when it comes back dials whom it was linked with;
 // that link takes the place of the one that nobody knew to be dead.
 func TestRememberedEndpointsLinkTheDeaf(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -75,6 +75,7 @@ func TestRememberedEndpointsLinkTheDeaf(t *testing.T) {
 // Hearing a device at another port than its link's is reason to dial it, though the link
 // seems to live: its node was killed, and does not hear us.
 func TestHeardAtAnotherPort(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -87,6 +88,7 @@ func TestHeardAtAnotherPort(t *testing.T) {
 // A link that lives stays when a new epoch begins, and when somebody repeats what was
 // announced at another address.
 func TestLinkOutlivesAnnouncements(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -111,6 +113,7 @@ func TestLinkOutlivesAnnouncements(t *testing.T) {
 
 // Only what was proven on a network we stand on is dialled, and never for who is blocked.
 func TestRememberedOfThisNetworkOnly(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -159,6 +162,7 @@ func TestRememberedOfThisNetworkOnly(t *testing.T) {
 }
 
 func TestRememberedIsBounded(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)

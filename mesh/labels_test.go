@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"testing"
-	"time"
 
 	"sottovoce/mesh/contact"
 )
@@ -10,6 +9,7 @@ import (
 // Who has a link of ours calls themselves what they like, but never as somebody else's open
 // profile: whoever adds that person would be told that they are contacts.
 func TestLabelOfSomebodyElse(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, eva := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Eva")
 	var profile contact.Profile
@@ -34,7 +34,7 @@ func TestLabelOfSomebodyElse(t *testing.T) {
 		}
 		return turn.advance(q, contact.Ask{})
 	})
-	eva.within(10*time.Second, "has tried", func() (tried bool) {
+	eva.within(waitLong, "has tried", func() (tried bool) {
 		eva.inside(func(*turn) error {
 			for _, w := range eva.ways {
 				tried = tried || w.failures > 0
@@ -43,7 +43,7 @@ func TestLabelOfSomebodyElse(t *testing.T) {
 		})
 		return tried
 	})
-	anna.within(10*time.Second, "sees Bruno", anna.finds(anna.Nearby, "Bruno", func(Person) bool { return true }))
+	anna.within(waitLong, "sees Bruno", anna.finds(anna.Nearby, "Bruno", func(Person) bool { return true }))
 	if p, err := anna.Add(t.Context(), "Bruno"); err != nil || p.Contact || p.Name != "Bruno" {
 		t.Errorf("adding Bruno: %+v, %v", p, err)
 	}

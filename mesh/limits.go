@@ -7,6 +7,7 @@ const (
 	turnCommandsMax = 256                    // commands that share one commit
 	inboxCommands   = 1024                   // commands that wait before a producer blocks
 	eventsKept      = 1024                   // recent events held in memory for live readers
+	eventsBytes     = 4 << 20                // texts in them: 69 of the longest; who is behind reads the store
 	dialDelaySecond = 200 * time.Millisecond // one of two that see each other lets the other dial first
 	simultaneousMax = 5 * time.Second        // two links proven within this were dialled at once
 	leavingHold     = 250 * time.Millisecond // until somebody who said goodbye has left: they may announce themselves anew
@@ -60,6 +61,7 @@ const (
 	indexQuiet      = time.Second         // nothing was said for so long: time for the index
 	indexPatience   = time.Minute         // until the index does not wait for that any more
 	pruneInterval   = time.Hour           // between two looks at what is past keeping
+	pruneRest       = time.Second         // after such a look, whatever calls for another
 	scrubAgain      = time.Second         // after somebody read while erased rows were to leave the log
 	pruneBatch      = 256                 // ops or events deleted in one turn
 	storedEventsMax = 1 << 18             // events kept: what a bot may be behind
@@ -106,7 +108,7 @@ const (
 	noticesMax       = 64                  // kept in the home; the oldest give way
 	noticeLife       = 30 * 24 * time.Hour // of one that nobody dealt with
 	openedKept       = 4096                // blobs that are remembered as opened, to notice another in the place of one
-	heldMax          = time.Second         // for the first receipt on a new link
+	heldMax          = 10 * time.Second    // for the first receipt on a new link, before which an older copy would seal what is sealed
 	refusedMax       = 3                   // dials that somebody answers who does not know our key, before we try the oldest one
 	petitionStarts   = 8                   // blobs that are looked at on such a link: one start, and its repetitions
 	petitionMax      = 10 * time.Second    // for a start, on a link that only a start is for

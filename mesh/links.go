@@ -54,26 +54,27 @@ func (s *sighted) place() *place {
 
 // live is a proven link to a contact's device and what is waiting on it.
 type live struct {
-	id      uint64 // of this run
-	link    *link.Link
-	since   time.Time
-	from    []netip.Prefix // addresses of ours that it may come from; none: it leads beyond our networks
-	post    *postbox
-	waiting [][]byte         // blobs whose key is not known yet; the sender offers them again on another link
-	far     time.Time        // when to look far ahead for those; zero: not
-	stood   session.Standing // what they had receipted when it came up
-	greeted bool             // it begins with our receipts; not yet when that turn failed
-	named   [][8]byte        // sessions that receipts have named on it
-	held    time.Time        // until when nothing is sent before their first receipt; zero: not
-	told    time.Time        // when we said last that we are typing; zero: we are not
-	way     Way              // how it came about
-	heard   time.Time        // when they said something of the kind
-	shared  map[string]bool  // instances that we told, or were told, on it
-	toldAt  time.Time        // when we told of some last
-	hearsay time.Time        // when they did
-	same    time.Time        // before which we do not say again what is the same
-	looked  int              // blobs of a petition that were looked at
-	typing  time.Time        // until when they count as typing; zero: they are not
+	id       uint64 // of this run
+	link     *link.Link
+	since    time.Time
+	from     []netip.Prefix // addresses of ours that it may come from; none: it leads beyond our networks
+	post     *postbox
+	waiting  [][]byte         // blobs whose key is not known yet; the sender offers them again on another link
+	far      time.Time        // when to look far ahead for those; zero: not
+	stood    session.Standing // what they had receipted when it came up
+	greeted  bool             // it begins with our receipts; not yet when that turn failed
+	heardOut bool             // they have said what they have of us: their first padding came
+	named    [][8]byte        // sessions that receipts have named on it
+	held     time.Time        // until when nothing is sent before they have said what they have; zero: not
+	told     time.Time        // when we said last that we are typing; zero: we are not
+	way      Way              // how it came about
+	heard    time.Time        // when they said something of the kind
+	shared   map[string]bool  // instances that we told, or were told, on it
+	toldAt   time.Time        // when we told of some last
+	hearsay  time.Time        // when they did
+	same     time.Time        // before which we do not say again what is the same
+	looked   int              // blobs of a petition that were looked at
+	typing   time.Time        // until when they count as typing; zero: they are not
 }
 
 // approach plans a dial to a device that was just seen.
@@ -291,7 +292,7 @@ func (t *turn) contactLink(l *link.Link) error {
 	n.lastLink++
 	r := d.route
 	r.refused = 0
-	r.live = &live{id: n.lastLink, link: l, since: t.now, from: n.nearEnds(l), post: newPostbox(), stood: d.pair.Standing(), way: r.way(l)}
+	r.live = &live{id: n.lastLink, link: l, since: t.now, from: n.nearEnds(l), post: newPostbox(), held: t.now.Add(heldMax), stood: d.pair.Standing(), way: r.way(l)}
 	r.due, r.round, r.sought, r.doubted = time.Time{}, 0, false, false
 	n.serve(d.row, r.live)
 	return t.linked(d, r.live)
@@ -318,7 +319,7 @@ func (t *turn) linked(d *device, v *live) error {
 	if d.pair.Behind() {
 		return t.behind(d)
 	}
-	if d.pair.Named() {
+	if _, begun := d.pair.Sending(); begun && !v.heardOut {
 		v.held = t.now.Add(heldMax)
 		t.n.wakeBy(v.held)
 		return nil
@@ -326,8 +327,8 @@ func (t *turn) linked(d *device, v *live) error {
 	return t.ready(d, v)
 }
 
-// ready lets a link be sent on. A far end that has something to name does so first of all:
-// until then it may turn out that we are an older copy, and would seal what is sealed.
+// ready lets a link be sent on. A far end begins with what it has of us: until then it may turn
+// out that we are an older copy, and would seal what is sealed.
 //
 // spec: 04-sessions#copies
 func (t *turn) ready(d *device, v *live) error {
@@ -394,7 +395,7 @@ func keepsOld(oursSmaller bool, old *link.Link, since time.Time, fresh *link.Lin
 func (n *Node) serve(row int64, v *live) {
 	n.beside(func(ctx context.Context) { v.post.run(ctx, v.link) })
 	n.beside(func(ctx context.Context) {
-		err := v.link.Run(ctx, receiver{n: n, row: row, live: v})
+		err := v.link.Run(ctx, &receiver{n: n, row: row, live: v})
 		v.post.close()
 		n.post(func(t *turn) error {
 			if d := t.n.devices[row]; d != nil {
@@ -437,21 +438,34 @@ type receiver struct {
 	n    *Node
 	row  int64
 	live *live
+	deaf bool // of Frame alone: the link ends, and no frame of it counts any more
 }
 
 // Frame takes a control frame.
-func (r receiver) Frame(f wire.Frame) {
-	r.turn(func(t *turn, d *device) error {
-		if d.route.live != r.live {
+func (r *receiver) Frame(f wire.Frame) {
+	if r.deaf {
+		return
+	}
+	v, held := r.live, false
+	err := r.turn(func(t *turn, d *device) error {
+		if _, padding := f.(wire.Unknown); padding {
+			v.heardOut = true
+		}
+		if d.route.live != v {
 			return nil // a petition's
 		}
-		return t.frame(d, r.live, f)
+		held = held || !v.held.IsZero() // in a turn that failed, too
+		return t.frame(d, v, f)
 	})
+	if err != nil && held { // it may have said that we are an older copy; a new link, which either end dials, says it again
+		r.deaf = true
+		v.link.Close(link.ReasonBusy)
+	}
 }
 
 // Blobs takes a batch of blobs.
-func (r receiver) Blobs(blobs [][]byte) {
-	r.turn(func(t *turn, d *device) error {
+func (r *receiver) Blobs(blobs [][]byte) {
+	_ = r.turn(func(t *turn, d *device) error {
 		if d.route.live != r.live {
 			return t.petitioned(d, blobs)
 		}
@@ -460,7 +474,7 @@ func (r receiver) Blobs(blobs [][]byte) {
 }
 
 // turn runs f in the loop while the link it came from is still the device's.
-func (r receiver) turn(f func(*turn, *device) error) {
+func (r *receiver) turn(f func(*turn, *device) error) error {
 	run := func(t *turn) error {
 		d := t.n.devices[r.row]
 		if d == nil || d.route.live != r.live && d.route.petition != r.live {
@@ -472,4 +486,5 @@ func (r receiver) turn(f func(*turn, *device) error) {
 	if err != nil {
 		r.n.log.Debug("not taken in; it will come again", "error", err)
 	}
+	return err
 }

@@ -42,6 +42,7 @@ func (f *recordedFence) state() (closed bool, networks int) {
 // Local only closes the fence at once and after a restart, ends links that lead elsewhere
 // and those only, says so of an address that was typed, and tells nobody of anybody.
 func TestLocalOnly(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.stop()
@@ -94,7 +95,7 @@ func TestLocalOnly(t *testing.T) {
 	if err != nil || !s.LocalOnly {
 		t.Errorf("status is %+v, %v", s, err)
 	}
-	bruno.within(5*time.Second, "linked again", bruno.finds(bruno.Contacts, "Anna", linked))
+	bruno.within(waitLong, "linked again", bruno.finds(bruno.Contacts, "Anna", linked))
 	if err := anna.SetLocalOnly(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}

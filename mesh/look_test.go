@@ -31,6 +31,7 @@ func (p *person) sees() []View {
 
 // A contact tells what it sees of us, where we are, and whether its knock came is known.
 func TestLook(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	if got := anna.sees(); len(got) != 0 {
@@ -38,10 +39,10 @@ func TestLook(t *testing.T) {
 	}
 	bruno.inside(func(*turn) error { bruno.knock = knocking; return nil })
 	anna.befriends(bruno)
-	anna.within(10*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
-	bruno.within(10*time.Second, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	bruno.within(waitLong, "linked", bruno.finds(bruno.Contacts, "Anna", linked))
 	var v View
-	anna.within(10*time.Second, "answered", func() bool { // by a link that nothing takes the place of
+	anna.within(waitLong, "answered", func() bool { // by a link that nothing takes the place of
 		views := anna.sees()
 		if len(views) != 1 {
 			t.Fatalf("%+v", views)
@@ -72,7 +73,7 @@ func TestLook(t *testing.T) {
 		v.link.Close(link.ReasonReplaced)
 		return tn.lost(bruno.device("Anna"), v, nil) // another link is no new beginning
 	})
-	anna.within(10*time.Second, "linked anew", func() bool {
+	anna.within(waitLong, "linked anew", func() bool {
 		return bruno.finds(bruno.Contacts, "Anna", linked)() && anna.finds(anna.Contacts, "Bruno", linked)()
 	})
 	if views := anna.sees(); views[0].Answered {
@@ -82,7 +83,7 @@ func TestLook(t *testing.T) {
 		bruno.device("Anna").route.looks = nil
 		return nil
 	})
-	anna.within(10*time.Second, "answered later", func() bool {
+	anna.within(waitLong, "answered later", func() bool {
 		v := anna.sees()[0]
 		return v.Answered && v.Full
 	})
@@ -90,6 +91,7 @@ func TestLook(t *testing.T) {
 
 // A view that answers no question of ours, or comes from somebody else, changes nothing.
 func TestViewUnasked(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)

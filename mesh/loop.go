@@ -31,6 +31,7 @@ type turn struct {
 	dirty     map[*device]struct{} // sessions to be saved, outboxes to be fed
 	talks     map[*talk]struct{}   // conversation heads to be saved
 	moved     map[int64]struct{}   // ops of ours with a delivery that moved
+	altered   map[int64]struct{}   // texts that look otherwise now
 	fresh     map[int64][]byte     // blobs sealed in this turn
 	viewStale bool                 // people changed
 	keysStale bool                 // links are proven with other keys now
@@ -40,7 +41,7 @@ func (n *Node) newTurn() *turn {
 	now := n.now()
 	return &turn{
 		n: n, now: now, date: n.mark.Date(now), dirty: make(map[*device]struct{}), talks: make(map[*talk]struct{}),
-		moved: make(map[int64]struct{}), fresh: make(map[int64][]byte),
+		moved: make(map[int64]struct{}), altered: make(map[int64]struct{}), fresh: make(map[int64][]byte),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // Who collects elsewhere says so to each contact, and what is said after that is left there;
 // with the contact goes what was known of it.
 func TestMailboxMoves(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	added := &keeper{id: peer.ID{0xca, 9}}
@@ -64,6 +65,7 @@ func TestMailboxMoves(t *testing.T) {
 // What comes by supernode from who is blocked waits unread until they are let in again, and
 // nothing is left for them meanwhile.
 func TestBlockedByCustody(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	if _, err := bruno.Block(t.Context(), "Anna"); err != nil {
@@ -95,6 +97,7 @@ func TestBlockedByCustody(t *testing.T) {
 // Who collects a card leaves nothing by itself before the slot of receipts: neither its own
 // card, nor what waits, at where the other collects now. What its person says goes at once.
 func TestCardIsAnsweredInASlot(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	s.change(func() { s.answers = true })
@@ -226,6 +229,7 @@ func TestLogsOfAContact(t *testing.T) {
 
 // Who leaves a community keeps nothing of its logs, and reads them from the beginning as a member again.
 func TestLeft(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	bruno.stop()
@@ -255,6 +259,7 @@ func TestLeft(t *testing.T) {
 
 // Somebody who is removed or blocked is nobody's contact to the custodian either, and nothing more is left for them.
 func TestNothingForWhoIsBlocked(t *testing.T) {
+	t.Parallel()
 	s := newSky(1)
 	anna, bruno := meetUnder(t, s)
 	bruno.stop()

@@ -147,6 +147,11 @@ func (t *turn) settle() error {
 			}
 		}
 	}
+	for _, text := range slices.Sorted(maps.Keys(t.altered)) {
+		if err := t.tellChanged(text); err != nil {
+			return err
+		}
+	}
 	for _, op := range slices.Sorted(maps.Keys(t.moved)) {
 		if err := t.moveState(op); err != nil {
 			return err

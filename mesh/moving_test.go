@@ -43,7 +43,7 @@ func (l *lans) person(name string, change func(*person)) *person {
 	p.host.Join(l.home)
 	p.start()
 	l.t.Cleanup(func() { p.stop() })
-	p.within(5*time.Second, "is on a network", func() bool { return p.announces() != nil })
+	p.within(waitLong, "is on a network", func() bool { return p.announces() != nil })
 	return p
 }
 
@@ -119,13 +119,14 @@ func unlike(t *testing.T, what string, a, b *peer.Announcement, portStays bool) 
 // Whoever goes to another network shows nothing there that was shown before, is linked to
 // contacts that go the same way, and is who it was when it comes back.
 func TestMove(t *testing.T) {
+	t.Parallel()
 	onLANs(t, func(t *testing.T, l *lans) {
 		anna, bruno := l.person("Anna", nil), l.person("Bruno", nil)
 		anna.befriends(bruno)
 		elsewhere := l.ear(l.other)
 		first := anna.announces()
 		anna.host.Join(l.other)
-		anna.within(10*time.Second, "announces there", func() bool { a := anna.announces(); return a != nil && a.Instance != first.Instance })
+		anna.within(waitLong, "announces there", func() bool { a := anna.announces(); return a != nil && a.Instance != first.Instance })
 		there := anna.announces()
 		unlike(t, "two networks", first, there, false)
 		if there.Open.Handle == first.Open.Handle {
@@ -139,9 +140,9 @@ func TestMove(t *testing.T) {
 			t.Errorf("heard elsewhere: %+v", s)
 		}
 		bruno.host.Join(l.other)
-		anna.within(10*time.Second, "linked to who came after", anna.finds(anna.Contacts, "Bruno", linked))
+		anna.within(waitLong, "linked to who came after", anna.finds(anna.Contacts, "Bruno", linked))
 		m := anna.says("Bruno", "here too")
-		anna.within(10*time.Second, "delivered", anna.delivered(m))
+		anna.within(waitLong, "delivered", anna.delivered(m))
 		anna.chooses(Contacts)
 		if a := anna.announces(); a.Open != nil {
 			t.Error("the name is shown to strangers")
@@ -149,21 +150,22 @@ func TestMove(t *testing.T) {
 			unlike(t, "before and after hiding", there, a, false)
 		}
 		anna.host.Join(l.home)
-		anna.within(10*time.Second, "seen by everyone at home", anna.isSeenBy(Everyone))
+		anna.within(waitLong, "seen by everyone at home", anna.isSeenBy(Everyone))
 		if back := anna.announces(); back.Open == nil || back.Open.Handle != first.Open.Handle {
 			t.Errorf("at home again: %+v", back)
 		} else {
 			unlike(t, "two visits", first, back, false)
 		}
 		anna.host.Join(l.other)
-		anna.within(10*time.Second, "remembers what was chosen", anna.isSeenBy(Contacts))
-		anna.within(10*time.Second, "linked once more", anna.finds(anna.Contacts, "Bruno", linked))
+		anna.within(waitLong, "remembers what was chosen", anna.isSeenBy(Contacts))
+		anna.within(waitLong, "linked once more", anna.finds(anna.Contacts, "Bruno", linked))
 	})
 }
 
 // What comes and goes on one network changes nothing; another hardware address does, and so
 // does a second network, over whose coming the links live.
 func TestWhatIsAChange(t *testing.T) {
+	t.Parallel()
 	onLANs(t, func(t *testing.T, l *lans) {
 		anna := l.person("Anna", nil)
 		first := anna.announces()
@@ -195,7 +197,7 @@ func TestWhatIsAChange(t *testing.T) {
 	before, first := link(), anna.announces()
 	second := peer.Network{Interface: "air1", Own: peer.MAC{2, 2}, Router: peer.MAC{2, 3}, Routed: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.5.0.1/16")}}
 	anna.stands([]peer.Network{somewhere[0], second})
-	anna.within(5*time.Second, "has noticed the second network", func() bool { a := anna.announces(); return a != nil && a.Instance != first.Instance })
+	anna.within(waitLong, "has noticed the second network", func() bool { a := anna.announces(); return a != nil && a.Instance != first.Instance })
 	unlike(t, "a second network", first, anna.announces(), true)
 	if link() != before {
 		t.Error("the link did not live through the rotation")
@@ -207,7 +209,7 @@ func TestWhatIsAChange(t *testing.T) {
 func TestSettling(t *testing.T) {
 	lan := newAir()
 	anna := newPerson(t, lan, "Anna")
-	anna.within(5*time.Second, "announces", func() bool { return anna.announces() != nil })
+	anna.within(waitLong, "announces", func() bool { return anna.announces() != nil })
 	ports := func(n int) []peer.Network {
 		w := networkAt(peer.MAC{}, "fe80::1/64", "10.77.0.1/24", "fd77::1/64")
 		w.Prefixes = w.Prefixes[:n]
@@ -227,7 +229,7 @@ func TestSettling(t *testing.T) {
 			return nil
 		})
 	}
-	anna.within(5*time.Second, "settled", func() bool { return anna.announces().Instance != first.Instance })
+	anna.within(waitLong, "settled", func() bool { return anna.announces().Instance != first.Instance })
 	if took := time.Since(begin); took < settlePause/2 {
 		t.Errorf("settled after %v", took)
 	}
@@ -250,6 +252,7 @@ func TestSettling(t *testing.T) {
 // Who may see a node is switched while it runs: strangers lose it, contacts do not, and
 // a link outlives even that nothing is announced.
 func TestVisibility(t *testing.T) {
+	t.Parallel()
 	onLANs(t, func(t *testing.T, l *lans) {
 		anna, bruno, carla := l.person("Anna", nil), l.person("Bruno", nil), l.person("Carla", nil)
 		anna.befriends(bruno)
@@ -257,15 +260,15 @@ func TestVisibility(t *testing.T) {
 		absent := func(p *person) func() bool {
 			return func() bool { return !p.finds(p.Nearby, "Anna", anyhow)() }
 		}
-		carla.within(5*time.Second, "sees her", carla.finds(carla.Nearby, "Anna", anyhow))
+		carla.within(waitLong, "sees her", carla.finds(carla.Nearby, "Anna", anyhow))
 		open, port := anna.announces(), anna.local.String()
-		anna.within(5*time.Second, "is heard", func() bool { _, heard := ear.sighting(open.Instance); return heard })
+		anna.within(waitLong, "is heard", func() bool { _, heard := ear.sighting(open.Instance); return heard })
 
 		anna.chooses(Contacts)
-		carla.within(5*time.Second, "sees her no more", absent(carla))
+		carla.within(waitLong, "sees her no more", absent(carla))
 		hidden := anna.announces()
 		unlike(t, "shown and hidden", open, hidden, false)
-		anna.within(5*time.Second, "goodbye to what was shown", func() bool { s, _ := ear.sighting(open.Instance); return s.Gone })
+		anna.within(waitLong, "goodbye to what was shown", func() bool { s, _ := ear.sighting(open.Instance); return s.Gone })
 		if !bruno.finds(bruno.Contacts, "Anna", linked)() || !bruno.finds(bruno.Nearby, "Anna", anyhow)() {
 			t.Error("a contact has lost her")
 		}
@@ -285,14 +288,14 @@ func TestVisibility(t *testing.T) {
 		}
 		bruno.stop()
 		bruno.start()
-		anna.within(10*time.Second, "dials who is seen", anna.finds(anna.Contacts, "Bruno", linked))
+		anna.within(waitLong, "dials who is seen", anna.finds(anna.Contacts, "Bruno", linked))
 
 		anna.chooses(Everyone)
-		carla.within(5*time.Second, "sees her again", carla.finds(carla.Nearby, "Anna", anyhow))
+		carla.within(waitLong, "sees her again", carla.finds(carla.Nearby, "Anna", anyhow))
 		unlike(t, "hidden and shown", hidden, anna.announces(), false)
 		anna.stop()
 		anna.start()
-		anna.within(5*time.Second, "remembers", anna.isSeenBy(Everyone))
+		anna.within(waitLong, "remembers", anna.isSeenBy(Everyone))
 		if _, err := anna.SetVisibility(t.Context(), 7); !errors.Is(err, ErrVisibility) {
 			t.Errorf("a visibility that is none: %v", err)
 		}
@@ -302,6 +305,7 @@ func TestVisibility(t *testing.T) {
 // Before anything is said on a network that is new, what was chosen for such counts, and
 // the person is told once.
 func TestNewNetwork(t *testing.T) {
+	t.Parallel()
 	onLANs(t, func(t *testing.T, l *lans) {
 		anna := l.person("Anna", nil)
 		told := anna.toldOf("this network is new")
@@ -320,7 +324,7 @@ func TestNewNetwork(t *testing.T) {
 		}
 		ear.mu.Unlock()
 		anna.host.Join(l.home)
-		anna.within(10*time.Second, "is back", anna.isSeenBy(Everyone))
+		anna.within(waitLong, "is back", anna.isSeenBy(Everyone))
 		anna.host.Join(l.other)
 		time.Sleep(10 * time.Second)
 		if got := told(); got != 1 {
@@ -373,6 +377,7 @@ func TestKeptPort(t *testing.T) {
 
 // An exchange that is under way ends well though one side hides: that side dials.
 func TestHideInExchange(t *testing.T) {
+	t.Parallel()
 	for step := range 4 {
 		t.Run(strconv.Itoa(step), func(t *testing.T) {
 			onLANs(t, func(t *testing.T, l *lans) {
@@ -390,11 +395,11 @@ func TestHideInExchange(t *testing.T) {
 						}
 					}
 				}
-				anna.within(5*time.Second, "sees him", anna.finds(anna.Nearby, "Bruno", anyhow))
+				anna.within(waitLong, "sees him", anna.finds(anna.Nearby, "Bruno", anyhow))
 				hides(anna, 0)
 				anna.adds("Bruno")
 				hides(anna, 1)
-				bruno.within(5*time.Second, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
+				bruno.within(waitLong, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
 				hides(bruno, 2)
 				bruno.accepts("Anna")
 				hides(bruno, 3)
@@ -406,13 +411,14 @@ func TestHideInExchange(t *testing.T) {
 
 // A request waits for the network that it began on, and says so.
 func TestRequestWaitsForItsNetwork(t *testing.T) {
+	t.Parallel()
 	onLANs(t, func(t *testing.T, l *lans) {
 		anna, bruno := l.person("Anna", nil), l.person("Bruno", nil)
-		anna.within(5*time.Second, "sees him", anna.finds(anna.Nearby, "Bruno", anyhow))
+		anna.within(waitLong, "sees him", anna.finds(anna.Nearby, "Bruno", anyhow))
 		anna.adds("Bruno")
-		bruno.within(5*time.Second, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
+		bruno.within(waitLong, "has the request", bruno.finds(bruno.Requests, "Anna", anyhow))
 		anna.host.Join(l.other)
-		anna.within(10*time.Second, "waits", anna.finds(anna.Requests, "Bruno", func(p Person) bool { return p.Waits != "" }))
+		anna.within(waitLong, "waits", anna.finds(anna.Requests, "Bruno", func(p Person) bool { return p.Waits != "" }))
 		bruno.accepts("Anna")
 		time.Sleep(time.Minute)
 		if !anna.finds(anna.Requests, "Bruno", anyhow)() {
@@ -425,19 +431,20 @@ func TestRequestWaitsForItsNetwork(t *testing.T) {
 
 // Who is met again with another profile of ours is asked anew, and that ends well.
 func TestAskedAgainElsewhere(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
-	anna.within(5*time.Second, "sees him", anna.finds(anna.Nearby, "Bruno", anyhow))
+	anna.within(waitLong, "sees him", anna.finds(anna.Nearby, "Bruno", anyhow))
 	anna.adds("Bruno")
 	first := anna.announces()
 	second := networkAt(peer.MAC{2, 3}, "10.5.0.1/16")
 	anna.stands([]peer.Network{somewhere[0], second}) // his profile is the same to her, hers is not
-	anna.within(5*time.Second, "has moved", func() bool { return anna.announces().Instance != first.Instance })
+	anna.within(waitLong, "has moved", func() bool { return anna.announces().Instance != first.Instance })
 	if !anna.finds(anna.Requests, "Bruno", func(p Person) bool { return p.Waits != "" })() {
 		t.Error("the request does not wait")
 	}
 	anna.adds("Bruno")
-	bruno.within(5*time.Second, "has it", func() bool {
+	bruno.within(waitLong, "has it", func() bool {
 		people, err := bruno.Requests(t.Context())
 		return err == nil && len(people) == 2
 	})
@@ -445,7 +452,7 @@ func TestAskedAgainElsewhere(t *testing.T) {
 	if _, err := bruno.Accept(t.Context(), handle); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(20*time.Second, "linked contact", anna.finds(anna.Contacts, "Bruno", linked))
-	anna.within(20*time.Second, "no request left", func() bool { return len(anna.requests()) == 0 })
-	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
+	anna.within(waitLong, "linked contact", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "no request left", func() bool { return len(anna.requests()) == 0 })
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
 }

@@ -165,6 +165,7 @@ func TestVisits(t *testing.T) {
 
 // What is kept says nothing of where a network is, and is read as it was written.
 func TestNetworksAreKept(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t, newAir(), "Anna")
 	p.within(5e9, "stands somewhere", p.isSeenBy(Everyone))
 	if _, err := p.SetVisibilityElsewhere(t.Context(), Contacts); err != nil {

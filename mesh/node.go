@@ -319,6 +319,9 @@ func (t *turn) tickDevice(d *device) error {
 	if err := t.payDue(d); err != nil {
 		return err
 	}
+	if v := d.route.live; v != nil && !v.greeted { // in a turn that failed
+		return t.linked(d, v)
+	}
 	if v := d.route.live; v != nil && !v.held.IsZero() {
 		if v.held.After(t.now) {
 			t.n.wakeBy(v.held)

@@ -34,9 +34,10 @@ type keptNotice struct {
 	Invite  string     `cbor:"4,keyasint,omitempty"` // the link that it is about; then Contact may be 0
 }
 
-// noticeDetail is what a stored notice event says.
+// noticeDetail is what a stored notice event says, and whom it is about.
 type noticeDetail struct {
-	Text string `cbor:"0,keyasint"`
+	Text  string        `cbor:"0,keyasint"`
+	About *personDetail `cbor:"1,keyasint,omitempty"`
 }
 
 // settingNotices is the setting that keeps the notices.
@@ -66,7 +67,19 @@ func (t *turn) raiseKept(fresh keptNotice) error {
 		return err
 	}
 	n.log.Warn("a notice about a contact is shown", "kind", kind) // its text has a name in it
-	return t.record(storedNotice, 0, noticeDetail{text}, func(e *Event) { e.Kind, e.Notice = EventNotice, text })
+	return t.recordNotice(n.contactAt(fresh.Contact), text)
+}
+
+// recordNotice makes an event of a notice durable, with the contact that it is about, if it is
+// about one.
+func (t *turn) recordNotice(c *contactState, text string) error {
+	detail := noticeDetail{Text: text}
+	var about *Person
+	if c != nil {
+		p := t.n.person(c)
+		about, detail.About = &p, detailOf(p)
+	}
+	return t.record(storedNotice, 0, detail, func(e *Event) { e.Kind, e.Notice, e.Person = EventNotice, text, about })
 }
 
 // toldOnce raises a notice that is not shown already.

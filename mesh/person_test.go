@@ -220,17 +220,17 @@ func unlinked(found Person) bool { return found.Via == ViaNone }
 // befriends makes two people who see each other contacts with a link.
 func (p *person) befriends(o *person) {
 	p.t.Helper()
-	p.within(5*time.Second, "sees the other", p.finds(p.Nearby, o.name, anyhow))
+	p.within(waitLong, "sees the other", p.finds(p.Nearby, o.name, anyhow))
 	if _, err := p.Add(p.t.Context(), o.name); err != nil {
 		p.t.Fatalf("add: %v", err)
 	}
-	o.within(5*time.Second, "has the request", o.finds(o.Requests, p.name, anyhow))
+	o.within(waitLong, "has the request", o.finds(o.Requests, p.name, anyhow))
 	if _, err := o.Accept(p.t.Context(), p.name); err != nil {
 		p.t.Fatalf("accept: %v", err)
 	}
-	p.within(5*time.Second, "linked contact", p.finds(p.Contacts, o.name, linked))
-	o.within(5*time.Second, "linked contact", o.finds(o.Contacts, p.name, linked))
-	p.within(10*time.Second, "one link", func() bool { // both may have dialled, and of two links one goes
+	p.within(waitLong, "linked contact", p.finds(p.Contacts, o.name, linked))
+	o.within(waitLong, "linked contact", o.finds(o.Contacts, p.name, linked))
+	p.within(waitLong, "one link", func() bool { // both may have dialled, and of two links one goes
 		ours, last := p.linkTo(o.name)
 		theirs, too := o.linkTo(p.name)
 		return last && too && ours == theirs

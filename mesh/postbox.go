@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"sottovoce/mesh/link"
@@ -23,6 +24,7 @@ type postbox struct {
 
 	mu      sync.Mutex // guards the fields below
 	parcels []parcel
+	greeted bool // what is first of all was put; before that nothing leaves
 	closed  bool
 }
 
@@ -32,10 +34,30 @@ func newPostbox() *postbox { return &postbox{wake: make(chan struct{}, 1)} }
 func (p *postbox) put(next parcel) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.insert(len(p.parcels), next)
+}
+
+// greet puts what is first of all on a link, before what waits already, or puts it once more; after close it does nothing.
+//
+// spec: 04-sessions#copies
+func (p *postbox) greet(greeting parcel) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := len(p.parcels)
+	if !p.greeted {
+		at, p.greeted = 0, true
+	}
+	p.insert(at, greeting)
+}
+
+// insert puts a parcel before the one at a place, and has run look into the box. The caller holds mu.
+func (p *postbox) insert(at int, next parcel) {
 	if p.closed {
 		return
 	}
-	p.parcels = append(p.parcels, next)
+	if p.parcels = slices.Insert(p.parcels, at, next); !p.greeted {
+		return
+	}
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -83,8 +105,8 @@ func (p *postbox) run(ctx context.Context, l *link.Link) {
 }
 
 func (p parcel) send(ctx context.Context, l *link.Link) error {
-	for _, f := range p.frames {
-		if err := l.Send(ctx, f); err != nil {
+	if len(p.frames) > 0 {
+		if err := l.Send(ctx, p.frames...); err != nil {
 			return err
 		}
 	}

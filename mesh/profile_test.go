@@ -3,7 +3,6 @@ package mesh
 import (
 	"bytes"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/contact"
 	"sottovoce/mesh/handshake"
@@ -18,7 +17,7 @@ import (
 func TestOpenProfileLeadsNowhere(t *testing.T) {
 	a := newAir()
 	anna := newPerson(t, a, "Anna")
-	anna.within(5*time.Second, "shows itself", func() bool { return a.announced(anna) != nil })
+	anna.within(waitLong, "shows itself", func() bool { return a.announced(anna) != nil })
 	stranger, done := flood{t}.transport(), make(chan struct{})
 	l, err := stranger.Dial(t.Context(), link.Target{Endpoints: []peer.Endpoint{anna.local}, Mode: handshake.Open})
 	if err != nil {
@@ -32,7 +31,7 @@ func TestOpenProfileLeadsNowhere(t *testing.T) {
 	if err := stream.Send(t.Context(), wire.Ask{Name: "Stranger", Nonce: [32]byte{1}}); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(5*time.Second, "is asked", anna.finds(anna.Requests, "Stranger", anyhow))
+	anna.within(waitLong, "is asked", anna.finds(anna.Requests, "Stranger", anyhow))
 	proof, announced := l.Proof(), a.announced(anna)
 	shown := bytes.Join([][]byte{proof.Their[:], proof.Sign[:], announced.Open.Handle[:], announced.Fingerprint[:], announced.Nonce[:]}, nil)
 	for _, slot := range announced.Slots {

@@ -50,13 +50,17 @@ func (n *Node) SetRetention(ctx context.Context, r Retention) error {
 }
 
 // prune deletes what is past keeping, beside the loop and some at a time: when it is told
-// to, and now and then.
+// to, and now and then. However often it is told, it rests in between: a contact can have it told
+// with each edit.
 func (n *Node) prune(ctx context.Context) {
 	for {
 		for _, part := range []func(context.Context) error{n.shred, n.scrub, n.pruneEvents, n.pruneOld, n.pruneLarge} {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
 				n.log.Warn("what is past keeping could not be deleted; it is tried again", "error", err)
 			}
+		}
+		if !sleep(ctx, pruneRest) {
+			return
 		}
 		timer := time.NewTimer(pruneInterval)
 		select {

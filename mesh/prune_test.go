@@ -14,7 +14,7 @@ import (
 // keeps wants what is in the log with somebody to be exactly this, soon.
 func (p *person) keeps(with string, texts ...string) {
 	p.t.Helper()
-	p.within(10*time.Second, "has what it should", func() bool { return slices.Equal(p.texts(with), texts) })
+	p.within(waitLong, "has what it should", func() bool { return slices.Equal(p.texts(with), texts) })
 }
 
 // What is older than is wanted goes, here and in the search, but nothing that waits to be
@@ -23,7 +23,7 @@ func TestRetention(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "long ago")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "long ago")))
 	bruno.stop()
 	anna.says("Bruno", "unsent")
 	for _, r := range []Retention{{Days: -1}, {Days: retentionMax + 1}, {Disk: diskMin - 1}, {Disk: -1}} {
@@ -66,6 +66,7 @@ func TestRetention(t *testing.T) {
 
 // When messages take more room than is wanted the oldest go.
 func TestDiskBound(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -73,7 +74,7 @@ func TestDiskBound(t *testing.T) {
 	for i, text := range numbered("a", 600) {
 		last := anna.says("Bruno", text+long)
 		if i%100 == 99 {
-			anna.within(20*time.Second, "delivered", anna.delivered(last))
+			anna.within(waitLong, "delivered", anna.delivered(last))
 		}
 	}
 	_, before, err := anna.Retention(t.Context())
@@ -83,7 +84,7 @@ func TestDiskBound(t *testing.T) {
 	if err := anna.SetRetention(t.Context(), Retention{Disk: diskMin}); err != nil {
 		t.Fatal(err)
 	}
-	anna.within(20*time.Second, "takes no more room", func() bool {
+	anna.within(waitLong, "takes no more room", func() bool {
 		_, used, err := anna.Retention(t.Context())
 		return err == nil && used <= diskMin
 	})
@@ -112,7 +113,7 @@ func TestEventsArePruned(t *testing.T) {
 	anna.befriends(bruno)
 	anna.says("Bruno", "hello")
 	anna.past.ring()
-	anna.within(10*time.Second, "the old events are gone", func() bool { return anna.pruned.Load() == old })
+	anna.within(waitLong, "the old events are gone", func() bool { return anna.pruned.Load() == old })
 	for range 2 {
 		for _, c := range []struct {
 			since int64
@@ -147,7 +148,7 @@ func TestAllEventsArePruned(t *testing.T) {
 		return turn.tx.AppendEvent(&e)
 	})
 	anna.past.ring()
-	anna.within(10*time.Second, "it is gone", func() bool { return anna.pruned.Load() == last })
+	anna.within(waitLong, "it is gone", func() bool { return anna.pruned.Load() == last })
 	anna.stop()
 	anna.start()
 	if _, err := anna.Events(t.Context(), &last); err != nil {
@@ -160,7 +161,7 @@ func TestRemovedIsUnreadable(t *testing.T) {
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "a secret")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "a secret")))
 	if len(anna.store.Secrets().Conversations) != 1 {
 		t.Fatal("there should be one key")
 	}

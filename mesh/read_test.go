@@ -38,6 +38,7 @@ func (p *person) reads(what string) ReadResult {
 
 // What was read is told only if that is wanted, also to who was away, and never goes back.
 func TestRead(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -47,7 +48,7 @@ func TestRead(t *testing.T) {
 	var said []Message
 	for i := range 4 {
 		said = append(said, anna.says("Bruno", fmt.Sprint(i)))
-		anna.within(10*time.Second, "delivered", anna.delivered(said[i]))
+		anna.within(waitLong, "delivered", anna.delivered(said[i]))
 	}
 	if r := bruno.reads(said[0].ID); r.Shared || r.Message.ID != said[0].ID {
 		t.Errorf("read, untold: %+v", r)
@@ -56,7 +57,7 @@ func TestRead(t *testing.T) {
 	if r := bruno.reads(said[1].ID); !r.Shared {
 		t.Errorf("read and told: %+v", r)
 	}
-	anna.within(10*time.Second, "knows that two were read", anna.state(said[1], conversation.StateRead))
+	anna.within(waitLong, "knows that two were read", anna.state(said[1], conversation.StateRead))
 	for i, want := range []conversation.State{conversation.StateRead, conversation.StateRead, conversation.StateDelivered, conversation.StateDelivered} {
 		if !anna.state(said[i], want)() {
 			t.Errorf("message %d is not %v", i, want)
@@ -75,7 +76,7 @@ func TestRead(t *testing.T) {
 	bruno.stop()
 	bruno.start()
 	anna.start()
-	anna.within(20*time.Second, "knows that all were read", anna.state(said[3], conversation.StateRead))
+	anna.within(waitLong, "knows that all were read", anna.state(said[3], conversation.StateRead))
 	if !anna.state(said[2], conversation.StateRead)() {
 		t.Error("the one before it was not")
 	}
@@ -111,11 +112,12 @@ func (p *person) ops(with string) (count int) {
 
 // A contact that claims to have read what it never had changes nothing.
 func TestReadMarkOfALiar(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	one := anna.says("Bruno", "one")
-	anna.within(10*time.Second, "delivered", anna.delivered(one))
+	anna.within(waitLong, "delivered", anna.delivered(one))
 	bruno.stop()
 	two := anna.says("Bruno", "two")
 	anna.inside(func(tn *turn) error {
@@ -131,12 +133,13 @@ func TestReadMarkOfALiar(t *testing.T) {
 		t.Error("what was not sent was read")
 	}
 	bruno.start()
-	anna.within(20*time.Second, "delivered", anna.delivered(two))
+	anna.within(waitLong, "delivered", anna.delivered(two))
 }
 
 // A name that is changed reaches who is here and who comes later; the name that a contact
 // was given here stays, and the old one is gone from the air.
 func TestNewName(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, clara := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Clara")
 	anna.befriends(bruno)
@@ -150,7 +153,7 @@ func TestNewName(t *testing.T) {
 			t.Fatalf("renamed: %+v, %v", p, err)
 		}
 	}
-	bruno.within(10*time.Second, "knows the name", bruno.finds(bruno.Contacts, "Änne", anyhow))
+	bruno.within(waitLong, "knows the name", bruno.finds(bruno.Contacts, "Änne", anyhow))
 	if a := lan.announced(anna); a == nil || a.Open.Name != "Änne" {
 		t.Errorf("the air says %+v", a)
 	}
@@ -162,7 +165,7 @@ func TestNewName(t *testing.T) {
 	anna.start()
 	clara.start()
 	own := func(p Person) bool { return p.Name == "Sis" && p.OwnName == "Änne" }
-	clara.within(20*time.Second, "knows the name", clara.finds(clara.Contacts, "Sis", own))
+	clara.within(waitLong, "knows the name", clara.finds(clara.Contacts, "Sis", own))
 	bruno.inside(func(tn *turn) error { // one that was sent before and comes late
 		d := bruno.device("Änne")
 		op, err := conversation.NewLog(d.contact.talk.log.ID()).Next(d.id, time.Now(), conversation.Profile{Name: "Anne"})
@@ -184,7 +187,7 @@ func TestNewName(t *testing.T) {
 	if _, err := anna.SetName(t.Context(), "Änne"); err != nil { // as it is
 		t.Fatal(err)
 	}
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Clara", "ciao")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Clara", "ciao")))
 	if now := clara.ops("Sis"); now != was+1 {
 		t.Errorf("%d ops became %d", was, now)
 	}

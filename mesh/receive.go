@@ -390,20 +390,17 @@ func (t *turn) receiptAgain(d *device, v *live) {
 	for _, r := range d.pair.Receipts() {
 		frames = append(frames, r)
 	}
-	t.then(func() { v.post.put(parcel{frames: frames}) })
+	frames = append(frames, wire.Padding{}) // that was all
+	t.then(func() { v.post.greet(parcel{frames: frames}) })
 }
 
-// greet names what was opened lately first of all on a link.
+// greet names what was opened lately, if anything, first of all on a link.
 // spec: 04-sessions#copies
 func (t *turn) greet(d *device, v *live) {
 	if v.greeted {
 		return
 	}
-	if len(d.pair.Receipts()) > 0 {
-		t.receiptAgain(d, v)
-	} else { // who has nothing to name says as much
-		t.then(func() { v.post.put(parcel{frames: []wire.Frame{wire.Padding{}}}) })
-	}
+	t.receiptAgain(d, v)
 	t.then(func() { v.greeted = true })
 }
 

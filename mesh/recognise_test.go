@@ -80,6 +80,7 @@ func withCrowd(t *testing.T, many int, f func(turn *turn, e uint32, shown []peer
 // Of 500 contacts each is recognised by its own announcement. A key costs two HMACs an epoch,
 // an announcement one for each key, and a packet that says the same again none.
 func TestRecogniseCountsHMACs(t *testing.T) {
+	t.Parallel()
 	const many = 500
 	withCrowd(t, many, func(turn *turn, e uint32, shown []peer.Announcement) {
 		n := turn.n
@@ -116,6 +117,7 @@ func TestRecogniseCountsHMACs(t *testing.T) {
 // A flood from one address costs no more than a bounded rate, and a contact at another is
 // recognised with the next work that there is; so is one from the same address, in the end.
 func TestFloodOfNewcomers(t *testing.T) {
+	t.Parallel()
 	const many = 500
 	withCrowd(t, many, func(turn *turn, e uint32, shown []peer.Announcement) {
 		n := turn.n
@@ -168,6 +170,7 @@ func TestFloodOfNewcomers(t *testing.T) {
 // What days far away cost, with contacts whose keys are old, makes nobody wait who announces
 // today.
 func TestFloodOfFarDays(t *testing.T) {
+	t.Parallel()
 	withCrowd(t, 500, func(turn *turn, e uint32, shown []peer.Announcement) {
 		n := turn.n
 		for i, a := range strangers(20, e) {
@@ -191,6 +194,7 @@ func TestFloodOfFarDays(t *testing.T) {
 // However many epochs are announced, there are few tables; those in which somebody was
 // recognised stay, and what was dropped is made again.
 func TestTablesAreFew(t *testing.T) {
+	t.Parallel()
 	withCrowd(t, 3, func(turn *turn, e uint32, shown []peer.Announcement) {
 		n := turn.n
 		if d, _, _ := n.whose(&shown[0]); d == nil {

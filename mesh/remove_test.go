@@ -3,7 +3,6 @@ package mesh
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/store"
 )
@@ -38,6 +37,7 @@ func (p *person) alone() {
 // Who was removed is a stranger again, and can become a contact again from either side:
 // the other one keeps what was said, and its old keys until the new ones are proven.
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	for _, asker := range []string{"Anna", "Bruno"} {
 		t.Run(asker+" asked first", func(t *testing.T) {
 			lan := newAir()
@@ -47,7 +47,7 @@ func TestRemove(t *testing.T) {
 			} else {
 				bruno.befriends(anna)
 			}
-			anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+			anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 			said := anna.says("Bruno", "two")
 			anna.inside(func(tn *turn) error { return tn.raise(noticeBehind, anna.device("Bruno").contact, "Bruno is behind") })
 			anna.removes("Bruno")
@@ -61,7 +61,7 @@ func TestRemove(t *testing.T) {
 			if r := anna.Send(t.Context(), []Outgoing{{To: "Bruno", Text: "x"}})[0]; !errors.Is(r.Err, ErrNotFound) {
 				t.Errorf("sending to who was removed: %v", r.Err)
 			}
-			anna.within(10*time.Second, "sees a stranger", anna.finds(anna.Nearby, "Bruno", func(p Person) bool { return !p.Contact }))
+			anna.within(waitLong, "sees a stranger", anna.finds(anna.Nearby, "Bruno", func(p Person) bool { return !p.Contact }))
 			waits := bruno.says("Anna", "where are you?")
 			anna.stop()
 			anna.start()
@@ -69,9 +69,9 @@ func TestRemove(t *testing.T) {
 
 			anna.adds("Bruno")
 			bruno.accepts("Anna")
-			anna.within(20*time.Second, "linked contact", anna.finds(anna.Contacts, "Bruno", linked))
-			bruno.within(20*time.Second, "delivered", bruno.delivered(waits))
-			anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "here again")))
+			anna.within(waitLong, "linked contact", anna.finds(anna.Contacts, "Bruno", linked))
+			bruno.within(waitLong, "delivered", bruno.delivered(waits))
+			anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "here again")))
 			areContacts(t, anna, bruno)
 			if got := bruno.texts("Anna"); len(got) < 3 || got[0] != "one" {
 				t.Errorf("the log of who was removed: %q", got)
@@ -91,10 +91,11 @@ func TestRemove(t *testing.T) {
 
 // Both may remove each other, and while one is away.
 func TestRemoveEachOther(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 	bruno.stop()
 	anna.says("Bruno", "two")
 	anna.removes("Bruno")
@@ -115,10 +116,11 @@ func TestRemoveEachOther(t *testing.T) {
 // A copy of a contact's card brings nobody in: without the device's keys no link proves
 // it, and the contact stays as it was.
 func TestRemoveIsNotFeigned(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, mallory := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Mallory")
 	anna.befriends(bruno)
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 	mallory.befriends(bruno)
 	var before int64
 	bruno.inside(func(tn *turn) error {
@@ -141,7 +143,7 @@ func TestRemoveIsNotFeigned(t *testing.T) {
 	})
 	bruno.stop()
 	bruno.start()
-	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "two")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "two")))
 	bruno.inside(func(tn *turn) error {
 		c := bruno.device("Anna").contact
 		if c.row.ID != before || c.again == nil || len(bruno.contacts) != 2 {

@@ -96,6 +96,7 @@ func (p *person) tellings() (bodies [][]byte) {
 // Who is removed or blocked recognises nothing from then on; all others are told, and
 // nobody keeps what told them.
 func TestRenewal(t *testing.T) {
+	t.Parallel()
 	for name, shutOut := range map[string]func(*person) error{
 		"removed": func(p *person) error { _, err := p.Remove(t.Context(), "Bruno"); return err },
 		"blocked": func(p *person) error { _, err := p.Block(t.Context(), "Bruno"); return err },
@@ -113,8 +114,8 @@ func TestRenewal(t *testing.T) {
 			if err := shutOut(anna); err != nil {
 				t.Fatal(err)
 			}
-			carla.within(10*time.Second, "has the new key", carla.has(anna))
-			carla.within(10*time.Second, "recognises her by it", carla.recognises(anna))
+			carla.within(waitLong, "has the new key", carla.has(anna))
+			carla.within(waitLong, "recognises her by it", carla.recognises(anna))
 			after := lan.announced(anna)
 			if after.Instance == before.Instance || after.Fingerprint == before.Fingerprint {
 				t.Error("what was announced before goes on")
@@ -142,16 +143,16 @@ func TestRenewal(t *testing.T) {
 			}
 			anna.kill()
 			anna.start()
-			carla.within(10*time.Second, "recognises her after a restart", carla.recognises(anna))
-			anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Carla", "ciao")))
+			carla.within(waitLong, "recognises her after a restart", carla.recognises(anna))
+			anna.within(waitLong, "delivered", anna.delivered(anna.says("Carla", "ciao")))
 			if name == "removed" {
 				return
 			}
 			if _, err := anna.Unblock(t.Context(), "Bruno"); err != nil {
 				t.Fatal(err)
 			}
-			bruno.within(10*time.Second, "has the newest key when he is let in again", bruno.has(anna))
-			bruno.within(10*time.Second, "recognises her", bruno.recognises(anna))
+			bruno.within(waitLong, "has the newest key when he is let in again", bruno.has(anna))
+			bruno.within(waitLong, "recognises her", bruno.recognises(anna))
 		})
 	}
 }
@@ -159,6 +160,7 @@ func TestRenewal(t *testing.T) {
 // Two who both drew new keys while they were apart find each other by what only they share;
 // no other key of the two would do.
 func TestBothRenewApart(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	carla, dora := newPerson(t, lan, "Carla"), newPerson(t, lan, "Dora")
@@ -177,7 +179,7 @@ func TestBothRenewApart(t *testing.T) {
 	if anna.keyOf("Bruno").Leads(bruno.me.discovery) || bruno.me.discovery.Day() == 0 {
 		t.Fatal("the keys are not new")
 	}
-	anna.within(5*time.Second, "announces for him", func() bool {
+	anna.within(waitLong, "announces for him", func() bool {
 		a := lan.announced(anna)
 		found := false
 		anna.inside(func(*turn) error {
@@ -191,12 +193,12 @@ func TestBothRenewApart(t *testing.T) {
 	for _, p := range [][2]*person{{anna, bruno}, {bruno, anna}} {
 		a := lan.announced(p[1])
 		if a == nil {
-			p[0].within(5*time.Second, "hears the other", func() bool { a = lan.announced(p[1]); return a != nil })
+			p[0].within(waitLong, "hears the other", func() bool { a = lan.announced(p[1]); return a != nil })
 		}
-		p[0].within(10*time.Second, "recognises the other", p[0].recognises(p[1]))
+		p[0].within(waitLong, "recognises the other", p[0].recognises(p[1]))
 	}
 	for _, p := range [][2]*person{{anna, bruno}, {bruno, anna}} {
-		p[0].within(10*time.Second, "has the other's new key", p[0].has(p[1]))
+		p[0].within(waitLong, "has the other's new key", p[0].has(p[1]))
 	}
 	for _, p := range []*person{anna, bruno} {
 		p.inside(func(turn *turn) error {
@@ -206,21 +208,22 @@ func TestBothRenewApart(t *testing.T) {
 			return nil
 		})
 	}
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "ciao")))
 }
 
 // Of several keys that were drawn while somebody was away it is told the last one only.
 func TestOnlyTheNewestIsTold(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	bruno.stop()
-	anna.within(5*time.Second, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
+	anna.within(waitLong, "not linked", anna.finds(anna.Contacts, "Bruno", unlinked))
 	for range 3 {
 		anna.inside(func(turn *turn) error { return turn.renew() })
 	}
 	bruno.start()
-	bruno.within(10*time.Second, "has the newest key", bruno.has(anna))
+	bruno.within(waitLong, "has the newest key", bruno.has(anna))
 	if n := len(bruno.tellings()); n != 1 {
 		t.Errorf("he was told %d times", n)
 	}
@@ -263,6 +266,7 @@ func TestRenewalIsOneTurn(t *testing.T) {
 
 // What was under way when its blob expired is told again.
 func TestToldAgain(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -283,18 +287,19 @@ func TestToldAgain(t *testing.T) {
 		}
 		return nil
 	})
-	bruno.within(10*time.Second, "is told again", bruno.has(anna))
+	bruno.within(waitLong, "is told again", bruno.has(anna))
 }
 
 // A restored home does not go on with the key of the backup: what that was replaced for
 // would come back. Its contacts find it all the same, and are told.
 func TestRestoredKey(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	backup, old := anna.backedUp(), anna.ownKey()
 	anna.inside(func(turn *turn) error { return turn.renew() })
-	bruno.within(10*time.Second, "has the new key", bruno.has(anna))
+	bruno.within(waitLong, "has the new key", bruno.has(anna))
 	anna.kill()
 	again := restored(t, lan, "Anna", backup)
 	again.start()
@@ -302,13 +307,13 @@ func TestRestoredKey(t *testing.T) {
 	if key := again.ownKey(); old.Leads(key) || bruno.keyOf("Anna").Leads(key) {
 		t.Error("a restored home goes on with an old key")
 	}
-	bruno.within(10*time.Second, "recognises her", bruno.recognises(again))
-	bruno.within(20*time.Second, "is asked", bruno.shows("Anna wants to begin anew"))
+	bruno.within(waitLong, "recognises her", bruno.recognises(again))
+	bruno.within(waitLong, "is asked", bruno.shows("Anna wants to begin anew"))
 	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(20*time.Second, "has her newest key", bruno.has(again))
-	again.within(20*time.Second, "has his", again.has(bruno))
+	bruno.within(waitLong, "has her newest key", bruno.has(again))
+	again.within(waitLong, "has his", again.has(bruno))
 }
 
 // secretsOf are the bytes of every setting about discovery keys.
@@ -330,6 +335,7 @@ func (p *person) kept() (all []byte) {
 // Our key goes forward on disk with the mark, once a day, and never by a clock that nobody
 // vouches for; the days before are gone.
 func TestKeysStepForward(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -354,7 +360,7 @@ func TestKeysStepForward(t *testing.T) {
 			n.kept, n.epoch.ends, n.wake = n.now().Add(-day), n.now(), n.now() // up for a day, and a new epoch is due
 			return nil
 		})
-		anna.within(5*time.Second, "keeps house", func() (done bool) {
+		anna.within(waitLong, "keeps house", func() (done bool) {
 			anna.inside(func(turn *turn) error { done = turn.n.kept.Equal(turn.n.now()); return nil })
 			return done
 		})
@@ -376,6 +382,7 @@ func TestKeysStepForward(t *testing.T) {
 // A home of before, with our key in the key file and contacts' keys on their cards, is led
 // to where keys are kept now, and recognised all the while.
 func TestKeysOfBefore(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -397,9 +404,9 @@ func TestKeysOfBefore(t *testing.T) {
 	})
 	anna.kill()
 	anna.start()
-	bruno.within(10*time.Second, "recognises her", bruno.recognises(anna))
-	anna.within(10*time.Second, "recognises him", anna.recognises(bruno))
-	anna.within(10*time.Second, "has nothing in the key file", func() bool { return len(anna.Node.store.Secrets().Discovery) == 0 })
+	bruno.within(waitLong, "recognises her", bruno.recognises(anna))
+	anna.within(waitLong, "recognises him", anna.recognises(bruno))
+	anna.within(waitLong, "has nothing in the key file", func() bool { return len(anna.Node.store.Secrets().Discovery) == 0 })
 	if kept := anna.kept(); !bytes.Contains(kept, ours.Bytes()) || !bytes.Contains(kept, theirs.Bytes()) {
 		t.Error("the keys are not kept")
 	}

@@ -47,6 +47,7 @@ func replayedCard(t *testing.T, p, victim *person) *contact.Object {
 // and must not stand in the way of the person whose card it is; the other way round, a
 // contact that was heard is not keyed anew by it.
 func TestSomebodyElsesCard(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	replay := func() {
@@ -57,7 +58,7 @@ func TestSomebodyElsesCard(t *testing.T) {
 		})
 	}
 	replay()
-	bruno.within(5*time.Second, "dead contact", bruno.finds(bruno.Contacts, "Anna", anyhow))
+	bruno.within(waitLong, "dead contact", bruno.finds(bruno.Contacts, "Anna", anyhow))
 	bruno.says("Anna", "into the void")
 	anna.adds("Bruno")
 	bruno.accepts("Anna")

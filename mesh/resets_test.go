@@ -47,8 +47,8 @@ func (p *person) startFrom(home string) {
 func talks(t *testing.T, a, b *person, what string) {
 	t.Helper()
 	first, second := a.says(b.name, what+" "+a.name), b.says(a.name, what+" "+b.name)
-	a.within(20*time.Second, "delivered", a.delivered(first))
-	b.within(20*time.Second, "delivered", b.delivered(second))
+	a.within(waitLong, "delivered", a.delivered(first))
+	b.within(waitLong, "delivered", b.delivered(second))
 }
 
 // rolls makes the link keys of two people leave the contact secret behind.
@@ -71,6 +71,7 @@ func rolls(t *testing.T, a, b *person) {
 // A home that was put back to an older state notices, its contact is asked, and after
 // that both talk again; nothing that was written in between is lost.
 func TestBeginAnew(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -78,7 +79,7 @@ func TestBeginAnew(t *testing.T) {
 	anna.stop()
 	old := anna.copyHome(t)
 	anna.start()
-	anna.within(5*time.Second, "linked", anna.finds(anna.Contacts, "Bruno", linked))
+	anna.within(waitLong, "linked", anna.finds(anna.Contacts, "Bruno", linked))
 	talks(t, anna, bruno, "after the copy")
 	rolls(t, anna, bruno)
 	rolls(t, bruno, anna)
@@ -93,7 +94,7 @@ func TestBeginAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := anna.says("Bruno", "it is me")
-	bruno.within(10*time.Second, "is asked", bruno.shows("Anna", "reset", "--accept"))
+	bruno.within(waitLong, "is asked", bruno.shows("Anna", "reset", "--accept"))
 	if anna.delivered(m)() || slices.Contains(bruno.texts("Anna"), "it is me") {
 		t.Fatal("heard without anybody's permission")
 	}
@@ -108,8 +109,8 @@ func TestBeginAnew(t *testing.T) {
 	if bruno.shows("Anna")() {
 		t.Error("the notice stays")
 	}
-	anna.within(20*time.Second, "delivered", anna.delivered(m))
-	bruno.within(20*time.Second, "delivered", bruno.delivered(waits))
+	anna.within(waitLong, "delivered", anna.delivered(m))
+	bruno.within(waitLong, "delivered", bruno.delivered(waits))
 	talks(t, anna, bruno, "anew")
 	talks(t, bruno, anna, "anew again")
 	texts := bruno.texts("Anna")
@@ -121,6 +122,7 @@ func TestBeginAnew(t *testing.T) {
 // A home that is restored twice counts its starts of the day anew: what the second one asks
 // for has the tag of what the first was given, and is asked about all the same.
 func TestRestoredTwice(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -133,7 +135,7 @@ func TestRestoredTwice(t *testing.T) {
 	second := restored(t, lan, "Anna", backup)
 	second.start()
 	defer second.stop()
-	bruno.within(20*time.Second, "is asked", bruno.shows("Anna wants to begin anew"))
+	bruno.within(waitLong, "is asked", bruno.shows("Anna wants to begin anew"))
 	if bruno.shows("Anna's device")() {
 		t.Error("a restored home is taken for a copy")
 	}
@@ -145,6 +147,7 @@ func TestRestoredTwice(t *testing.T) {
 
 // A start that can be accepted no more is told so once, and waits no longer.
 func TestPermitComesTooLate(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -152,7 +155,7 @@ func TestPermitComesTooLate(t *testing.T) {
 	if _, err := anna.Reset(t.Context(), "Bruno"); err != nil {
 		t.Fatal(err)
 	}
-	bruno.within(10*time.Second, "is asked", bruno.shows("Anna", "reset", "--accept"))
+	bruno.within(waitLong, "is asked", bruno.shows("Anna", "reset", "--accept"))
 	var start []byte
 	anna.inside(func(tt *turn) error {
 		rows, err := tt.tx.OutBlobs(anna.device("Bruno").row, 0, 100)
@@ -191,6 +194,7 @@ func TestPermitComesTooLate(t *testing.T) {
 
 // Notices that are events can be read later, by their cursor.
 func TestNoticeIsKept(t *testing.T) {
+	t.Parallel()
 	anna := newPerson(t, newAir(), "Anna")
 	bruno := newPerson(t, anna.air, "Bruno")
 	anna.befriends(bruno)

@@ -19,7 +19,7 @@ type SearchQuery struct {
 	Words        string    // all of them are in what is found, in whatever spelling
 	From         string    // WHO wrote it: a contact or we
 	In           string    // the conversation with this contact
-	Since, Until time.Time // by the author's clock; Since is in, Until is not
+	Since, Until time.Time // by the author's clock, of what was edited when it was; Since is in, Until is not
 	Newest       int       // at most so many, what came last first; 0 is searchNewest
 }
 
@@ -54,8 +54,11 @@ func (n *Node) Search(ctx context.Context, q SearchQuery) ([]Hit, error) {
 		}
 		for i := range rows {
 			m, err := view.message(tx, cmp.Or(rows[i].Edits, rows[i].Seq)) // the words may be in an edit of it
-			if err != nil || m == nil {
+			if err != nil {
 				return err
+			}
+			if m == nil { // an edit is kept, and what it edits is not any more
+				continue
 			}
 			found = append(found, Hit{*m, words.Snippet(m.Text, want.Words, snippetRunes)})
 		}

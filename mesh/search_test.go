@@ -38,13 +38,14 @@ func (p *person) indexed() {
 // A search finds what was said, by whoever it was and in whatever spelling, what was said
 // last first, whether it is in the index yet or not.
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	anna.says("Bruno", "Grüße vom Hafen: the BOAT lies at "+strings.Repeat("the quay of ", 20)+"Triest")
 	anna.saysAll("Bruno", numbered("filling", 300))
 	last := bruno.says("Anna", "which boat?")
-	anna.within(10*time.Second, "has it", func() bool { return slices.Contains(anna.texts("Bruno"), "which boat?") })
+	anna.within(waitLong, "has it", func() bool { return slices.Contains(anna.texts("Bruno"), "which boat?") })
 	for range 2 {
 		for q, want := range map[SearchQuery]int{
 			{Words: "boat"}:                                              2,
@@ -87,11 +88,12 @@ func TestSearch(t *testing.T) {
 
 // The index follows by itself.
 func TestIndexFollows(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	anna.saysAll("Bruno", numbered("filling", 600))
-	anna.within(20*time.Second, "nearly all is in the index", func() bool {
+	anna.within(waitLong, "nearly all is in the index", func() bool {
 		lookedThrough := 0
 		err := anna.store.View(func(tx *store.Tx) error {
 			_, err := tx.Search(t.Context(), store.Query{Words: []string{"filling"}, Limit: 1}, func(*store.Tx, *store.Op) (string, error) {

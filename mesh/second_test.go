@@ -4,6 +4,7 @@ import "testing"
 
 // Which of two ends dials first is drawn anew with the epoch, and both agree.
 func TestWhoDialsFirst(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)

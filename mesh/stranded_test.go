@@ -3,7 +3,6 @@ package mesh
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"sottovoce/mesh/peer"
 )
@@ -11,6 +10,7 @@ import (
 // A link that comes from an address which is no longer ours gives way to another one at once; one
 // whose address is still there stays.
 func TestStrandedLinks(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -37,9 +37,9 @@ func TestStrandedLinks(t *testing.T) {
 		t.Errorf("with a further address link %d gave way to %d", first, got)
 	}
 	anna.stands(addressed("127.0.0.2/8"))
-	anna.within(5*time.Second, "another link", func() bool { id := link(); return id != 0 && id != first })
+	anna.within(waitLong, "another link", func() bool { id := link(); return id != 0 && id != first })
 	m := anna.says("Bruno", "from elsewhere")
-	anna.within(5*time.Second, "the words arrive", anna.delivered(m))
+	anna.within(waitLong, "the words arrive", anna.delivered(m))
 	second := link()
 	anna.stands(nil) // the cable is out
 	anna.stands(addressed("127.0.0.2/8"))

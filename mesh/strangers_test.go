@@ -110,6 +110,7 @@ func TestTakeIsBounded(t *testing.T) {
 
 // An asker that is turned away comes again by itself, and is heard then.
 func TestAsksAgainAfterAFlood(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.inside(func(turn *turn) error {
@@ -121,13 +122,14 @@ func TestAsksAgainAfterAFlood(t *testing.T) {
 		return nil
 	})
 	bruno.adds("Anna")
-	anna.within(10*time.Second, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
+	anna.within(waitLong, "has the request", anna.finds(anna.Requests, "Bruno", anyhow))
 	anna.accepts("Bruno")
 	areContacts(t, anna, bruno)
 }
 
 // How often a profile may ask does not tell whether it is blocked.
 func TestAsksOfTheBlockedCountLikeOthers(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -156,6 +158,7 @@ func TestAsksOfTheBlockedCountLikeOthers(t *testing.T) {
 
 // A blocked contact that begins again under another profile is a stranger like any other.
 func TestBlockedUnderANewProfile(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)

@@ -48,16 +48,17 @@ func TestTagsOfOurStart(t *testing.T) {
 }
 
 func TestTwoPeopleTalk(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	first := anna.says("Bruno", "ciao")
-	anna.within(5*time.Second, "delivered", anna.delivered(first))
+	anna.within(waitLong, "delivered", anna.delivered(first))
 	second := bruno.says("Anna", "ciao a te")
-	bruno.within(5*time.Second, "delivered", bruno.delivered(second))
+	bruno.within(waitLong, "delivered", bruno.delivered(second))
 	for range 20 {
-		anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "ping")))
-		bruno.within(5*time.Second, "delivered", bruno.delivered(bruno.says("Anna", "pong")))
+		anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "ping")))
+		bruno.within(waitLong, "delivered", bruno.delivered(bruno.says("Anna", "pong")))
 	}
 	if a, b := anna.texts("Bruno"), bruno.texts("Anna"); !slices.Equal(a, b) || len(a) != 42 || a[0] != "ciao" || a[1] != "ciao a te" {
 		t.Errorf("the logs differ: %v, %v", a, b)
@@ -98,6 +99,7 @@ func from(who string, texts []string) []string {
 // What each writes while the other is away arrives in order and once, through stops
 // and kills of either.
 func TestAway(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -113,7 +115,7 @@ func TestAway(t *testing.T) {
 		anna.start()
 	}
 	for p, other := range map[*person]*person{anna: bruno, bruno: anna} {
-		p.within(20*time.Second, "all is there", func() bool {
+		p.within(waitLong, "all is there", func() bool {
 			texts := p.texts(other.name)
 			return len(from("a", slices.Clone(texts))) >= len(wantA) && len(from("b", texts)) >= len(wantB)
 		})
@@ -125,7 +127,7 @@ func TestAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.within(20*time.Second, "everything is delivered", func() bool {
+		p.within(waitLong, "everything is delivered", func() bool {
 			for _, m := range last {
 				if m.Mine && !p.delivered(m)() {
 					return false
@@ -138,6 +140,7 @@ func TestAway(t *testing.T) {
 
 // More than the window of a session holds.
 func TestManyQueued(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -153,6 +156,7 @@ func TestManyQueued(t *testing.T) {
 
 // More blobs than may be unreceipted, as each goes alone.
 func TestWindow(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -176,6 +180,7 @@ func TestWindow(t *testing.T) {
 
 // Both write before there is a session: one of the two starts wins, nothing is lost.
 func TestBothStart(t *testing.T) {
+	t.Parallel()
 	for range 5 {
 		lan := newAir()
 		anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
@@ -191,14 +196,15 @@ func TestBothStart(t *testing.T) {
 			})
 		}
 		a, b := anna.says("Bruno", "a"), bruno.says("Anna", "b")
-		anna.within(20*time.Second, "delivered", anna.delivered(a))
-		bruno.within(20*time.Second, "delivered", bruno.delivered(b))
+		anna.within(waitLong, "delivered", anna.delivered(a))
+		bruno.within(waitLong, "delivered", bruno.delivered(b))
 		anna.stop()
 		bruno.stop()
 	}
 }
 
 func TestBatch(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -225,7 +231,7 @@ func TestBatch(t *testing.T) {
 			t.Errorf("%d: %q", i, r.Message.Text)
 		}
 	}
-	bruno.within(10*time.Second, "has all", func() bool { return len(bruno.texts("Anna")) == len(want) })
+	bruno.within(waitLong, "has all", func() bool { return len(bruno.texts("Anna")) == len(want) })
 	if !slices.Equal(bruno.texts("Anna"), want) {
 		t.Error("not what was sent")
 	}
@@ -233,6 +239,7 @@ func TestBatch(t *testing.T) {
 
 // The longest text, of bytes that do not compress.
 func TestLongestText(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -250,12 +257,13 @@ func TestLongestText(t *testing.T) {
 	for range 3 {
 		anna.says("Bruno", long)
 	}
-	bruno.within(10*time.Second, "arrives", func() bool { return slices.Equal(bruno.texts("Anna"), []string{long, long, long}) })
+	bruno.within(waitLong, "arrives", func() bool { return slices.Equal(bruno.texts("Anna"), []string{long, long, long}) })
 }
 
 // A receipt that was lost with its link, or with the turn that it was read in, is given
 // again for the blob that is offered again.
 func TestLostReceipt(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -268,7 +276,7 @@ func TestLostReceipt(t *testing.T) {
 		return nil
 	})
 	m := anna.says("Bruno", "ciao")
-	bruno.within(5*time.Second, "arrives", func() bool { return len(bruno.texts("Anna")) == 1 })
+	bruno.within(waitLong, "arrives", func() bool { return len(bruno.texts("Anna")) == 1 })
 	time.Sleep(100 * time.Millisecond)
 	if anna.delivered(m)() {
 		t.Fatal("the receipt was not lost")
@@ -277,7 +285,7 @@ func TestLostReceipt(t *testing.T) {
 		anna.device("Bruno").route.live = heard
 		return nil
 	})
-	anna.within(15*time.Second, "delivered", anna.delivered(m))
+	anna.within(waitLong, "delivered", anna.delivered(m))
 	if got := bruno.texts("Anna"); len(got) != 1 {
 		t.Errorf("shown %d times", len(got))
 	}
@@ -286,6 +294,7 @@ func TestLostReceipt(t *testing.T) {
 // TestExport: all that was said comes once, in the order of the log, over more than one
 // page.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno")
 	anna.befriends(bruno)
@@ -295,7 +304,7 @@ func TestExport(t *testing.T) {
 	}
 	anna.Send(t.Context(), batch)
 	bruno.says("Anna", "and I")
-	anna.within(10*time.Second, "hears Bruno", func() bool { return len(anna.texts("Bruno")) == len(batch)+1 })
+	anna.within(waitLong, "hears Bruno", func() bool { return len(anna.texts("Bruno")) == len(batch)+1 })
 	messages, err := anna.Export(t.Context(), "Bruno")
 	if err != nil {
 		t.Fatal(err)

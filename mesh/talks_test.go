@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 )
 
 func (p *person) talks() []Talk {
@@ -19,6 +18,7 @@ func (p *person) talks() []Talk {
 
 // The list of conversations says who spoke last and how much of it was not read, and its order follows what comes.
 func TestTalks(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno, carla := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno"), newPerson(t, lan, "Carla")
 	if talks := anna.talks(); len(talks) != 0 {
@@ -32,7 +32,7 @@ func TestTalks(t *testing.T) {
 	var last Message
 	for i := range 3 {
 		last = bruno.says("Anna", fmt.Sprint(i))
-		bruno.within(10*time.Second, "delivered", bruno.delivered(last))
+		bruno.within(waitLong, "delivered", bruno.delivered(last))
 	}
 	talks := anna.talks()
 	if b := talks[1]; b.With.Name != "Bruno" || b.Newest == nil || b.Newest.ID != last.ID || b.Unread != 3 {
@@ -51,6 +51,7 @@ func TestTalks(t *testing.T) {
 
 // Many are counted no further than anybody looks.
 func TestUnreadMax(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -59,7 +60,7 @@ func TestUnreadMax(t *testing.T) {
 		batch[i] = Outgoing{To: "Anna", Text: fmt.Sprint(i)}
 	}
 	sent := bruno.Send(t.Context(), batch)
-	bruno.within(10*time.Second, "delivered", bruno.delivered(sent[len(sent)-1].Message))
+	bruno.within(waitLong, "delivered", bruno.delivered(sent[len(sent)-1].Message))
 	if talks := anna.talks(); talks[0].Unread != UnreadMax {
 		t.Errorf("%d unread, want %d", talks[0].Unread, UnreadMax)
 	}
@@ -71,6 +72,7 @@ func TestUnreadMax(t *testing.T) {
 
 // Going back from one message to those before it, and forth to those behind it, page by page, meets each once.
 func TestLogPages(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)

@@ -14,6 +14,7 @@ import (
 // Two contacts whose multicast does not reach each other find each other by what a third,
 // whom both have a link with, has heard.
 func TestToldByAThird(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno, carla := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno"), newPerson(t, a, "Carla")
 	anna.befriends(bruno)
@@ -37,10 +38,11 @@ func TestToldByAThird(t *testing.T) {
 // What is told says nothing of who is whose contact, and nobody who is not to be seen
 // tells anything.
 func TestWhatIsTold(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno, carla := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno"), newPerson(t, a, "Carla")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "sees the stranger", anna.finds(anna.Nearby, "Carla", anyhow))
+	anna.within(waitLong, "sees the stranger", anna.finds(anna.Nearby, "Carla", anyhow))
 	far := sightingOf(*a.announced(carla))
 	far.Instance = "00000000000000ff"
 	far.Endpoints = []peer.Endpoint{netip.AddrPortFrom(netip.MustParseAddr("10.1.2.3"), far.Port)}
@@ -76,6 +78,7 @@ func TestWhatIsTold(t *testing.T) {
 // A contact that makes things up costs little: nothing is kept that no slot vouches for or
 // that leads off the link, and who tells too often is not listened to.
 func TestHostileHearsay(t *testing.T) {
+	t.Parallel()
 	a := newAir()
 	anna, bruno, carla := newPerson(t, a, "Anna"), newPerson(t, a, "Bruno"), newPerson(t, a, "Carla")
 	anna.befriends(bruno)

@@ -33,6 +33,7 @@ func (p *person) together(commands ...func(*turn) error) []error {
 // A command that cannot be done takes none along that shares its turn, and what is only
 // about links survives it.
 func TestOneFailsAlone(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -58,8 +59,8 @@ func TestOneFailsAlone(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], broken) || !errors.Is(errs[3], ErrNotFound) || errs[4] != nil {
 		t.Fatalf("%v", errs)
 	}
-	anna.within(20*time.Second, "delivered", anna.delivered(first))
-	anna.within(20*time.Second, "delivered", anna.delivered(second))
+	anna.within(waitLong, "delivered", anna.delivered(first))
+	anna.within(waitLong, "delivered", anna.delivered(second))
 	if got := bruno.texts("Anna"); len(got) != 2 || got[0] != "first" || got[1] != "second" {
 		t.Errorf("arrived: %v", got)
 	}
@@ -69,6 +70,7 @@ func TestOneFailsAlone(t *testing.T) {
 
 // Sessions, tags, requests and queues are what they were after a turn that failed.
 func TestGoesOnAfterFailures(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -80,8 +82,8 @@ func TestGoesOnAfterFailures(t *testing.T) {
 			}
 		}
 		a, b := anna.says("Bruno", "a"), bruno.says("Anna", "b")
-		anna.within(20*time.Second, "delivered", anna.delivered(a))
-		bruno.within(20*time.Second, "delivered", bruno.delivered(b))
+		anna.within(waitLong, "delivered", anna.delivered(a))
+		bruno.within(waitLong, "delivered", bruno.delivered(b))
 	}
 	notices := 0
 	anna.feed.mu.Lock()
@@ -98,10 +100,11 @@ func TestGoesOnAfterFailures(t *testing.T) {
 
 // When many numbers in a row are gone, what follows them is found all the same.
 func TestFarLook(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "first")))
 	anna.inside(func(t *turn) error {
 		d := anna.device("Bruno")
 		for range 300 {
@@ -112,16 +115,17 @@ func TestFarLook(t *testing.T) {
 		t.touch(d)
 		return nil
 	})
-	anna.within(20*time.Second, "delivered", anna.delivered(anna.says("Bruno", "last")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "last")))
 }
 
 // What has outlived every blob is forgotten at the start and once a day; ops that were
 // still on their way expire and say so.
 func TestHousekeeping(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "first")))
 	anna.inside(func(*turn) error { // sealed, and never to be receipted
 		deaf := *anna.device("Bruno").route.live
 		anna.device("Bruno").route.live = &deaf
@@ -162,10 +166,11 @@ func TestStopped(t *testing.T) {
 // A receipt for a blob whose op rests to be sealed again settles the op: nothing is
 // left to seal.
 func TestReceiptWhileResting(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "first")))
 	anna.inside(func(*turn) error {
 		deaf := *anna.device("Bruno").route.live
 		anna.device("Bruno").route.live = &deaf
@@ -206,10 +211,11 @@ func TestReceiptWhileResting(t *testing.T) {
 // A receipt may be what a queue that was just read from the store hears first: nothing
 // is left of that blob to be sent.
 func TestReceiptAfterFailure(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(5*time.Second, "delivered", anna.delivered(anna.says("Bruno", "first")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "first")))
 	var link uint64
 	anna.inside(func(*turn) error {
 		deaf := *anna.device("Bruno").route.live
@@ -242,6 +248,7 @@ func TestReceiptAfterFailure(t *testing.T) {
 // What is due is tried less and less often while nothing can be saved, and at once when
 // something could.
 func TestPauseAfterFailures(t *testing.T) {
+	t.Parallel()
 	anna := newPerson(t, newAir(), "Anna")
 	anna.inside(func(tt *turn) error {
 		for _, want := range []time.Duration{1, 2, 4, 8, 15, 15} {

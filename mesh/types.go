@@ -153,8 +153,8 @@ type Event struct {
 	Person     *Person
 	Comparison *Comparison // with Person
 	Reading    *ReadResult
-	Notice     string
-	stored     bool // durable, with a cursor of its own
+	Notice     string // with the Person that it is about, if it is about one
+	stored     bool   // durable, with a cursor of its own
 }
 
 // Status is what the node is doing. The counts are of people, Queued and Held of

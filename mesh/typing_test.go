@@ -19,11 +19,12 @@ func (p *person) types(to string, on bool) {
 
 // That somebody is writing is told if they want it, as long as they do, and not kept.
 func TestTyping(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
 	anna.types("Bruno", true)
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 	if bruno.finds(bruno.Contacts, "Anna", typing)() {
 		t.Error("typing was told unasked")
 	}
@@ -43,13 +44,13 @@ func TestTyping(t *testing.T) {
 	}
 	bruno.inside(func(tn *turn) error { bruno.device("Anna").route.live.heard = time.Time{}; return nil })
 	anna.types("Bruno", false)
-	bruno.within(10*time.Second, "stopped", bruno.finds(bruno.Contacts, "Anna", func(p Person) bool { return !p.Typing }))
+	bruno.within(waitLong, "stopped", bruno.finds(bruno.Contacts, "Anna", func(p Person) bool { return !p.Typing }))
 
 	bruno.inside(func(tn *turn) error { bruno.device("Anna").route.live.heard = time.Time{}; return nil })
 	anna.types("Bruno", true)
-	bruno.within(10*time.Second, "types", bruno.finds(bruno.Contacts, "Anna", typing))
+	bruno.within(waitLong, "types", bruno.finds(bruno.Contacts, "Anna", typing))
 	anna.says("Bruno", "two") // which is what was being written
-	bruno.within(10*time.Second, "stopped", bruno.finds(bruno.Contacts, "Anna", func(p Person) bool { return !p.Typing }))
+	bruno.within(waitLong, "stopped", bruno.finds(bruno.Contacts, "Anna", func(p Person) bool { return !p.Typing }))
 	stored, err := bruno.storedEvents(0, 1<<60, eventsPage)
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +68,7 @@ func TestTyping(t *testing.T) {
 // A word of typing goes by itself, is taken once a second, and only for the conversation
 // with the one who says it; we say it now and then only.
 func TestTypingIsBounded(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)

@@ -36,12 +36,13 @@ func (p *person) waitsFor(m Message, words ...string) Copy {
 
 // The way of a message is told at each of its stations, on both sides.
 func TestJourney(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	began := time.Now().Add(-time.Second)
 	anna.befriends(bruno)
 	one := anna.says("Bruno", "one")
-	anna.within(10*time.Second, "delivered", anna.delivered(one))
+	anna.within(waitLong, "delivered", anna.delivered(one))
 	c := anna.waitsFor(one)
 	if c.Waits != "" || c.State != conversation.StateDelivered || c.Via != ViaLink || c.To.Name != "Bruno" || !strings.HasPrefix(c.Device, "peer-") {
 		t.Errorf("delivered: %+v", c)
@@ -56,7 +57,7 @@ func TestJourney(t *testing.T) {
 	}
 	bruno.shares(ShareReading)
 	bruno.reads("Anna")
-	anna.within(10*time.Second, "read", anna.state(one, conversation.StateRead))
+	anna.within(waitLong, "read", anna.state(one, conversation.StateRead))
 	if c := anna.waitsFor(one); c.Read.Before(c.Delivered) || c.Delivered.IsZero() {
 		t.Errorf("read: %+v", c)
 	}
@@ -65,7 +66,7 @@ func TestJourney(t *testing.T) {
 	}
 
 	bruno.stop()
-	anna.within(10*time.Second, "alone", anna.finds(anna.Contacts, "Bruno", away))
+	anna.within(waitLong, "alone", anna.finds(anna.Contacts, "Bruno", away))
 	two := anna.says("Bruno", "two")
 	if c := anna.waitsFor(two, "for a way to them", "not seen on this network, and were last reached on", "kept as long as that takes"); c.Seen.Before(began) || !c.Sealed.IsZero() {
 		t.Errorf("away: %+v", c)
@@ -83,17 +84,18 @@ func TestJourney(t *testing.T) {
 
 // What is sealed and not confirmed says so.
 func TestJourneyUnconfirmed(t *testing.T) {
+	t.Parallel()
 	lan := newAir()
 	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
-	anna.within(10*time.Second, "delivered", anna.delivered(anna.says("Bruno", "one")))
+	anna.within(waitLong, "delivered", anna.delivered(anna.says("Bruno", "one")))
 	var two Message
 	released := make(chan struct{})
 	entered := make(chan struct{})
 	go bruno.post(func(*turn) error { close(entered); <-released; return nil }) // nothing is receipted meanwhile
 	<-entered
 	two = anna.says("Bruno", "two")
-	anna.within(10*time.Second, "was sent", func() bool { return anna.journey(two).Copies[0].Tries == 1 })
+	anna.within(waitLong, "was sent", func() bool { return anna.journey(two).Copies[0].Tries == 1 })
 	anna.waitsFor(two, "for them to confirm it: it was sent once")
 	anna.inside(func(tn *turn) error { // the cable is out
 		d := anna.device("Bruno")
