@@ -84,6 +84,11 @@ func ParsePapers(b []byte) (p Papers, err error) {
 	if p.IsZero() || len(p.Cards) > SupernodesMax+SeatsMax || len(p.Heads) > headsMax {
 		return Papers{}, fmt.Errorf("%w: papers with %d cards and %d heads", wire.ErrMalformed, len(p.Cards), len(p.Heads))
 	}
+	for i := 1; i < len(p.Heads); i++ {
+		if bytes.Compare(p.Heads[i-1][:], p.Heads[i][:]) >= 0 {
+			return Papers{}, fmt.Errorf("%w: heads %d and %d of papers are out of order", wire.ErrMalformed, i-1, i)
+		}
+	}
 	return p, nil
 }
 

@@ -1,33 +1,19 @@
 package token
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"sottovoce/mesh/pagetest"
 )
 
 // TestReference has the second implementation, written in Python from the protocol text and the two RFCs alone, recompute
 // our vectors and the RFC's: what both agree on is in the texts, and not only in this package.
 func TestReference(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("python3 is needed for the second implementation")
-		}
-		t.Skip("no python3 for the second implementation")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	run := func(draw string) ([]byte, error) {
-		return exec.CommandContext(ctx, python, "-B", filepath.FromSlash("testdata/reference/tokens.py"),
-			draw, filepath.FromSlash("testdata/rfc9497.txt"), filepath.FromSlash("testdata/rfc9496.txt")).CombinedOutput()
-	}
-	if out, err := run(filepath.FromSlash("testdata/draw.txt")); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	const script = "testdata/reference/tokens.py"
+	published := []string{"testdata/rfc9497.txt", "testdata/rfc9496.txt"}
+	pagetest.Python(t, script, "", append([]string{"testdata/draw.txt"}, published...)...)
 	vectors, err := os.ReadFile(filepath.FromSlash("testdata/draw.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +22,7 @@ func TestReference(t *testing.T) {
 	if err := os.WriteFile(changed, append(vectors[:len(vectors)-3], "00\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := run(changed); err == nil {
+	if out, err := pagetest.Command(t.Context(), t, script, append([]string{changed}, published...)...).CombinedOutput(); err == nil {
 		t.Errorf("another id of a token is taken\n%s", out)
 	}
 }

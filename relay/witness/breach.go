@@ -20,6 +20,7 @@ const (
 	Broken   Kind = 4 // a page whose chain does not follow from what it tells of
 	Lost     Kind = 5 // what was signed for is not in the log
 	Dropped  Kind = 6 // what was signed for is in the log, but not kept, and should be
+	Early    Kind = 7 // what was signed for has gone by the supernode's clock, and not by ours: no breach, one of the two is wrong
 )
 
 // Breach is one contradiction, with what shows it.
@@ -61,6 +62,8 @@ func (b *Breach) Words(name string) string {
 		return fmt.Sprintf("%s signed for a message of yours and does not list it: it counts as not held there", name)
 	case Dropped:
 		return fmt.Sprintf("%s signed for a message of yours until day %d and does not have it any more, unless somebody who may deleted it", name, b.Item.ExpiryDay)
+	case Early:
+		return fmt.Sprintf("%s has given up a message of yours that it signed for until day %d, which is not over by the clock of this device", name, b.Item.ExpiryDay)
 	}
 	return fmt.Sprintf("%s contradicts itself", name)
 }

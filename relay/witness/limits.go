@@ -23,9 +23,11 @@ const (
 	// dueMax is how many receipts wait for their place in the log, and how many blobs are known to stand where they should; the
 	// oldest give way.
 	dueMax = 4096
+	// dueBlobsMax is of how many blobs those receipts may be together: 400 KB.
+	dueBlobsMax = 8192
 	// shownMax is how many entries of pages are remembered for receipts that come behind them: 10 KB, more than comes while an
 	// answer is on its way.
 	shownMax = 256
-	// savedMax bounds what a Watch is kept as, in bytes; receipts give way where it would be more.
-	savedMax = 1 << 20
+	// savedMax bounds what a Watch is kept as, in bytes: all of the above together, and half as much again.
+	savedMax = 3 << 19
 )

@@ -16,7 +16,10 @@ type Page struct {
 	Chain   [32]byte
 	Entries []Entry // ascending, with cursors above From and not above Until
 	End     bool    // the log had no more
-	Asked   uint64  // Taken when it was asked for: what was signed for, or read, before then is before the end
+	Since   uint64  // where it was asked for, or the one before it ended: what lies between and From was left out
+	// Finished is the last expiry day that is over by the supernode's word; 0: it has given none.
+	Finished uint16
+	Asked    uint64 // Taken when it was asked for: what was signed for, or read, before then is before the end
 }
 
 // Entry is one blob at its place in the log.
@@ -54,14 +57,6 @@ type said struct {
 	_          struct{} `cbor:",toarray"`
 	Checkpoint Checkpoint
 	Number     uint64
-}
-
-// due are blobs of a receipt. The receipt is kept whole, since its signature is over all of it.
-type due struct {
-	_       struct{} `cbor:",toarray"`
-	Receipt Receipt
-	Left    []uint16 // indices of its blobs
-	Number  uint64   // of the receipt among all
 }
 
 // NewWatch begins to follow a log.
@@ -119,29 +114,6 @@ func (w *Watch) Restart() {
 // At is how far the log was followed.
 func (w *Watch) At() uint64 { return w.s.At.Cursor }
 
-// Ask says where to read the log again, so that what was signed for at a place that we have passed can be held against it; false:
-// nowhere.
-func (w *Watch) Ask() (since uint64, wanted bool) {
-	for _, d := range w.s.Due {
-		for _, i := range d.Left {
-			if cursor := d.Receipt.Kept[i].Cursor; cursor <= w.s.At.Cursor {
-				return w.before(cursor), true
-			}
-		}
-	}
-	return 0, false
-}
-
-// before is the last place before a cursor where a request may begin and the chain is known.
-func (w *Watch) before(cursor uint64) uint64 {
-	for _, p := range slices.Backward(w.s.Points) {
-		if p.Cursor < cursor {
-			return p.Cursor
-		}
-	}
-	return 0
-}
-
 // Page follows the log by one page, in the order in which pages come; pages that were read before may come again. today is the day
 // by our clock.
 //
@@ -164,7 +136,7 @@ func (w *Watch) Page(p Page, today uint16) (found []Breach) {
 		at = Point{Cursor: e.Cursor, Chain: next(at.Chain, e.ID)}
 		compare(at)
 		w.recall(at)
-		found = append(found, w.collect(e, today)...)
+		found = append(found, w.collect(e, p.Finished, today)...)
 		w.show(e)
 	}
 	found = append(found, w.pass(at, p.Until+1)...)
@@ -281,90 +253,9 @@ func (w *Watch) pass(from Point, high uint64) (found []Breach) {
 	return found
 }
 
-// settle goes through the blobs of receipts up to a number, and strikes those off of which is returns true.
-func (w *Watch) settle(upTo uint64, is func(r *Receipt, k Kept) bool) {
-	for i := range w.s.Due {
-		d := &w.s.Due[i]
-		if d.Number > upTo {
-			break
-		}
-		d.Left = slices.DeleteFunc(d.Left, func(at uint16) bool { return is(&d.Receipt, d.Receipt.Kept[at]) })
-	}
-	w.s.Due = slices.DeleteFunc(w.s.Due, func(d due) bool { return len(d.Left) == 0 })
-}
-
-// collect holds receipts against one entry of the log.
-func (w *Watch) collect(e Entry, today uint16) (found []Breach) {
-	w.settle(w.s.Taken, func(r *Receipt, k Kept) bool {
-		receipt := *r // apart from the list that is being changed
-		switch {
-		case k.Cursor != e.Cursor:
-			return false
-		case k.ID != e.ID:
-			found = append(found, Breach{Kind: Lost, Log: w.log, Receipt: &receipt, Item: k})
-		case e.Absent && !e.Bulky && k.ExpiryDay > today:
-			found = append(found, Breach{Kind: Dropped, Log: w.log, Receipt: &receipt, Item: k})
-		default:
-			w.sure(k)
-		}
-		return true
-	})
-	return found
-}
-
-// show remembers what a page brought.
-func (w *Watch) show(e Entry) {
-	if e.Absent || slices.Contains(w.shown, e) {
-		return
-	}
-	if len(w.shown) >= shownMax {
-		w.shown = slices.Delete(w.shown, 0, shownMax/4)
-	}
-	w.shown = append(w.shown, e)
-}
-
-// sure keeps in mind that a blob stands where a receipt said.
-func (w *Watch) sure(k Kept) {
-	if len(w.s.Sure) >= dueMax {
-		w.s.Sure = slices.Delete(w.s.Sure, 0, 1)
-	}
-	w.s.Sure = append(w.s.Sure, k)
-}
-
-// overdue finds receipts whose place the page has passed without them. Where the supernode does not know ids any more since
-// everything has expired there, only what has not expired counts; a day is left to clocks.
-func (w *Watch) overdue(p Page, today uint16) (found []Breach) {
-	w.settle(w.s.Taken, func(r *Receipt, k Kept) bool {
-		receipt := *r
-		switch {
-		case k.Cursor > p.From && k.Cursor <= p.Until: // read, and not there
-		case k.Cursor > w.s.At.Cursor && k.Cursor <= p.From && k.ExpiryDay > today: // skipped as expired
-		default:
-			return k.ExpiryDay < today
-		}
-		found = append(found, Breach{Kind: Lost, Log: w.log, Receipt: &receipt, Item: k})
-		return true
-	})
-	w.s.Sure = slices.DeleteFunc(w.s.Sure, func(k Kept) bool { return k.ExpiryDay < today })
-	return found
-}
-
 // Taken is how many receipts, checkpoints and pages that went further were taken. What is asked for from now on has to know of all
 // of them.
 func (w *Watch) Taken() uint64 { return w.s.Taken }
-
-// beyond finds what was signed for, by receipts up to a number, at places behind the end of the log.
-func (w *Watch) beyond(end, asked uint64) (found []Breach) {
-	w.settle(asked, func(r *Receipt, k Kept) bool {
-		if k.Cursor <= end {
-			return false
-		}
-		receipt := *r
-		found = append(found, Breach{Kind: Lost, Log: w.log, Receipt: &receipt, Item: k})
-		return true
-	})
-	return found
-}
 
 // Given takes a checkpoint that the supernode has signed for us. One with another signature is dropped.
 //
@@ -427,34 +318,4 @@ func (w *Watch) judge(c Checkpoint) []Breach {
 		return []Breach{{Kind: Split, Log: w.log, Checkpoints: []Checkpoint{c}, Seen: Point{Cursor: c.Cursor, Chain: known}}}
 	}
 	return nil
-}
-
-// Receipt takes a receipt that was verified: its blobs have to show up in the log, each at its cursor.
-//
-// spec: 12-replication#following
-func (w *Watch) Receipt(r Receipt) {
-	w.s.Taken++
-	d := due{Receipt: r, Number: w.s.Taken}
-	for i, k := range r.Kept {
-		switch {
-		case slices.Contains(w.s.Sure, k) || w.waitsFor(k):
-		case slices.Contains(w.shown, Entry{Cursor: k.Cursor, ID: k.ID}):
-			w.sure(k)
-		default:
-			d.Left = append(d.Left, uint16(i))
-		}
-	}
-	if len(d.Left) == 0 {
-		return
-	}
-	if len(w.s.Due) >= dueMax {
-		w.s.Due = slices.Delete(w.s.Due, 0, 1)
-	}
-	w.s.Due = append(w.s.Due, d)
-}
-
-func (w *Watch) waitsFor(k Kept) bool {
-	return slices.ContainsFunc(w.s.Due, func(d due) bool {
-		return slices.ContainsFunc(d.Left, func(i uint16) bool { return d.Receipt.Kept[i] == k })
-	})
 }

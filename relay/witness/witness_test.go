@@ -21,6 +21,8 @@ type supernode struct {
 	log    Log
 	ids    []wire.BlobID // at cursors 1, 2, 3 …; zero for a deletion
 	absent map[uint64]bool
+	over   uint16            // the last day that it has finished with
+	lives  map[uint64]uint16 // last days, of what has one
 }
 
 func newSupernode() *supernode {
@@ -28,7 +30,7 @@ func newSupernode() *supernode {
 	if err != nil {
 		panic(err)
 	}
-	return &supernode{device: device, log: Log{Supernode: device.Public(), Community: [32]byte{'c'}}, absent: make(map[uint64]bool)}
+	return &supernode{device: device, log: Log{Supernode: device.Public(), Community: [32]byte{'c'}}, absent: make(map[uint64]bool), over: today - 1}
 }
 
 func idOf(n int) wire.BlobID { return wire.BlobID(sha256.Sum256(fmt.Append(nil, n))) }
@@ -42,7 +44,7 @@ func (s *supernode) add(ns ...int) *supernode {
 
 // fork returns a supernode with the same keys and a log of its own from here on.
 func (s *supernode) fork() *supernode {
-	return &supernode{device: s.device, log: s.log, ids: slices.Clone(s.ids), absent: make(map[uint64]bool)}
+	return &supernode{device: s.device, log: s.log, ids: slices.Clone(s.ids), absent: make(map[uint64]bool), over: s.over}
 }
 
 func (s *supernode) chain(cursor uint64) (c [32]byte) {
@@ -54,15 +56,23 @@ func (s *supernode) chain(cursor uint64) (c [32]byte) {
 	return c
 }
 
-// page is the log from one cursor to another.
+// page is the log from one cursor to another. What has expired before all else is left out.
 func (s *supernode) page(from, until uint64) Page {
-	p := Page{From: from, Base: s.chain(from), Until: until, Chain: s.chain(until), End: int(until) == len(s.ids)}
+	p := Page{Since: from, Finished: s.over, Until: until, Chain: s.chain(until), End: int(until) == len(s.ids)}
+	for from < until && s.expired(from+1) {
+		from++
+	}
+	p.From, p.Base = from, s.chain(from)
 	for c := from + 1; c <= until; c++ {
 		if id := s.ids[c-1]; id != (wire.BlobID{}) {
-			p.Entries = append(p.Entries, Entry{Cursor: c, ID: id, Absent: s.absent[c]})
+			p.Entries = append(p.Entries, Entry{Cursor: c, ID: id, Absent: s.absent[c] || s.expired(c)})
 		}
 	}
 	return p
+}
+
+func (s *supernode) expired(cursor uint64) bool {
+	return s.lives[cursor] != 0 && s.lives[cursor] <= s.over
 }
 
 func (s *supernode) all() Page { return s.page(0, uint64(len(s.ids))) }
@@ -245,116 +255,6 @@ func TestPagesThatContradict(t *testing.T) {
 	wantKinds(t, w.Page(changed.add(7).page(6, 7), today)) // told once
 }
 
-func TestReceipts(t *testing.T) {
-	kept := func(n int, cursor uint64) Kept { return Kept{ID: idOf(n), ExpiryDay: today + 20, Cursor: cursor} }
-	s := newSupernode().add(1, 2)
-	s.ids = append(s.ids, wire.BlobID{}) // a deletion
-	s.add(4)
-	s.absent[4] = true
-	for name, c := range map[string]struct {
-		kept  Kept
-		today uint16
-		want  []Kind
-	}{
-		"stands where it should":      {kept(2, 2), today, nil},
-		"another stands there":        {kept(9, 2), today, []Kind{Lost}},
-		"nothing stands there":        {kept(9, 3), today, []Kind{Lost}},
-		"is named and not brought":    {kept(4, 4), today, []Kind{Dropped}},
-		"has expired":                 {kept(4, 4), today + 20, nil},
-		"is beyond what was read":     {kept(9, 5), today, nil},
-		"is where it is not, expired": {kept(9, 9), today + 30, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := NewWatch(s.log)
-			r := s.receipt(c.kept)
-			if !s.log.VerifyReceipt(r) {
-				t.Fatal("not signed")
-			}
-			w.Receipt(r)
-			w.Receipt(r)
-			wantKinds(t, w.Page(s.all(), c.today), c.want...)
-			wantKinds(t, w.Page(s.all(), c.today)) // told once
-		})
-	}
-	t.Run("for a place that was passed", func(t *testing.T) {
-		w := NewWatch(s.log)
-		wantKinds(t, w.Page(s.all(), today))
-		w.Receipt(s.receipt(kept(2, 2), kept(9, 1)))
-		since, wanted := w.Ask()
-		if !wanted {
-			t.Fatal("does not look")
-		}
-		wantKinds(t, w.Page(s.page(since, 4), today), Lost)
-		w.Receipt(s.receipt(kept(2, 2)))
-		if _, wanted := w.Ask(); wanted {
-			t.Error("looks again for what was right")
-		}
-	})
-	t.Run("behind the end", func(t *testing.T) {
-		w := NewWatch(s.log)
-		asked := w.Taken()
-		w.Receipt(s.receipt(kept(9, 9)))
-		p := s.all()
-		p.Asked = asked // before the receipt was given
-		wantKinds(t, w.Page(p, today))
-		p.Asked = w.Taken()
-		wantKinds(t, w.Page(p, today), Lost)
-	})
-	t.Run("for what was left out as expired", func(t *testing.T) {
-		w := NewWatch(s.log)
-		w.Receipt(s.receipt(kept(2, 2)))
-		wantKinds(t, w.Page(s.page(2, 4), today), Lost)
-	})
-}
-
-// TestShownBefore: a page comes before the receipt of what is on it as often as not, and is not read again for that.
-func TestShownBefore(t *testing.T) {
-	kept := func(n int, cursor uint64) Kept { return Kept{ID: idOf(n), ExpiryDay: today + 20, Cursor: cursor} }
-	s := newSupernode().add(1, 2, 3, 4)
-	s.absent[4] = true
-	w := NewWatch(s.log)
-	wantKinds(t, w.Page(s.all(), today))
-	w.Receipt(s.receipt(kept(1, 1), kept(2, 2)))
-	if since, wanted := w.Ask(); wanted {
-		t.Errorf("reads again from %d what it has seen", since)
-	}
-	w.Receipt(s.receipt(kept(4, 4))) // it was named, and not brought
-	if _, wanted := w.Ask(); !wanted {
-		t.Error("is sure of what it was not shown")
-	}
-	for n := range 2 * shownMax {
-		s.add(100 + n)
-	}
-	wantKinds(t, w.Page(s.page(3, uint64(len(s.ids))), today), Dropped)
-	if len(w.shown) > shownMax {
-		t.Errorf("remembers %d entries", len(w.shown))
-	}
-	w.Restart()
-	w.Receipt(s.receipt(kept(100, 5)))
-	if w.shown != nil {
-		t.Error("remembers what another log showed")
-	}
-}
-
-// TestResume: what was read and not kept is no reason to accuse anybody, and no way to get away with a lie.
-func TestResume(t *testing.T) {
-	s := newSupernode().add(1, 2, 3, 4, 5)
-	w := NewWatch(s.log)
-	wantKinds(t, w.Page(s.page(0, 1), today))
-	w.Receipt(s.receipt(Kept{ID: idOf(2), ExpiryDay: today + 9, Cursor: 2}, Kept{ID: idOf(9), ExpiryDay: today + 9, Cursor: 3}))
-	w.Resume(4)
-	wantKinds(t, w.Page(s.page(4, 5), today))
-	since, wanted := w.Ask()
-	if !wanted {
-		t.Fatal("does not look")
-	}
-	wantKinds(t, w.Page(s.page(since, 5), today), Lost)
-	w.Resume(2) // behind what is known
-	if w.At() != 5 {
-		t.Errorf("stands at %d", w.At())
-	}
-}
-
 func TestEvidenceIsVerified(t *testing.T) {
 	s := newSupernode().add(1, 2, 3)
 	other := s.fork()
@@ -390,14 +290,22 @@ func TestWatchIsBounded(t *testing.T) {
 	if len(w.s.Told) != toldMax {
 		t.Errorf("%d checkpoints wait", len(w.s.Told))
 	}
-	var most []Kept
-	for i := range uint64(256) {
-		most = append(most, Kept{ID: idOf(int(i)), ExpiryDay: today + 9, Cursor: 1 << 40})
+	for n := range uint64(3 * pointsMax) {
+		w.pass(Point{Cursor: n * pointStep}, (n+1)*pointStep+1)
+		w.recall(Point{Cursor: n * pointStep})
+		w.sure(Kept{ID: idOf(int(n)), ExpiryDay: today, Cursor: 1 << 40})
 	}
-	for i := range uint64(40) {
-		most[0].Cursor++
-		w.Receipt(Receipt{Kept: slices.Clone(most)})
-		_ = i
+	for _, size := range []int{256, 1} {
+		kept := make([]Kept, size)
+		for i := range min(dueMax, 2*dueBlobsMax/size) + 9 {
+			for k := range kept {
+				kept[k] = Kept{ID: idOf(k), ExpiryDay: today + 9, Cursor: 1<<40 + uint64(i)}
+			}
+			w.Receipt(Receipt{Kept: slices.Clone(kept)})
+		}
+		if _, err := LoadWatch(s.log, w.Save()); err != nil || len(w.s.Due) < dueBlobsMax/size/4 {
+			t.Errorf("receipts of %d: %d are left, %v", size, len(w.s.Due), err)
+		}
 	}
 	if saved := w.Save(); len(saved) > savedMax {
 		t.Errorf("%d bytes", len(saved))
