@@ -67,8 +67,8 @@ func CheckAddress(s string) error {
 	return err
 }
 
-// credentials are the options by which a file lets us in.
-func credentials(file string) ([]nats.Option, error) {
+// credentials are the options by which a file lets us in. It may also hold what files are sealed by.
+func (s *server) credentials(file string) ([]nats.Option, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -77,6 +77,9 @@ func credentials(file string) ([]nats.Option, error) {
 		return nil, fmt.Errorf("reading the credentials of the store: %w", err)
 	}
 	defer clear(b)
+	if s.seal, err = newSeal(b, s.name); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	options, err := parseCredentials(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -95,14 +98,19 @@ func credentials(file string) ([]nats.Option, error) {
 }
 
 // errCredentials says what a file of credentials may hold, and nothing of what it does.
-var errCredentials = errors.New("holds neither the credentials of a NATS user, nor certificates in PEM, nor one line USER:PASSWORD")
+var errCredentials = errors.New("holds neither the credentials of a NATS user, nor certificates in PEM, nor one line USER:PASSWORD, nor a " + keyBlock)
 
 // parseCredentials reads a file of credentials: what a NATS user is given as .creds, the certificate of the authority that vouches for the servers,
-// a certificate of our own with its key, or one line with user and password; several of them may stand one after the other.
+// a certificate of our own with its key, or one line with user and password; several of them may stand one after the other, what files are sealed by
+// as the last.
 func parseCredentials(b []byte) (options []nats.Option, err error) {
-	if line := strings.TrimSpace(string(b)); !strings.ContainsAny(line, "\n\r ") {
+	before, _, sealed := strings.Cut(string(b), "-----BEGIN "+keyBlock)
+	if line := strings.TrimSpace(before); !strings.ContainsAny(line, "\n\r ") {
 		if user, password, found := strings.Cut(line, ":"); found && user != "" {
 			return []nats.Option{nats.UserInfo(user, password)}, nil
+		}
+		if sealed && line == "" {
+			return nil, nil
 		}
 		return nil, errCredentials
 	}

@@ -86,6 +86,44 @@ func TestLostElsewhere(t *testing.T) {
 	}
 }
 
+// TestLostByHearsay: no log is shown shorter than it was by the word of a server that can have nothing kept, as one that does not know that it leads
+// no more.
+func TestLostByHearsay(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	s := serve(t, nil)
+	between := muffled(t, s.Addr().String())
+	a := open(t, jetstream.Config{URL: "nats://" + between.Addr().String() + "/hearsay", Replicas: 1})
+	t.Cleanup(func() { _ = a.Close() })
+	for n := range uint64(3) {
+		put(t, a, n, day)
+	}
+	was, publishes := a.Head(ours), "Nats-Expected-Last-Sequence"
+	between.keeps.Store(true)
+	between.drops.Store(&publishes)
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Request(fmt.Sprintf("$JS.API.STREAM.DELETE.hearsay-%x", ours[:]), nil, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	between.cut()
+	for began := time.Now(); time.Since(began) < 3*time.Second; { // one answer is waited for, at the least
+		if err := a.Current(t.Context(), ours); err == nil {
+			t.Fatal("where the log ends is known from who can have nothing kept")
+		}
+	}
+	if a.Head(ours) != was {
+		t.Fatalf("the log ends at %d, it ended at %d", a.Head(ours).Cursor, was.Cursor)
+	}
+	between.drops.Store(nil)
+	put(t, a, 100, day)
+	if all := collect(t, a); len(all.Blobs) != 1 || all.Until <= was.Cursor {
+		t.Fatalf("%d blobs up to %d", len(all.Blobs), all.Until)
+	}
+}
+
 // TestPausedLong: a process that heard nothing while others have written and given up what had expired goes on with the log as it is then.
 func TestPausedLong(t *testing.T) {
 	t.Parallel() // it waits most of the time

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"slices"
 	"sync"
 
 	"sottovoce/relay/mailbox"
@@ -42,6 +43,16 @@ func (c *cache) put(of cached, b []byte) {
 		c.bytes -= len(c.held[c.order[0]])
 		delete(c.held, c.order[0])
 		c.order = c.order[1:]
+	}
+}
+
+func (c *cache) drop(of cached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b, found := c.held[of]; found {
+		c.bytes -= len(b)
+		delete(c.held, of)
+		c.order = slices.DeleteFunc(c.order, func(k cached) bool { return k == of })
 	}
 }
 

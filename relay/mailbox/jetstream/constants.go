@@ -10,8 +10,9 @@ import (
 //
 // spec: 13-mailbox#commits-on-a-cluster
 const (
-	// version is the first byte of each message of a log.
-	version = 1
+	// version is the first byte of each message of a log, and of a file; versionSealed is that of a sealed one.
+	version       = 1
+	versionSealed = 2
 	// commitHeader is the size of what stands before the records of a commit, in bytes.
 	commitHeader = 1 + 16 + 8 + 32 + 2 + 8 + 32 + 2 + 2 + 2
 	// blobRecord, tombRecord and tokenRecord are the sizes of records, in bytes.
@@ -19,6 +20,9 @@ const (
 	tombRecord  = 1 + 2 + 16 + 8 + 32
 	tokenRecord = 2 + 32
 )
+
+// cursorMax is beyond what any log comes to: no sum of it and what a commit brings is too large for a cursor.
+const cursorMax = 1 << 62
 
 // What one commit takes at the most; others wait for the next.
 const (
@@ -42,6 +46,8 @@ const (
 	payloadMin = wire.BlobSizeMax + 4<<10
 	// replicasDefault is on how many servers everything lies: one may be lost.
 	replicasDefault = 3
+	// messageRoom is what a server keeps beside a message of blobs at the most, in bytes: its subject, of up to 110, and headers, of up to 150.
+	messageRoom = 512
 	// cacheBytes of blobs that were written or read last are kept: who follows a log asks for them at once.
 	cacheBytes = 16 << 20
 	// readAhead is how many messages of a log are asked for at once at the start, and behind others.
@@ -67,6 +73,8 @@ const (
 	retryPause = 100 * time.Millisecond
 	// movedPause is the same where another process's message is on its way, which takes as long as servers take to agree.
 	movedPause = 5 * time.Millisecond
+	// turnMost bounds how long another process is let write first: many times what a commit takes.
+	turnMost = 100 * time.Millisecond
 	// pollPeriod is how often a log is looked at where nothing wakes us: a process may end before it wakes the others.
 	pollPeriod = 2 * time.Second
 )

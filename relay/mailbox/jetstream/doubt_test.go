@@ -20,7 +20,8 @@ type muffle struct {
 	net.Listener
 	armed atomic.Bool
 	on    atomic.Bool
-	drops atomic.Pointer[string] // what is lost next of what the store says, once
+	drops atomic.Pointer[string] // what is lost next of what the store says, once,
+	keeps atomic.Bool            // or each time
 	mu    sync.Mutex             // guards the following
 	conns []net.Conn
 }
@@ -79,7 +80,7 @@ func (m *muffle) pass(to, from net.Conn, lost func([]byte) bool) {
 // dropped says whether the store's words are those that are lost next.
 func (m *muffle) dropped(b []byte) bool {
 	words := m.drops.Load()
-	return words != nil && bytes.Contains(b, []byte(*words)) && m.drops.CompareAndSwap(words, nil)
+	return words != nil && bytes.Contains(b, []byte(*words)) && (m.keeps.Load() || m.drops.CompareAndSwap(words, nil))
 }
 
 // cut ends all connections, and what comes afterwards is heard again.

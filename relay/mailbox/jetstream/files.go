@@ -57,15 +57,26 @@ func (s *Store) loadOnce(ctx context.Context, name string) (content []byte, vers
 		return nil, 0, err
 	}
 	nonce, parts, content, err := parsePart(b)
+	if err != nil {
+		return nil, 0, err
+	}
+	sealed := b[0]
 	for part := 1; part < parts && err == nil; part++ {
 		var more []byte
-		if _, b, err = s.server.latest(ctx, s.server.name, s.fileSubject(name, strconv.Itoa(part))); err == nil {
+		_, b, err = s.server.latest(ctx, s.server.name, s.fileSubject(name, strconv.Itoa(part)))
+		if errors.Is(err, errNone) { // it was removed meanwhile
+			err = ErrStale
+		}
+		if err == nil {
 			var of [16]byte
 			if of, _, more, err = parsePart(b); err == nil && of != nonce {
 				err = ErrStale
 			}
 			content = append(content, more...)
 		}
+	}
+	if err == nil {
+		content, err = s.server.seal.unwrap(name, sealed, content)
 	}
 	if err != nil {
 		return nil, 0, err
@@ -75,7 +86,7 @@ func (s *Store) loadOnce(ctx context.Context, name string) (content []byte, vers
 
 // parsePart parses a message of a file.
 func parsePart(b []byte) (nonce [16]byte, parts int, content []byte, err error) {
-	if len(b) < filePartHeader || b[0] != version {
+	if len(b) < filePartHeader || b[0] != version && b[0] != versionSealed {
 		return nonce, 0, nil, errMessage
 	}
 	parts = int(binary.BigEndian.Uint16(b[17:]))
@@ -87,21 +98,31 @@ func parsePart(b []byte) (nonce [16]byte, parts int, content []byte, err error) 
 
 // Save puts a file in the place of that with a version; ErrStale if there is another one. It returns the new version, once a majority of
 // the servers has all of it. With any other error it may be there or not.
-func (s *Store) Save(ctx context.Context, name string, content []byte, after uint64) (uint64, error) {
+func (s *Store) Save(ctx context.Context, name string, content []byte, after uint64) (version uint64, err error) {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
+	content = s.server.seal.wrap(name, content)
 	parts := max((len(content)+filePart-1)/filePart, 1)
 	if parts > filePartsMax {
 		return 0, fmt.Errorf("%s is larger than %d bytes", name, filePartsMax*filePart)
 	}
+	err = s.server.led(ctx, func() error {
+		version, err = s.saveOnce(ctx, name, content, parts, nonce, after)
+		return err
+	})
+	return version, err
+}
+
+// saveOnce is Save of a content that is sealed, if it is to be.
+func (s *Store) saveOnce(ctx context.Context, name string, content []byte, parts int, nonce [16]byte, after uint64) (uint64, error) {
 	batch := rand.Text()
 	for part := range parts {
 		n := min(len(content), filePart)
-		b := binary.BigEndian.AppendUint16(append([]byte{version}, nonce[:]...), uint16(parts))
+		b := binary.BigEndian.AppendUint16(append([]byte{s.server.seal.version()}, nonce[:]...), uint16(parts))
 		m := &nats.Msg{Subject: s.fileSubject(name, strconv.Itoa(part)), Header: nats.Header{}, Data: append(b, content[:n]...)}
 		content = content[n:]
 		if part == 0 {
-			m.Header[headerLast] = []string{strconv.FormatUint(after, 10)}
+			m.Header[headerBehind] = []string{strconv.FormatUint(after, 10)}
 		}
 		if parts > 1 {
 			m.Header[headerBatch], m.Header[headerPlace] = []string{batch}, []string{strconv.Itoa(part + 1)}

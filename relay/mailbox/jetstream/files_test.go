@@ -2,11 +2,15 @@ package jetstream_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"sottovoce/relay/mailbox/jetstream"
 )
@@ -77,5 +81,34 @@ func TestFileRace(t *testing.T) {
 			t.Fatalf("%v behind %d", won, version)
 		}
 		version = won[0]
+	}
+}
+
+// TestFileBeforeLeader: what nobody hears, as where the servers have not agreed on who leads a new stream, is said again.
+func TestFileBeforeLeader(t *testing.T) {
+	s := serve(t, nil)
+	at := jetstream.Config{URL: s.ClientURL() + "/unled", Replicas: 1}
+	a := open(t, at)
+	t.Cleanup(func() { _ = a.Close() })
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Request("$JS.API.STREAM.DELETE.unled", nil, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	made := make(chan error)
+	go func() {
+		time.Sleep(200 * time.Millisecond) // nobody hears it meanwhile
+		b, err := jetstream.Open(context.Background(), jetstream.Config{URL: at.URL, Replicas: 1, Log: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			err = b.Close()
+		}
+		made <- err
+	}()
+	_, err = a.Save(t.Context(), "supernode", make([]byte, 1<<20), 0)
+	if err := errors.Join(err, <-made); err != nil {
+		t.Fatal(err)
 	}
 }

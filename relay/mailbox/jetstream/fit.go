@@ -30,7 +30,10 @@ func (s *server) fit(ctx context.Context) error {
 		return s.forbidden(err)
 	}
 	if _, open := s.conn.TLSConnectionState(); open != nil && !isLoopback(s.conn.ConnectedAddr()) {
-		s.log.Warn("the servers of the store are reached without TLS: whoever is on the way to them gets this supernode's keys; give them certificates, and write tls:// before their names")
+		s.log.Warn("the servers of the store are reached without TLS: whoever is on the way to them can read and change what goes there, this supernode's keys too unless they are sealed; give them certificates, and write tls:// before their names")
+	}
+	if s.seal == nil {
+		s.log.Warn("the keys of this supernode lie unsealed on the disks of the servers of the store: whoever has one of them can pose as it; the guide to clusters says how to seal them")
 	}
 	s.log.Warn("whether the servers of the store write to their disks before they confirm is not known to their clients: unless each has sync_interval: always in the " +
 		"jetstream part of its configuration, what was signed for in the last two minutes can be lost if most of them lose power at once; members are told then, and offer it again")
@@ -64,6 +67,32 @@ func (s *server) admitted(ctx context.Context) error {
 	return nil
 }
 
+// isFull finds out whether bodies of a batch are beyond what the account may have on disk. The servers tell only who asks for an answer to each message of a
+// batch; who asks for one to all of them is told that some are missing.
+func (s *server) isFull(ctx context.Context, bodies []body) bool {
+	type room struct {
+		Used   int64 `json:"storage"`
+		Limits struct {
+			Most int64 `json:"max_storage"` // -1: as much as there is
+		} `json:"limits"`
+	}
+	var account struct {
+		room
+		Tiers map[string]room `json:"tiers"` // by copies, where each number of them has limits of its own; those count each byte once
+	}
+	if err := s.ask(ctx, "INFO", struct{}{}, &account); err != nil {
+		return false
+	}
+	most, used := account.Limits.Most, account.Used
+	if tier, found := account.Tiers[fmt.Sprintf("R%d", s.replicas)]; found {
+		most, used = tier.Limits.Most*int64(s.replicas), tier.Used
+	}
+	for _, b := range bodies {
+		used += int64(len(b.blobs)+messageRoom) * int64(s.replicas)
+	}
+	return most >= 0 && used > most
+}
+
 // forbidden says so where the servers have complained of what a user may not do.
 func (s *server) forbidden(err error) error {
 	if strings.Contains(err.Error(), nats.ErrPermissionViolation.Error()) {
@@ -77,6 +106,8 @@ func (e *apiError) plain(replicas int) error {
 	switch e.ErrCode {
 	case codeNotEnabled, codeNoAccount:
 		return errors.New("the servers of the store have no JetStream for this user: enable it in the configuration of each, and for the account")
+	case codeNoLimits:
+		return fmt.Errorf("the servers of the store keep nothing in %d copies for this user: allow the account so much of JetStream (R%d)", replicas, replicas)
 	case codeNoCluster, codeNoPeers:
 		return fmt.Errorf("the store needs %d servers in one cluster, each with JetStream and room: start them, or look at what they say (%s)", replicas, e.Description)
 	case codeNoLeader:
@@ -101,16 +132,15 @@ func (s *server) latest(ctx context.Context, stream, subject string) (seq uint64
 	return answer.Message.Seq, answer.Message.Data, err
 }
 
-// headerLast says which message of the subject must be the last.
-const headerLast = "Nats-Expected-Last-Subject-Sequence"
-
 // replace puts a message in the place of the last one of its subject, whose sequence is known (0: none); errMoved if that is another one.
 func (s *server) replace(ctx context.Context, subject string, after uint64, b []byte) error {
-	m, err := s.request(ctx, &nats.Msg{Subject: subject, Header: nats.Header{headerLast: {strconv.FormatUint(after, 10)}}, Data: b})
-	if err != nil {
-		return err
-	}
-	return answered(m, nil)
+	return s.led(ctx, func() error {
+		m, err := s.request(ctx, &nats.Msg{Subject: subject, Header: nats.Header{headerBehind: {strconv.FormatUint(after, 10)}}, Data: b})
+		if err != nil {
+			return err
+		}
+		return answered(m, nil)
+	})
 }
 
 // days are the expiry days of which a journal has blobs.

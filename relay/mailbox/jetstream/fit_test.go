@@ -14,10 +14,12 @@ import (
 	"sottovoce/relay/mailbox/jetstream"
 )
 
+// secretly has a server let in one user.
+func secretly(o *server.Options) { o.Username, o.Password = "orchard", "tangerine" }
+
 // TestUnfit: servers that cannot hold a store are refused with one line that says what to do, and shows nobody's password.
 func TestUnfit(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	secret := func(o *server.Options) { o.Username, o.Password = "orchard", "tangerine" }
 	users := func(o *server.Options) {
 		o.Users = []*server.User{{
 			Username: "orchard", Password: "tangerine",
@@ -34,13 +36,13 @@ func TestUnfit(t *testing.T) {
 		"no JetStream":   {change: func(o *server.Options) { o.JetStream = false }, want: "have no JetStream"},
 		"small messages": {change: func(o *server.Options) { o.MaxPayload = 1 << 20 }, want: "max_payload: 2MB"},
 		"one server":     {replicas: 3, want: "needs 3 servers"},
-		"wrong password": {change: secret, user: "orchard:mandarin@", want: "do not let this supernode in"},
-		"none":           {change: secret, want: "do not let this supernode in"},
+		"wrong password": {change: secretly, user: "orchard:mandarin@", want: "do not let this supernode in"},
+		"none":           {change: secretly, want: "do not let this supernode in"},
 		"forbidden":      {change: users, user: "orchard:tangerine@", want: "do not allow this user"},
 		"no such file":   {credentials: "nowhere", want: "reading the credentials"},
 		"no credentials": {credentials: "tangerine\n", want: "holds neither"},
 		"with a comma":   {change: func(o *server.Options) { o.Username, o.Password = "orchard", "lemon,tangerine" }, user: "orchard:lemon,tangerine@"},
-		"right password": {change: secret, credentials: "orchard:tangerine\n"},
+		"right password": {change: secretly, credentials: "orchard:tangerine\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, c.change)

@@ -90,13 +90,19 @@ func FuzzAddress(f *testing.F) {
 
 // FuzzCredentials reads files of credentials of any content: what is wrong with them is said without showing them.
 func FuzzCredentials(f *testing.F) {
-	for _, s := range []string{"user:password", "user", "", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN NATS USER JWT-----\nx\n------END NATS USER JWT------\n"} {
+	for _, s := range []string{"user:password", "user", "", "-----BEGIN SOTTOVOCE STORE KEY-----\nAAAA\n-----END SOTTOVOCE STORE KEY-----\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN NATS USER JWT-----\nx\n------END NATS USER JWT------\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := parseCredentials(b)
 		if err != nil && !strings.HasPrefix(err.Error(), "holds ") {
 			t.Fatalf("%q: %v", b, err)
+		}
+		switch s, err := newSeal(b, "store"); {
+		case err != nil && !strings.HasPrefix(err.Error(), "holds "):
+			t.Fatalf("%q: %v", b, err)
+		case s != nil && !bytes.Contains(b, []byte(keyBlock)):
+			t.Fatalf("%q is taken for a key", b)
 		}
 	})
 }

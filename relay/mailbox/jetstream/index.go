@@ -198,6 +198,11 @@ func (x *index) lose(cursor uint64) {
 
 // forget takes the days up to one out of the index.
 func (x *index) forget(finished uint16) {
+	over := 0
+	for over < len(x.commits)-1 && x.commits[over].last <= finished {
+		over++
+	}
+	x.commits = slices.Delete(x.commits, 0, over)
 	if !x.knows(finished) {
 		return
 	}
@@ -230,17 +235,11 @@ func (x *index) forget(finished uint16) {
 	}
 }
 
-// needed is the first message of the log that tells of a day behind one, or the last of all, which says where the log stands; 0: there is
-// none before it.
-func (x *index) needed(finished uint16) uint64 {
-	first := 0
-	for first < len(x.commits)-1 && x.commits[first].last <= finished {
-		first++
-	}
-	if first == 0 {
+// needed is the first message of the log that tells of a day which is not forgotten, or the last of all, which says where the log stands; 0: there is none.
+func (x *index) needed() uint64 {
+	if len(x.commits) == 0 {
 		return 0
 	}
-	x.commits = slices.Delete(x.commits, 0, first)
 	return x.commits[0].seq
 }
 

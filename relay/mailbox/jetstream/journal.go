@@ -48,6 +48,7 @@ func wakeSubject(store, what string) string { return store + "-wake." + what }
 // The headers of what is published.
 const (
 	headerAfter  = "Nats-Expected-Last-Sequence"
+	headerBehind = "Nats-Expected-Last-Subject-Sequence"
 	headerBatch  = "Nats-Batch-Id"
 	headerPlace  = "Nats-Batch-Sequence"
 	headerCommit = "Nats-Batch-Commit"
@@ -55,9 +56,13 @@ const (
 	headerStatus = "Status"
 )
 
-// append puts a commit behind the message with a sequence, all of it or nothing: errMoved if another one is the last,
+// place is where a commit is to stand: behind the message of the stream with a sequence, and behind a message of the log; 0: there is none. The latter is
+// said, too, since nobody can tell for sure that what ends the stream is none of the log's.
+type place struct{ after, behind uint64 }
+
+// append puts a commit at its place, all of it or nothing: errMoved if there is something behind that,
 // mailbox.ErrFull if there is no room. With any other error it may be there or not.
-func (j *journal) append(ctx context.Context, after uint64, bodies []body, log []byte) (seq uint64, err error) {
+func (j *journal) append(ctx context.Context, at place, bodies []body, log []byte) (seq uint64, err error) {
 	if !j.exists {
 		if err := j.create(ctx, j.stream, j.root+".>", -1); err != nil {
 			return 0, err
@@ -65,26 +70,32 @@ func (j *journal) append(ctx context.Context, after uint64, bodies []body, log [
 		j.exists = true
 	}
 	batch := rand.Text()
-	place := func(m *nats.Msg, at int) *nats.Msg {
+	part := func(m *nats.Msg, n int) *nats.Msg {
 		m.Header = nats.Header{}
-		if at == 0 {
-			m.Header[headerAfter] = []string{strconv.FormatUint(after, 10)}
+		if n == 0 {
+			m.Header[headerAfter] = []string{strconv.FormatUint(at.after, 10)}
+		}
+		if n == len(bodies) {
+			m.Header[headerBehind] = []string{strconv.FormatUint(at.behind, 10)}
 		}
 		if len(bodies) > 0 {
-			m.Header[headerBatch], m.Header[headerPlace] = []string{batch}, []string{strconv.Itoa(at + 1)}
+			m.Header[headerBatch], m.Header[headerPlace] = []string{batch}, []string{strconv.Itoa(n + 1)}
 		}
 		return m
 	}
 	for i, b := range bodies {
-		if err := j.conn.PublishMsg(place(&nats.Msg{Subject: j.day(b.day), Data: b.blobs}, i)); err != nil {
+		if err := j.conn.PublishMsg(part(&nats.Msg{Subject: j.day(b.day), Data: b.blobs}, i)); err != nil {
 			return 0, fmt.Errorf("%w (%w)", errSilent, err)
 		}
 	}
-	last := place(&nats.Msg{Subject: j.log(), Data: log}, len(bodies))
+	last := part(&nats.Msg{Subject: j.log(), Data: log}, len(bodies))
 	if len(bodies) > 0 {
 		last.Header[headerCommit] = []string{"1"}
 	}
 	m, err := j.request(ctx, last)
+	if errors.Is(err, nats.ErrNoResponders) {
+		j.exists = false // or nobody leads it: then it is made for nothing
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +107,10 @@ func (j *journal) append(ctx context.Context, after uint64, bodies []body, log [
 		j.exists = false
 		return 0, fmt.Errorf("%w; the stream of the log is gone", errSilent)
 	}
-	if err == nil && ack.Seq != after+uint64(len(bodies))+1 {
+	if said := (*apiError)(nil); errors.As(err, &said) && said.ErrCode == codeIncomplete && j.isFull(ctx, bodies) {
+		return 0, fmt.Errorf("%w: the account may have no more on disk", mailbox.ErrFull)
+	}
+	if err == nil && ack.Seq != at.after+uint64(len(bodies))+1 {
 		return 0, fmt.Errorf("%w; they say that a commit is at %d which can be at one place only", errSilent, ack.Seq)
 	}
 	return ack.Seq, err
@@ -108,7 +122,7 @@ type message struct {
 	data []byte
 }
 
-// next asks the server that leads for the first message of the log from a sequence on; errNone if there is none.
+// next asks the server that leads for the first message of the log from a sequence on; errNone if there is none, errNoStream if there is no log.
 func (j *journal) next(ctx context.Context, from uint64) (message, error) {
 	var answer struct {
 		Message struct {
@@ -117,9 +131,6 @@ func (j *journal) next(ctx context.Context, from uint64) (message, error) {
 		} `json:"message"`
 	}
 	err := j.ask(ctx, "STREAM.MSG.GET."+j.stream, map[string]any{"seq": from, "next_by_subj": j.log()}, &answer)
-	if errors.Is(err, errNoStream) {
-		return message{}, errNone
-	}
 	return message{answer.Message.Seq, answer.Message.Data}, err
 }
 

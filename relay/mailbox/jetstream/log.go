@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sottovoce/relay/mailbox"
@@ -28,8 +27,13 @@ type log struct {
 	loaded bool
 	outage bool   // the last commit was given up
 	broken uint64 // the message that the log does not go on with, however often it is read
-
-	doubted atomic.Bool // the servers may have lost what they had, and have not been asked since
+	over   uint16 // the last day that was given up from here
+	// foreign is the last message of the stream, where that seems to be none of the log's.
+	foreign uint64
+	turns   turns
+	// The servers may have lost what they had: by what they say, or since they were out of sight when they had been found again so often.
+	doubted bool
+	found   uint64
 
 	mu    sync.RWMutex // guards the following
 	index *index
@@ -50,16 +54,22 @@ func (l *log) run(ctx context.Context) {
 	poll := time.NewTicker(pollPeriod)
 	defer poll.Stop()
 	for {
+		requests, turn := l.requests, (<-chan time.Time)(nil)
+		if rest := l.turns.rest(time.Now()); rest > 0 {
+			requests, turn = nil, time.After(rest)
+		}
 		select {
 		case <-l.store.stop:
 			return
-		case r := <-l.requests:
+		case <-turn:
+		case r := <-requests:
 			l.commit(ctx, l.gather(r))
 		case ask := <-l.asks:
 			l.tell(l.waiting(ask), l.refresh(ctx))
 		case do := <-l.tasks:
 			do()
 		case <-l.woken:
+			l.turns.wanted()
 			_ = l.refresh(ctx) // who needs to know asks, and is told
 		case <-poll.C:
 			l.poll(ctx)
@@ -143,12 +153,15 @@ func (l *log) write(ctx context.Context, fill func(p *plan)) error {
 		l.outage = true
 		return err
 	}
-	var nonce [16]byte
-	_, _ = rand.Read(nonce[:]) // never fails
+	nonce := newNonce()
 	for {
 		p := l.plan(nonce, fill)
 		if p.empty() {
-			if moved, _, err := l.catchUp(ctx, nonce, p.doubtful); err != nil || !moved {
+			moved, err := l.sure(ctx)
+			if err == nil && !moved {
+				moved, _, err = l.catchUp(ctx, nonce, p.doubtful)
+			}
+			if err != nil || !moved {
 				return err
 			}
 			continue
@@ -158,6 +171,12 @@ func (l *log) write(ctx context.Context, fill func(p *plan)) error {
 			return err
 		}
 	}
+}
+
+// newNonce draws what a commit is known again by.
+func newNonce() (nonce [16]byte) {
+	_, _ = rand.Read(nonce[:]) // never fails
+	return nonce
 }
 
 // plan makes a plan by what is known here.
@@ -173,33 +192,38 @@ func (l *log) plan(nonce [16]byte, fill func(p *plan)) *plan {
 
 // publish brings a plan onto the servers; false if another one was there first.
 func (l *log) publish(ctx context.Context, p *plan, end time.Time) (done bool, err error) {
-	after, b := l.index.seq, p.commit.append(nil)
+	at, b, begun := l.place(), p.commit.append(nil), time.Now()
 	for {
-		seq, err := l.journal.append(ctx, after, p.bodies, b)
+		seq := uint64(0)
+		moved, err := l.sure(ctx)
+		if err == nil && !moved {
+			seq, err = l.journal.append(ctx, at, p.bodies, b)
+		}
 		var other errMoved
 		switch {
+		case moved, errors.Is(err, errBranch):
+			return false, err
 		case err == nil:
 			l.kept(p, seq)
+			if len(l.woken) > 0 {
+				l.turns.wanted()
+			}
+			l.turns.wrote(time.Now(), time.Since(begun))
 			return true, nil
 		case errors.Is(err, mailbox.ErrFull):
 			return false, err
-		case errors.As(err, &other):
-			moved, ours, err := l.catchUp(ctx, p.nonce, true)
-			if err == nil && !moved {
-				moved, ours, err = l.elsewhere(ctx, p.nonce, other.last)
-			}
+		case errors.As(err, &other), errors.Is(err, errOvertaken):
+			l.wakeOthers() // whoever was first lets this one write next
+			moved, ours, err := l.overtaken(ctx, p.nonce, other.last)
 			if moved || ours {
 				return ours, nil
 			}
-			if err != nil && !errors.Is(err, errSilent) {
+			if err != nil && !errors.Is(err, errSilent) && !errors.As(err, &other) {
 				return false, err
 			}
+			l.doubted = true // by what is known here that was the place
 		}
-		rest := retryPause
-		if errors.As(err, &other) || errors.Is(err, errOvertaken) {
-			rest = movedPause
-		}
-		if time.Now().After(end) || l.store.closing() || !pause(ctx, rest) {
+		if time.Now().After(end) || l.store.closing() || !pause(ctx, retryPause) {
 			l.outage = true
 			return false, fmt.Errorf("nothing can be kept now: %w", err)
 		}
@@ -214,7 +238,7 @@ func (l *log) kept(p *plan, seq uint64) {
 	if err := l.apply(p.commit, seq); err != nil {
 		panic("jetstream: a commit does not follow from what it was planned on: " + err.Error())
 	}
-	_ = l.journal.conn.Publish(l.journal.wake(), nil) // they look by themselves, too
+	l.wakeOthers()
 }
 
 // apply takes a commit into the index, and wakes those who wait.
@@ -232,216 +256,19 @@ func (l *log) apply(c *commit, seq uint64) error {
 	return nil
 }
 
-// elsewhere looks at what the stream is said to end with, where nothing of the log stands behind what is known here: it may be on its way still, it may
-// be something foreign, or the log has lost its end and is read anew. It gives no cursor again that it knows of.
-func (l *log) elsewhere(ctx context.Context, nonce [16]byte, said uint64) (moved, ours bool, err error) {
-	last, err := l.journal.last(ctx, l.journal.stream)
-	if err != nil || last < said { // what is said is planned only
-		return false, false, err
-	}
-	if moved, ours, err = l.catchUp(ctx, nonce, true); err != nil || moved {
-		return moved, ours, err
-	}
-	if last < l.index.seq {
-		return true, false, l.reread(ctx, nil)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	moved = last > l.index.seq
-	l.index.seq = last
-	return moved, false, nil
-}
-
-// load reads the log from its beginning, once.
-func (l *log) load(ctx context.Context) error {
-	if l.loaded {
-		return nil
-	}
-	switch _, err := l.journal.last(ctx, l.journal.stream); {
-	case errors.Is(err, errNoStream):
-		l.loaded = true
-		return nil
-	case err != nil:
-		return err
-	}
-	l.journal.exists = true
-	err := l.reread(ctx, nil)
-	l.loaded = err == nil
-	return err
-}
-
-// reread puts the log as the servers have it into the place of what is known here: at the start, where they have lost its end, and where others have
-// written and removed more than was followed here. Cursors that are known here are not given again. seen is told of each commit.
+// expire gives up what is known and kept of the days up to one. Before, an empty commit: who was stopped since it has planned on what is kept of
+// them has to plan anew.
 //
-// spec: 13-mailbox#what-the-servers-lose
-func (l *log) reread(ctx context.Context, seen func(*commit)) error {
-	known, fresh, first := l.index.seq, newIndex(), uint64(0)
-	fresh.nextUp = l.index.nextUp
-	take := func(m message) error {
-		c, err := parseCommit(m.data)
-		if err == nil {
-			err = fresh.apply(c, m.seq, l.store.Finished())
-		}
-		if err != nil {
-			return l.wrong(m, err)
-		}
-		if seen != nil {
-			seen(c)
-		}
-		if first == 0 {
-			first = m.seq
-		}
-		return nil
-	}
-	for n := 1; n > 0; {
-		var err error
-		n, err = l.journal.ahead(ctx, fresh.seq+1, take)
-		if errors.Is(err, errSilent) {
-			break // no server hands out many at once, as where the stream is new: the one that leads is asked for each
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for {
-		m, err := l.journal.next(ctx, fresh.seq+1)
-		if errors.Is(err, errNone) {
-			break
-		}
-		if err == nil {
-			err = take(m)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if known != 0 && first <= known {
-		l.store.log.Error("the servers have lost what they had confirmed: the log of a community is another one than it was; members see that",
-			"community", fmt.Sprintf("%x", l.community[:4]), "messages", fresh.seq)
-	}
-	l.replace(fresh)
-	return nil
-}
-
-// replace shows another index of the log.
-func (l *log) replace(fresh *index) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fresh.forget(l.store.Finished()) // which may have risen meanwhile
-	fresh.withdrawn += l.index.withdrawn + 1
-	if l.index.head != fresh.head {
-		close(l.moved)
-		l.moved = make(chan struct{})
-	}
-	l.index = fresh
-	l.store.cache.clear()
-}
-
-// wrong says which message of the log is not as it must be.
-func (l *log) wrong(m message, err error) error {
-	return fmt.Errorf("the log of community %x, message %d: %w", l.community[:4], m.seq, err)
-}
-
-// take applies a message of the log.
-func (l *log) take(m message, seen func(*commit)) error {
-	c, err := parseCommit(m.data)
-	if err == nil {
-		err = l.apply(c, m.seq)
-	}
-	if err != nil {
-		return l.wrong(m, err)
-	}
-	seen(c)
-	return nil
-}
-
-// refresh has all that other processes have written up to now.
-func (l *log) refresh(ctx context.Context) error {
-	if err := l.load(ctx); err != nil {
-		return err
-	}
-	if l.doubted.Swap(false) {
-		if err := l.check(ctx); err != nil {
-			l.doubted.Store(true)
-			return err
-		}
-	}
-	_, _, err := l.catchUp(ctx, [16]byte{}, true)
-	return err
-}
-
-// poll looks at the log where nobody has asked. A process that only reads would else show for ever, and sign for, what the servers have lost.
-func (l *log) poll(ctx context.Context) {
-	last, err := l.journal.last(ctx, l.journal.stream)
-	if errors.Is(err, errNoStream) || err == nil && last < l.index.seq {
-		l.doubted.Store(true) // a server that has no leader answers as well, by what it has
-	}
-	_ = l.refresh(ctx)
-}
-
-// check finds out from the server that leads whether it still has the last message of the log that is known here, and reads all anew if not.
-func (l *log) check(ctx context.Context) error {
-	if len(l.index.commits) == 0 {
-		return nil
-	}
-	b, err := l.journal.get(ctx, l.index.commits[len(l.index.commits)-1].seq)
-	if err != nil && !errors.Is(err, errNone) && !errors.Is(err, errNoStream) {
-		return err
-	}
-	if c, err := parseCommit(b); err == nil && c.nonce == l.index.nonce {
-		return nil
-	}
-	return l.reread(ctx, nil)
-}
-
-// catchUp reads what stands behind what is known here, up to the end by the word of the server that leads; with wanted false it does
-// nothing. ours says that the commit with the nonce was among it. Where what comes does not follow from what is known here, all is read anew.
-func (l *log) catchUp(ctx context.Context, nonce [16]byte, wanted bool) (moved, ours bool, err error) {
-	moved, ours, err = l.follow(ctx, nonce, wanted)
-	if !errors.Is(err, errBranch) {
-		return moved, ours, err
-	}
-	m, next := l.journal.next(ctx, l.index.seq+1)
-	if next != nil || m.seq == l.broken {
-		return moved, ours, err
-	}
-	if err := l.reread(ctx, func(c *commit) { ours = ours || c.nonce == nonce }); err != nil {
-		if !errors.Is(err, errSilent) {
-			l.broken = m.seq // all is not read each time because of what can never follow
-		}
-		return moved, ours, err
-	}
-	return true, ours, nil
-}
-
-// follow reads what stands behind what is known here.
-func (l *log) follow(ctx context.Context, nonce [16]byte, wanted bool) (moved, ours bool, err error) {
-	see := func(c *commit) { moved, ours = true, ours || c.nonce == nonce }
-	for n := 0; wanted; n++ {
-		m, err := l.journal.next(ctx, l.index.seq+1)
-		if errors.Is(err, errNone) {
-			return moved, ours, nil
-		}
-		if err == nil {
-			err = l.take(m, see)
-		}
-		if err == nil && n%4 == 3 { // there is much
-			if _, late := l.journal.ahead(ctx, l.index.seq+1, func(m message) error { return l.take(m, see) }); late != nil && !errors.Is(late, errSilent) {
-				err = late
-			}
-		}
-		if err != nil {
-			return moved, ours, err
-		}
-	}
-	return moved, ours, nil
-}
-
-// expire gives up what is known and kept of the days up to one.
+// spec: 13-mailbox#expiry-on-a-cluster
 func (l *log) expire(ctx context.Context, day uint16) error {
 	l.forget(day)
-	if err := l.refresh(ctx); err != nil || !l.journal.exists {
+	if err := l.refresh(ctx); err != nil || !l.journal.exists || day <= l.over {
 		return err
+	}
+	fence := func() error { return l.write(ctx, func(p *plan) { p.fence = true }) }
+	fenced := fence()
+	if fenced != nil && !errors.Is(fenced, mailbox.ErrFull) {
+		return fenced
 	}
 	days, err := l.journal.days(ctx)
 	if err != nil {
@@ -454,10 +281,25 @@ func (l *log) expire(ctx context.Context, day uint16) error {
 			}
 		}
 	}
-	if before := l.index.needed(day); before > 0 {
-		return l.journal.purge(ctx, l.journal.stream, l.journal.log(), before)
+	if before := l.needed(); before > 0 {
+		if err := l.journal.purge(ctx, l.journal.stream, l.journal.log(), before); err != nil {
+			return err
+		}
 	}
-	return nil
+	if fenced != nil { // there is room now
+		fenced = fence()
+	}
+	if fenced == nil {
+		l.over = day
+	}
+	return fenced
+}
+
+// needed is the index's.
+func (l *log) needed() uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.index.needed()
 }
 
 // forget takes the days up to one out of the index.

@@ -119,7 +119,7 @@ func parseCommit(b []byte) (*commit, error) {
 	}
 	records, tokens := int(binary.BigEndian.Uint16(b[101:])), int(binary.BigEndian.Uint16(b[103:]))
 	b = b[commitHeader:]
-	if c.before.Cursor+uint64(records) < c.before.Cursor {
+	if c.before.Cursor > cursorMax {
 		return nil, errMessage
 	}
 	cursor, chain := c.before.Cursor, c.before.Chain
@@ -165,6 +165,9 @@ func parseRecord(b []byte, bodies uint16) (r record, size int, err error) {
 	}
 	return record{}, 0, errMessage
 }
+
+// isFence reports whether nothing is brought: where the log stood at the end of a day was written down, or a day is over.
+func (c *commit) isFence() bool { return len(c.records) == 0 && len(c.spent) == 0 }
 
 // head is where the log stands behind the commit.
 func (c *commit) head() mailbox.Head {

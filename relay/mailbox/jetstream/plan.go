@@ -65,8 +65,10 @@ type plan struct {
 	bodies []body
 	// deletions is how many of the records are tombstones.
 	deletions int
-	// doubtful says that something was refused which another process may have changed since the log was looked at.
+	// doubtful says that something is decided by what another process may have changed since the log was looked at.
 	doubtful bool
+	// fence says that there is something to write although nothing changes.
+	fence bool
 }
 
 // body is one message of blobs, of one expiry day.
@@ -84,7 +86,7 @@ func newPlan(x *index, finished uint16, room int64, nonce [16]byte) *plan {
 }
 
 // empty says that there is nothing to write.
-func (p *plan) empty() bool { return len(p.records) == 0 && p.closed == p.index.closed }
+func (p *plan) empty() bool { return len(p.records) == 0 && p.closed == p.index.closed && !p.fence }
 
 // take decides what becomes of a request.
 func (p *plan) take(r *request) {
@@ -115,6 +117,7 @@ func (p *plan) deposit(d *prepared) mailbox.Result {
 		return mailbox.Result{Cursor: cursor}
 	}
 	if cursor, held := p.index.holds(d.id); held {
+		p.doubtful = true // it may be deleted
 		return mailbox.Result{Cursor: cursor}
 	}
 	under := forbids{d.header.DelCommit, d.header.ExpiryDay}

@@ -107,6 +107,10 @@ func (l *log) fetch(ctx context.Context, of []entry) (blobs []mailbox.Record, wh
 			}
 		}
 		whole = false
+		if _, fresh := fetched[e.message]; !fresh { // it may be of a message that stood there before the servers lost it
+			l.store.cache.drop(cached{l.community, e.message})
+			continue
+		}
 		if err := l.miss(ctx, e); err != nil {
 			return nil, false, err
 		}

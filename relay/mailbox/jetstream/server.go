@@ -21,6 +21,7 @@ type server struct {
 	conn     *nats.Conn
 	name     string // of the store
 	replicas int
+	seal     *seal // of files
 	log      *slog.Logger
 	denied   atomic.Pointer[string] // the subject that was forbidden last
 }
@@ -66,7 +67,9 @@ const (
 	codeNoCluster    = 10074
 	codeNotEnabled   = 10076
 	codeNotStored    = 10077
+	codeNoLimits     = 10120 // for so many copies
 	codeOvertaken    = 10164 // another message is on its way to the place
+	codeIncomplete   = 10176 // a message of the batch is not there
 )
 
 func (e *apiError) Error() string { return "JetStream says: " + e.Description }
@@ -90,10 +93,10 @@ func (e *apiError) meaning() error {
 	return fmt.Errorf("%w; %w", errSilent, e)
 }
 
-// connect reaches the cluster. It calls again whenever that was lost and is reached again.
-func connect(a address, file string, log *slog.Logger, again func()) (*server, error) {
+// connect reaches the cluster.
+func connect(a address, file string, log *slog.Logger) (*server, error) {
 	s := &server{name: a.name, log: log}
-	options, err := credentials(file)
+	options, err := s.credentials(file)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +113,6 @@ func connect(a address, file string, log *slog.Logger, again func()) (*server, e
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			log.Info("found another server of the store", "server", c.ConnectedServerName())
-			again()
 		}),
 	)
 	if s.conn, err = nats.Connect("", options...); err != nil {
@@ -151,6 +153,15 @@ func (s *server) subject(of ...string) string {
 // request asks once, and waits for the answer.
 func (s *server) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	return s.within(ctx, answerTime, m)
+}
+
+// led does something again that nobody has heard, as where a stream is new and its servers have not agreed on who leads it.
+func (s *server) led(ctx context.Context, what func() error) error {
+	for end := time.Now().Add(answerTime); ; {
+		if err := what(); !errors.Is(err, nats.ErrNoResponders) || time.Now().After(end) || !pause(ctx, retryPause) {
+			return err
+		}
+	}
 }
 
 // question asks what may be asked more than once, again and again until somebody answers: a stream drops what it is asked as long as its servers have

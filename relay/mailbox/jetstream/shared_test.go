@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +92,46 @@ func TestOneLog(t *testing.T) {
 	one, other := collect(t, a), collect(t, b)
 	if diff := cmp.Diff(one, other); diff != "" || len(one.Blobs) != callers*each {
 		t.Fatalf("%d blobs; two processes show two logs: %s", len(one.Blobs), diff)
+	}
+}
+
+// TestTurns: two processes that write all the time both get on, and send less than half of it in vain, on a machine that is busy with other things, too.
+func TestTurns(t *testing.T) {
+	s := serve(t, nil)
+	at := jetstream.Config{URL: s.ClientURL() + "/shared", Replicas: 1}
+	stores := []*jetstream.Store{open(t, at), open(t, at)}
+	const callers, each = 4, 32
+	var kept [2]atomic.Int64
+	var wait sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	for caller := range uint64(2 * callers) {
+		wait.Go(func() {
+			for n := caller << 32; ctx.Err() == nil; n += each {
+				deposits := make([]mailbox.Deposit, each)
+				for i := range deposits {
+					deposits[i].Blob = mailboxtest.Blob(n+uint64(i), 0, day)
+				}
+				if _, err := stores[caller%2].Append(t.Context(), ours, deposits); err != nil {
+					t.Error(err)
+				}
+				kept[caller%2].Add(each)
+			}
+		})
+	}
+	wait.Wait()
+	for _, store := range stores {
+		_ = store.Close()
+	}
+	sent, err := s.Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := kept[0].Load(), kept[1].Load()
+	twice := float64(sent.InBytes)/float64((one+other)*int64(wire.Class0.Size())) - 1
+	t.Logf("%d and %d kept, %.0f %% of it sent in vain", one, other, 100*twice)
+	if min(one, other) < max(one, other)/4 || twice > 1 {
+		t.Errorf("of two processes one keeps %d, the other %d; %.0f %% is sent in vain", one, other, 100*twice)
 	}
 }
 

@@ -62,7 +62,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		limit: c.Limit, log: c.Log, stop: make(chan struct{}), looked: make(chan struct{}, 1), files: make(chan struct{}, 1),
 		logs: map[mailbox.Community]*log{},
 	}
-	server, err := connect(a, c.Credentials, c.Log, s.doubt)
+	server, err := connect(a, c.Credentials, c.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -139,26 +139,20 @@ func (s *Store) wake(what string) {
 func (s *Store) watch() {
 	poll := time.NewTicker(pollPeriod)
 	defer poll.Stop()
-	for {
+	for known := s.Finished(); ; {
 		select {
 		case <-s.stop:
 			return
 		case <-s.looked:
 		case <-poll.C:
 		}
-		before := s.Finished()
-		if err := s.look(s.ctx); err == nil && s.Finished() > before {
+		_ = s.look(s.ctx)
+		if over := s.Finished(); over > known { // by whoever has looked first
 			for _, l := range s.all() {
-				l.forget(s.Finished())
+				l.forget(over)
 			}
+			known = over
 		}
-	}
-}
-
-// doubt has all logs asked for again: the servers were out of sight, and may have lost what they had.
-func (s *Store) doubt() {
-	for _, l := range s.all() {
-		l.doubted.Store(true)
 	}
 }
 
@@ -291,20 +285,25 @@ func (s *Store) CloseDay(ctx context.Context, c mailbox.Community, day uint16) (
 // finishedSubject is where the last finished day stands.
 func (s *Store) finishedSubject() string { return s.server.name + "-store.finished" }
 
+// over is the last finished day by the word of the server that leads, 0 if there is none, and the message that says so.
+func (s *Store) over(ctx context.Context) (seq uint64, day uint16, err error) {
+	seq, b, err := s.server.latest(ctx, s.server.name, s.finishedSubject())
+	switch {
+	case errors.Is(err, errNone):
+		return 0, 0, nil
+	case err == nil && len(b) != 2:
+		return 0, 0, errMessage
+	case err != nil:
+		return 0, 0, err
+	}
+	return seq, binary.BigEndian.Uint16(b), nil
+}
+
 // look learns the last finished day.
 func (s *Store) look(ctx context.Context) error {
-	_, b, err := s.server.latest(ctx, s.server.name, s.finishedSubject())
-	if errors.Is(err, errNone) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if len(b) != 2 {
-		return errMessage
-	}
-	s.raise(binary.BigEndian.Uint16(b))
-	return nil
+	_, day, err := s.over(ctx)
+	s.raise(day)
+	return err
 }
 
 // raise takes a day that is finished with.
@@ -322,28 +321,56 @@ func (s *Store) Expire(ctx context.Context, day uint16) error {
 	if s.closing() {
 		return mailbox.ErrClosed
 	}
-	for day > s.Finished() {
-		seq, _, err := s.server.latest(ctx, s.server.name, s.finishedSubject())
-		if err == nil || errors.Is(err, errNone) {
-			err = s.server.replace(ctx, s.finishedSubject(), seq, binary.BigEndian.AppendUint16(nil, day))
+	err := s.finish(ctx, day)
+	if errors.Is(err, mailbox.ErrFull) { // what has expired makes room for the word that it has; that it is over is said from now on, before it is gone
+		s.raise(day)
+		if err = s.purge(ctx, day); err == nil {
+			err = s.finish(ctx, day)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot finish with day %d: %w", day, err)
+	}
+	return s.purge(ctx, s.Finished())
+}
+
+// finish writes down that a day is over, unless a later one is.
+func (s *Store) finish(ctx context.Context, day uint16) error {
+	for {
+		seq, over, err := s.over(ctx)
+		if err == nil && over < day {
+			if err = s.server.replace(ctx, s.finishedSubject(), seq, binary.BigEndian.AppendUint16(nil, day)); err == nil {
+				_ = s.server.conn.Publish(wakeSubject(s.server.name, "store"), nil) // they look by themselves, too
+			}
 		}
 		switch {
 		case err == nil:
-			s.raise(day)
-			_ = s.server.conn.Publish(wakeSubject(s.server.name, "store"), nil) // they look by themselves, too
+			s.raise(max(over, day))
+			return nil
 		case !errors.As(err, new(errMoved)) && !errors.Is(err, errOvertaken):
-			return fmt.Errorf("cannot finish with day %d: %w", day, err)
-		default:
-			if err := s.look(ctx); err != nil {
-				return err
-			}
+			return err
+		case !pause(ctx, movedPause):
+			return context.Cause(ctx)
 		}
 	}
+}
+
+// purge gives up what is kept of the days up to one.
+func (s *Store) purge(ctx context.Context, day uint16) error {
 	var errs []error
 	for _, l := range s.all() {
-		errs = append(errs, l.do(ctx, func() error { return l.expire(s.ctx, s.Finished()) }))
+		errs = append(errs, l.do(ctx, func() error { return l.expire(s.ctx, day) }))
 	}
 	return errors.Join(errs...)
+}
+
+// Date is the time by the clock of the server that leads the store's stream.
+func (s *Store) Date(ctx context.Context) (time.Time, error) {
+	var info struct {
+		Date time.Time `json:"ts"`
+	}
+	err := s.server.ask(ctx, "STREAM.INFO."+s.server.name, struct{}{}, &info)
+	return info.Date, err
 }
 
 // Finished is mailbox.Store's.
