@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"sottovoce/mesh/link"
@@ -66,16 +67,22 @@ func (s *station) owesClose(now time.Time) bool {
 }
 
 // silent notes that the supernode was asked for the close of a day and gave no new one: once a day, on silentDays of which that is told.
+// Where our clock was set back, days are counted from there; one that is plainly wrong counts none.
+//
+// spec: 12-replication#clocks-that-differ
 func (s *station) silent(now time.Time) {
 	s.mu.Lock()
 	last := max(s.state.Counted, s.state.Attested)
-	again := last <= unix(now) && last != 0 && unix(now)-last < uint64(attestPeriod/time.Second)
 	s.mu.Unlock()
-	if again {
+	back := last > unix(now)
+	if wire.DayAt(now) < plausibleFrom || !back && last != 0 && unix(now)-last < uint64(attestPeriod/time.Second) {
 		return
 	}
 	err := s.change(func(state *stationState) {
-		state.Silent, state.Counted = min(state.Silent+1, silentDays), unix(now)
+		if !back {
+			state.Silent = min(state.Silent+1, silentDays)
+		}
+		state.Attested, state.Counted = min(state.Attested, unix(now)), unix(now)
 	})
 	if err != nil {
 		s.client.cfg.Log.Warn("it is not kept that a supernode signs nothing", "error", err)
@@ -106,10 +113,23 @@ func (s *station) catchUp(signed uint64) {
 	}
 }
 
-// doubtWord says that the supernode may not be in order, which nothing proves; "" while nothing is doubtful. The lock is held.
-func (s *station) doubtWord() string {
-	if s.state.Silent < silentDays {
-		return ""
+// silentWord says what it may be that no day is signed for. Where the last one that was is the last that is over by its word, its day does not go
+// on, as that of one that runs for some hours a day and has no clock.
+func (s *station) silentWord() string {
+	if last := s.watch.last(); last != nil && s.finished != 0 && uint32(s.finished) <= last.Day {
+		return "its day does not go on, and so it signs for nothing that is new: nobody vouches for its clock, or it hides behind that"
 	}
 	return "it has not signed for days for what it shows: it may show others something else, or its clock stands still"
+}
+
+// doubtWord says that the supernode may not be in order, which nothing proves; "" while nothing is doubtful. The lock is held.
+func (s *station) doubtWord() string {
+	var words []string
+	if s.state.Silent >= silentDays {
+		words = append(words, s.silentWord())
+	}
+	if s.state.Early > s.client.today() {
+		words = append(words, "days are over there that are not over by the clock of this device, and it gives up messages by them: one of the two clocks is wrong")
+	}
+	return strings.Join(words, "; ")
 }

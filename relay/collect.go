@@ -124,7 +124,7 @@ func (s *station) follow(ctx context.Context, l *link.Link) error {
 		if r.barren(page) {
 			return fmt.Errorf("%w: pages that do not move on", wire.ErrMalformed)
 		}
-		s.watch.page(page, blobs, asked, s.client.today())
+		s.hold(page, blobs, r.at.Cursor, asked)
 		s.mu.Lock()
 		r.expect(s.state.Signed)
 		s.mu.Unlock()

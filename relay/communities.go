@@ -188,7 +188,7 @@ func (s *station) forget() error {
 	s.mu.Lock()
 	s.state.wallet.Erase()
 	s.mu.Unlock()
-	return errors.Join(s.client.cfg.Keep.Save(s.watch.key, nil), s.client.cfg.Keep.Save(s.log.key(), nil))
+	return errors.Join(s.client.cfg.Keep.Save(s.watch.key, nil), s.client.cfg.Keep.Save(s.watch.keyOwed(), nil), s.client.cfg.Keep.Save(s.log.key(), nil))
 }
 
 // Communities lists those that we belong to, by their ids.

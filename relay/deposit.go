@@ -229,7 +229,15 @@ func (s *station) take(items []*item) (lacking int, err error) {
 func (s *station) answered(items []*item, kept wire.Kept, all []Kept) error {
 	s.heard(kept.Day)
 	if len(all) > 0 {
-		s.watch.signed(all, *kept.Signature)
+		if err := s.watch.signed(all, *kept.Signature); err != nil {
+			for _, t := range items { // else it would count as seen there, and nobody would look
+				*t.answer = Custody{Reason: wire.ReasonNotNow, Day: t.answer.Day, Log: s.log}
+			}
+			return err
+		}
+		if _, wanted := s.watch.ask(); wanted {
+			s.rouse()
+		}
 	}
 	s.mu.Lock()
 	s.doubt.settle(items)

@@ -1,16 +1,21 @@
 package relay
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"sottovoce/mesh/goldentest"
+	"sottovoce/mesh/identity"
 	"sottovoce/mesh/peer"
 	"sottovoce/mesh/wire"
 	"sottovoce/relay/token"
+	"sottovoce/relay/witness"
 )
 
 type noKeep struct{}
@@ -206,6 +211,13 @@ func TestOwnDay(t *testing.T) {
 	}
 	s.heard(20_000)
 	grant(20_005, errOwnDay)
+	s.finished = 20_003 // as its pages say to all: our clock is behind
+	grant(20_005, nil)
+	grant(20_004, nil)
+	grant(20_006, errOwnDay)
+	s.finished = 0
+	s.heard(20_000)
+	grant(20_005, errOwnDay)
 	now = now.Add(24 * time.Hour)
 	if s.barren() {
 		t.Error("it is not visited on the next day")
@@ -213,5 +225,61 @@ func TestOwnDay(t *testing.T) {
 	grant(20_002, nil)
 	if !strings.Contains(troubleOf(errOwnDay), "day") {
 		t.Error("nobody is told")
+	}
+}
+
+// TestSilenceByWrongClocks: a clock of ours that is set back, or starts in 1970, makes nobody silent for days; one that was ahead once does
+// not hide for years who is.
+func TestSilenceByWrongClocks(t *testing.T) {
+	const day = 24 * time.Hour
+	right := time.Unix((plausibleFrom+100)*86_400, 0)
+	now := right
+	s := &station{
+		client: &Client{cfg: Config{Keep: noKeep{}, Now: func() time.Time { return now }}},
+		state:  &stationState{wallet: token.NewWallet(), Attested: unix(right)},
+		watch:  loadWatch(mapKeep{}, Log{}, identity.DeviceKeys{}),
+	}
+	for _, step := range []struct {
+		name string
+		at   time.Time
+		days uint8
+	}{
+		{"set back by days", right.Add(-5 * day), 0},
+		{"an hour later", right.Add(-5*day + time.Hour), 0},
+		{"in 1970", time.Unix(60, 0), 0},
+		{"in 1970, later", time.Unix(90_000, 0), 0},
+		{"behind again", right.Add(-5*day + 2*time.Hour), 0},
+		{"a day after it was set back", right.Add(-4*day + time.Hour), 1},
+		{"years ahead", right.Add(3000 * day), 2},
+		{"and right again", right, 2},
+		{"a day later", right.Add(day), 3},
+	} {
+		now = step.at
+		s.silent(now)
+		if s.state.Silent != step.days || (s.doubtWord() != "") != (step.days == silentDays) {
+			t.Fatalf("%s: silent on %d days, %q", step.name, s.state.Silent, s.doubtWord())
+		}
+	}
+}
+
+// TestStandsStill: of a supernode whose own day does not go on it is not said that it may show others something else.
+func TestStandsStill(t *testing.T) {
+	device, err := identity.NewDevice(bytes.NewReader(goldentest.Counted(1, 64)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const day = plausibleFrom + 100
+	c := witness.Checkpoint{Cursor: 9, Day: day}
+	c.Signature = [64]byte(ed25519.Sign(device.SignKey(), Log{At: device.Public().ID()}.Checkpoint(c.Cursor, c.Chain, c.Day)))
+	s := &station{
+		client: &Client{cfg: Config{Now: func() time.Time { return time.Unix((day+9)*86_400, 0) }}}, state: &stationState{Silent: silentDays},
+		watch: loadWatch(mapKeep{}, Log{}, device.Public()),
+	}
+	said := s.doubtWord()
+	s.watch.do(func(on *witness.Watch) []witness.Breach { return on.Given(c) })
+	for finished, same := range map[uint16]bool{0: true, day - 1: false, day: false, day + 1: true} {
+		if s.finished = finished; (s.doubtWord() == said) != same || s.doubtWord() == "" {
+			t.Errorf("day %d is over: %s", finished, s.doubtWord())
+		}
 	}
 }

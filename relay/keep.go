@@ -57,6 +57,7 @@ type stationState struct {
 	Listed   listed    `cbor:"18,keyasint,omitempty"`
 	Round    round     `cbor:"19,keyasint,omitempty"`
 	Dated    bool      `cbor:"20,keyasint,omitempty"` // Ahead was said on a link without a name once
+	Early    uint16    `cbor:"21,keyasint,omitempty"` // the latest day that it says is over, or acts as if it were, before it was by our clock
 
 	wallet *token.Wallet
 }

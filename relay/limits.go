@@ -28,6 +28,8 @@ const (
 	attestRetry  = time.Hour
 	// silentDays is on how many days a supernode may give no new checkpoint, when it is asked, before people are told.
 	silentDays = 3
+	// plausibleFrom is the day before which no clock was ever right: 2026-01-01.
+	plausibleFrom = 20_454
 	// newsPeriod is between two questions on a link what is new in the community, where that is not told.
 	newsPeriod = time.Hour
 	// newsBurst and newsLeast are how often what is new may be told on a stream: twice as often as an honest supernode does.

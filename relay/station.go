@@ -38,24 +38,25 @@ type station struct {
 	saving sync.Mutex // held while the state is changed and saved; taken before mu. Guards gone
 	gone   bool       // we have left: nothing is kept any more
 
-	mu      sync.Mutex // guards the fields below
-	known   community.Known
-	state   *stationState
-	link    *link.Link    // nil: not reached
-	number  uint64        // the link's
-	lacking int           // tokens that deposits wait for
-	doubt   doubt         // what was offered and may be paid for already
-	unsaved bool          // tokens were taken that are on disk still
-	drawn   chan struct{} // closed, and made anew, when a visit has ended
-	entered uint16        // our day when it let us in last; 0: not in this run
-	trouble string        // why it is not reached, or what is wrong; for people
-	dry     uint16        // its day of which it gives us no more tokens; 0: none
-	odd     uint16        // our day when it said another day to us than to all; 0: it has not since it said one to all
-	last    time.Time     // when it was reached last
-	fell    time.Time     // when its log made no sense last, or had to be read from its beginning
-	fallen  time.Duration // how long we waited then
-	pleaded time.Time     // when it was asked for a checkpoint last
-	idle    func()        // ends the request that follows the log, all of which has come; nil: there is none
+	mu       sync.Mutex // guards the fields below
+	known    community.Known
+	state    *stationState
+	link     *link.Link    // nil: not reached
+	number   uint64        // the link's
+	lacking  int           // tokens that deposits wait for
+	doubt    doubt         // what was offered and may be paid for already
+	unsaved  bool          // tokens were taken that are on disk still
+	drawn    chan struct{} // closed, and made anew, when a visit has ended
+	entered  uint16        // our day when it let us in last; 0: not in this run
+	trouble  string        // why it is not reached, or what is wrong; for people
+	dry      uint16        // its day of which it gives us no more tokens; 0: none
+	finished uint16        // the last day that is over by its word; 0: it has given none in this run
+	odd      uint16        // our day when it said another day to us than to all; 0: it has not since it said one to all
+	last     time.Time     // when it was reached last
+	fell     time.Time     // when its log made no sense last, or had to be read from its beginning
+	fallen   time.Duration // how long we waited then
+	pleaded  time.Time     // when it was asked for a checkpoint last
+	idle     func()        // ends the request that follows the log, all of which has come; nil: there is none
 }
 
 func newStation(c *Client, m *member, k community.Known, state *stationState) *station {
@@ -396,11 +397,15 @@ func (s *station) heard(day uint32) {
 	s.state.Ahead, s.state.Dated = ahead, true
 }
 
-// errOwnDay says that a supernode says another day to us than to all: the tokens that we drew for it would be known by it.
-var errOwnDay = errors.New("it says another day to us than to others: look at the clocks, it could know by that who deposits")
+// errOwnDay says that a supernode says another day to us than to all, or that our clock was set back since it said one: the tokens that we
+// drew for it might be known by it.
+var errOwnDay = errors.New("its day is not that of this device: look at both clocks; no tokens are drawn there, since it could know by a day of our own who deposits")
 
-// agree takes the day of a grant, a day more or less than ours, or than what the supernode has said on links without a name. Before it has
-// said any there, there is nothing to compare with.
+// near reports whether two days are the same, one more or less.
+func near(a, b int64) bool { return -1 <= a-b && a-b <= 1 }
+
+// agree takes the day of a grant, a day more or less than ours, or than what the supernode has said on links without a name: as its day, or
+// by which was the last that is over. Before it has said any there, there is nothing to compare with.
 //
 // spec: 11-tokens#draw
 func (s *station) agree(day uint32) error {
@@ -408,10 +413,10 @@ func (s *station) agree(day uint32) error {
 	defer s.mu.Unlock()
 	today := int64(s.client.today())
 	ahead := min(int64(day), 1<<16-1) - today
-	switch ours := -1 <= ahead && ahead <= 1; {
-	case ours || !s.state.Dated:
+	switch {
+	case near(ahead, 0) || !s.state.Dated || s.finished != 0 && near(int64(day), int64(s.finished)+1):
 		s.state.Ahead = ahead
-	case ahead < s.state.Ahead-1 || ahead > s.state.Ahead+1:
+	case !near(ahead, s.state.Ahead):
 		s.odd = s.client.today()
 		return errOwnDay
 	}

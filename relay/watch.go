@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,13 +20,20 @@ type watch struct {
 	keep Keep
 	key  string
 
-	mu    sync.Mutex // guards the following
-	on    *witness.Watch
-	found []witness.Breach // not told yet
-	heard map[witness.Checkpoint]struct{}
-	at    uint64    // how far the log was followed when it was kept last
-	saved time.Time // when that was
+	mu      sync.Mutex // guards the following
+	on      *witness.Watch
+	found   []witness.Breach // not told yet
+	telling []witness.Breach // is being told: until that is done it may be lost
+	heard   map[witness.Checkpoint]struct{}
+	at      uint64    // how far the log was followed when it was kept last
+	saved   time.Time // when that was
+
+	owing sync.Mutex // held while what is owed is kept; taken before mu. Guards owed
+	owed  bool       // there is something under keyOwed
 }
+
+// keyOwed is where receipts are kept for places that were passed, until all that is known is.
+func (w *watch) keyOwed() string { return w.key + "/owed" }
 
 // loadWatch reads what was kept of a log; what cannot be read is begun anew, as a place in a log that is not known is.
 func loadWatch(keep Keep, l Log, keys identity.DeviceKeys) *watch {
@@ -36,6 +44,9 @@ func loadWatch(keep Keep, l Log, keys identity.DeviceKeys) *watch {
 	}
 	if w.on == nil {
 		w.on = witness.NewWatch(of)
+	}
+	if b, err := keep.Load(w.keyOwed()); err == nil && len(b) > 0 {
+		w.owed = w.on.Owe(b) == nil
 	}
 	return w
 }
@@ -52,7 +63,7 @@ func (w *watch) do(f func(on *witness.Watch) []witness.Breach) {
 func (w *watch) take(now time.Time) (found []witness.Breach, due bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found, w.found = w.found, nil
+	found, w.found, w.telling = w.found, nil, w.found
 	return found, len(found) > 0 || w.on.At() >= w.at+watchStep || now.Sub(w.saved).Abs() >= watchPeriod
 }
 
@@ -60,20 +71,51 @@ func (w *watch) take(now time.Time) (found []witness.Breach, due bool) {
 func (w *watch) putBack(found []witness.Breach) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.found = append(found, w.found...)
+	w.found, w.telling = append(found, w.found...), nil
 }
+
+// said says that what was found has been told.
+func (w *watch) said() { w.putBack(nil) }
 
 // save keeps what is known on disk, unless something was found that nobody was told of: a receipt counts for nothing there any more.
 func (w *watch) save(now time.Time) error {
+	w.owing.Lock()
+	defer w.owing.Unlock()
 	w.mu.Lock()
-	if len(w.found) > 0 {
+	if len(w.found)+len(w.telling) > 0 {
 		w.mu.Unlock()
 		return nil
 	}
 	w.at, w.saved = w.on.At(), now
 	b := w.on.Save()
 	w.mu.Unlock() // who keeps it may be waiting for somebody who asks us
-	return w.keep.Save(w.key, b)
+	if err := w.keep.Save(w.key, b); err != nil {
+		return err
+	}
+	return w.keepOwed(nil)
+}
+
+// owe keeps the receipts for places that were passed on disk: no page brings them, and what was signed for there would count as seen after a
+// crash.
+func (w *watch) owe() error {
+	w.owing.Lock()
+	defer w.owing.Unlock()
+	w.mu.Lock()
+	b := w.on.Owed(slices.Concat(w.telling, w.found))
+	w.mu.Unlock()
+	return w.keepOwed(b)
+}
+
+// keepOwed keeps what Owed returned. The lock of what is owed is held.
+func (w *watch) keepOwed(b []byte) error {
+	if len(b) == 0 && !w.owed {
+		return nil
+	}
+	if err := w.keep.Save(w.keyOwed(), b); err != nil {
+		return err
+	}
+	w.owed = len(b) > 0
+	return nil
 }
 
 // asks is how much there is that was signed, or read: what is asked for now has to know of it.
@@ -90,9 +132,11 @@ func (w *watch) ask() (since uint64, wanted bool) {
 	return w.on.Ask()
 }
 
-// page takes a page that was asked for when so much was signed.
-func (w *watch) page(page wire.Page, blobs [][]byte, asked uint64, today uint16) {
-	p := witness.Page{From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked}
+// page takes a page that was asked for when so much was signed, or comes behind one that ended at since.
+func (w *watch) page(page wire.Page, blobs [][]byte, since, asked uint64, today uint16) {
+	p := witness.Page{
+		From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked, Since: since, Finished: page.Finished,
+	}
 	absent := make(map[uint64]bool)
 	for cursor := range page.Absent.All() {
 		absent[cursor] = true
@@ -103,13 +147,17 @@ func (w *watch) page(page wire.Page, blobs [][]byte, asked uint64, today uint16)
 	w.do(func(on *witness.Watch) []witness.Breach { return on.Page(p, today) })
 }
 
-// signed takes a receipt that was verified.
-func (w *watch) signed(all []Kept, signature [64]byte) {
+// signed takes a receipt that was verified. What of it was passed already is on disk before it returns.
+func (w *watch) signed(all []Kept, signature [64]byte) error {
 	r := witness.Receipt{Signature: signature}
 	for _, k := range all {
 		r.Kept = append(r.Kept, witness.Kept{ID: k.ID, ExpiryDay: k.ExpiryDay, Cursor: k.Cursor})
 	}
 	w.do(func(on *witness.Watch) []witness.Breach { on.Receipt(r); return nil })
+	if _, wanted := w.ask(); !wanted {
+		return nil
+	}
+	return w.owe()
 }
 
 // last is the checkpoint to tell to contacts; nil: none yet.
@@ -163,6 +211,7 @@ func (s *station) judge(ctx context.Context, l *link.Link) {
 		}
 		return
 	}
+	s.watch.said()
 	if !due {
 		return
 	}
@@ -184,6 +233,10 @@ func (s *station) accuse(ctx context.Context, found []witness.Breach) error {
 			kind, said = BreachSplit, b.Checkpoints[0].Chain
 		case witness.Lost, witness.Dropped:
 			missing = append(missing, b.Item.Cursor)
+		case witness.Early:
+			missing = append(missing, b.Item.Cursor)
+			s.early(b.Item.ExpiryDay)
+			continue
 		default: // as above
 			continue
 		}
@@ -193,6 +246,31 @@ func (s *station) accuse(ctx context.Context, found []witness.Breach) error {
 		return nil
 	}
 	return s.collector().Lost(ctx, s.log, missing)
+}
+
+// hold holds a page, and what it says of days, against what we know.
+func (s *station) hold(page wire.Page, blobs [][]byte, since, asked uint64) {
+	s.watch.page(page, blobs, since, asked, s.client.today())
+	s.mu.Lock()
+	s.finished = page.Finished // which brings no log-in about: it would show whose link this is
+	s.mu.Unlock()
+	s.early(page.Finished)
+}
+
+// early takes that a day is over at the supernode. If it is not over by our clock, one of the two clocks is wrong.
+//
+// spec: 12-replication#clocks-that-differ
+func (s *station) early(day uint16) {
+	s.mu.Lock()
+	news := day > s.client.today() && day > s.state.Early
+	s.mu.Unlock()
+	if !news {
+		return
+	}
+	if err := s.change(func(state *stationState) { state.Early = day }); err != nil {
+		s.client.cfg.Log.Warn("it is not kept that a supernode has another day", "error", err)
+	}
+	s.client.changed()
 }
 
 // readAgain reads the log once more from a place on, until nothing is wanted from there any more.
@@ -206,16 +284,17 @@ func (s *station) readAgain(ctx context.Context, l *link.Link, since uint64) err
 	if err := errors.Join(stream.Send(ctx, wire.RangeFrame{Since: since}), stream.End()); err != nil {
 		return err
 	}
-	for seen := 0; seen < rereadMax; {
+	for seen, at := 0, since; seen < rereadMax; {
 		stream.Await(time.Now().Add(answerTimeout))
 		page, blobs, err := receivePage(ctx, stream)
 		if err != nil {
 			return err
 		}
-		s.watch.page(page, blobs, asked, s.client.today())
+		s.hold(page, blobs, at, asked)
 		if from, wanted := s.watch.ask(); page.End || !wanted || from != since {
 			return nil
 		}
+		at = page.Until
 		seen += max(1, len(blobs)+page.Absent.Len())
 	}
 	return nil

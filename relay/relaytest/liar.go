@@ -34,6 +34,7 @@ type Liar struct {
 	mute      bool              // it closes no day
 	nights    uint16            // how many days have gone by here
 	closed    *mailbox.DayClose // if set, what it signs as the close of every day
+	early     uint16            // so many days are over here that are not
 	stall     chan struct{}     // closed to go on; nil: it does not stall
 }
 
@@ -113,6 +114,20 @@ func (l *Liar) CloseDay(ctx context.Context, c mailbox.Community, day uint16) (m
 		return l.Store.CloseDay(ctx, c, ours)
 	}
 	return mailbox.DayClose{Day: ours, Head: l.Head(c)}, nil
+}
+
+// Hurry has it say of so many days that they are over which are not.
+func (l *Liar) Hurry(days uint16) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.early = days
+}
+
+// Finished is the last day that is over here.
+func (l *Liar) Finished() uint16 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Store.Finished() + l.early
 }
 
 func (l *Liar) wait(ctx context.Context) error {

@@ -99,6 +99,7 @@ func (v *visit) sendPage(ctx context.Context, s *link.CustodyStream, from uint64
 		}
 	}
 	frame.End = frame.Until >= c.store.Head(c.id).Cursor
+	frame.Finished = c.store.Finished() // now, not when the page was read: whatever has gone by its day is told of as over
 	if !frame.End {
 		ahead.Go(func() { _, _ = c.pages.page(ctx, frame.Until) }) // the pager keeps it
 	}

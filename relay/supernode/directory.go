@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -27,6 +28,8 @@ var (
 	ErrNone = errors.New("there is no supernode in this directory")
 	// ErrOwner says that the directory is another user's, who could not read what we write there.
 	ErrOwner = errors.New("the data directory belongs to another user")
+	// ErrOthers says that the directory that was to become one of a supernode holds something else, which others may read there.
+	ErrOthers = errors.New("the folder holds other things: name one that is empty, or that is not there yet")
 	// ErrLocal says that the directory holds a supernode of its own, which is not the one of the cluster.
 	ErrLocal = errors.New("this directory holds a supernode of its own: give the processes of a cluster an empty one")
 	// ErrNewer says that a newer version wrote the directory; nothing was touched.
@@ -81,6 +84,10 @@ func openDirectory(path string, found bool, cfg Config) (*directory, error) {
 		return nil, fmt.Errorf("%w: %s", ErrLocal, path)
 	case shared == nil && none && !found:
 		return nil, fmt.Errorf("%w: %s", ErrNone, path)
+	case none:
+		if err := checkOthers(path); err != nil {
+			return nil, err
+		}
 	}
 	d, err := lockDirectory(path, found || shared != nil)
 	if err != nil || shared == nil {
@@ -99,6 +106,26 @@ func openDirectory(path string, found bool, cfg Config) (*directory, error) {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+// checkOthers refuses a directory that holds anything but what a founding that was cut short has left there: it would be shut for everybody
+// else. That of a process before a cluster has our lock, and with it what a process leaves that is killed.
+func checkOthers(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == lockName }) {
+		return nil
+	}
+	for _, e := range entries {
+		switch strings.TrimSuffix(e.Name(), freshSuffix) {
+		case keysName, clockName, mailboxName, communitiesName, "lost+found": // which a disk of its own has
+		default:
+			return fmt.Errorf("%w: %s has %s", ErrOthers, path, e.Name())
+		}
+	}
+	return err
 }
 
 // lockDirectory takes hold of a directory alone.

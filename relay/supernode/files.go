@@ -29,6 +29,8 @@ type Shared interface {
 	Withdrawn(c mailbox.Community) uint64
 	// IsStale tells whether an error of Save says that another process has written the file.
 	IsStale(err error) bool
+	// Date is the time by the clock of the server that leads.
+	Date(ctx context.Context) (time.Time, error)
 }
 
 // withdrawn tells of a log on a cluster what another process has deleted; nil where there is none.
@@ -121,7 +123,9 @@ func (c *common) read(name string, limit int64) ([]byte, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.versions[name] = version
+	if c.versions[name] = version; version == 0 { // strangers ask for what there is not
+		delete(c.versions, name)
+	}
 	return content, nil
 }
 

@@ -86,7 +86,7 @@ func (l *liar) collect(f *follower, since uint64) (found []witness.Breach) {
 		if !is {
 			l.t.Fatalf("%#v, %v", frame, err)
 		}
-		p := witness.Page{From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked}
+		p := witness.Page{From: page.From, Base: page.Base, Until: page.Until, Chain: page.Chain, End: page.End, Asked: asked, Since: since, Finished: page.Finished}
 		for i := range page.Cursors.Len() {
 			blob, err := s.Blob(within(l.t), wire.BatchSizeMax)
 			if err != nil {
@@ -100,6 +100,7 @@ func (l *liar) collect(f *follower, since uint64) (found []witness.Breach) {
 		}
 		slices.SortFunc(p.Entries, func(a, b witness.Entry) int { return int(int64(a.Cursor - b.Cursor)) })
 		found = append(found, f.Page(p, l.today())...)
+		since = page.Until
 	}
 }
 
@@ -175,6 +176,12 @@ var lies = map[string]struct {
 		l.Show(relaytest.Hiding(4))
 		return l.collect(l.anna, 0)
 	}, witness.Dropped},
+	"hides what it holds, and says that its day is over": {func(l *liar) []witness.Breach {
+		l.leave(3)
+		l.Show(relaytest.Hiding(4))
+		l.Hurry(30)
+		return l.collect(l.anna, 0)
+	}, witness.Early},
 	"leaves one out for Bruno": {func(l *liar) []witness.Breach {
 		l.day(l.anna)
 		l.Show(relaytest.Without(1))

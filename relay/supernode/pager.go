@@ -12,7 +12,7 @@ import (
 // leaf is a page of a log as it goes out to everybody who asks from the same cursor: read and
 // encoded once, whoever it is for. It is not changed once it is made.
 type leaf struct {
-	frame wire.Page // but for End, which depends on when it is sent
+	frame wire.Page // but for End and Finished, which depend on when it is sent
 	blobs []byte    // as they follow on the stream
 }
 

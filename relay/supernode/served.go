@@ -42,6 +42,7 @@ type served struct {
 	mu        sync.Mutex // guards the following
 	quota     Quota
 	house     *community.House
+	lastHouse []byte // the house as it was kept last, where other processes have it too
 	allowance *token.Allowance
 	issuers   *issuers
 	keys      []weekKey                     // that links of members are answered by
@@ -98,6 +99,7 @@ func (s *Supernode) serve(f folder) error {
 	s.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.keepHouse()
 	c.rekeyed()
 	c.renamed()
 	return nil
@@ -164,35 +166,40 @@ func (c *served) change(with func(h *community.House, now time.Time) (changed bo
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return again(func() error {
-		var before []byte
-		if c.folder.files.shared() { // where the servers cannot be reached it cannot be read again either
-			before = c.house.Save()
-			defer clear(before)
-		}
 		changed, err := with(c.house, now)
 		if err != nil || !changed {
 			return err
 		}
 		if err := c.folder.saveHouse(c.house); err != nil {
-			return cmp.Or(c.undo(before), err)
+			return cmp.Or(c.undo(), err)
 		}
+		c.keepHouse()
 		c.rekeyed()
 		c.renamed()
 		return nil
 	})
 }
 
+// keepHouse remembers the house as it is kept: where the servers cannot be reached it cannot be read again either. The lock is held.
+func (c *served) keepHouse() {
+	if c.folder.files.shared() {
+		clear(c.lastHouse)
+		c.lastHouse = c.house.Save()
+	}
+}
+
 // undo takes the house as it is kept, with what another process may have changed in it; where that cannot be read, as it was before. The lock is
 // held.
-func (c *served) undo(before []byte) error {
+func (c *served) undo() error {
 	house, err := c.folder.house(c.at.device)
-	if err != nil && before != nil {
-		house, _ = community.LoadHouse(before, c.at.device)
+	if err != nil && c.lastHouse != nil {
+		house, _ = community.LoadHouse(c.lastHouse, c.at.device)
 	}
 	if house == nil {
 		return err
 	}
 	c.house = house
+	c.keepHouse()
 	c.rekeyed()
 	c.renamed()
 	return err
@@ -217,7 +224,7 @@ func (c *served) reload() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.undo(nil)
+	return c.undo()
 }
 
 // rekeyed answers by the keys that there are now, and ends the links that were made by others: whoever

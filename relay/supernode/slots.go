@@ -264,6 +264,12 @@ func (s *shelf) expire(last uint16) error {
 		}
 	}
 	s.mu.Unlock()
+	if s.on.shared() { // another process may have an answer, for which a slot is kept longer
+		over = slices.DeleteFunc(over, func(id wire.SlotID) bool {
+			f, err := s.lookUp(id)
+			return err != nil || f.until() > last
+		})
+	}
 	if len(over) == 0 {
 		return nil
 	}

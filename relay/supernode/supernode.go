@@ -83,6 +83,8 @@ type Supernode struct {
 	keyring   atomic.Pointer[keyring]
 	sightings sightings // of other supernodes
 
+	overdue bool // the loop's: what has expired could not all be given up
+
 	mu          sync.Mutex         // guards the following
 	communities []*served          // in the order of their ids; grows only
 	keys        [][]handshake.Pair // of each community
@@ -298,7 +300,7 @@ func (s *Supernode) turn(ctx context.Context) {
 //
 // spec: 08-custody#the-day
 func (s *Supernode) tick(ctx context.Context, up time.Duration) {
-	vouched := s.cfg.Vouched != nil && s.cfg.Vouched()
+	vouched := s.cfg.Vouched != nil && s.cfg.Vouched() && s.seconded(ctx)
 	now := time.Now()
 	s.mu.Lock()
 	risen := s.days.raise(now, up, vouched)
@@ -312,8 +314,9 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 		}
 	}
 	s.reload()
-	if over && last > s.store.Finished() {
-		if err := s.store.Expire(ctx, last); err != nil {
+	if over && (last > s.store.Finished() || s.overdue) {
+		err := s.store.Expire(ctx, last)
+		if s.overdue = err != nil; s.overdue {
 			s.log.Error("could not give up what has expired", "error", err)
 		}
 		for _, c := range s.all() {
@@ -335,6 +338,29 @@ func (s *Supernode) tick(ctx context.Context, up time.Duration) {
 			s.log.Error("could not turn to the keys of this week", "error", err)
 		}
 	}
+}
+
+// seconded reports whether the servers of a cluster, if there is one, have the day that it is here, one more or less: one machine whose clock is wrong
+// would else give up what all of them have signed for.
+//
+// spec: 08-custody#the-day
+func (s *Supernode) seconded(ctx context.Context) bool {
+	if s.directory.store == nil {
+		return true
+	}
+	asking, cancel := context.WithTimeout(ctx, filesTime)
+	defer cancel()
+	theirs, err := s.directory.store.Date(asking)
+	if err != nil {
+		s.log.Warn("what day it is for the servers of the store is not known: nothing expires by the clock of this machine", "error", err)
+		return false
+	}
+	if off := int(wire.DayAt(theirs)) - int(wire.DayAt(time.Now())); off < -1 || off > 1 {
+		s.log.Error("this machine and the servers of the store have different days: set their clocks; nothing expires by the clock of this machine until they agree",
+			"here", time.Now().UTC().Format(time.DateOnly), "there", theirs.UTC().Format(time.DateOnly))
+		return false
+	}
+	return true
 }
 
 func (s *Supernode) all() []*served {
