@@ -216,7 +216,7 @@ const (
 	EventChange  EventKind = "change"  // Message: the same as before, edited, deleted, or with other reactions
 	EventPerson  EventKind = "person"  // Person: came, went, changed, or became a contact
 	EventRequest EventKind = "request" // Person with Direction: a request was made or has arrived
-	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen
+	EventNotice  EventKind = "notice"  // Notice: a sentence for the person at the screen; Person, the contact that it is about, if it is about one
 	// EventVerification: Person, and how far a Comparison with them is
 	EventVerification EventKind = "verification"
 	// EventReading: Reading, which the person has just done, at whichever face

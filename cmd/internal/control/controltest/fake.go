@@ -159,13 +159,6 @@ func (f *Fake) Advance(id string, state control.State) {
 	f.tell(control.Event{Event: control.EventState, Message: &told})
 }
 
-// Notice tells the person at the screen something.
-func (f *Fake) Notice(text string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.tell(control.Event{Event: control.EventNotice, Notice: text})
-}
-
 func (f *Fake) append(with, from control.Person, text string, state control.State) control.Message {
 	return f.say(with, from, text, state, func(*control.Message) {})
 }
