@@ -217,11 +217,11 @@ func (s *search) found(m *Model) tea.Cmd {
 	}
 }
 
-// show turns to a conversation, at one of its messages.
+// show turns to a conversation, at one of its messages. What is typed next is written; Tab and the arrows go on from that message.
 func (m *Model) show(msg control.Message) tea.Cmd {
 	m.dialogs = nil
 	with := msg.Conversation.With
-	m.open, m.focus = with, onTranscript
+	m.open, m.focus = with, onEditor
 	t := m.talks[with]
 	if t == nil {
 		t = newTranscript()

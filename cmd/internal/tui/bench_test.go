@@ -92,6 +92,19 @@ func BenchmarkPageUp(b *testing.B) {
 	}
 }
 
+// BenchmarkLongDetails is a key at the details of the longest message that there can be.
+func BenchmarkLongDetails(b *testing.B) {
+	m, _ := newBenchmarked(b, benchmarkText)
+	msg := message(0, strings.Repeat("\n", 60_000))
+	m.node = changing{&mortal{Fake: controltest.New("Anna")}}
+	m.details(msg)().(then)(m)
+	b.ResetTimer()
+	for i := range b.N {
+		m.Update(press([]string{"pgdown", "pgup"}[i%2]))
+		m.View()
+	}
+}
+
 // BenchmarkLongest is the layout of the longest messages that there can be: of words, and of newlines only.
 func BenchmarkLongest(b *testing.B) {
 	for name, text := range map[string]string{"words": strings.Repeat("a text of words ", 3700), "newlines": strings.Repeat("\n", 10_000), "marks": "e" + strings.Repeat("\u0301", 10_000)} {

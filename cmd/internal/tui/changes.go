@@ -47,7 +47,7 @@ func (m *Model) edit(msg control.Message) tea.Cmd {
 	return m.toEditor()
 }
 
-// toEditor turns to what is written.
+// toEditor turns to what is written: so does all that is done with a message, since a letter typed next may mean something else there.
 func (m *Model) toEditor() tea.Cmd {
 	m.focus = onEditor
 	m.complete.close()
@@ -137,10 +137,10 @@ func (m *Model) changed(msg control.Message) tea.Cmd {
 	return nil
 }
 
-// requote brings what quotes a message up to date.
+// requote brings what quotes a message up to date, and what answers it and came before it.
 func (t *transcript) requote(msg control.Message) {
 	for i := range t.messages {
-		if q := t.messages[i].Quote; q != nil && q.ID == msg.ID {
+		if t.messages[i].ReplyTo == msg.ID {
 			t.messages[i].Quote = &control.Quote{ID: msg.ID, From: msg.From, Text: msg.Text, Deleted: msg.Deleted}
 			delete(t.rows, t.messages[i].ID)
 		}
@@ -157,6 +157,7 @@ func (m *Model) askDelete(msg control.Message) tea.Cmd {
 	}
 	more := "“" + paint.Cut(paint.OneLine(msg.Text), excerptMax) + "”\n\n" + m.words.DeleteMore(paint.OneLine(msg.Conversation.Name))
 	return m.openDialog(m.confirm(m.words.DeleteTitle, more, m.words.DeleteYes, func(m *Model) tea.Cmd {
+		m.toEditor()
 		return m.do(func(ctx context.Context) (then, error) {
 			msg, err := m.node.Delete(ctx, msg.ID)
 			return func(m *Model) tea.Cmd { return m.changed(msg) }, err
@@ -224,6 +225,7 @@ func (m *Model) reacted(msg control.Message, emoji string) bool {
 // react answers with a sign, or takes it back.
 func (m *Model) react(msg control.Message, emoji string) tea.Cmd {
 	on := !m.reacted(msg, emoji)
+	m.toEditor()
 	return m.do(func(ctx context.Context) (then, error) {
 		msg, err := m.node.React(ctx, msg.ID, emoji, on)
 		return func(m *Model) tea.Cmd { return m.changed(msg) }, err
@@ -300,6 +302,7 @@ func (m *Model) copy(msg control.Message) tea.Cmd {
 	if msg.Deleted {
 		return m.say(paint.Caution, m.words.IsDeleted)
 	}
+	m.toEditor()
 	return tea.Batch(tea.SetClipboard(msg.Text), m.say(paint.Good, m.words.Copied))
 }
 

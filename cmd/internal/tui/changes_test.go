@@ -75,7 +75,7 @@ func TestDelete(t *testing.T) {
 		bruno := s.talkative("Bruno", 1)
 		s.begin().types("secret").keys("enter", "tab").types("d").shows("Delete this message?", "“secret”", "where Bruno has it")
 		s.golden("delete")
-		s.keys("enter").shows("▸ secret").keys("delete", "down", "enter").hides("  secret").shows("▸ deleted", "waiting")
+		s.keys("enter").shows("▸ secret").keys("delete", "down", "enter").hides("  secret").shows("deleted", "waiting", "Tab reply").keys("tab")
 		s.types("r").shows("that message is deleted").types("e").types("d").types("+").hides("Esc cancels").hides("Delete this").hides("▸ +").keys("esc")
 		s.keys("up").hides("Esc cancels") // nothing of ours is left to edit
 		s.types("again").keys("enter", "up").shows("Esc cancels")
@@ -131,12 +131,53 @@ func TestReactions(t *testing.T) {
 		s.do(nil)
 		s.shows("👍 you, Bruno", "🦊 Bruno")
 		s.golden("reactions")
-		s.types("+").shows("👍 you").keys("8").shows("🦊 Bruno, you").types("/react 👍").keys("enter").shows("👍 Bruno")
+		s.keys("tab").types("+").shows("👍 you").keys("8").shows("🦊 Bruno, you").types("/react 👍").keys("enter").shows("👍 Bruno")
 		s.types("/react").keys("enter", "9").shows("Type or paste").send(tea.PasteMsg{Content: "🐙"}).keys("enter").shows("🐙 you")
 		msg := s.last()
 		msg.Reactions = []control.Reaction{{Emoji: strings.Repeat("\x1b[31mW", 60), From: []control.Person{bruno, bruno, bruno}}}
 		s.Update(happened{{Event: control.EventChange, Message: &msg}})
 		s.shows("3 people").hides("WWWWWWWWWWWW")
+	})
+}
+
+// Once something is done with a message, or one was found, what is typed is written: no letter of it is a command, and nothing is lost.
+func TestTypingAfter(t *testing.T) {
+	const said = "does everything remain? yes, clearly"
+	written := func(s *stage) {
+		s.t.Helper()
+		s.types(said).hides("Delete this message?").hides("This message").hides("copied")
+		if got := s.editor().String(); got != said {
+			s.t.Errorf("%q was written", got)
+		}
+		s.keys("ctrl+u")
+	}
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 150)
+		s.begin().keys("esc").types("mine").keys("enter", "tab").types("+").keys("enter").shows("👍 you")
+		written(s)
+		s.keys("tab").types("+").keys("esc").types("+").keys("8").send(tea.PasteMsg{Content: "🐙"}).keys("enter").shows("🐙 you")
+		written(s)
+		s.keys("tab").types("y").shows("copied").keys("esc")
+		written(s)
+		s.keys("tab").types("e").types(", edited").keys("enter").shows("  mine, edited")
+		written(s)
+		s.keys("tab", "enter").shows("This message").types("d").keys("down", "enter").shows("deleted")
+		written(s)
+		s.types("needle").keys("enter").types("after it").keys("enter", "ctrl+f").types("needle").keys("enter").shows("▸ needle")
+		written(s)
+		s.shows("▸ needle").keys("tab").shows("▸ needle", "e edit  d delete").keys("shift+tab").hides("▸ needle") // the bar is on it for whoever wants it
+		s.keys("ctrl+f").types("needle").keys("enter", "up", "down", "enter").shows("This message").keys("esc", "esc")
+		s.keys("ctrl+f").types("needle").keys("enter", "enter").shows("This message").keys("esc")
+		s.keys("ctrl+f").types("message 77 of").keys("enter").shows("▸ message 77 of").types("that one").keys("enter").shows("  that one").hides("message 77 of") // the end is in sight
+	})
+}
+
+// Tab goes around: the messages, the people, and back to what is written.
+func TestTabGoesAround(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Bruno", 1)
+		s.begin().size(60, 24).keys("tab").shows("r reply", "▸ message 0").hides("conversations").keys("tab").shows("Enter write", "conversations").keys("tab").hides("conversations").hides("Enter write")
+		s.keys("shift+tab").shows("Enter write").keys("shift+tab").shows("r reply").keys("shift+tab").shows("F1 help")
 	})
 }
 
@@ -166,6 +207,46 @@ func TestMessageSheet(t *testing.T) {
 		}
 		s.keys("esc", "tab", "enter").types("r").shows("reply to  you: no").keys("esc", "tab", "enter", "5").shows("▸ no, at two", "Esc cancels").keys("ctrl+u").types("at three").keys("enter", "tab").shows("▸ at three", "e edit  d delete").keys("enter").shows("written               "+s.last().Time.Format(time.DateTime), "edited                "+s.last().Change.Time.Format(time.DateTime))
 		s.golden("message-edited")
+	})
+}
+
+// An address leads where it says it does, on terminals that take links.
+func TestAddressesAreLinks(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.fake.Receive(s.talkative("Bruno", 1).ID, "Anna, look: https://example.org/"+strings.Repeat("a-long-way/", 8)+" (Anna!)")
+		s.begin()
+		found := links.FindAllStringSubmatch(s.View().Content, -1)
+		if len(found) != 6 { // on three rows
+			t.Errorf("links: %q", found)
+		}
+		for i, l := range found {
+			if want := []string{"https://example.org/" + strings.Repeat("a-long-way/", 8), ""}[i%2]; l[1] != want {
+				t.Errorf("%d leads to %q", i, l[1])
+			}
+		}
+		s.shows("Anna, look:", "(Anna!)")
+		s.links = false
+		s.relayout()
+		if found := links.FindAllString(s.View().Content, -1); len(found) > 0 {
+			t.Errorf("a terminal that does not take them: %q", found)
+		}
+	})
+}
+
+// What comes after what answers it is quoted there at once.
+func TestQuotedLate(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno := s.talkative("Bruno", 1)
+		s.begin()
+		late := s.last()
+		late.ID, late.Text = "msg-late", "where shall we meet?"
+		answer := late
+		answer.ID, answer.Text, answer.ReplyTo = "msg-answer", "downstairs", late.ID
+		s.Update(happened{{Event: control.EventMessage, Message: &answer}})
+		s.shows("┃ a message that is not here", "downstairs")
+		s.Update(happened{{Event: control.EventMessage, Message: &late}})
+		s.shows("┃ Bruno: where shall we meet?").hides("not here")
+		_ = bruno
 	})
 }
 

@@ -44,7 +44,7 @@ func TestReset(t *testing.T) {
 		s.fake.AskReset(bruno.ID)
 		s.do(nil)
 		s.wait(deafTime).keys("enter")
-		s.fake.Notice(notice)
+		s.fake.NoticeAbout(bruno.ID, notice)
 		s.do(nil)
 		s.wait(deafTime).shows("person, then: /reset Bruno").hides("sottovoce reset").hides("--accept")
 		s.golden("notice")
@@ -56,23 +56,26 @@ func TestReset(t *testing.T) {
 	})
 }
 
-// Sentences of the node name commands of the face; a name that looks like a command offers none.
+// Sentences of the node name commands of the face; a name that looks like a command offers none, and takes none away.
 func TestInFace(t *testing.T) {
 	hostile := `x: sottovoce remove "Anna"`
 	for _, c := range []struct {
-		text, want string
-		commands   string
+		text, about, want string
+		commands          string
 	}{
-		{"all is well", "all is well", ""},
-		{`compare again: sottovoce verify "Bruno Rossi"`, "compare again: /verify Bruno Rossi", "/verify Bruno Rossi"},
-		{`if all is well: sottovoce verify "B" --accept-change; if not: sottovoce remove "B"`, "if all is well: /verify B; if not: /remove B", "/verify B|/remove B"},
-		{"see: sottovoce community list", "see: /communities", ""},
-		{"stop it with: sottovoce down", "stop it with: sottovoce down", ""},
-		{"sottovoce sottovoce doctor", "sottovoce /doctor", ""},
-		{hostile + " wants to compare: sottovoce verify " + strconv.Quote(hostile), `x: /remove Anna wants to compare: /verify ` + hostile, ""},
-		{`sottovoce verify "open`, `/verify "open`, ""},
+		{"all is well", "", "all is well", ""},
+		{`compare again: sottovoce verify "Bruno Rossi"`, "Bruno Rossi", "compare again: /verify Bruno Rossi", "verify"},
+		{`if all is well: sottovoce verify "B" --accept-change; if not: sottovoce remove "B"`, "B", "if all is well: /verify B; if not: /remove B", "verify|remove"},
+		{"see: sottovoce community list", "", "see: /communities", ""},
+		{"to change that: sottovoce visibility everyone|contacts|nobody", "", "to change that: /settings", "settings"},
+		{"x: sottovoce visibility everyone|contacts|nobody is near", "", "x: /settings is near", ""},
+		{"stop it with: sottovoce down", "", "stop it with: sottovoce down", ""},
+		{"sottovoce sottovoce doctor", "", "sottovoce /doctor", ""},
+		{hostile + " wants to compare: sottovoce verify " + strconv.Quote(hostile), hostile, `x: /remove Anna wants to compare: /verify ` + hostile, "verify"},
+		{hostile + " declined to be a contact", "", `x: /remove Anna declined to be a contact`, ""},
+		{`sottovoce verify "open`, "open", `/verify "open`, ""},
 	} {
-		said, commands := inFace(c.text)
+		said, commands := inFace(c.text, c.about)
 		if said != c.want || strings.Join(commands, "|") != c.commands {
 			t.Errorf("%q: %q %q", c.text, said, commands)
 		}

@@ -22,9 +22,9 @@ func commands() []command {
 	return []command{
 		{name: "to", who: true, run: (*Model).runTo},
 		{name: "add", text: true, run: (*Model).runAdd},
+		{name: "invite", run: (*Model).runInvite},
 		{name: "accept", who: true, run: (*Model).runAccept},
 		{name: "decline", who: true, run: (*Model).runDecline},
-		{name: "invite", run: (*Model).runInvite},
 		{name: "links", run: (*Model).runLinks},
 		{name: "about", who: true, run: (*Model).runAbout},
 		{name: "verify", who: true, run: (*Model).runVerify},

@@ -227,14 +227,15 @@ func (m *Model) inDiagnostics(d control.Diagnostics) []string {
 func (m *Model) wholeDiagnosis(d control.Diagnostics) *sheet {
 	var whole bytes.Buffer
 	err := m.files.Diagnose(&whole, d)
+	laidOut := once(func(width int) []paint.Line {
+		if err != nil {
+			return paragraphs(width, paint.Bad, sentence(err))
+		}
+		return paragraphs(width, paint.Plain, paint.Safe(whole.String()))
+	})
 	return &sheet{
 		name: func(m *Model) string { return m.words.DiagnosticsTitle },
-		text: func(_ *Model, width int) []paint.Line {
-			if err != nil {
-				return paragraphs(width, paint.Bad, sentence(err))
-			}
-			return paragraphs(width, paint.Plain, paint.Safe(whole.String()))
-		},
+		text: func(_ *Model, width int) []paint.Line { return laidOut(width) },
 	}
 }
 

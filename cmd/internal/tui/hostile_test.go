@@ -22,6 +22,7 @@ var hostile = []string{
 	"\x1b[2J\x1b[H\x1b]0;owned\a\x1b[31mred", "\x1bPq#0;2;0;0;0\x1b\\", "\x9b31m\u009b31m\u009d0;x\u009c", "\x1b]8;;http://evil\x1b\\here\x1b]8;;\x1b\\",
 	"\u202eright to left\u202c\u2066x\u2069", "e" + strings.Repeat("\u0301", 10_000), strings.Repeat("\n", 50), "\r\rover\b\b\b\x7f\v\f", strings.Repeat("W", 3000),
 	"שלום abc (x)", "a\tb\u200bc\u0000d", "👨‍👩‍👧‍👦🇮🇹🏳️‍🌈👍🏽☎️1️⃣❤️", "क्षिநிกำ각\u1161\u11a8", "日本語の名前です", "\xff\xfe\xc3\x28", "\U000e0067\u2028\u2029\ufff9", "\u0600\u06dd12", "ᄀ", "",
+	"see https://example.org/" + strings.Repeat("way/", 60) + "e\u0301, http://a@b/ http://\x1b[31mred/ (https://example.org/?a=b;c#d). שלום https://x",
 }
 
 // watched is the face as a program, in virtual time, and the terminal that it writes to.
@@ -39,7 +40,7 @@ func watch(t *testing.T, play func(*watched)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &watched{t: t, shown: ptytest.NewScreen(80, 24), fake: controltest.New("Anna")}
 		theme := paint.Dark
-		m := New(ctx, w.fake, Beginning{Exists: true, Start: func(context.Context) error { return nil }}, nil, Look{Words: words.English(), Theme: &theme, Now: time.Now, Zone: time.UTC})
+		m := New(ctx, w.fake, Beginning{Exists: true, Start: func(context.Context, control.Passphrase) error { return nil }}, nil, Look{Words: words.English(), Theme: &theme, Now: time.Now, Zone: time.UTC, Links: true})
 		w.program = tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(nil), tea.WithOutput(cooked{w.shown}), tea.WithWindowSize(80, 24),
 			tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 		ended := make(chan struct{})

@@ -27,6 +27,7 @@ type layout struct {
 	words *words.Catalogue
 	zone  *time.Location
 	fresh string
+	links bool // the terminal takes them
 }
 
 // rowsOf lays out the message at i: a line for a new day, one for what was not read, who wrote it and when unless that goes
@@ -78,11 +79,16 @@ func (l layout) body(m control.Message) []paint.Line {
 	if m.Deleted {
 		return []paint.Line{l.marked(paint.Line{{Text: indent}, {Text: l.words.WasDeleted, Look: paint.Faint}}, m)}
 	}
-	text := paint.Wrap(paint.Safe(m.Text), l.width-textIndent)
-	for _, row := range text[:min(len(text), textRowsMax)] {
-		line := paint.Line{{Text: indent + row}}
-		if m.From.ID != l.me {
-			line = mention(indent+row, l.name)
+	safe := paint.Safe(m.Text)
+	text := paint.Wrap(safe, l.width-textIndent)
+	for _, parts := range l.linked(safe, text[:min(len(text), textRowsMax)]) {
+		line := paint.Line{{Text: indent}}
+		for _, part := range parts {
+			if part.IsLink() || m.From.ID == l.me {
+				line = append(line, part)
+			} else {
+				line = append(line, mention(part.Text, l.name)...)
+			}
 		}
 		rows = append(rows, line)
 	}
@@ -94,6 +100,18 @@ func (l layout) body(m control.Message) []paint.Line {
 	}
 	rows[len(rows)-1] = l.marked(rows[len(rows)-1], m)
 	return rows
+}
+
+// linked makes the addresses in a text links where the terminal takes them.
+func (l layout) linked(text string, rows []string) []paint.Line {
+	if l.links {
+		return paint.Linked(text, rows)
+	}
+	lines := make([]paint.Line, len(rows))
+	for i, row := range rows {
+		lines[i] = paint.Text(paint.Plain, row)
+	}
+	return lines
 }
 
 // marked is a row with the mark of its message at the right.

@@ -22,6 +22,7 @@ type Model struct {
 	theme *paint.Theme
 	now   func() time.Time
 	zone  *time.Location
+	links bool // the terminal takes them
 	taste Taste
 	keep  func(Taste) error
 
@@ -44,8 +45,10 @@ type Model struct {
 	complete complete
 	said     saying // one line that goes away
 	typing   typing
-	focused  bool // the terminal is looked at, as far as it says
-	alone    bool // a link was shown that no supernode answers
+	focused  bool      // the terminal is looked at, as far as it says
+	there    bool      // something was pressed since the node was reached: somebody sits here
+	since    time.Time // when it was reached
+	alone    bool      // a link was shown that no supernode answers
 
 	events  chan []control.Event // of the node that we are attached to
 	broken  error                // why the node is not reached any more
@@ -71,8 +74,11 @@ type Beginning struct {
 	Exists bool
 	// Init makes it, and tells who may see it.
 	Init func(name string, seen control.Visible) error
-	// Start runs a node unless one runs already; the face is its client.
-	Start func(ctx context.Context) error
+	// Locked tells whether it takes a passphrase to start one.
+	Locked func() (bool, error)
+	// Start runs a node unless one runs already; the face is its client. Without a passphrase it takes the one that was given before the
+	// face was opened. CodeRefused says that it is not the right one.
+	Start func(ctx context.Context, passphrase control.Passphrase) error
 	// Backups are files that may be backups, where one would look for them.
 	Backups func() []string
 	// Restore makes the identity from a backup, or leaves none; told hears how many messages are back.
@@ -95,7 +101,7 @@ type then func(*Model) tea.Cmd
 // New makes the face of a node. Events come by Run.
 func New(ctx context.Context, node control.Node, begin Beginning, files Files, look Look) *Model {
 	m := &Model{
-		node: node, begin: begin, files: files, words: look.Words, theme: look.Theme, now: look.Now, zone: look.Zone,
+		node: node, begin: begin, files: files, words: look.Words, theme: look.Theme, now: look.Now, zone: look.Zone, links: look.Links,
 		taste: look.Taste, keep: look.Keep, people: newPeople(), talks: map[string]*transcript{}, editors: map[string]*editor{},
 		focused: true, ctx: ctx,
 	}
@@ -121,6 +127,7 @@ type Look struct {
 	Theme *paint.Theme
 	Now   func() time.Time
 	Zone  *time.Location
+	Links bool              // the terminal takes them (OSC 8)
 	Taste Taste             // goes before Words and Theme
 	Keep  func(Taste) error // keeps another taste
 }
@@ -128,15 +135,16 @@ type Look struct {
 // Init implements tea.Model.
 func (m *Model) Init() tea.Cmd {
 	if !m.begin.Exists {
-		return nil
+		return m.tick()
 	}
-	return tea.Batch(m.start(nil), m.tick())
+	return tea.Batch(m.start(nil, nil), m.tick())
 }
 
 // learn asks for everything that stands on the first screen.
 func (m *Model) learn() tea.Cmd {
+	since := m.people.heard
 	return func() tea.Msg {
-		var l learned
+		l := learned{since: since}
 		var err error
 		ask := func(f func() error) {
 			if err == nil {
@@ -161,6 +169,7 @@ type learned struct {
 	talks            []control.Overview
 	nearby, requests []control.Person
 	state            state
+	since            uint64 // events that were heard before it was asked for
 }
 
 // state is how the node does.
@@ -182,22 +191,31 @@ func (m *Model) ask() (s state, err error) {
 	return s, err
 }
 
-// takeState takes it in; while there is no network, as in the first moments of a node, it is asked for again soon.
+// takeState takes it in; while there is no network, or nobody sees us only because it is not known yet which it is, it is asked for again soon.
 func (m *Model) takeState(s state) tea.Cmd {
 	m.status, m.seen, m.member = s.status, s.seen, s.member
-	if len(s.status.Interfaces) == 0 {
+	unknown := s.seen.Here == control.VisibleNobody && !s.seen.Chosen && s.seen.Elsewhere != control.VisibleNobody
+	if len(s.status.Interfaces) == 0 || unknown {
 		return m.refreshSoon()
 	}
 	return nil
 }
 
-// take takes it in; who is not in it is gone.
+// take takes it in; who is not in it is gone. What was heard of somebody since it was asked for is newer.
 func (m *Model) take(l learned) tea.Cmd {
 	m.me = l.me
 	again := m.takeState(l.state)
+	first := !m.people.whole
+	m.people.whole = true
 	there := map[string]bool{}
 	for _, o := range l.talks {
 		there[o.Person.ID] = true
+		if known := m.people.all[o.Person.ID]; known != nil && m.people.isNewer(o.Person.ID, l.since) {
+			if first { // what was not read before is known only now
+				known.unread = max(known.unread, o.Unread)
+			}
+			continue
+		}
 		e := m.people.put(o.Person)
 		e.unread = o.Unread
 		if o.Newest != nil {
@@ -207,11 +225,13 @@ func (m *Model) take(l learned) tea.Cmd {
 	for _, list := range [][]control.Person{l.nearby, l.requests} {
 		for _, p := range list {
 			there[p.ID] = true
-			m.people.put(p)
+			if !m.people.isNewer(p.ID, l.since) {
+				m.people.put(p)
+			}
 		}
 	}
 	for id, e := range m.people.all {
-		if !there[id] && !e.person.Contact {
+		if !there[id] && !e.person.Contact && !m.people.isNewer(id, l.since) {
 			delete(m.people.all, id)
 		}
 	}
@@ -229,7 +249,7 @@ func (m *Model) turnBack() tea.Cmd {
 				return m.turnTo(e.person.ID)
 			}
 		}
-	case m.focused && m.atBottom():
+	case m.seesEnd():
 		return m.read(m.open)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -66,6 +67,7 @@ func (m *Model) listen() tea.Cmd {
 
 // event takes in one thing that happened.
 func (m *Model) event(e control.Event) tea.Cmd {
+	m.people.hear(e)
 	switch e.Event {
 	case control.EventMessage:
 		return m.message(*e.Message)
@@ -85,7 +87,7 @@ func (m *Model) event(e control.Event) tea.Cmd {
 		}
 		cmd := m.person(p)
 		if p.Direction == control.DirectionIn {
-			return tea.Batch(cmd, m.ring(), m.say(paint.Fresh, m.words.SaidAsksYou(nameOf(p))))
+			return tea.Batch(cmd, m.ring(m.words.NewRequest), m.say(paint.Fresh, m.words.SaidAsksYou(nameOf(p))))
 		}
 		return cmd
 	case control.EventVerification:
@@ -96,7 +98,7 @@ func (m *Model) event(e control.Event) tea.Cmd {
 			known.unread = e.Reading.Unread
 		}
 	case control.EventNotice:
-		return tea.Batch(m.notice(e.Notice), m.refresh())
+		return tea.Batch(m.notice(e.Notice, e.Person), m.refresh())
 	}
 	return nil
 }
@@ -106,24 +108,54 @@ func (m *Model) message(msg control.Message) tea.Cmd {
 	with := msg.Conversation.With
 	m.people.said(msg)
 	var cmd tea.Cmd
+	e, theirs := m.people.all[with], msg.From.ID != m.me.ID && !msg.Deleted // else the deletion came first
 	if t := m.talks[with]; t != nil && t.add(msg) {
-		switch {
+		t.requote(msg)
+		switch kept := theirs && with == m.open && m.comesBack(e); {
 		case t.offset > 0: // what is looked at stays where it is
 			t.offset += len(t.rowsOf(len(t.messages)-1, m.layout(t)))
 		case t.misplaced() && t.chosen == "":
 			cmd = m.fetchEnd(with)
+		case kept:
+			m.marks(t, msg.ID, e.unread == 0)
 		}
 	}
-	if msg.From.ID == m.me.ID || msg.Deleted { // the deletion came first
+	if !theirs {
 		return cmd
 	}
-	if e := m.people.all[with]; e != nil {
+	if e != nil {
 		e.unread = min(e.unread+1, control.UnreadMax)
 	}
-	if with == m.open && m.focused && m.atBottom() {
+	switch onScreen := with == m.open && m.focused && m.atBottom(); {
+	case onScreen && m.there:
 		return tea.Batch(cmd, m.read(with))
+	case onScreen:
+		return cmd
 	}
-	return tea.Batch(cmd, m.ring())
+	return tea.Batch(cmd, m.ring(m.words.NewMessage))
+}
+
+// catchUpTime is how long after the start of a node what comes was mostly written before: supernodes and contacts hand it over.
+const catchUpTime = 5 * time.Second
+
+// comesBack tells that nobody has looked at what comes now, or that it was kept for who has just come.
+func (m *Model) comesBack(e *entry) bool {
+	return e != nil && (!m.focused || !m.there || m.catchesUp())
+}
+
+func (m *Model) catchesUp() bool { return m.now().Sub(m.since) < catchUpTime }
+
+// marks draws the line of what was not read above a message that has just come, unless it stands above others that were not read.
+// Who has just come begins to read there; later the end stays in sight, for who only looks.
+func (m *Model) marks(t *transcript, id string, first bool) {
+	if t.fresh == "" || first && !(m.focused && m.there) {
+		delete(t.rows, t.fresh)
+		t.fresh = id
+		delete(t.rows, id)
+	}
+	if m.catchesUp() {
+		m.toFresh(t)
+	}
 }
 
 // person takes in what is new about somebody, and keeps looking at them when they become a contact.
@@ -133,15 +165,32 @@ func (m *Model) person(p control.Person) tea.Cmd {
 		m.forget(p.ID)
 		return nil
 	}
+	asked := m.people.asked(p.Name)
 	m.people.put(p)
 	if known != nil || !p.Contact {
 		return nil
 	}
+	cmd := m.learn() // who asked or was asked under another id is none any more
 	if before != nil && m.current() == nil && before.person.Name == p.Name {
 		m.carry(open, p.ID)
-		return tea.Batch(m.turnTo(p.ID), m.learn())
+		cmd = tea.Batch(m.turnTo(p.ID), cmd)
 	}
-	return m.learn() // who asked or was asked under another id is none any more
+	return tea.Batch(cmd, m.welcome(p, asked))
+}
+
+// welcome says that somebody has become a contact: who was asked has said yes, who was not has used a link, or we said yes.
+func (m *Model) welcome(p control.Person, asked bool) tea.Cmd {
+	if !m.people.whole {
+		return nil
+	}
+	text := m.words.SaidContact(nameOf(p))
+	switch {
+	case asked && p.ID == m.open && !m.editor().empty():
+		text = m.words.SaidYesSends(nameOf(p))
+	case asked:
+		text = m.words.SaidYes(nameOf(p))
+	}
+	return tea.Batch(m.ring(m.words.NewContact), m.say(paint.Good, text))
 }
 
 // forget takes in that somebody is no contact any more: nothing of them stays.
@@ -172,12 +221,7 @@ func (m *Model) turnTo(id string) tea.Cmd {
 	if t.opened {
 		return m.reach(id, t)
 	}
-	unread := e.unread
-	return m.fetch(id, newestPage, func(t *transcript, page []control.Message) {
-		t.reset(page)
-		t.fresh = firstUnread(page, id, unread)
-		m.toFresh(t)
-	})
+	return m.fetch(id, newestPage, (*transcript).reset)
 }
 
 // leave ends looking at somebody: what was new to the person is not any more. A text that was begun before anybody was
@@ -256,7 +300,7 @@ func (m *Model) fetch(with string, q control.LogQuery, take func(*transcript, []
 			if t.round != round {
 				return nil
 			}
-			late := t.late
+			late, first := t.late, !t.opened
 			t.fetching, t.late = false, nil
 			if err != nil {
 				return m.complain(err)
@@ -264,6 +308,13 @@ func (m *Model) fetch(with string, q control.LogQuery, take func(*transcript, []
 			take(t, page)
 			for _, msg := range late {
 				t.add(msg)
+			}
+			if e := m.people.all[with]; e != nil && !t.cut && (first || e.unread > 0 && m.comesBack(e)) {
+				t.fresh = firstUnread(t.messages, with, e.unread) // of all that has come meanwhile
+				clear(t.rows)
+				if first || m.catchesUp() {
+					m.toFresh(t)
+				}
 			}
 			if with == m.open {
 				return m.settle(t)
@@ -295,7 +346,7 @@ func (m *Model) read(with string) tea.Cmd {
 			switch {
 			case err != nil:
 				return m.complain(err)
-			case with == m.open && m.focused && m.atBottom():
+			case with == m.open && m.seesEnd():
 				return m.read(with)
 			}
 			return nil
@@ -307,9 +358,9 @@ func (m *Model) read(with string) tea.Cmd {
 func (m *Model) send(text string, in *intent) tea.Cmd {
 	to := m.open
 	if t := m.talk(); t != nil {
-		t.offset = 0
+		t.chosen = ""
 	}
-	return m.do(func(ctx context.Context) (then, error) {
+	return tea.Batch(m.toEnd(), m.do(func(ctx context.Context) (then, error) {
 		out := control.Outgoing{To: to, Text: text}
 		if in != nil {
 			out.ReplyTo = in.of.ID
@@ -334,5 +385,5 @@ func (m *Model) send(text string, in *intent) tea.Cmd {
 			}
 			return m.message(r.Message)
 		}, nil
-	})
+	}))
 }

@@ -41,10 +41,29 @@ func (e *entry) section() section {
 type people struct {
 	all   map[string]*entry
 	next  int
-	twins map[string]bool // names that several have, when the list was last drawn
+	twins map[string]bool   // names that several have, when the list was last drawn
+	whole bool              // everybody was asked for: who is not in it is new
+	heard uint64            // events of people
+	news  map[string]uint64 // by id, how many had been heard with the last that was about them
 }
 
-func newPeople() people { return people{all: map[string]*entry{}} }
+func newPeople() people { return people{all: map[string]*entry{}, news: map[string]uint64{}} }
+
+// hear notes whom an event is about.
+func (p *people) hear(e control.Event) {
+	p.heard++
+	switch {
+	case e.Message != nil:
+		p.news[e.Message.Conversation.With] = p.heard
+	case e.Reading != nil:
+		p.news[e.Reading.With.ID] = p.heard
+	case e.Person != nil:
+		p.news[e.Person.ID] = p.heard
+	}
+}
+
+// isNewer tells whether something was heard about somebody since so many events.
+func (p *people) isNewer(id string, since uint64) bool { return p.news[id] > since }
 
 // put takes in what is known of somebody; who is gone and none of ours goes from the list.
 func (p *people) put(person control.Person) *entry {
@@ -74,6 +93,16 @@ func (p *people) findTwins() {
 		}
 		seen[e.person.Name] = true
 	}
+}
+
+// asked tells whether we have asked somebody of that name.
+func (p *people) asked(name string) bool {
+	for _, e := range p.all {
+		if e.section() == sectionAsked && e.person.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // supersede drops the stranger of that name with whom a request was open: it is the new contact.
@@ -108,6 +137,19 @@ func (p *people) list() []*entry {
 			cmp.Compare(a.person.Name, b.person.Name), cmp.Compare(a.person.ID, b.person.ID))
 	})
 	return all
+}
+
+// calls tells of who asks us something, or has written what was not read.
+func (e *entry) calls() bool { return e.unread > 0 || e.section() == sectionRequests }
+
+// callsBut tells whether anybody calls but for one.
+func (p *people) callsBut(id string) bool {
+	for _, e := range p.all {
+		if e.person.ID != id && e.calls() {
+			return true
+		}
+	}
+	return false
 }
 
 // unread is in how many conversations something was not read.

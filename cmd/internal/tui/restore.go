@@ -105,7 +105,7 @@ func (m *Model) restored(r *restoring, err error) tea.Cmd {
 		return m.replaceDialog(m.askBackup(r, sentence(err)))
 	}
 	m.begin.Exists = true
-	return m.start(func(m *Model) tea.Cmd {
+	return m.start(nil, func(m *Model) tea.Cmd {
 		return m.replaceDialog(&sheet{
 			name: func(m *Model) string { return m.words.RestoredTitle },
 			text: func(m *Model, width int) []paint.Line {

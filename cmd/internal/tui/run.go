@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -52,7 +53,7 @@ type Taste struct {
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	look := Look{Words: words.For(o.Env), Theme: themeFor(o.Env), Now: time.Now, Zone: time.Local, Taste: o.Taste, Keep: o.Keep}
+	look := Look{Words: words.For(o.Env), Theme: themeFor(o.Env), Now: time.Now, Zone: time.Local, Links: takesLinks(o.Env), Taste: o.Taste, Keep: o.Keep}
 	m := New(ctx, o.Node, o.Beginning, o.Files, look)
 	// Rows are in the order of the screen already: a terminal that turns text around by itself is told not to.
 	if _, err := io.WriteString(o.Out, bidiByUs); err != nil {
@@ -125,17 +126,22 @@ func themeFor(getenv func(string) string) *paint.Theme {
 	return &paint.Dark
 }
 
+// takesLinks tells of terminals that show a link or leave it alone; consoles of before print what they do not know.
+func takesLinks(getenv func(string) string) bool {
+	return !slices.Contains([]string{"", "dumb", "linux", "vt100", "vt220"}, getenv("TERM"))
+}
+
 // lightBackground reads what some terminals say of their colours: "foreground;background", 7 and 15 being white.
 func lightBackground(colours string) bool {
 	n := len(colours)
 	return n >= 2 && (colours[n-2:] == ";7" || n >= 3 && colours[n-3:] == ";15")
 }
 
-// ring calls the person to a message that is not on the screen; when the terminal is not looked at, by a notification of the
-// desktop, too, which says nothing of the message: it is shown on locked screens.
-func (m *Model) ring() tea.Cmd {
+// ring calls the person to what is not on the screen; when the terminal is not looked at, by a notification of the desktop, too,
+// which says what it is and not of whom: it is shown on locked screens.
+func (m *Model) ring(what string) tea.Cmd {
 	if m.focused {
 		return tea.Raw(bell)
 	}
-	return tea.Raw(bell + "\x1b]9;" + m.words.NewMessage + "\x1b\\" + "\x1b]777;notify;Sottovoce;" + m.words.NewMessage + "\x1b\\")
+	return tea.Raw(bell + "\x1b]9;" + what + "\x1b\\" + "\x1b]777;notify;Sottovoce;" + what + "\x1b\\")
 }

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"time"
+
 	tea "charm.land/bubbletea/v2"
 
 	"sottovoce/cmd/internal/control"
@@ -46,6 +48,7 @@ func (m *Model) scroll(by int) tea.Cmd {
 	if t == nil || !t.opened {
 		return nil
 	}
+	m.hasCome()
 	t.offset = max(0, t.offset+by)
 	return m.settle(t)
 }
@@ -69,7 +72,7 @@ func (m *Model) settle(t *transcript) tea.Cmd {
 		return m.fetch(m.open, t.olderQuery(), (*transcript).older)
 	case t.offset < height && t.cut:
 		return m.fetch(m.open, t.newerQuery(), m.takeNewer)
-	case m.focused && m.atBottom():
+	case m.seesEnd():
 		return m.read(m.open)
 	}
 	return nil
@@ -86,8 +89,9 @@ func (m *Model) takeNewer(t *transcript, page []control.Message) {
 	}
 }
 
-// toEnd shows the newest message.
+// toEnd shows the newest message, and those that follow.
 func (m *Model) toEnd() tea.Cmd {
+	m.hasCome()
 	t := m.talk()
 	if t == nil || !t.opened {
 		return nil
@@ -99,17 +103,24 @@ func (m *Model) toEnd() tea.Cmd {
 	return m.read(m.open)
 }
 
+// hasCome takes in that the person has begun to go through what was said: nothing takes them back to the line of what was not read.
+func (m *Model) hasCome() { m.since = time.Time{} }
+
 // atBottom tells whether the newest message of the open conversation is on the screen.
 func (m *Model) atBottom() bool {
 	t := m.talk()
 	return t != nil && t.opened && !t.cut && t.offset == 0 && m.height > 0
 }
 
+// seesEnd tells whether the person has seen it, too, as far as the face knows.
+func (m *Model) seesEnd() bool { return m.focused && m.there && m.atBottom() }
+
 // follow scrolls so that the message under the bar is seen.
 func (m *Model) follow(t *transcript) tea.Cmd {
 	if t.chosen == "" {
 		return m.toEnd()
 	}
+	m.hasCome()
 	at, l := t.index(t.chosen), m.layout(t)
 	below := 0
 	for i := len(t.messages) - 1; i > at; i-- {

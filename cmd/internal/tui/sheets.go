@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,27 +74,40 @@ func (m *Model) details(msg control.Message) tea.Cmd {
 			}
 		}
 		return func(m *Model) tea.Cmd {
+			laidOut := once(func(width int) []paint.Line {
+				rows := m.journey(j, m.words.Written, msg.Time, width)
+				if change != nil {
+					what := m.words.WasEdited
+					if msg.Deleted {
+						what = m.words.WasDeleted
+					}
+					rows = append(append(rows, nil), m.journey(*change, what, msg.Change.Time, width)...)
+				}
+				if text := paragraphs(width, paint.Plain, paint.Safe(msg.Text)); len(text) > textRowsMax/2 { // of the same text there are at most twice as many rows beside the people
+					rows = append(append(rows, nil), text...)
+				}
+				return rows
+			})
 			return m.openDialog(&sheet{
-				name: func(m *Model) string { return m.words.DetailsTitle },
-				text: func(m *Model, width int) []paint.Line {
-					rows := m.journey(j, m.words.Written, msg.Time, width)
-					if change != nil {
-						what := m.words.WasEdited
-						if msg.Deleted {
-							what = m.words.WasDeleted
-						}
-						rows = append(append(rows, nil), m.journey(*change, what, msg.Change.Time, width)...)
-					}
-					if text := paragraphs(width, paint.Plain, paint.Safe(msg.Text)); len(text) > textRowsMax/2 { // of the same text there are at most twice as many rows beside the people
-						rows = append(append(rows, nil), text...)
-					}
-					return rows
-				},
+				name:    func(m *Model) string { return m.words.DetailsTitle },
+				text:    func(_ *Model, width int) []paint.Line { return laidOut(width) },
 				choices: func(m *Model) []choice { return m.messageChoices(msg) },
 				keys:    m.messageKeys(msg),
 			})
 		}, err
 	})
+}
+
+// once lays out what does not change once for each width in a row: it may be 10,000 rows long.
+func once(layOut func(width int) []paint.Line) func(width int) []paint.Line {
+	var rows []paint.Line
+	last := -1
+	return func(width int) []paint.Line {
+		if width != last {
+			rows, last = layOut(width), width
+		}
+		return slices.Clip(rows)
+	}
 }
 
 // journey tells when a message or a change of one was made, and how far it came.
@@ -144,7 +158,7 @@ func (m *Model) invitation(made control.Invite) *sheet {
 		text: func(m *Model, width int) []paint.Line {
 			code, columns, needed := qrRows(made.Link, width, m.height-frameRows)
 			if len(code) == 0 {
-				said := m.inviteWords(made, width)
+				said := m.inviteWords(made, false, width)
 				if needed > 0 {
 					more := paragraphs(width, paint.Caution, m.words.InviteNoCode(columns+frameColumns, needed+frameRows))
 					said = append(append(more, nil), said...)
@@ -153,9 +167,9 @@ func (m *Model) invitation(made control.Invite) *sheet {
 			}
 			beside := width - code[0].Width() - 2
 			if beside < inviteWordsMin {
-				return append(append(code, nil), m.inviteWords(made, width)...)
+				return append(append(code, nil), m.inviteWords(made, true, width)...)
 			}
-			said := m.inviteWords(made, beside)
+			said := m.inviteWords(made, true, beside)
 			rows := make([]paint.Line, max(len(code), len(said)))
 			for i := range rows {
 				row := paint.Text(paint.Plain, strings.Repeat(" ", code[0].Width()))
@@ -185,8 +199,13 @@ func (m *Model) invitation(made control.Invite) *sheet {
 // inviteWordsMin is how narrow the words beside a code may get.
 const inviteWordsMin = 24
 
-func (m *Model) inviteWords(made control.Invite, width int) []paint.Line {
-	rows := append(paragraphs(width, paint.Plain, m.words.InviteMore(made.Expires.In(m.zone).Format("2006-01-02 15:04")), m.words.InviteHow), nil)
+// inviteWords say what a link does and how it is used, and what its code is where that is shown.
+func (m *Model) inviteWords(made control.Invite, code bool, width int) []paint.Line {
+	said := []string{m.words.InviteMore(made.Expires.In(m.zone).Format("2006-01-02 15:04")), m.words.InviteHow}
+	if code {
+		said = append(said, m.words.InviteCode)
+	}
+	rows := append(paragraphs(width, paint.Plain, said...), nil)
 	switch {
 	case made.Away != nil:
 		rows = append(append(rows, paragraphs(width, paint.Good, m.words.InviteAway)...), nil)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,6 +44,33 @@ type mortal struct {
 	change func(*control.Status)
 	member []control.Community
 	full   bool // nothing can be sent
+	// unplaced: it does not know yet which network it is on.
+	unplaced bool
+
+	passphrase string // that it takes to start; empty: none
+	starts     bool   // it rises when it is started
+}
+
+func (n *mortal) Visibility(ctx context.Context) (control.Visibility, error) {
+	v, err := n.Fake.Visibility(ctx)
+	if n.unplaced {
+		v.Here, v.Chosen = control.VisibleNobody, false
+	}
+	return v, err
+}
+
+// start is Beginning.Start of it.
+func (n *mortal) start(_ context.Context, typed control.Passphrase) error {
+	switch {
+	case n.ended.Err() == nil:
+		return nil
+	case n.passphrase != string(typed):
+		return control.Errorf(control.CodeRefused, "that passphrase does not open /home/anna")
+	case !n.starts:
+		return control.Errorf(control.CodeFailed, "there is no port left")
+	}
+	n.rise()
+	return nil
 }
 
 func (n *mortal) Send(ctx context.Context, batch []control.Outgoing) []control.SendResult {
@@ -127,7 +155,8 @@ func onStage(t *testing.T, exists bool, play func(*stage)) {
 	synctest.Test(t, func(t *testing.T) {
 		f := controltest.New("Anna")
 		ctx, cancel := context.WithCancel(t.Context())
-		begin := Beginning{Exists: exists, Start: func(context.Context) error { return nil }}
+		s := &stage{t: t, fake: f, msgs: make(chan tea.Msg, 1000)}
+		begin := Beginning{Exists: exists, Locked: func() (bool, error) { return s.life.passphrase != "", nil }}
 		begin.Init = func(name string, seen control.Visible) error {
 			if name == "x" {
 				return control.Errorf(control.CodeUsage, "a name is longer")
@@ -139,16 +168,16 @@ func onStage(t *testing.T, exists bool, play func(*stage)) {
 			return err
 		}
 		theme := paint.Dark
-		s := &stage{t: t, fake: f, msgs: make(chan tea.Msg, 1000)}
 		began := time.Now()
 		now := func() time.Time { return controltest.Start.Add(time.Hour + time.Since(began)) }
 		s.life = &mortal{Fake: f}
 		s.life.rise()
+		begin.Start = s.life.start
 		defer func() { s.life.end() }()
 		s.shelf = &shelf{files: map[string]string{}}
 		begin.Backups = func() []string { return []string{"~/sottovoce-2026-11-20.age", "/media/stick/anna.age"} }
 		begin.Restore = s.restores
-		s.Model = New(ctx, s.life, begin, s.shelf, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Keep: func(taste Taste) error { s.kept = taste; return nil }})
+		s.Model = New(ctx, s.life, begin, s.shelf, Look{Words: words.English(), Theme: &theme, Now: now, Zone: time.UTC, Links: true, Keep: func(taste Taste) error { s.kept = taste; return nil }})
 		play(s)
 		cancel()
 		time.Sleep(time.Minute) // ticks that were under way
@@ -271,8 +300,12 @@ func (s *stage) text() string {
 	return strings.Join(rows, "\n") + "\n"
 }
 
-// plain takes the looks from a row.
+// links are what a terminal is told of them: where they lead, and where they end.
+var links = regexp.MustCompile("\x1b\\]8;;([^\x1b\a]*)\a")
+
+// plain takes the looks from a row, and the links.
 func plain(row string) string {
+	row = links.ReplaceAllString(row, "")
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(row, "\x1b[")

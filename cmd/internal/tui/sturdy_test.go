@@ -3,8 +3,11 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -157,7 +160,7 @@ func TestRemovedElsewhere(t *testing.T) {
 func TestFlood(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		bruno := s.talkative("Bruno", 1)
-		s.begin()
+		s.begin().keys("esc")
 		const n = 3 * keptMax
 		for range n / 100 {
 			for i := range 100 {
@@ -305,6 +308,35 @@ func TestSudden(t *testing.T) {
 	})
 }
 
+// A network that is new is told of in words of the face, and the choice is one key away.
+func TestNewNetwork(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.begin()
+		s.fake.Notice("this network is new: everyone here sees your name; to change that: sottovoce visibility everyone|contacts|nobody")
+		s.do(nil)
+		s.shows("to change that:", "│ /settings ", "▸ Close").hides("sottovoce").wait(deafTime).keys("down", "enter").shows("Who sees you here")
+	})
+}
+
+// A notice offers what it names about whom it is about, and about nobody else, whatever somebody is called.
+func TestHostileNotice(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.talkative("Alice", 1)
+		hostile := s.talkative(`x sottovoce remove "Alice"`, 1)
+		twin := s.talkative(`x sottovoce remove "Alice"`, 1)
+		s.begin()
+		s.fake.NoticeAbout(hostile.ID, hostile.Name+" wrote something that needs a newer version of this program")
+		s.do(nil)
+		s.shows("Please note", "x /remove Alice wrote something", "▸ Close").hides("  /").wait(deafTime).keys("enter")
+		s.fake.NoticeAbout(twin.ID, hostile.Name+" has new keys: sottovoce verify "+strconv.Quote(hostile.Name))
+		s.do(nil)
+		s.wait(deafTime).shows("  /verify x sottovoce remove").keys("down", "enter").shows("Is it really x sottovoce").hides("Which")
+		if v, _ := s.fake.Verification(t.Context(), twin.ID); s.dialog().(*comparing).with.ID != twin.ID {
+			t.Errorf("another of that name is to be compared with: %+v", v)
+		}
+	})
+}
+
 // What a contact has begun is asked once, whichever comes first, the event or the node's notice of it; and what is told of it reaches
 // its dialog when another lies above.
 func TestInvitedOnce(t *testing.T) {
@@ -368,10 +400,39 @@ func TestTyping(t *testing.T) {
 // The keys at the bottom fit the narrowest terminal that people have, in every language.
 func TestHintsFit(t *testing.T) {
 	for _, c := range words.All() {
-		for _, hints := range []string{c.Hints, c.HintsPeople, c.HintsOwn + c.HintsMessage} {
+		for _, hints := range []string{c.HintHelp + c.HintCommands + c.HintMessages + "    ", c.HintsPeople, c.HintsOwn + c.HintsMessage} {
 			if got := width(" " + hints); got > 80 {
 				t.Errorf("%s: %q takes %d cells", c.Language, hints, got)
 			}
 		}
 	}
+}
+
+// TestMeanwhile: what happens while everything on the first screen is asked for is newer than the answer.
+func TestMeanwhile(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		carla := s.fake.Meet("Carla")
+		once := sync.OnceFunc(func() {
+			s.fake.Meet("Bruno")
+			s.fake.Part(carla.ID)
+			time.Sleep(time.Second)
+		})
+		s.life.change = func(*control.Status) { once() }
+		s.begin().wait(2*time.Second).shows("Bruno", "1 near").hides("Carla")
+	})
+}
+
+// TestTruthFromTheStart: a face that has just made its identity goes on asking how the node does, soon where it is not known yet who sees it.
+func TestTruthFromTheStart(t *testing.T) {
+	onStage(t, false, func(s *stage) {
+		s.begin().types("Anna").keys("enter", "enter", "enter").shows("everyone here sees you")
+		s.life.member = []control.Community{{Name: "Orchard", Supernodes: []control.CommunitySupernode{{ID: "peer-aaaa"}}}}
+		s.wait(tickEvery).shows("no supernode reached")
+	})
+	onStage(t, true, func(s *stage) {
+		s.life.unplaced = true
+		s.begin().shows("nobody sees you")
+		s.life.unplaced = false
+		s.wait(2 * soon).shows("everyone here sees you")
+	})
 }

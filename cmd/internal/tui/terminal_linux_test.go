@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sottovoce/cmd/internal/control"
 	"sottovoce/cmd/internal/control/controltest"
 	"sottovoce/cmd/internal/ptytest"
 )
@@ -22,7 +23,7 @@ func TestStoppedTerminal(t *testing.T) {
 	f := controltest.New("Anna")
 	go func() {
 		ended <- Run(ctx, Options{Node: f, In: theirs, Out: theirs, Env: func(string) string { return "" }, Beginning: Beginning{
-			Exists: true, Start: func(context.Context) error { return nil },
+			Exists: true, Start: func(context.Context, control.Passphrase) error { return nil },
 		}})
 	}()
 	if _, ok := shown.Await(10*time.Second, func(screen string) bool { return len(screen) > 100 }); !ok {

@@ -49,7 +49,7 @@ func TestToFirstMessage(t *testing.T) {
 		s.golden("ask")
 		s.fake.Befriend(bruno.ID)
 		s.do(nil)
-		s.shows("Nothing was said yet", "/private")
+		s.shows("Bruno said yes.", "Nothing was said yet", "/private").hides("Tab reply")
 		s.golden("befriended")
 		s.types("Hello, Bruno!").keys("enter").shows("you", "Hello, Bruno!", "waiting")
 		m, err := s.fake.Log(t.Context(), "Bruno", control.LogQuery{})
@@ -58,7 +58,47 @@ func TestToFirstMessage(t *testing.T) {
 		}
 		s.fake.Advance(m[0].ID, control.StateDelivered)
 		s.do(nil)
-		s.shows("delivered")
+		s.shows("delivered", "Tab reply, react, edit")
+	})
+}
+
+// Who says yes is heard of wherever the person is looking, and what was begun for them can go at once.
+func TestSaidYes(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		bruno, carla := s.fake.Meet("Bruno"), s.fake.Meet("Carla")
+		s.begin().types("/add Carla").keys("enter").types("/to Bruno").keys("enter", "enter").types("Hello!").keys("enter").shows("has not said yes yet", "▸ Hello!")
+		s.fake.Befriend(bruno.ID)
+		s.do(nil)
+		s.shows("─ Bruno said yes: Enter sends what you wrote ─").keys("enter").shows("  Hello!").hides("Enter sends")
+		s.fake.Befriend(carla.ID)
+		s.do(nil)
+		s.shows("─ Carla said yes. ─", "  Hello!")
+		dario := s.fake.Meet("Dario")
+		s.fake.Befriend(dario.ID) // by a link of ours
+		s.do(nil)
+		s.shows("─ Dario is your contact now. ─")
+		s.life.end()
+		s.do(nil)
+		s.life.rise()
+		s.wait(2 * retryEvery).hides("said yes").hides("your contact now") // they were before
+	})
+}
+
+// The keys at the bottom are those of what can be done now.
+func TestHintsOfNow(t *testing.T) {
+	onStage(t, true, func(s *stage) {
+		s.begin().shows("F1 help  F2 commands  Ctrl+Q quit")
+		s.fake.Meet("Eve")
+		s.do(nil)
+		s.shows("Alt+↑↓ people")
+		bruno := s.talkative("Bruno", 1)
+		s.do(nil)
+		s.keys("alt+a").shows("Alt+↑↓ people  Tab reply, react, edit  Ctrl+Q quit").hides("Alt+A").types("x").hides("Tab").keys("ctrl+u")
+		carla := s.talkative("Carla", 1)
+		s.do(nil)
+		s.shows("Alt+A unread  Tab reply, react, edit").size(46, 14).shows("F1 help  Alt+A unread  Tab reply, react, edit").hides("F2").size(42, 14).shows("F1 help  Tab reply, react, edit").hides("Alt+A").size(80, 24)
+		s.keys("alt+a").hides("Alt+A")
+		_, _ = bruno, carla
 	})
 }
 
@@ -168,7 +208,7 @@ func TestInvite(t *testing.T) {
 	onStage(t, true, func(s *stage) {
 		s.begin().types("/invite").keys("enter").shows("Who uses this link first")
 		s.golden("invite")
-		s.types("c").shows("─ copied ─").wait(sayingTime + time.Second).hides("copied")
+		s.types("c").shows("c copies the link", "─ copied ─").wait(sayingTime + time.Second).hides("copied")
 		s.keys("esc").hides("Who uses").keys("ctrl+q").shows("a link of yours works only")
 		if s.quit {
 			t.Error("it leaves without a word about the link")
@@ -208,7 +248,7 @@ func TestVerify(t *testing.T) {
 		}
 		s.fake.BeginComparison(bruno.ID)
 		s.do(nil)
-		s.shows("would like to compare").keys("esc").types("/verify").keys("enter").shows("would like to compare").keys("enter").shows("They are the same").keys("esc")
+		s.shows("would like to compare").keys("esc").types("/verify").keys("enter").shows("would like to compare").keys("enter").shows("They are the same").keys("enter").shows("Comparing is given up: nothing has changed for Bruno.")
 	})
 }
 

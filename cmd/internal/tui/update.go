@@ -28,24 +28,32 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.BlurMsg:
 		m.focused = false
 	case tea.PasteMsg:
-		return m, m.paste(msg.Content)
+		return m, tea.Batch(m.lookedAt(), m.paste(msg.Content))
 	case tea.KeyPressMsg:
 		return m, tea.Batch(m.lookedAt(), m.key(msg), m.rests())
 	case tea.MouseClickMsg:
-		return m, tea.Batch(m.click(msg.Mouse()), m.rests())
+		return m, tea.Batch(m.lookedAt(), m.click(msg.Mouse()), m.rests())
 	case tea.MouseWheelMsg:
-		return m, m.wheel(msg.Mouse())
+		return m, tea.Batch(m.lookedAt(), m.wheel(msg.Mouse()))
 	}
 	return m, nil
 }
 
-// lookedAt takes in that the person is at the terminal: it says so, or a key is pressed.
+// lookedAt takes in that the person is at the terminal: it says so, or something is pressed. Who was away finds what came meanwhile
+// from its first message on.
 func (m *Model) lookedAt() tea.Cmd {
-	if m.focused {
+	if m.focused && m.there {
 		return nil
 	}
-	m.focused = true
-	if m.atBottom() {
+	away := !m.focused
+	m.focused, m.there = true, true
+	if !m.atBottom() {
+		return nil
+	}
+	if t := m.talk(); away && m.current().unread > 0 {
+		m.toFresh(t)
+	}
+	if m.seesEnd() {
 		return m.read(m.open)
 	}
 	return nil
@@ -155,7 +163,7 @@ func (m *Model) everywhere(stroke string) (cmd tea.Cmd, taken bool) {
 // turnFocus goes around: what is written, what was said, who is there.
 func (m *Model) turnFocus(by int) {
 	order := []focus{onEditor, onTranscript, onPeople}
-	m.focus = order[(int(m.focus)+by+len(order))%len(order)]
+	m.focus = order[(slices.Index(order, m.focus)+by+len(order))%len(order)]
 	t := m.talk()
 	if m.focus == onTranscript && (t == nil || len(t.messages) == 0) {
 		m.turnFocus(by)
@@ -164,8 +172,10 @@ func (m *Model) turnFocus(by int) {
 	if t == nil {
 		return
 	}
-	t.chosen = ""
-	if m.focus == onTranscript {
+	switch {
+	case m.focus != onTranscript:
+		t.chosen = ""
+	case t.index(t.chosen) < 0: // else it is what was looked for
 		t.choose(-1)
 	}
 }
@@ -211,7 +221,7 @@ func (m *Model) step(by int) tea.Cmd {
 // toUnread turns to the next conversation in which something was not read, or to who asked something.
 func (m *Model) toUnread() tea.Cmd {
 	for _, e := range m.people.list() {
-		if e.person.ID != m.open && (e.unread > 0 || e.section() == sectionRequests) {
+		if e.person.ID != m.open && e.calls() {
 			return m.turnTo(e.person.ID)
 		}
 	}
@@ -297,9 +307,13 @@ func (m *Model) arrow(e *editor, stroke string) tea.Cmd {
 	if stroke == "up" {
 		by, move = -1, e.up
 	}
-	switch {
+	switch t := m.talk(); {
 	case m.open == "" && e.empty():
 		return m.step(by)
+	case e.empty() && t != nil && t.index(t.chosen) >= 0: // what was looked for
+		m.focus = onTranscript
+		cmd, _ := m.keyTranscript(stroke)
+		return cmd
 	case e.intent != nil && e.intent.edits: // what was written before would be in its place
 		move()
 	case by < 0 && e.empty() && e.back == 0 && !e.unsent:
@@ -363,7 +377,7 @@ func (m *Model) enter() tea.Cmd {
 	case !who.person.Contact:
 		return m.meet(who)
 	}
-	e.unsent = false
+	e.unsent, m.said = false, saying{} // which may be that Enter sends it
 	text = strings.TrimPrefix(e.take(), "/")
 	in := e.intent
 	e.intent = nil
@@ -379,7 +393,10 @@ func (m *Model) enterEmpty() tea.Cmd {
 		m.dropIntent()
 		return m.askDelete(in.of)
 	}
+	t := m.talk()
 	switch e := m.current(); {
+	case t != nil && t.index(t.chosen) >= 0: // what was looked for
+		return m.details(t.messages[t.index(t.chosen)])
 	case e == nil:
 		return m.step(1)
 	case !e.person.Contact:

@@ -162,6 +162,8 @@ func (d *comparing) decide(m *Model, answer control.Answer) tea.Cmd {
 				return m.say(paint.Good, m.words.SaidVerified(nameOf(p)))
 			case control.AnswerDiffer:
 				return m.say(paint.Bad, m.words.SaidDiffers(nameOf(p)))
+			case control.AnswerStop:
+				return m.say(paint.Caution, m.words.SaidNotCompared(nameOf(p)))
 			case control.AnswerUndo:
 				return m.say(paint.Caution, m.words.SaidUndone(nameOf(p)))
 			case control.AnswerAccept:

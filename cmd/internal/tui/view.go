@@ -71,7 +71,7 @@ func (m *Model) layout(t *transcript) layout {
 	if width <= 0 {
 		width = m.width
 	}
-	return layout{width: min(width, textWidthMax), me: m.me.ID, name: nameOf(m.me.Person), words: m.words, zone: m.zone, fresh: t.fresh}
+	return layout{width: min(width, textWidthMax), me: m.me.ID, name: nameOf(m.me.Person), words: m.words, zone: m.zone, fresh: t.fresh, links: m.links}
 }
 
 // View implements tea.Model.
@@ -141,21 +141,6 @@ func (m *Model) screen() []string {
 		last = paint.Text(m.said.look, " "+m.said.text)
 	}
 	return append(rows, m.theme.Render(last, m.width))
-}
-
-// hints are the keys for what has the focus.
-func (m *Model) hints() string {
-	w, t := m.words, m.talk()
-	switch {
-	case m.focus == onPeople:
-		return w.HintsPeople
-	case m.focus == onTranscript && t != nil:
-		if i := t.index(t.chosen); i >= 0 && t.messages[i].From.ID == m.me.ID {
-			return w.HintsOwn + w.HintsMessage
-		}
-		return w.HintsMessage
-	}
-	return w.Hints
 }
 
 // arrange puts the parts of the screen in their places; what is written takes as many rows as it needs.
@@ -407,12 +392,12 @@ func (m *Model) over(screen []string, d dialog) ([]string, *place) {
 			out[row] = left + inner + right
 		}
 	}
-	edge := func(a, text, b string, look paint.Look) string {
-		text = paint.Cut(text, width-6)
-		fill := strings.Repeat("─", max(0, width-4-paint.Width(text)-1))
-		return m.theme.Render(paint.Line{{Text: a + "─ ", Look: paint.Frame}, {Text: text, Look: look}, {Text: " " + fill + b, Look: paint.Frame}}, width)
+	edge := func(a string, text paint.Line, b string) string {
+		text = text.Cut(width - 6)
+		fill := strings.Repeat("─", max(0, width-4-text.Width()-1))
+		return m.theme.Render(append(append(paint.Line{{Text: a + "─ ", Look: paint.Frame}}, text...), paint.Span{Text: " " + fill + b, Look: paint.Frame}), width)
 	}
-	put(y, edge("╭", d.title(m), "╮", paint.Strong))
+	put(y, edge("╭", paint.Text(paint.Strong, d.title(m)), "╮"))
 	side := m.theme.Render(paint.Text(paint.Frame, "│"), 1)
 	for i := range height {
 		put(y+1+i, side+" "+m.theme.Render(rows[from+i], width-4)+" "+side)
@@ -422,16 +407,25 @@ func (m *Model) over(screen []string, d dialog) ([]string, *place) {
 		place := "  ↑↓ PgUp PgDn " + strconv.Itoa(from+height) + "/" + strconv.Itoa(len(rows))
 		hint = paint.Cut(hint, width-6-paint.Width(place)) + place
 	}
-	look := paint.Faint
-	switch {
-	case m.saying() && paint.Width(m.said.text) <= width-6:
-		hint, look = m.said.text, m.said.look
-	case m.saying():
+	put(y+1+height, edge("╰", m.besideSaying(hint, width-6), "╯"))
+	if m.saying() && paint.Width(m.said.text) > width-6 {
 		out[len(out)-1] = m.theme.Render(paint.Text(m.said.look, " "+m.said.text), m.width)
 	}
-	put(y+1+height, edge("╰", hint, "╯", look))
 	if cursor == nil {
 		return out, nil
 	}
 	return out, &place{x + 2 + min(cursor.x, width-4), y + 1 + cursor.y - from}
+}
+
+// besideSaying is the edge below a dialog: its keys, and what there is to say right now behind them, or in their place where
+// there is no room for both.
+func (m *Model) besideSaying(hint string, width int) paint.Line {
+	said := paint.Span{Text: m.said.text, Look: m.said.look}
+	switch taken := paint.Width(hint) + paint.Width(said.Text); {
+	case !m.saying() || paint.Width(said.Text) > width:
+		return paint.Text(paint.Faint, hint)
+	case taken+4 <= width:
+		return paint.Line{{Text: hint, Look: paint.Faint}, {Text: " " + strings.Repeat("─", width-taken-2) + " ", Look: paint.Frame}, said}
+	}
+	return paint.Line{said}
 }

@@ -127,7 +127,7 @@ func (m *Model) found(b *beginning) tea.Cmd {
 		}
 		return then(func(m *Model) tea.Cmd {
 			m.begin.Exists = true
-			return m.start(func(m *Model) tea.Cmd { return tea.Batch(m.closeDialog(), m.protect(b.passphrase)) })
+			return m.start(nil, func(m *Model) tea.Cmd { return tea.Batch(m.closeDialog(), m.protect(b.passphrase)) })
 		})
 	}
 }

@@ -91,10 +91,7 @@ func (w *working) leave(m *Model) tea.Cmd {
 }
 
 // sentence is what went wrong, for a person at the face.
-func sentence(err error) string {
-	text, _ := inFace(control.AsError(err).Error())
-	return paint.OneLine(text)
-}
+func sentence(err error) string { return here(control.AsError(err).Error()) }
 
 // paced returns what hears a number that grows, and tells it now and then.
 func (m *Model) paced(tell func(then) bool, take func(n int64)) func(n int64) {

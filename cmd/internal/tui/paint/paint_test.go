@@ -45,6 +45,64 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// linksOf are the links of rows, each with what is seen of it; rows have to stay as they were.
+func linksOf(t *testing.T, text string, width int) (all []string) {
+	t.Helper()
+	rows := Wrap(text, width)
+	left := 0 // bytes of a link that are to be seen yet
+	for i, line := range Linked(text, rows) {
+		if line.String() != rows[i] {
+			t.Errorf("%q becomes %q", rows[i], line)
+		}
+		for _, s := range line {
+			switch {
+			case s.link == "":
+				continue
+			case left <= 0:
+				all = append(all, s.link+" "+s.Text)
+				left = len(s.link)
+			default:
+				all[len(all)-1] += s.Text
+			}
+			left -= len(s.Text)
+		}
+	}
+	for _, l := range all {
+		if link, seen, _ := strings.Cut(l, " "); link != seen {
+			t.Errorf("%q is seen as %q", link, seen)
+		}
+	}
+	return all
+}
+
+func TestLinked(t *testing.T) {
+	long := "https://example.org/" + strings.Repeat("way/", 30)
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"nothing", nil},
+		{"see https://example.org/a?b=c;d#e.", []string{"https://example.org/a?b=c;d#e"}},
+		{"(http://[2001:db8::1]:8080/x) or\nhttps://x.org, https://y.org", []string{"http://[2001:db8::1]:8080/x", "https://x.org", "https://y.org"}},
+		{"two  spaces   " + long + "  and " + long, []string{long, long}},
+		{"https://bank.example@evil.example/ https:// xhttps://a.org ftp://a.org javascript://a https://\"", nil},
+		{"https://a.org/e\u0301", nil},
+		{"https://a.org/" + strings.Repeat("x", addressMax), nil},
+		{"שלום https://a.org", nil},
+		{"é https://a.org/日本 http://a.org", []string{"http://a.org"}},
+	} {
+		for _, width := range []int{200, 20, 7} {
+			var want []string
+			for _, l := range c.want {
+				want = append(want, l+" "+l)
+			}
+			if got := linksOf(t, c.text, width); strings.Join(got, "|") != strings.Join(want, "|") {
+				t.Errorf("%q on %d cells: %q", c.text, width, got)
+			}
+		}
+	}
+}
+
 func TestRender(t *testing.T) {
 	l := Line{{Text: "name", Look: Strong}, {Text: " text"}}
 	for width, want := range map[int]string{12: "name text   ", 9: "name text", 7: "name t…", 4: "nam…", 1: "…", 0: ""} {
@@ -70,7 +128,7 @@ func strip(s string) string {
 
 // FuzzWrap holds that whatever anybody writes stays in its rows and columns and moves no cursor.
 func FuzzWrap(f *testing.F) {
-	for _, s := range []string{"hello", "\x1b[2J\x1b]0;x\a", "שלום\u202eabc", "e" + strings.Repeat("\u0301", 10_000), "👨‍👩‍👧‍👦 family", "\t\ta", "日本語 text\r\nnext", strings.Repeat("-", 300)} {
+	for _, s := range []string{"hello", "\x1b[2J\x1b]0;x\a", "שלום\u202eabc", "e" + strings.Repeat("\u0301", 10_000), "👨‍👩‍👧‍👦 family", "\t\ta", "日本語 text\r\nnext", strings.Repeat("-", 300), "  https://example.org/way\n\n   see http://a/b?c, or"} {
 		f.Add(s, uint8(20))
 	}
 	f.Fuzz(func(t *testing.T, text string, width uint8) {
@@ -83,6 +141,7 @@ func FuzzWrap(f *testing.F) {
 				t.Errorf("%q holds controls", row)
 			}
 		}
+		linksOf(t, Safe(text), w)
 		if one := OneLine(text); strings.ContainsAny(one, "\n\t\x1b") {
 			t.Errorf("%q is not one line", one)
 		}

@@ -75,7 +75,8 @@ func bg(n uint8) string { return ansi.NewStyle().BackgroundColor(ansi.IndexedCol
 type Span struct {
 	Text string
 	Look Look
-	bar  bool // under the bar
+	bar  bool   // under the bar
+	link string // of which it is a part
 }
 
 // Line is one row.
@@ -139,7 +140,7 @@ func (t *Theme) Render(l Line, width int) string {
 		if w := Width(text); !whole && w >= left {
 			text = shorten(text, left)
 		}
-		t.print(&b, Span{text, s.Look, s.bar})
+		t.print(&b, Span{text, s.Look, s.bar, s.link})
 		left -= Width(text)
 		if !whole && strings.HasSuffix(text, ellipsis) && left <= 0 {
 			return b.String()
@@ -157,9 +158,15 @@ func (t *Theme) print(b *strings.Builder, s Span) {
 	if s.bar {
 		on = t.on[Chosen] + on
 	}
+	if s.link != "" {
+		b.WriteString(ansi.SetHyperlink(s.link))
+	}
 	b.WriteString(on)
 	b.WriteString(s.Text)
 	if on != "" {
 		b.WriteString(reset)
+	}
+	if s.link != "" {
+		b.WriteString(ansi.ResetHyperlink())
 	}
 }

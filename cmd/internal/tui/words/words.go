@@ -34,20 +34,25 @@ type Catalogue struct {
 	AskContact, AcceptYes, DeclineYes, TakeBack                                     string
 	askContactMore, enterAsks, answerMore, waitingFor, mayWrite, notYet             string
 	saidAsked, saidAsksYou, saidAccepted, saidDeclined, saidBlocked, saidUnblocked  string
+	saidYes, saidYesSends, saidContact                                              string
 	saidRenamed, saidRemoved, removeTitle                                           string
 	RemoveMore, RemoveYes                                                           string
 	nobodyCalled, noCommand                                                         string
 
 	// The bar.
-	Broken, NoNetwork, Alone, LocalOnly                        string
-	StoppedTitle, StoppedMore, StartAgain, Quit                string
-	NotKept, Weaker, StatusTitle, StatusNetworks, NothingWrong string
-	near, kept, queuedCount, heldCount                         string
-	SeenByAll, SeenByContacts, Hidden, NewMessage              string
-	tooSmall                                                   string
-	HintsChange                                                string
-	Hints, HintsPeople, HintsMessage, HintsOwn                 string
-	HintsDialog, HintsField, HintsFirst, HintsRead             string
+	Broken, NoNetwork, Alone, LocalOnly                                   string
+	StoppedTitle, StoppedMore, StartAgain, Quit                           string
+	NotStartedTitle, NotStartedMore, UnlockMore, UnlockWrong, HintsUnlock string
+	NotKept, Weaker, StatusTitle, StatusNetworks, NothingWrong            string
+	near, kept, queuedCount, heldCount                                    string
+	SeenByAll, SeenByContacts, Hidden                                     string
+	NewMessage, NewRequest, NewContact                                    string
+	tooSmall                                                              string
+	HintsChange                                                           string
+	HintHelp, HintCommands, HintPeople, HintUnread                        string
+	HintMessages, HintQuit                                                string
+	HintsPeople, HintsMessage, HintsOwn                                   string
+	HintsDialog, HintsField, HintsFirst, HintsRead                        string
 
 	// The first minute.
 	Welcome, WelcomeMore, AskName, NameLabel                              string
@@ -89,14 +94,14 @@ type Dialogs struct {
 
 // Chores is what is done now and then: with people, with files of one's own, with the network.
 type Chores struct {
-	Stop, Stopped                                                                      string
-	CardNow, CardOwnName, CardIntroduced, CardSure, CardUnverified, CardID, CardWrite  string
-	RenameLabel, RenameMore, introducedMore                                            string
-	introduceTitle, introduceMore, IntroduceNobody, saidIntroduced                     string
-	resetTitle, resetMore, resetAsk, resetAsked, resetPermit, saidReset, saidPermitted string
-	keysAccept, keysAcceptMore, KeysAcceptYes, saidGoesOn, VerifiedUndo, saidUndone    string
-	LinksTitle, LinksMore, LinksNone, LinksNew, LinkForget, LinkForgetYes              string
-	linkOpen, linkUsed, linkTwice, InviteAway, InviteAlone, InviteHow                  string
+	Stop, Stopped                                                                                    string
+	CardNow, CardOwnName, CardIntroduced, CardSure, CardUnverified, CardID, CardWrite                string
+	RenameLabel, RenameMore, introducedMore                                                          string
+	introduceTitle, introduceMore, IntroduceNobody, saidIntroduced                                   string
+	resetTitle, resetMore, resetAsk, resetAsked, resetPermit, saidReset, saidPermitted               string
+	keysAccept, keysAcceptMore, KeysAcceptYes, saidGoesOn, VerifiedUndo, saidUndone, saidNotCompared string
+	LinksTitle, LinksMore, LinksNone, LinksNew, LinkForget, LinkForgetYes                            string
+	linkOpen, linkUsed, linkTwice, InviteAway, InviteAlone, InviteHow, InviteCode                    string
 
 	FileLabel, FileMore, FileElsewhere, fileWritten, fileFailed                         string
 	BackupTitle, BackupMore, BackupNeeds, backupDone                                    string
@@ -149,6 +154,9 @@ func (c *Catalogue) EnterAsks(name string) string      { return fmt.Sprintf(c.en
 func (c *Catalogue) NotYet(name string) string         { return fmt.Sprintf(c.notYet, name) }
 func (c *Catalogue) SaidAsked(name string) string      { return fmt.Sprintf(c.saidAsked, name) }
 func (c *Catalogue) SaidAsksYou(name string) string    { return fmt.Sprintf(c.saidAsksYou, name) }
+func (c *Catalogue) SaidYes(name string) string        { return fmt.Sprintf(c.saidYes, name) }
+func (c *Catalogue) SaidYesSends(name string) string   { return fmt.Sprintf(c.saidYesSends, name) }
+func (c *Catalogue) SaidContact(name string) string    { return fmt.Sprintf(c.saidContact, name) }
 func (c *Catalogue) SaidAccepted(name string) string   { return fmt.Sprintf(c.saidAccepted, name) }
 func (c *Catalogue) SaidDeclined(name string) string   { return fmt.Sprintf(c.saidDeclined, name) }
 func (c *Catalogue) SaidBlocked(name string) string    { return fmt.Sprintf(c.saidBlocked, name) }
@@ -186,20 +194,21 @@ func (c *Catalogue) IntroduceMore(name string) string  { return fmt.Sprintf(c.in
 func (c *Catalogue) SaidIntroduced(one, other string) string {
 	return fmt.Sprintf(c.saidIntroduced, one, other)
 }
-func (c *Catalogue) ResetTitle(name string) string     { return fmt.Sprintf(c.resetTitle, name) }
-func (c *Catalogue) ResetMore(name string) string      { return fmt.Sprintf(c.resetMore, name) }
-func (c *Catalogue) ResetAsk(name string) string       { return fmt.Sprintf(c.resetAsk, name) }
-func (c *Catalogue) ResetAsked(name string) string     { return fmt.Sprintf(c.resetAsked, name) }
-func (c *Catalogue) ResetPermit(name string) string    { return fmt.Sprintf(c.resetPermit, name) }
-func (c *Catalogue) SaidReset(name string) string      { return fmt.Sprintf(c.saidReset, name) }
-func (c *Catalogue) SaidPermitted(name string) string  { return fmt.Sprintf(c.saidPermitted, name) }
-func (c *Catalogue) KeysAccept(name string) string     { return fmt.Sprintf(c.keysAccept, name) }
-func (c *Catalogue) KeysAcceptMore(name string) string { return fmt.Sprintf(c.keysAcceptMore, name) }
-func (c *Catalogue) SaidGoesOn(name string) string     { return fmt.Sprintf(c.saidGoesOn, name) }
-func (c *Catalogue) SaidUndone(name string) string     { return fmt.Sprintf(c.saidUndone, name) }
-func (c *Catalogue) LinkOpen(until string) string      { return fmt.Sprintf(c.linkOpen, until) }
-func (c *Catalogue) LinkUsed(by string) string         { return fmt.Sprintf(c.linkUsed, by) }
-func (c *Catalogue) LinkTwice(by string) string        { return fmt.Sprintf(c.linkTwice, by) }
+func (c *Catalogue) ResetTitle(name string) string      { return fmt.Sprintf(c.resetTitle, name) }
+func (c *Catalogue) ResetMore(name string) string       { return fmt.Sprintf(c.resetMore, name) }
+func (c *Catalogue) ResetAsk(name string) string        { return fmt.Sprintf(c.resetAsk, name) }
+func (c *Catalogue) ResetAsked(name string) string      { return fmt.Sprintf(c.resetAsked, name) }
+func (c *Catalogue) ResetPermit(name string) string     { return fmt.Sprintf(c.resetPermit, name) }
+func (c *Catalogue) SaidReset(name string) string       { return fmt.Sprintf(c.saidReset, name) }
+func (c *Catalogue) SaidPermitted(name string) string   { return fmt.Sprintf(c.saidPermitted, name) }
+func (c *Catalogue) KeysAccept(name string) string      { return fmt.Sprintf(c.keysAccept, name) }
+func (c *Catalogue) KeysAcceptMore(name string) string  { return fmt.Sprintf(c.keysAcceptMore, name) }
+func (c *Catalogue) SaidGoesOn(name string) string      { return fmt.Sprintf(c.saidGoesOn, name) }
+func (c *Catalogue) SaidNotCompared(name string) string { return fmt.Sprintf(c.saidNotCompared, name) }
+func (c *Catalogue) SaidUndone(name string) string      { return fmt.Sprintf(c.saidUndone, name) }
+func (c *Catalogue) LinkOpen(until string) string       { return fmt.Sprintf(c.linkOpen, until) }
+func (c *Catalogue) LinkUsed(by string) string          { return fmt.Sprintf(c.linkUsed, by) }
+func (c *Catalogue) LinkTwice(by string) string         { return fmt.Sprintf(c.linkTwice, by) }
 func (c *Catalogue) FileWritten(size string) string {
 	return fmt.Sprintf(c.fileWritten, size)
 }
