@@ -20,7 +20,7 @@ func (b *backupCommand) Run(c *call) error {
 		return err
 	}
 	defer clear(passphrase)
-	size, err := c.writeFile(b.File, func(w io.Writer) error { return c.node.Backup(c.ctx, passphrase, w) })
+	written, err := c.writeFile(b.File, func(w io.Writer) error { return c.node.Backup(c.ctx, passphrase, w) })
 	if err != nil {
 		return err
 	}
@@ -28,9 +28,9 @@ func (b *backupCommand) Run(c *call) error {
 		return c.printJSON(struct {
 			File  string `json:"file"`
 			Bytes int64  `json:"bytes"`
-		}{b.File, size})
+		}{b.File, written})
 	}
-	return c.printf("Written to %s, %.1f MB. Without its passphrase nobody can read it, you neither.\n", b.File, float64(size)/1e6)
+	return c.printf("Written to %s, %s. Without its passphrase nobody can read it, you neither.\n", b.File, size(written))
 }
 
 // Run makes the home of a backup.

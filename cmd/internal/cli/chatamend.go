@@ -20,6 +20,9 @@ func (ch *chat) amend(ctx context.Context, word, rest string) {
 		return
 	}
 	m, err := ch.last(ctx, id, ours)
+	if err == nil && m.Conversation.With != ch.to.ID {
+		err = control.Errorf(control.CodeNotFound, "that message is in the conversation with %s: choose them first, with /to", m.Conversation.Name)
+	}
 	if err != nil {
 		ch.complain(err)
 		return
@@ -66,8 +69,12 @@ func (ch *chat) reacts(m control.Message, emoji string) bool {
 	})
 }
 
-// changed shows a message that was edited or deleted, or to which somebody reacts, as it stands now.
+// changed shows a message that was edited or deleted, or to which somebody reacts, as it stands now; of one that says what it
+// said before, the beginning.
 func (ch *chat) changed(m control.Message) {
+	if !m.Edited {
+		m.Text = excerpt(m.Text)
+	}
 	who := name(m.From)
 	if m.From.ID == ch.me.ID {
 		who = "you"

@@ -13,8 +13,9 @@ import (
 const chatHelp = `Type a line to send it to the person whose name stands before it.
   /who           show everybody, each with a number
   /to NAME       choose whom you write to
-  /add NAME      ask somebody to become a contact; a link will do, too
-  /invite        make a link by which one person becomes a contact
+  /add NAME      ask somebody near to become a contact
+  /add LINK      use a link that somebody has sent you
+  /invite        make a link for somebody who is elsewhere
   /join LINK     join a community, whose supernodes keep messages while you are away
   /accept NAME   say yes to somebody who asked you
   /decline NAME  say no

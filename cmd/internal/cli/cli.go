@@ -154,6 +154,9 @@ func (c *call) needIdentity(command string) error {
 	return control.Errorf(control.CodeNoIdentity, "there is no identity in %s yet; create one with: sottovoce init --name NAME", c.home)
 }
 
+// log is the log of what runs until it is stopped.
+func (c *call) log() *slog.Logger { return slog.New(slog.NewTextHandler(c.Stderr, nil)) }
+
 // soon is the context for a question that is answered at once.
 func (c *call) soon() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.ctx, answerTimeout)

@@ -18,9 +18,15 @@ func runFace(c *call, in, out *os.File, passphrase []byte) error {
 	err := tui.Run(c.ctx, tui.Options{
 		Node: c.node, Files: faceFiles{}, In: in, Out: out, Env: os.Getenv, Taste: c.taste(), Keep: c.keepTaste,
 		Beginning: tui.Beginning{
-			Exists:  c.Exists(c.home),
-			Init:    func(name string, seen control.Visible) error { return c.Init(c.home, name, seen) },
-			Start:   func(ctx context.Context) error { return nodes.start(ctx, c, passphrase) },
+			Exists: c.Exists(c.home),
+			Init:   func(name string, seen control.Visible) error { return c.Init(c.home, name, seen) },
+			Locked: func() (bool, error) { return c.Locked(c.home) },
+			Start: func(ctx context.Context, typed control.Passphrase) error {
+				if typed == nil {
+					typed = passphrase
+				}
+				return nodes.start(ctx, c, typed)
+			},
 			Backups: findBackups,
 			Restore: func(ctx context.Context, file string, passphrase control.Passphrase, told func(int64)) error {
 				return c.fromFile(ctx, ownFolder(file), passphrase, told)

@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+
 	"sottovoce/cmd/internal/control"
 )
 
@@ -26,6 +28,8 @@ const (
 	inviteLifeMax = 90 * 24 * time.Hour
 	// invitePicture is the invitation of a first start, in the data directory.
 	invitePicture = "invite.png"
+	// networkPause is how often a machine without an address is looked at again.
+	networkPause = 2 * time.Second
 )
 
 // firstFile is what a person has written for the first start of a supernode that has no keyboard, on another machine.
@@ -117,10 +121,19 @@ func readFirstFile(name string) (f firstFile, err error) {
 	return f, nil
 }
 
-// first does what a file says, as far as it is not done yet. It may be cut short anywhere, and run again.
+// first does what a file says, as far as it is not done yet. It may be cut short anywhere, and run again. systemd hears when that is done,
+// or waits for a network.
 //
 // spec: 10-communities#first-start
 func (i *supernodeInitCommand) first(c *call, s *supernodeCommand) error {
+	err := i.firstSteps(c, s)
+	if err == nil {
+		notify(c.log(), systemd.SdNotifyReady)
+	}
+	return err
+}
+
+func (i *supernodeInitCommand) firstSteps(c *call, s *supernodeCommand) error {
 	if i.Community != "" || i.Join != "" || i.RootWordsFile != "" {
 		return control.Errorf(control.CodeUsage, "--from FILE stands for --community and --join")
 	}
@@ -133,8 +146,8 @@ func (i *supernodeInitCommand) first(c *call, s *supernodeCommand) error {
 		return err
 	}
 	if !served {
-		if !reachable() {
-			return control.Errorf(control.CodeFailed, "this machine has no address on any network yet, so that nobody could be invited to it; nothing was done, try again when it has one")
+		if err := awaitNetwork(c); err != nil {
+			return err
 		}
 		i.Community, i.Join = file.community, file.join
 		if err := i.found(c, s); err != nil {
@@ -193,6 +206,23 @@ func (f firstFile) invites(c *call, s *supernodeCommand, picture string) error {
 		}
 		return c.printf("The same as a picture: %s\n", picture)
 	})
+}
+
+// awaitNetwork waits until this machine has an address that a link could name, however long that takes.
+func awaitNetwork(c *call) error {
+	if reachable() {
+		return nil
+	}
+	fmt.Fprintln(c.Stderr, "This machine has no address on any network yet, so that nobody could be invited to it. This goes on as soon as it has one.")
+	notify(c.log(), systemd.SdNotifyReady) // what is to start after us, and who has installed us, need not wait
+	for !reachable() {
+		select {
+		case <-time.After(networkPause):
+		case <-c.ctx.Done():
+			return control.Errorf(control.CodeFailed, "stopped before it had one; nothing was done")
+		}
+	}
+	return nil
 }
 
 // reachable reports whether this machine has an address that a link could name.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ func (u *upCommand) Run(c *call) error {
 		return err
 	}
 	defer clear(passphrase)
-	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
+	log := c.log()
 	run, err := c.Start(c.ctx, Options{Home: c.home, Passphrase: passphrase, Listen: u.Listen, Interfaces: u.Interface, Visibility: u.Visibility, LocalOnly: u.LocalOnly, Log: log})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (c *call) writeFile(path string, fill func(io.Writer) error) (size int64, e
 func newFile(path string, show func(int64), fill func(io.Writer) error) (size int64, err error) {
 	switch _, err := os.Lstat(path); {
 	case err == nil:
-		return 0, control.Errorf(control.CodeFailed, "%s exists already; choose another name", path)
+		return 0, taken(path)
 	case !errors.Is(err, os.ErrNotExist):
 		return 0, err
 	}
@@ -49,7 +49,24 @@ func newFile(path string, show func(int64), fill func(io.Writer) error) (size in
 	if err := f.Close(); err != nil {
 		return 0, err
 	}
-	return counted.size, os.Rename(f.Name(), path)
+	return counted.size, give(f.Name(), path)
+}
+
+func taken(path string) error {
+	return control.Errorf(control.CodeFailed, "%s exists already; choose another name", path)
+}
+
+// give gives a file its name, unless something has got that meanwhile: a name is linked, where renaming would replace what has it. A stick
+// that knows no links is looked at once more.
+func give(file, name string) error {
+	err := os.Link(file, name)
+	if err == nil {
+		return os.Remove(file)
+	}
+	if _, there := os.Lstat(name); errors.Is(err, os.ErrExist) || there == nil {
+		return taken(name)
+	}
+	return os.Rename(file, name)
 }
 
 // counter counts what goes through it.

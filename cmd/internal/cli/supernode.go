@@ -217,16 +217,23 @@ func (i *supernodeInitCommand) found(c *call, s *supernodeCommand) error {
 		oneLine(made.Community), shortID(made.ID), oneLine(made.Community), inRows(made.RootWords), use)
 }
 
-// inRows writes words with their numbers, six a row.
+// wordsPerRow is how many root words stand in a row: of the longest, as many as a terminal of 80 columns takes whole.
+const wordsPerRow = 4
+
+// wordWidth is the column of one, without its number.
+const wordWidth = 12
+
+// inRows writes words with their numbers, on rows that are nowhere wider than a terminal.
 func inRows(words []byte) string {
 	var b strings.Builder
 	for i, word := range bytes.Fields(words) {
-		fmt.Fprintf(&b, "%6d %-9s", i+1, word)
-		if i%6 == 5 {
-			b.WriteString("\n")
+		end := "\n"
+		if i%wordsPerRow != wordsPerRow-1 {
+			end = strings.Repeat(" ", max(1, wordWidth-len(word)))
 		}
+		fmt.Fprintf(&b, "%6d %s%s", i+1, word, end)
 	}
-	return strings.TrimRight(b.String(), "\n") + "\n"
+	return strings.TrimRight(b.String(), " \n") + "\n"
 }
 
 // Run serves until the program is told to stop.
@@ -235,8 +242,8 @@ func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, nil))
-	run, err := c.Supernodes.Start(c.ctx, SupernodeOptions{
+	log := c.log()
+	run, err := c.startSupernode(SupernodeOptions{
 		Data: s.Data, Store: s.store(), Listen: u.Listen, Interfaces: u.Interface, Advertise: u.Advertise, Allow: allowed.all, Of: allowed.of, Metrics: u.Metrics, Log: log,
 	})
 	if err != nil {
@@ -248,6 +255,24 @@ func (u *supernodeUpCommand) Run(c *call, s *supernodeCommand) error {
 		_, err := running.Status(ctx)
 		return err
 	})
+}
+
+// startSupernode starts one. Where much is on a cluster that takes minutes: who stops the program meanwhile need not wait, for it ends as
+// if it were killed, after which nothing is lost.
+func (c *call) startSupernode(o SupernodeOptions) (func(context.Context) error, error) {
+	var run func(context.Context) error
+	started := make(chan error, 1)
+	go func() {
+		var err error
+		run, err = c.Supernodes.Start(c.ctx, o)
+		started <- err
+	}()
+	select {
+	case err := <-started:
+		return run, err
+	case <-c.ctx.Done():
+		return nil, control.Errorf(control.CodeFailed, "stopped before the supernode was up")
+	}
 }
 
 // store is where everything is kept.

@@ -266,7 +266,7 @@ func supernodeFailure(data string, err error) error {
 		return nil
 	case errors.Is(err, supernode.ErrNone):
 		return control.Errorf(control.CodeNoIdentity, "%s holds no supernode; found a community with: sottovoce supernode init --community NAME --data %[1]s", data)
-	case errors.Is(err, supernode.ErrOwner):
+	case errors.Is(err, supernode.ErrOwner), errors.Is(err, supernode.ErrOthers):
 		return control.Errorf(control.CodeRefused, "%v", err)
 	case errors.Is(err, supernode.ErrLocal):
 		return control.Errorf(control.CodeUsage, "%s holds a supernode of its own, which is not that of --store: give an empty folder", data)
