@@ -50,19 +50,21 @@ func TestCustody(t *testing.T) {
 
 	g, enough := NewLedger(), make(chan struct{})
 	readers := []*Reader{NewReader(all[members-1]), NewReader(all[members-2])}
-	done := make(chan error)
+	done, begun := make(chan error), time.Now()
 	for i, r := range readers {
 		go func() { done <- r.Follow(ctx, enough, fronts[i], fronts[1-i]) }()
 	}
 	go func() {
 		done <- Each(depositors, func(i int, m *Member) error {
-			return m.Leave(ctx, g, Blobs(perDepositor, all), fronts[i%2], fronts[1-i%2])
+			return m.Leave(ctx, g, slices.Chunk(Blobs(perDepositor, all), batchBlobs), fronts[i%2], fronts[1-i%2])
 		})
 	}()
 	trouble(ctx, t, g, deposits, servers, fronts)
 	if err := <-done; err != nil { // the depositors: readers end later, unless they are shown something wrong
 		t.Fatal(err)
 	}
+	t.Logf("%d deposits for %d members took %v; the servers take %d MB of memory and %d MB of disk, the processes before them %d and %d MB of memory", deposits, members,
+		time.Since(begun).Round(time.Second), servers.Memory()/1e6, servers.Disk()/1e6, fronts[0].process.Memory()/1e6, fronts[1].process.Memory()/1e6)
 	close(enough)
 	for range readers {
 		if err := <-done; err != nil {
@@ -74,9 +76,11 @@ func TestCustody(t *testing.T) {
 			t.Errorf("of %d deposits %d were shown: %v", deposits, len(r.Shown), err)
 		}
 	}
+	begun = time.Now()
 	if err := Each(all, func(i int, m *Member) error { return m.collects(ctx, g, fronts[i%2]) }); err != nil {
 		t.Error(err)
 	}
+	t.Logf("all members collected what is theirs in %v", time.Since(begun).Round(time.Second))
 }
 
 // trouble befalls the cluster while deposits go on.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sottovoce/cmd/internal/netlab"
+	"sottovoce/mesh/peer"
 	"sottovoce/relay/community"
 )
 
@@ -22,6 +23,7 @@ const (
 type Front struct {
 	*netlab.Host
 	t       testing.TB
+	id      peer.ID  // of the supernode, once it was up
 	flags   []string // of up
 	process *netlab.Process
 }
@@ -45,13 +47,23 @@ func (f *Front) Up() {
 	f.t.Helper()
 	f.process = f.Start(append([]string{netlab.Binary(f.t), "supernode", "up", "--data", folder}, f.flags...)...)
 	eventually(f.t, "supernode that answers", func(context.Context) error {
-		var got struct{ Running bool }
-		if err := f.tries(&got, "status"); err != nil || !got.Running {
+		got, err := f.status()
+		if err != nil || !got.Running {
 			return errors.Join(err, errors.New(f.process.Output()))
 		}
-		return nil
+		f.id, err = peer.ParseID(got.ID)
+		return err
 	})
 }
+
+// status is what the operator sees.
+type status struct {
+	ID      string
+	Running bool
+	Blobs   int
+}
+
+func (f *Front) status() (got status, err error) { return got, f.tries(&got, "status") }
 
 // Kill ends the process without a last word.
 func (f *Front) Kill() { f.process.Kill() }
@@ -68,7 +80,7 @@ func (f *Front) Invite(uses int) *community.Link {
 	return link
 }
 
-// asks runs a command about the supernode and decodes its answer.
+// asks runs a command about the supernode and decodes its answer, unless nil is given for it.
 func (f *Front) asks(answer any, args ...string) {
 	f.t.Helper()
 	if err := f.tries(answer, args...); err != nil {
@@ -83,6 +95,9 @@ func (f *Front) tries(answer any, args ...string) error {
 	got := f.Run(f.t.Context(), args...)
 	if got.Code != 0 {
 		return fmt.Errorf("%s: %q: %+v", f.Name, args, got)
+	}
+	if answer == nil {
+		return nil
 	}
 	return json.Unmarshal([]byte(got.Stdout), answer)
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -55,6 +57,13 @@ func (g *Ledger) Write(blobs [][]byte, cursors []uint64) error {
 	return nil
 }
 
+// Len is how many blobs are receipted.
+func (g *Ledger) Len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.cursors)
+}
+
 // Reach waits until n blobs are receipted.
 func (g *Ledger) Reach(ctx context.Context, n int) error {
 	for {
@@ -97,14 +106,14 @@ func (g *Ledger) Of(m *Member) (ids []wire.BlobID) {
 // tried is how long a depositor rests after a failure.
 const tried = 100 * time.Millisecond
 
-// Leave deposits all blobs, some at a time, at the fronts by turns, for as long as each takes: what fails is left again as it was, with the
+// Leave deposits batches of blobs at the fronts by turns, for as long as each takes: what fails is left again as it was, with the
 // same tokens, at the next front.
-func (m *Member) Leave(ctx context.Context, g *Ledger, blobs [][]byte, fronts ...*Front) error {
+func (m *Member) Leave(ctx context.Context, g *Ledger, batches iter.Seq[[][]byte], fronts ...*Front) error {
 	var l *link.Link
 	hang := func() {}
 	defer func() { hang() }()
 	turn := 0
-	for batch := range slices.Chunk(blobs, batchBlobs) {
+	for batch := range batches {
 		tokens := m.Take(len(batch))
 		for {
 			err := error(nil)
@@ -136,6 +145,35 @@ func (m *Member) Leave(ctx context.Context, g *Ledger, blobs [][]byte, fronts ..
 		}
 	}
 	return nil
+}
+
+// Trickle is a batch for members after the other, with a little rest in between, until enough is closed or the member has no tokens left.
+func (m *Member) Trickle(enough <-chan struct{}, to []*Member) iter.Seq[[][]byte] {
+	return func(yield func([][]byte) bool) {
+		for !isClosed(enough) && len(m.tokens) >= trickleBlobs && yield(Blobs(trickleBlobs, Some(to))) {
+			time.Sleep(trickleRest)
+		}
+	}
+}
+
+// Some are the members in another order, so that the first of them are others each time.
+func Some(of []*Member) []*Member {
+	some := slices.Clone(of)
+	rand.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+	return some
+}
+
+// trickleBlobs is how many blobs are left at once where they are left for as long as something takes, and trickleRest after how long the next.
+const trickleBlobs, trickleRest = 4, 100 * time.Millisecond
+
+// isClosed reports whether a channel is closed on which nothing is sent.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 const (

@@ -44,6 +44,7 @@ type Member struct {
 	crowd  *Crowd
 	from   netip.Addr
 	papers *community.Membership
+	at     peer.ID // the supernode that the member deals with
 	tokens []token.Token
 	tag    [16]byte // of what is for this member
 }
@@ -70,6 +71,7 @@ func (c *Crowd) Join(n int, by *community.Link, fronts ...*Front) []*Member {
 		if m.papers, err = community.NewMembership(by, rand.Reader); err != nil {
 			c.t.Fatal(err)
 		}
+		m.at = m.papers.Supernodes()[0].ID()
 		c.all = append(c.all, m)
 	}
 	fresh := c.all[first:]
@@ -113,8 +115,21 @@ func (m *Member) log() relay.Log {
 	return relay.Log{At: m.stop().ID(), Community: m.papers.Community()}
 }
 
-// stop is the supernode that the member knows.
-func (m *Member) stop() community.Supernode { return m.papers.Supernodes()[0].Supernode }
+// stop is the supernode that the member deals with: the one of the join link, or that of Turn.
+func (m *Member) stop() community.Supernode {
+	for _, known := range m.papers.Supernodes() {
+		if known.ID() == m.at {
+			return known.Supernode
+		}
+	}
+	return community.Supernode{} // it was shut out, and nobody answers to that
+}
+
+// Turn has the member deal with another supernode, of which an earlier one has told them, and draw n tokens there.
+func (m *Member) Turn(to *Front, n int) error {
+	m.at, m.tokens = to.id, nil
+	return m.Enter(to, n)
+}
 
 // nobody is the keyring of who only dials.
 type nobody struct{}
@@ -145,40 +160,81 @@ func (m *Member) dial(ctx context.Context, to *Front, mode handshake.Mode, pair 
 	return l, func() { _ = transport.Close() }, nil
 }
 
-// Enter joins, or logs in, at a front, and draws n tokens.
+// Enter joins, or logs in, at a front, exchanges papers with it, and draws n tokens. A supernode that has not heard of the member yet is shown who let
+// them in.
 func (m *Member) Enter(at *Front, n int) error {
 	ctx, cancel := context.WithTimeout(m.crowd.t.Context(), answerTime)
 	defer cancel()
-	stop := m.stop()
-	l, hang, err := m.dial(ctx, at, handshake.Supernode, &handshake.Pair{Their: stop.Agree})
+	l, hang, err := m.dial(ctx, at, handshake.Supernode, &handshake.Pair{Their: m.stop().Agree})
 	if err != nil {
 		return err
 	}
 	defer hang()
-	day := uint32(wire.DayAt(time.Now()))
-	place := community.Place{Exporter: l.Proof().Exporter, Supernode: stop.ID(), Community: m.papers.Community(), Day: day}
-	var enter wire.Frame = wire.Login{Community: place.Community, Persona: m.papers.Persona(), Signature: m.papers.Login(place), Day: day}
-	if proof, joining := m.papers.Proof(place); joining {
-		enter = wire.Join{Community: place.Community, Persona: m.papers.Persona(), Signature: m.papers.Login(place), Day: day, Proof: proof}
+	differ, err := m.login(ctx, l)
+	if errors.Is(err, errUnknown) {
+		of := [32]byte(m.papers.Community())
+		for _, p := range m.papers.Plead(m.at) {
+			if _, err := request[wire.Papers](ctx, l, wire.Papers{Papers: p.Bytes(), Community: &of}); err != nil {
+				return err
+			}
+		}
+		differ, err = m.login(ctx, l)
 	}
-	g, err := request[wire.Grant](ctx, l, enter)
+	for differ && err == nil {
+		differ, err = m.exchange(ctx, l)
+	}
 	if err != nil {
-		return err
-	}
-	if _, err := m.papers.Granted(stop.ID(), community.Grant{Papers: g.Papers, Week: g.Week, Key: g.PSK, Next: g.Next, Day: g.Day, Tokens: g.Allowance}, day); err != nil {
 		return err
 	}
 	return m.draw(ctx, l, n)
 }
 
+// errUnknown says that a supernode does not know the member.
+var errUnknown = errors.New("no member there")
+
+// login joins, or logs in, on a link; differ says that the supernode does not know the same papers.
+func (m *Member) login(ctx context.Context, l *link.Link) (differ bool, err error) {
+	day := uint32(wire.DayAt(time.Now()))
+	place := community.Place{Exporter: l.Proof().Exporter, Supernode: m.at, Community: m.papers.Community(), Day: day}
+	var enter wire.Frame = wire.Login{Community: place.Community, Persona: m.papers.Persona(), Signature: m.papers.Login(place), Day: day}
+	if proof, joining := m.papers.Proof(place); joining {
+		enter = wire.Join{Community: place.Community, Persona: m.papers.Persona(), Signature: m.papers.Login(place), Day: day, Proof: proof}
+	}
+	answer, err := request[wire.Frame](ctx, l, enter)
+	if err != nil {
+		return false, err
+	}
+	switch g := answer.(type) {
+	case wire.Grant:
+		return m.papers.Granted(m.at, community.Grant{Papers: g.Papers, Week: g.Week, Key: g.PSK, Next: g.Next, Day: g.Day, Tokens: g.Allowance}, day)
+	case wire.Refused:
+		if g.Reason == wire.ReasonNoMember {
+			return false, errUnknown
+		}
+	}
+	return false, fmt.Errorf("%#v is the answer", answer)
+}
+
+// exchange shows a supernode what it lacks of the papers, and takes what the member lacks; differ says that there is more.
+func (m *Member) exchange(ctx context.Context, l *link.Link) (differ bool, err error) {
+	answer, err := request[wire.Papers](ctx, l, wire.Papers{Papers: m.papers.Offer(m.at).Bytes()})
+	if err != nil {
+		return false, err
+	}
+	theirs, err := community.ParsePapers(answer.Papers)
+	if err != nil {
+		return false, err
+	}
+	return m.papers.Merge(m.at, theirs)
+}
+
 // draw draws n tokens on a link on which the member is logged in.
 func (m *Member) draw(ctx context.Context, l *link.Link, n int) error {
-	known := m.papers.Supernodes()[0]
-	info := token.Info{Supernode: known.ID(), Community: m.papers.Community(), Day: wire.DayAt(time.Now())}
+	info := token.Info{Supernode: m.at, Community: m.papers.Community(), Day: wire.DayAt(time.Now())}
 	for n > 0 {
 		some := min(n, token.DrawMax)
 		n -= some
-		d, err := token.NewDraw(rand.Reader, known.Token, info, some)
+		d, err := token.NewDraw(rand.Reader, m.stop().Token, info, some)
 		if err != nil {
 			return err
 		}
@@ -253,11 +309,39 @@ func Blobs(n int, to []*Member) [][]byte {
 	all := make([][]byte, n)
 	for i := range all {
 		h := wire.Header{Class: wire.Class0, ExpiryDay: wire.DayAt(time.Now()) + 7, Tag: to[i%len(to)].tag}
-		_, _ = rand.Read(h.DelCommit[:])
-		all[i] = h.Append(make([]byte, 0, wire.Class0.Size()))[:wire.Class0.Size()]
-		_, _ = rand.Read(all[i][wire.HeaderSize:])
+		all[i] = make([]byte, wire.Class0.Size())
+		_, _ = rand.Read(all[i])
+		h.DelCommit = wire.CommitTo(withdrawal(all[i]))
+		h.Append(all[i][:0])
 	}
 	return all
+}
+
+// withdrawal is what deletes a blob of ours, D; here its first sealed bytes are.
+func withdrawal(blob []byte) [16]byte { return [16]byte(blob[wire.HeaderSize:]) }
+
+// Withdraw deletes blobs, for a token each where one is not held.
+func (m *Member) Withdraw(ctx context.Context, l *link.Link, blobs [][]byte, tokens []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	var all wire.Tombstones
+	for _, blob := range blobs {
+		h, err := wire.ParseHeader(blob)
+		if err != nil {
+			return err
+		}
+		all = all.Add(withdrawal(blob), h.ExpiryDay)
+	}
+	kept, err := request[wire.Kept](ctx, l, wire.Delete{Tombstones: all, Tokens: tokens})
+	if err != nil {
+		return err
+	}
+	for reason := range kept.Results.All() {
+		if reason != 0 {
+			return fmt.Errorf("it is not withdrawn: %s", relay.Word(reason))
+		}
+	}
+	return nil
 }
 
 // Deposit leaves blobs for the tokens, and returns their cursors once they are receipted.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,30 +46,51 @@ type Servers struct {
 type Server struct {
 	*netlab.Host
 	t       testing.TB
-	config  string // path
+	config  string       // path
+	data    string       // where it keeps what it has
+	disk    *netlab.Card // that is mounted there; nil: it has none of its own
 	process *netlab.Process
+	start   func(args ...string) *netlab.Process
 	walled  func() // takes the wall away; nil: there is none
 }
 
 // StartServers starts a cluster on three new hosts of a LAN, and returns when it takes what is published.
 func StartServers(t testing.TB, lan *netlab.LAN) *Servers {
 	t.Helper()
+	s := newServers(t, lan)
+	s.StartAll()
+	return s
+}
+
+// StartServersOnDisks is StartServers with a disk of its own for each, of some size.
+func StartServersOnDisks(t testing.TB, lan *netlab.LAN, size string) *Servers {
+	t.Helper()
+	s := newServers(t, lan)
+	for _, one := range s.all {
+		one.disk = lan.NewCard(t, one.data, size)
+	}
+	s.StartAll()
+	return s
+}
+
+// newServers are servers that do not run yet.
+func newServers(t testing.TB, lan *netlab.LAN) *Servers {
+	t.Helper()
 	s := &Servers{t: t}
 	var routes []string
 	for n := range copies {
 		h := lan.Host(fmt.Sprintf("nats%d", n))
-		s.all = append(s.all, &Server{Host: h, t: t, config: filepath.Join(h.Home, "nats-server.conf")})
+		s.all = append(s.all, &Server{Host: h, t: t, config: filepath.Join(h.Home, "nats-server.conf"), data: filepath.Join(h.Home, "data"), start: h.Start})
 		routes = append(routes, "nats://"+net.JoinHostPort(h.IPv4.String(), routePort))
 	}
 	for _, one := range s.all {
 		text := fmt.Sprintf("server_name: %q\nlisten: %q\nmax_payload: 2MB\njetstream { store_dir: %q, sync_interval: always }\ncluster { name: lab, listen: %q, routes: [%s] }\n",
-			one.Name, net.JoinHostPort(one.IPv4.String(), clientPort), filepath.Join(one.Home, "data"),
+			one.Name, net.JoinHostPort(one.IPv4.String(), clientPort), one.data,
 			net.JoinHostPort(one.IPv4.String(), routePort), strings.Join(routes, ", "))
 		if err := os.WriteFile(one.config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.StartAll()
 	return s
 }
 
@@ -93,7 +115,7 @@ func (s *Servers) KillAll() {
 // Start starts a server.
 func (s *Server) Start() {
 	s.t.Helper()
-	s.process = s.Host.Start(serverProgram(s.t), "-c", s.config)
+	s.process = s.start(serverProgram(s.t), "-c", s.config)
 }
 
 // Kill ends a server without a last word.
@@ -124,17 +146,27 @@ func (s *Servers) Memory() (sum int64) {
 // Busy is the processor time that all servers have taken.
 func (s *Servers) Busy() time.Duration {
 	s.t.Helper()
-	ticks := 0
+	var pids []int
 	for _, one := range s.all {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", one.process.PID()))
+		pids = append(pids, one.process.PID())
+	}
+	return busy(s.t, pids...)
+}
+
+// busy is the processor time that processes have taken.
+func busy(t testing.TB, pids ...int) time.Duration {
+	t.Helper()
+	ticks := 0
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
-			s.t.Fatal(err)
+			t.Fatal(err)
 		}
 		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // behind the name, which may hold anything
 		for _, field := range fields[11:13] {
 			n, err := strconv.Atoi(field)
 			if err != nil {
-				s.t.Fatal(err)
+				t.Fatal(err)
 			}
 			ticks += n
 		}
@@ -146,7 +178,7 @@ func (s *Servers) Busy() time.Duration {
 func (s *Servers) Disk() (sum int64) {
 	s.t.Helper()
 	for _, one := range s.all {
-		err := filepath.WalkDir(filepath.Join(one.Home, "data"), func(_ string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(one.data, func(_ string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
@@ -256,6 +288,11 @@ func (s *Servers) Leader() *Server {
 		return nil
 	})
 	return leader
+}
+
+// next is the server behind one.
+func (s *Servers) next(to *Server) *Server {
+	return s.all[(slices.Index(s.all, to)+1)%len(s.all)]
 }
 
 // until tries something until it succeeds, and fails the test when it does not within settleTime.
