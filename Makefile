@@ -22,7 +22,7 @@ RACE      := -race -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false'
 export VERSION LDFLAGS TAGS COLD
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test check race fuzz sim bench soak cluster cross deb
+.PHONY: help run demo build test check race fuzz sim bench soak cluster cross deb pi
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -66,3 +66,6 @@ cross:  ## build for Linux (amd64, arm64, armv7, armv6), Windows and macOS into 
 
 deb:  ## build the Debian packages (arm64, armhf, amd64) into bin/deb; ARCHS narrows
 	@.ci/deb
+
+pi:  ## install, upgrade and remove the packages on emulated Raspberry Pis, which takes ten minutes each; MACHINES (arm64 armhf) narrows
+	@.ci/need namespaces emulation && MACHINES='$(or $(MACHINES),arm64 armhf)' go test -timeout 0 -count 1 -v -run '^TestPackages$$' ./cmd/internal/deb

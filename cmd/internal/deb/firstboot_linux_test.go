@@ -1,6 +1,7 @@
 package deb
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,7 +68,9 @@ func TestWordsOnScreen(t *testing.T) {
 	words, console := filepath.Join(dir, "root-words"), filepath.Join(dir, "console")
 	shown := func() string {
 		_ = os.Remove(console)
-		_ = privileged(t, "ExecStartPost", "/run/sottovoce/root-words", words, "/dev/console", console).Run() // may fail, as the unit says
+		cmd := privileged(t, "ExecStopPost", "/run/sottovoce/root-words", words, "/dev/console", console)
+		cmd.Env = append(os.Environ(), "SERVICE_RESULT=success")
+		_ = cmd.Run() // may fail, as the unit says
 		text, _ := os.ReadFile(console)
 		return string(text)
 	}
@@ -89,5 +92,47 @@ func TestWordsOnScreen(t *testing.T) {
 	}
 	if got := shown(); got != "" {
 		t.Errorf("a link is followed: %q", got)
+	}
+}
+
+// TestPurgeOfLink: what a link in the place of the data leads to is somebody's choice, and stays; the purge says so.
+func TestPurgeOfLink(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile("../../sottovoce/debian/postrm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	at, disk := filepath.Join(dir, "data"), filepath.Join(dir, "disk")
+	for _, tool := range []string{"systemctl", "deb-systemd-helper"} {
+		if err := os.WriteFile(filepath.Join(dir, tool), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	purged := func() (said string, left []string) {
+		if err := errors.Join(os.MkdirAll(disk, 0o700), os.WriteFile(filepath.Join(disk, "supernode"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("sh", "-c", strings.NewReplacer("/var/lib/sottovoce", at, "/run/sottovoce", filepath.Join(dir, "run")).Replace(string(script)), "postrm", "purge")
+		cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		left, _ = filepath.Glob(filepath.Join(dir, "d*", "supernode"))
+		return string(out), left
+	}
+	if err := os.Symlink(disk, at); err != nil {
+		t.Fatal(err)
+	}
+	if said, left := purged(); !strings.HasPrefix(said, at+" is a link") || len(left) != 2 {
+		t.Errorf("%q; left: %v", said, left)
+	}
+	if err := os.Remove(at); err != nil {
+		t.Fatal(err)
+	}
+	disk = at
+	if said, left := purged(); said != "" || len(left) != 1 {
+		t.Errorf("%q; left: %v", said, left)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sottovoce/mesh/needtest"
 )
 
 const (
@@ -21,32 +23,44 @@ const (
 
 	unfetched = 75 // is what boot ends with where there is no way to the archive
 
-	bootTimeout = 6 * time.Minute // with the packages fetched, on a busy machine
-	runTimeout  = time.Minute     // of a command on the machine
-	pollPause   = 50 * time.Millisecond
+	bootTimeout     = 6 * time.Minute  // with the packages fetched, on a busy machine
+	emulatedTimeout = 30 * time.Minute // of one that is emulated
+	runTimeout      = time.Minute      // of a command on the machine
+	pollPause       = 50 * time.Millisecond
 )
+
+// emulators stand in for other processors than ours: a program, and what the header of theirs says, for the kernel.
+var emulators = map[string][2]string{
+	"arm64": {"qemu-aarch64-static", `\xb7\x00`},
+	"armhf": {"qemu-arm-static", `\x28\x00`},
+}
 
 // machine is a Debian that runs.
 type machine struct {
-	t   *testing.T
-	pid int // of its systemd
+	t        *testing.T
+	pid      int // of its systemd
+	emulated bool
 }
 
-// sweep removes the control group of a machine as soon as all its processes are gone: sh -c SWEEP sh DIRECTORY GROUP, in a mount
-// namespace of its own.
-const sweep = `mount -t cgroup2 groups "$1" && cd "$1" && [ -d "$2" ] || exit 0; while grep -q 'populated 1' "$2/cgroup.events"; do sleep 0.1; done; find "$2" -depth -type d -exec rmdir {} +`
-
-// boot makes a machine; it is gone when the test ends.
-func boot(t *testing.T) *machine {
+// boot makes a machine with a processor; it is gone when the test ends.
+func boot(t *testing.T, arch string) *machine {
 	t.Helper()
-	need(t, "debootstrap", "unshare", "nsenter", "ip")
+	needtest.Programs(t, "debootstrap", "unshare", "nsenter", "ip")
 	if os.Getuid() != 0 {
-		without(t, "only root can make a machine")
+		needtest.Without(t, "only root can make a machine")
 	}
 	runtime.LockOSThread() // the kernel kills the machine with the thread that made it, which is ours until the end
 	root, group := t.TempDir(), fmt.Sprintf("sottovoce-deb-%d", os.Getpid())
 	var said bytes.Buffer
-	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "testdata/boot", root, release, packages, group)
+	args, patience := []string{root, release, packages, group}, bootTimeout
+	emulated := arch != architecture()
+	if emulated {
+		by := emulators[arch]
+		needtest.Programs(t, by[0])
+		path, _ := exec.LookPath(by[0])
+		args, patience = append(args, arch, path, by[1]), emulatedTimeout
+	}
+	cmd := exec.Command("unshare", append([]string{"--mount", "--propagation", "private", "sh", "testdata/boot"}, args...)...)
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &said, &said, dyingWithUs()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -56,12 +70,12 @@ func boot(t *testing.T) *machine {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-gone
-		if out, err := exec.Command("timeout", "60", "unshare", "--mount", "--propagation", "private", "sh", "-c", sweep, "sh", root, group).CombinedOutput(); err != nil {
-			t.Errorf("the control group stays: %v\n%s", err, out)
+		if out, err := exec.Command("timeout", "60", "unshare", "--mount", "--propagation", "private", "sh", "testdata/sweep", root, group).CombinedOutput(); err != nil {
+			t.Errorf("the control groups stay: %v\n%s", err, out)
 		}
 	})
-	m := &machine{t: t}
-	for end := time.Now().Add(bootTimeout); ; time.Sleep(pollPause) {
+	m := &machine{t: t, emulated: emulated}
+	for end := time.Now().Add(patience); ; time.Sleep(pollPause) {
 		if m.pid == 0 {
 			m.pid = systemdUnder(cmd.Process.Pid)
 		}
@@ -74,7 +88,7 @@ func boot(t *testing.T) *machine {
 		case err := <-gone:
 			gone <- err
 			if cmd.ProcessState.ExitCode() == unfetched {
-				without(t, "no Debian can be had: "+said.String())
+				needtest.Without(t, "no Debian can be had: "+said.String())
 			}
 			t.Fatalf("the machine has not come up: %v\n%s", err, said.String())
 		default:
@@ -85,36 +99,16 @@ func boot(t *testing.T) *machine {
 	}
 }
 
-// need skips the test where a tool is missing.
-func need(t *testing.T, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			without(t, "there is no "+tool)
-		}
-	}
-}
-
-// without skips the test, which CI does not let it.
-func without(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s, and in CI nothing is skipped", reason)
-	}
-	t.Skip(reason)
-}
-
-// systemdUnder is the one child of a process once it has become systemd; 0 before.
+// systemdUnder is the child of a process that has become systemd; 0 before.
 func systemdUnder(pid int) int {
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	child, err := strconv.Atoi(strings.TrimSpace(string(children)))
-	if err != nil {
-		return 0
+	for each := range strings.FieldsSeq(string(children)) {
+		if name, _ := os.ReadFile("/proc/" + each + "/comm"); string(name) == "systemd\n" {
+			child, _ := strconv.Atoi(each)
+			return child
+		}
 	}
-	if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child)); string(name) != "systemd\n" {
-		return 0
-	}
-	return child
+	return 0
 }
 
 // try runs a command on the machine, as root, and returns what it prints on both outputs.

@@ -1,26 +1,46 @@
 package deb
 
 import (
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
-// sandbox: a program that has the unit of the supernode to itself tries what it should not be able to, and what it should.
-func sandbox(m *machine) {
-	const out = "/run/probe.out"
+const (
+	standing  = "probe.service"
+	standsOut = "/run/probe.out"
+)
+
+// standIn starts a program in Perl in the place of the supernode, in its unit but for these settings. It returns what it prints, and the
+// unit's result.
+func standIn(m *machine, program string, settings ...string) (printed, result string) {
+	m.t.Helper()
 	unit := m.read("/lib/systemd/system/" + supernode)
 	for _, change := range [][2]string{
-		{`(?m)^ExecStart=.*$`, "ExecStart=/usr/bin/perl /run/probe.pl\nStandardOutput=file:" + out},
+		{`(?m)^ExecStart=.*$`, "ExecStart=/usr/bin/perl /run/probe.pl"},
 		{`(?m)^Type=.*$`, "Type=oneshot"},
 		{`(?m)^(Restart|RestartSec|WatchdogSec|NotifyAccess)=.*$`, ""},
 		{`(?m)^ExecPaths=.*$`, "ExecPaths=/usr/bin/perl /usr/lib"},
 	} {
 		unit = regexp.MustCompile(change[0]).ReplaceAllString(unit, change[1])
 	}
-	m.write("/run/probe.pl", probe)
-	m.write("/run/systemd/system/probe.service", unit)
+	m.write("/run/probe.pl", program)
+	m.write("/run/systemd/system/"+standing, unit+"\n[Service]\n"+strings.Join(settings, "\n")+"\n")
 	m.run("systemctl", "daemon-reload")
-	m.run("systemctl", "start", "probe.service")
+	_, _ = m.try("systemctl", "start", standing)
+	result = m.property(standing, "Result")
+	if m.exists(standsOut) {
+		printed = strings.TrimSpace(m.read(standsOut))
+	}
+	m.shell("systemctl reset-failed " + standing + "; rm -f /run/systemd/system/" + standing + " /run/probe.pl " + standsOut)
+	m.run("systemctl", "daemon-reload")
+	return printed, result
+}
+
+// sandbox: a program that has the unit of the supernode to itself tries what it should not be able to, and what it should.
+func sandbox(m *machine) {
+	got, _ := standIn(m, probe, "StandardOutput=file:"+standsOut)
 	want := strings.TrimSpace(`
 its directory yes
 /etc no
@@ -41,11 +61,9 @@ namespace no
 process 1 no
 a disk no
 root's files no`)
-	if got := strings.TrimSpace(m.read(out)); got != want {
+	if got != want {
 		m.t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	m.shell("rm /run/systemd/system/probe.service /run/probe.pl " + out)
-	m.run("systemctl", "daemon-reload")
 }
 
 // probe tries things and prints whether they can be done; its numbers are those of the kernel on amd64 and arm64.
@@ -74,6 +92,24 @@ tried 'process 1', -e '/proc/1';
 tried 'a disk', scalar(grep { -b $_ || /rtc|mem|kmsg/ } glob('/dev/*'));
 tried "root's files", opendir(my $g, '/root');
 `
+
+// limits: the kernel ends what takes far more memory than a supernode should, and the journal keeps only so many lines of what logs too much.
+func limits(m *machine) {
+	taken, result := standIn(m, `$| = 1; for (1 .. 400) { push @all, "x" x (1 << 20); print "$_\n" }`,
+		"StandardOutput=file:"+standsOut, "MemoryHigh=infinity", "MemorySwapMax=0")
+	last, _ := strconv.Atoi(taken[strings.LastIndexByte(taken, '\n')+1:])
+	if last < 256 || last >= 320 || result != "oom-kill" && result != "signal" {
+		m.t.Errorf("it had taken %d MiB when it ended by %s", last, result)
+	}
+	const lines, kept = 5000, 500 // in ten minutes
+	if _, result := standIn(m, fmt.Sprintf(`print "line $_\n" for 1 .. %d`, lines)); result != "success" {
+		m.t.Errorf("what logs too much ends by %s", result)
+	}
+	m.run("journalctl", "--sync")
+	if got := strings.Count(m.run("journalctl", "--no-pager", "--output=cat", "--unit", standing), "line "); got == 0 || got > kept {
+		m.t.Errorf("the journal has %d lines of %d", got, lines)
+	}
+}
 
 // node: the service of a user, who has an identity and nobody's help.
 func node(m *machine) {
@@ -112,9 +148,14 @@ func boots(m *machine, deb string) {
 	if m.exists(data + "/supernode") {
 		m.t.Error("it is founded where nobody can be invited")
 	}
-	m.shell("mkdir -p /run/systemd/system/" + firstBoot + ".d")
-	m.write("/run/systemd/system/"+firstBoot+".d/soon.conf", "[Service]\nRestartSec=100ms\n")
-	m.run("systemctl", "daemon-reload")
+	log := func() string { return m.run("journalctl", "--no-pager", "--output=cat") }
+	m.until("it waits for a network", func() bool { return strings.Contains(log(), "no address on any network yet") })
+	if state := m.property(firstBoot, "ActiveState"); state != "active" {
+		m.t.Errorf("%s is %s, and others wait for it", firstBoot, state)
+	}
+	if m.exists(data + "/supernode") {
+		m.t.Error("it is founded where nobody can be invited to it")
+	}
 	m.connect()
 	m.until("the supernode runs", func() bool { return m.property(supernode, "ActiveState") == "active" })
 	if !m.exists(data + "/invite.png") {
@@ -131,20 +172,27 @@ func boots(m *machine, deb string) {
 	if got := m.shell("stat -c '%U %a' /run/sottovoce/root-words"); got != "sottovoce 600" {
 		m.t.Errorf("the root words are for %s", got)
 	}
-	log := m.run("journalctl", "--no-pager", "--output=cat")
-	if !strings.Contains(log, "sottovoce:") {
-		m.t.Errorf("the log has no invitation: %s", log)
+	logged := log()
+	if !strings.Contains(logged, "sottovoce:") {
+		m.t.Errorf("the log has no invitation: %s", logged)
 	}
-	if three := regexp.MustCompile(`[a-z-]{3,}`).FindAllString(strings.Join(words, " "), 3); strings.Contains(log, strings.Join(three, " ")) {
+	if three := regexp.MustCompile(`[a-z-]{3,}`).FindAllString(strings.Join(words, " "), 3); strings.Contains(logged, strings.Join(three, " ")) {
 		m.t.Error("the log has root words")
 	}
+	if restarts := m.property(firstBoot, "NRestarts"); restarts != "0" {
+		m.t.Errorf("it was started %s times more", restarts)
+	}
+	reboot := func() {
+		m.run("systemctl", "restart", firstBoot)
+		m.until("a first boot has ended", func() bool { return m.property(firstBoot, "ActiveState") == "inactive" })
+	}
 	before := status(m).ID
-	m.run("systemctl", "restart", firstBoot)
+	reboot()
 	if after := status(m).ID; after != before {
 		m.t.Errorf("the second boot has founded %s after %s", after, before)
 	}
 	m.run("systemctl", "disable", "--now", supernode)
-	m.run("systemctl", "restart", firstBoot)
+	reboot()
 	if state, job := m.property(supernode, "ActiveState"), m.property(supernode, "Job"); state != "inactive" || job != "" && job != "0" {
 		m.t.Errorf("disabled by the operator, it is %s after a boot, with job %q", state, job)
 	}
