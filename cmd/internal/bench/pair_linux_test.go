@@ -179,7 +179,11 @@ func (n *node) listenTo(query string) <-chan heard {
 			if err != nil || json.Unmarshal(line, &h.event) != nil {
 				return
 			}
-			events <- h
+			select {
+			case events <- h:
+			case <-request.Context().Done(): // nobody has read for long
+				return
+			}
 		}
 	}()
 	n.b.Cleanup(func() { stream.Body.Close(); <-done })

@@ -3,10 +3,11 @@ package netlab
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sottovoce/mesh/needtest"
 )
 
 const busConfig = `<busconfig>
@@ -33,14 +34,8 @@ enable-wide-area=no
 // TestBesideAvahi runs Debian's mDNS daemon on a third host and on the same host as a node: it must list our service,
 // and a foreign service under our name must not disturb our browser.
 func TestBesideAvahi(t *testing.T) {
-	for _, tool := range []string{"avahi-daemon", "avahi-browse", "avahi-publish", "dbus-daemon", "unshare"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("needs %s", tool)
-			}
-			t.Skipf("needs %s", tool)
-		}
-	}
+	t.Parallel()
+	needtest.Programs(t, "avahi-daemon", "avahi-browse", "avahi-publish", "dbus-daemon", "unshare")
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	for _, h := range []*Host{lan.Host("avahi"), bert.User("bert-avahi")} {

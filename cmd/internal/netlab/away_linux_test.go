@@ -172,10 +172,11 @@ func (s *someone) leave(to *someone, texts ...string) {
 	}
 }
 
-// heldBy waits until so many supernodes hold all that s has sent to somebody who does not have it.
+// heldBy waits until so many supernodes hold all that s has sent to somebody who does not have it. One that was killed three times
+// is missed after 15 seconds at the latest, and dialled after 2, 4 and 8 more.
 func (s *someone) heldBy(to *someone, supernodes int) {
 	s.t.Helper()
-	s.eventually("custody", func() error {
+	s.within(2*arriveTime, "custody", func() error {
 		for _, m := range list[heldJSON](s, "log", to.called) {
 			if m.From.Name == s.called && m.State != "delivered" && len(m.HeldBy) < supernodes {
 				return fmt.Errorf("%q is %s, held by %q", m.Text, m.State, m.HeldBy)

@@ -19,6 +19,7 @@ var botsDir = filepath.Join("..", "..", "..", "docs", "bots", "echo")
 // while the bot is down, and while its node is down too, is echoed after it comes back, in order and once. An answer
 // that is refused is the only one that is missing.
 func TestBots(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna := settle(t, lan.Host("anna"))
 	scripts, err := filepath.Abs(botsDir)

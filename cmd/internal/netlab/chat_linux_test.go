@@ -7,6 +7,7 @@ import (
 )
 
 func TestTwoHostsChat(t *testing.T) {
+	t.Parallel()
 	for name, family := range map[string]Family{"ipv4": IPv4, "link-local": LinkLocal, "ula": ULA, "both": IPv4 | ULA} {
 		t.Run(name, func(t *testing.T) {
 			lan := New(t, family)
@@ -40,6 +41,7 @@ func TestSeenWithinASecond(t *testing.T) {
 
 // TestDecoyBridges gives both hosts the bridge 172.17.0.1 that container programs leave on every machine.
 func TestDecoyBridges(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	a, b := lan.Host("anna"), lan.Host("bert")
 	a.Bridge("docker0", "172.17.0.1/16")
@@ -50,6 +52,7 @@ func TestDecoyBridges(t *testing.T) {
 }
 
 func TestTwoNodesOnOneHost(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	host := lan.Host("anna")
 	anna, bert := settle(t, host), settle(t, host.User("bert"))
@@ -62,6 +65,7 @@ func TestTwoNodesOnOneHost(t *testing.T) {
 
 // TestLostPackets has three of ten packets lost at both ends.
 func TestLostPackets(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	anna.Loss(30)
@@ -83,6 +87,7 @@ func TestLostPackets(t *testing.T) {
 
 // TestCablePulled pulls a cable for a minute in the middle of a burst.
 func TestCablePulled(t *testing.T) {
+	t.Parallel()
 	out := time.Minute
 	if testing.Short() {
 		out = 5 * time.Second

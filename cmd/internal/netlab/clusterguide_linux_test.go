@@ -2,12 +2,19 @@ package netlab
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"sottovoce/mesh/needtest"
 )
+
+// writePause is how long Anna rests between two messages while the community moves, and writeLeast how many she writes at least.
+const writePause, writeLeast = 200 * time.Millisecond, 5
 
 // clusterGuide is somebody who does what docs/cluster.md says, and the people of the community whom it is done for.
 type clusterGuide struct {
@@ -16,13 +23,16 @@ type clusterGuide struct {
 	servers    []*Process
 	config     string   // of the servers
 	walls      []func() // take walls away
+	exported   int      // blobs that the old one had when it was exported last
+	told       []string // what Anna has written
+	silent     func()   // ends that Anna writes, once she has written some
 }
 
-// TestClusterGuide types what docs/cluster.md says to type, line by line, and looks whether what it promises happens: what Anna has left for Bert
-// before the old supernode was shut out he gets from the cluster, and what she leaves there he gets after the community has moved back.
+// TestClusterGuide types what docs/cluster.md says to type, line by line, and looks whether what it promises happens: what Anna leaves for Bert
+// while the community moves to the cluster he gets there, once, and what she leaves there he gets after it has moved back.
 func TestClusterGuide(t *testing.T) {
 	t.Parallel()
-	needTools(t, "openssl")
+	needtest.Programs(t, "openssl")
 	lan := New(t, IPv4)
 	g := &clusterGuide{guide: guide{t: t, lan: lan, hosts: map[string]*Host{}, up: map[string]*Process{}}}
 	buildNATS(t)
@@ -49,7 +59,7 @@ func TestClusterGuide(t *testing.T) {
 	}
 	g.anna.leaves()
 	g.bert.up()
-	g.bert.hears(arriveTime, g.anna, []string{"before the end of the old one", "after the move back"})
+	g.bert.hears(arriveTime, g.anna, append(g.told, "after the move back"))
 }
 
 // before brings about what the guide speaks of before it tells to type a line.
@@ -70,21 +80,67 @@ func (g *clusterGuide) before(line guideLine) {
 		g.bert.leaves()
 		g.wall("one", "two") // nothing but the file leads from the old one to the cluster
 		g.anna.leave(g.bert, "before the end of the old one")
+		g.told = append(g.told, "before the end of the old one")
+		g.writes()
+		g.notes()
+	case strings.Contains(line.command, "export orchard.stick"):
+		g.notes()
 	case strings.Contains(line.command, "revoke ID"):
-		old, cluster := depotList[supernodeStatusJSON](g.depot("pi"), "status")[0], depotList[supernodeStatusJSON](g.depot("one"), "status")[0]
-		if old.Blobs == 0 || cluster.Blobs < old.Blobs {
-			g.t.Fatalf("the old one keeps %d blobs, the cluster %d", old.Blobs, cluster.Blobs)
+		if cluster := depotList[supernodeStatusJSON](g.depot("one"), "status")[0]; g.exported == 0 || cluster.Blobs < g.exported {
+			g.t.Fatalf("the old one kept %d blobs, the cluster keeps %d", g.exported, cluster.Blobs)
 		}
-		g.id = old.ID
+		g.id = depotList[supernodeStatusJSON](g.depot("pi"), "status")[0].ID
 		for _, down := range g.walls {
 			down()
 		}
 	case strings.Contains(line.command, "invite --supernode") && line.host == "one": // the old one has gone
+		g.silent()
+		g.anna.heldBy(g.bert, 1)
 		g.anna.leaves()
 		g.bert.up()
-		g.bert.hears(arriveTime, g.anna, []string{"before the end of the old one"})
+		g.bert.hears(arriveTime, g.anna, g.told)
 		g.anna.up()
 	}
+}
+
+// notes notes what the old one has.
+func (g *clusterGuide) notes() {
+	g.exported = depotList[supernodeStatusJSON](g.depot("pi"), "status")[0].Blobs
+}
+
+// writes has Anna write to Bert from now on.
+func (g *clusterGuide) writes() {
+	some, stop, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-g.t.Context().Done():
+				return
+			case <-time.After(writePause):
+			}
+			text := fmt.Sprint("while it moves: ", n)
+			if got := g.anna.call("send", g.bert.called, text); got.Code != 0 {
+				g.t.Errorf("%q is not taken: %+v", text, got)
+				return
+			}
+			g.told = append(g.told, text)
+			if n == writeLeast {
+				close(some)
+			}
+		}
+	}()
+	g.silent = func() {
+		select {
+		case <-some:
+		case <-stopped: // which it was not to
+		}
+		close(stop)
+		<-stopped
+	}
+	g.t.Cleanup(func() { <-stopped })
 }
 
 // members waits until both reach the supernode that runs on machines.

@@ -23,6 +23,7 @@ func (s *someone) copyTo(h *Host) *someone {
 
 // TestHomeRunsTwice has a home copied to another machine, and both run: either owner is told, and so is the contact.
 func TestHomeRunsTwice(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	befriend(anna, bert)
@@ -48,6 +49,7 @@ func TestHomeRunsTwice(t *testing.T) {
 
 // TestOldCopyBeginsAnew starts an old copy of a home in the place of the home: it says so, and goes on when both people say so.
 func TestOldCopyBeginsAnew(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	first, bert := settle(t, lan.Host("first")), settle(t, lan.Host("bert"))
 	befriend(first, bert)

@@ -35,21 +35,7 @@ func smallDisk(t *testing.T, h *Host, size string) *disk {
 // fill takes all the room and returns what gives it back.
 func (d *disk) fill() (free func()) {
 	d.t.Helper()
-	f, err := os.Create(filepath.Join(d.dir, "filler"))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	for size := 1 << 16; size > 0; {
-		if _, err := f.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	_ = f.Close()
-	return func() {
-		if err := os.Remove(f.Name()); err != nil {
-			d.t.Error(err)
-		}
-	}
+	return Fill(d.t, d.dir)
 }
 
 // burst sends texts until one is refused or there were limit, and returns those that were taken and the refusal.
@@ -105,6 +91,7 @@ func (s *someone) logged(words string) (n int) {
 
 // TestDiskFillsMidBurst: what was taken is kept and goes out, what is refused says why, and it goes on by itself.
 func TestDiskFillsMidBurst(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	a := lan.Host("anna")
 	d := smallDisk(t, a, "12m")
@@ -131,38 +118,15 @@ func TestDiskFillsMidBurst(t *testing.T) {
 	bert.delivered(arriveTime, anna)
 }
 
-// card is a card of memory with a host's home on it.
-type card struct {
-	lan        *LAN
-	dir, image string
-}
-
-func newCard(t *testing.T, lan *LAN, h *Host) *card {
+// newCard is a card of memory with a host's home on it.
+func newCard(t *testing.T, lan *LAN, h *Host) *Card {
 	t.Helper()
-	c := &card{lan, filepath.Join(h.Home, "share"), filepath.Join(t.TempDir(), "card")}
-	for _, step := range [][]string{
-		{"mkdir", "-p", c.dir},
-		{"truncate", "-s", "24M", c.image},
-		{"mkfs.ext4", "-q", c.image},
-		{"mount", "-o", "loop", c.image, c.dir},
-	} {
-		lan.must(step...)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(c.dir, syscall.MNT_DETACH) })
-	return c
-}
-
-// wearOut lets its file system fall back to read-only, mend brings it back; nothing may be open on it.
-func (c *card) wearOut() { c.lan.must("mount", "-o", "remount,abort", c.dir) }
-
-func (c *card) mend() {
-	c.lan.must("umount", c.dir)
-	_, _ = command("e2fsck", "-p", c.image) // 1: it mended something
-	c.lan.must("mount", "-o", "loop", c.image, c.dir)
+	return lan.NewCard(t, filepath.Join(h.Home, "share"), "24M")
 }
 
 // TestHomeTurnsReadOnly has the file system of a home fall back to read-only, as a worn-out card does.
 func TestHomeTurnsReadOnly(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	a := lan.Host("anna")
 	card := newCard(t, lan, a)
@@ -170,7 +134,7 @@ func TestHomeTurnsReadOnly(t *testing.T) {
 	befriend(anna, bert)
 	chat(anna, bert)
 	sent, _ := anna.burst(bert, "anna", 10)
-	card.wearOut()
+	card.WearOut()
 	_, refused := anna.burst(bert, "never", 1)
 	oneLine(t, refused, "cannot be written", "writable")
 	theirs, _ := bert.burst(anna, "bert", 10)
@@ -180,7 +144,7 @@ func TestHomeTurnsReadOnly(t *testing.T) {
 	}
 	anna.node.Kill()
 	oneLine(t, anna.call("up"), "cannot be written")
-	card.mend()
+	card.Mend()
 	anna.up()
 	anna.hears(arriveTime, bert, append([]string{"it is. Lunch?"}, theirs...))
 	bert.hears(arriveTime, anna, append([]string{"is this thing private?"}, sent...))
@@ -190,6 +154,7 @@ func TestHomeTurnsReadOnly(t *testing.T) {
 
 // TestHomeTakenAway pulls the disk of a home out of the running machine, and puts it in again.
 func TestHomeTakenAway(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	a := lan.Host("anna")
 	anna, bert := settle(t, a), settle(t, lan.Host("bert"))

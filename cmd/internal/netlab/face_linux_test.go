@@ -2,6 +2,8 @@ package netlab
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -107,6 +109,7 @@ func (f *facing) plain() {
 // TestFaces has three faces at one node: what is read at one is read at the others, one leaves and comes back, one is resized
 // again and again while messages come, and the node is killed under all of them.
 func TestFaces(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	anna, bert, carla := settle(t, lan.Host("anna")), settle(t, lan.Host("bert")), settle(t, lan.Host("carla"))
 	befriend(anna, bert)
@@ -115,6 +118,8 @@ func TestFaces(t *testing.T) {
 	faces := []*facing{anna.face(), anna.face(), anna.face()}
 	for _, f := range faces {
 		f.shows("  are you there?")
+		f.Press("\x1b") // somebody sits before it
+		f.hides("1 │")
 	}
 	carla.ok("send", anna.called, "and you?")
 	for _, f := range faces {
@@ -186,6 +191,7 @@ func storm(t *testing.T, f *facing, from *someone, text string) {
 
 // TestFaceAside puts a face of a shell aside and takes it back, twice; without a shell it says that it cannot be.
 func TestFaceAside(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	befriend(anna, bert)
@@ -233,6 +239,10 @@ func TestFaceAside(t *testing.T) {
 // TestFaceLosesTerminal takes the terminal from a face that has its own node: by its end, by the signal that says so, by its
 // end where that signal is not heard, and by the kill of the whole. What was said stands there when it is opened again.
 func TestFaceLosesTerminal(t *testing.T) {
+	t.Parallel()
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP) // else whoever runs the tests under nohup has the face deaf to it, too
+	defer signal.Stop(heard)
 	lan := New(t, IPv4)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	befriend(anna, bert)
@@ -269,6 +279,7 @@ func TestFaceLosesTerminal(t *testing.T) {
 // TestFaceWithoutDisk fills the disk under a face with its own node, and turns it read-only: the face says so, and what was
 // written stays to be sent.
 func TestFaceWithoutDisk(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4)
 	a := lan.Host("anna")
 	card := newCard(t, lan, a)
@@ -304,7 +315,7 @@ func TestFaceWithoutDisk(t *testing.T) {
 	f.says("with room again")
 	f.Press("never sent")
 	f.shows("▸ never sent")
-	card.wearOut() // of which the node may tell before anything is sent
+	card.WearOut() // of which the node may tell before anything is sent
 	f.Press("\r")
 	f.shows("cannot be written")
 	f.dismiss("Please note")

@@ -3,6 +3,7 @@ package netlab
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -46,22 +47,27 @@ func TestFirstBoot(t *testing.T) {
 	if err := os.WriteFile(boot, []byte("# written on a laptop\r\ncommunity = Orchard\r\nuses = 2\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	first := append(pi.readOnly(), "sh", "-c", `"$0" supernode init --from sottovoce.txt --words-to run/words --data state/orchard; code=$?; cat run/words >&2; exit $code`, Binary(t))
+	first := append(pi.readOnly(), "sh", "-c", `"$0" supernode init --from sottovoce.txt --words-to run/words --data state/orchard; code=$?; echo ---; cat run/words; exit $code`, Binary(t))
 
 	pi.Gone()
-	if got := pi.Run(t.Context(), first...); got.Code != 1 || !strings.Contains(got.Stderr, "no address on any network yet") {
-		t.Fatalf("without a network: %+v", got)
-	}
+	boots := pi.Start(first...)
+	anna.eventually("a first boot that waits for a network", func() error {
+		if !strings.Contains(boots.Output(), "no address on any network yet") {
+			return fmt.Errorf("without a network: %s", boots.Output())
+		}
+		return nil
+	})
 	if _, err := os.Stat(data); err == nil {
 		t.Error("something was founded where nobody can be invited to it")
 	}
 	pi.Back()
-	made := pi.Run(t.Context(), first...)
-	if made.Code != 0 {
-		t.Fatalf("%+v", made)
+	<-boots.Done()
+	said, words, _ := strings.Cut(boots.Output(), "---\n")
+	if boots.cmd.ProcessState.ExitCode() != 0 {
+		t.Fatal(said)
 	}
 	var link string
-	for line := range strings.Lines(made.Stdout) {
+	for line := range strings.Lines(said) {
 		if strings.HasPrefix(line, "sottovoce:") {
 			link = strings.TrimSpace(line)
 		}
@@ -69,7 +75,7 @@ func TestFirstBoot(t *testing.T) {
 	if picture, err := os.ReadFile(filepath.Join(data, "invite.png")); err != nil || !bytes.HasPrefix(picture, []byte("\x89PNG")) {
 		t.Errorf("no picture: %v", err)
 	}
-	pi.hides(made.Stderr, made.Stdout)
+	pi.hides(words, said)
 
 	before := contents(t, data)
 	if again := pi.Run(t.Context(), first...); again.Code != 0 || !strings.HasPrefix(again.Stdout, "Nothing is left to do") {

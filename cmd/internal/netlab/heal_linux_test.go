@@ -40,6 +40,7 @@ func (h *Host) replug() {
 // TestHeals lets the network of two contacts change under their running nodes: words of either reach the other
 // within ten seconds, as meets wants it.
 func TestHeals(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		family Family
 		change func(anna, bert *someone)

@@ -100,7 +100,10 @@ func (h *Host) RunInput(ctx context.Context, input string, args ...string) Resul
 }
 
 // start starts a command in the host's network, under the host's name, to be killed when this process dies.
-func (h *Host) start(cmd *exec.Cmd) error {
+func (h *Host) start(cmd *exec.Cmd) error { return h.startBy(cmd, cmd.Start) }
+
+// startBy is start where begin starts the command.
+func (h *Host) startBy(cmd *exec.Cmd, begin func() error) error {
 	cmd.Env = h.Env
 	cmd.Dir = h.Home
 	cmd.WaitDelay = stopTime // a grandchild may hold the pipes
@@ -108,7 +111,7 @@ func (h *Host) start(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	return h.In(func() error { return withHostname(h.Hostname, cmd.Start) })
+	return h.In(func() error { return withHostname(h.Hostname, begin) })
 }
 
 // withHostname runs fn on this thread in a namespace of host names of its own.
@@ -156,9 +159,15 @@ func (h *Host) process(args []string) *Process {
 }
 
 func (p *Process) launch() {
+	p.host.lan.t.Helper()
+	p.launchBy(p.cmd.Start)
+}
+
+// launchBy is launch where begin starts the command.
+func (p *Process) launchBy(begin func() error) {
 	t := p.host.lan.t
 	t.Helper()
-	if err := p.host.start(p.cmd); err != nil {
+	if err := p.host.startBy(p.cmd, begin); err != nil {
 		t.Fatal(err)
 	}
 	go func() {

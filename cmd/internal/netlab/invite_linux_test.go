@@ -9,6 +9,7 @@ import (
 // TestInvite gives a link to one of two people, whom only contacts see, and lets both use it: the first becomes a contact
 // without a question, the second is declined, and who gave the link is told. Then the two, who are contacts of the same person, are introduced.
 func TestInvite(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	for _, s := range []*someone{anna, bert} { // no stranger sees either

@@ -24,6 +24,7 @@ const (
 // messages, within a commit, while a link is made, while the node starts. Every message whose send returned must be there once and
 // in order; one whose send failed may be there or not, but never twice; no state goes back. NETLAB_SEED repeats the points.
 func TestKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if given := os.Getenv("NETLAB_SEED"); given != "" {
 		var err error

@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +40,7 @@ func ownerOf(name string) (pid int, ok bool) {
 	return pid, err == nil && pid > 0
 }
 
-// sweep removes the namespaces, processes and folders of runs whose process is gone.
+// sweep removes the namespaces, processes and folders of runs whose process is gone. Others may sweep at the same time.
 func sweep() error {
 	namespaces, err := filepath.Glob(filepath.Join(namespaceDir, prefix+"*"))
 	if err != nil {
@@ -51,7 +52,8 @@ func sweep() error {
 	}
 	for _, name := range namespaces {
 		if abandoned(name) {
-			if err := deleteNamespace(filepath.Base(name)); err != nil {
+			err := deleteNamespace(filepath.Base(name))
+			if _, gone := os.Stat(name); err != nil && !errors.Is(gone, os.ErrNotExist) {
 				return err
 			}
 		}

@@ -3,11 +3,12 @@ package netlab
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"sottovoce/mesh/needtest"
 )
 
 // piGuide is somebody who does what a page says on a Raspberry Pi.
@@ -137,7 +138,7 @@ func TestRaspberryPiGuide(t *testing.T) {
 func TestAccessPointGuide(t *testing.T) {
 	t.Parallel()
 	const page = "access-point.md"
-	needTools(t, "dnsmasq", "hostapd", "busybox")
+	needtest.Programs(t, "dnsmasq", "hostapd", "busybox")
 	wifi := New(t, LinkLocal)
 	g := newPiGuide(t, wifi)
 	g.pi.Gone()
@@ -176,19 +177,6 @@ func TestAccessPointGuide(t *testing.T) {
 		},
 	}
 	g.types(page, 12)
-}
-
-// needTools skips the test, or fails it in CI, where a program is missing.
-func needTools(t *testing.T, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skipf("needs %s: .ci/need namespaces, with CI=true, installs it", tool)
-		}
-	}
 }
 
 // onLease is what the host does with the address that it is given.

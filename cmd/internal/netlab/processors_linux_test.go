@@ -3,9 +3,10 @@ package netlab
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"sottovoce/mesh/needtest"
 )
 
 // processors are those of the Raspberry Pis, with what stands in for them here: the first has ARMv6 and no more.
@@ -17,20 +18,16 @@ var processors = []struct {
 	{"arm64", "arm64", "", []string{"qemu-aarch64"}},
 }
 
-// TestOtherProcessors lets the program of each Raspberry Pi, emulated, talk to that of this machine, and then both the supernode and who is away
-// be such programs in the story of away; at last one supernode wakes up with a clock that is a year ahead. The emulator knows no IP_MULTICAST_IF, so an emulated host finds nobody and is found by nobody:
-// addresses are typed, and advertised.
+// TestOtherProcessors lets the program of each Raspberry Pi, emulated, talk to that of this machine, and then both the supernode and
+// who is away be such programs in the story of away; at last one supernode wakes up with a clock that is a year ahead. The emulator
+// knows no IP_MULTICAST_IF, so an emulated host finds nobody and is found by nobody: addresses are typed, and advertised.
 func TestOtherProcessors(t *testing.T) {
 	t.Parallel()
-	lan := New(t, IPv4|ULA)
 	for _, p := range processors {
 		t.Run(p.name, func(t *testing.T) {
-			if _, err := exec.LookPath(p.emulator[0]); err != nil {
-				if os.Getenv("CI") == "true" {
-					t.Fatal(err)
-				}
-				t.Skipf("needs %s: apt-get install qemu-user", p.emulator[0])
-			}
+			t.Parallel()
+			needtest.Programs(t, p.emulator[0])
+			lan := New(t, IPv4|ULA)
 			anna := settleAs(t, lan.Host("anna"), "Anna Fiordaliso")
 			pi := &someone{Host: lan.Host(p.name), t: t, called: p.name + " Fiordaliso"}
 			pi.program = emulated(t, p.goarch, p.goarm, p.emulator)

@@ -2,24 +2,19 @@ package netlab
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sottovoce/mesh/needtest"
 )
 
 // TestReadme does what README.md says on two hosts without internet, by hand: clone, make run, give a name, find each
 // other, become contacts, talk. The Go build and module caches of this machine stand in for the downloads.
 func TestReadme(t *testing.T) {
-	for _, tool := range []string{"make", "tmux"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal("needs " + tool)
-			}
-			t.Skip("needs " + tool)
-		}
-	}
+	t.Parallel()
+	needtest.Programs(t, "make", "tmux")
 	lan := New(t, IPv4|ULA)
 	anna, bert := newcomer(t, lan.Host("anna"), "Anna"), newcomer(t, lan.Host("bert"), "Bert")
 	anna.until("near you", "● Bert")

@@ -14,6 +14,7 @@ const partingMax = time.Second
 // TestOldNameIsGone changes a name while the node runs: contacts learn it, who comes later sees the new one, and nothing
 // on the network holds the old one any more.
 func TestOldNameIsGone(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	capture := lan.Capture()
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))

@@ -19,7 +19,7 @@ func (h *Host) Screen(columns, rows int, command string) *Screen {
 	server := h.Start("tmux", "-D", "-f", "/dev/null", "-S", s.socket)
 	h.lan.t.Cleanup(server.Kill)
 	h.waitFor("a terminal", func() error {
-		_, err := s.tmux("start-server")
+		_, err := s.tmux("list-sessions") // which starts no other server while this one is not there yet
 		return err
 	})
 	if _, err := s.tmux("new-session", "-d", "-s", "screen", "-x", strconv.Itoa(columns), "-y", strconv.Itoa(rows), command); err != nil {

@@ -57,6 +57,7 @@ func (n needle) in(hay []byte) bool {
 // TestNothingInClear records a whole acquaintance and chat, then looks for what must not be there: in the capture, in
 // both homes, and in what the nodes log. Names may cross the LAN in announcements, where the open profile shows them.
 func TestNothingInClear(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	capture := lan.Capture()
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))

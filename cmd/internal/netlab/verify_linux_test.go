@@ -19,6 +19,7 @@ var emojiLine = regexp.MustCompile(`(?m)^ {4}(\S+ {2}[a-z ]+ / [a-z ]+)\r?$`)
 
 // TestTwoHostsCompareEmoji has two people at their terminals compare what they see, and confirm it.
 func TestTwoHostsCompareEmoji(t *testing.T) {
+	t.Parallel()
 	lan := New(t, IPv4|ULA)
 	anna, bert := settle(t, lan.Host("anna")), settle(t, lan.Host("bert"))
 	befriend(anna, bert)

@@ -32,7 +32,7 @@ func (s *Screen) escape(b []byte) int {
 	return 2
 }
 
-// osc takes a title, a notification or something for the clipboard.
+// osc takes a title, a link, a notification or something for the clipboard.
 func (s *Screen) osc(b []byte) int {
 	end := bytes.IndexAny(b[2:], "\a\x1b")
 	if end < 0 || b[2+end] == '\x1b' && len(b) < end+4 {
@@ -57,6 +57,8 @@ func (s *Screen) osc(b []byte) int {
 	case number == "2":
 		s.titles = append(s.titles, rest)
 	case number == "52" && strings.HasPrefix(rest, "c;") && base64Only(rest[2:]):
+	case number == "8" && (rest == ";" || strings.HasPrefix(rest, ";http://") || strings.HasPrefix(rest, ";https://")):
+		s.link = rest[1:]
 	case number == "9", number == "777" && strings.HasPrefix(rest, "notify;Sottovoce;"):
 	default:
 		s.note(b[:n])

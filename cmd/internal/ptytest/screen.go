@@ -40,6 +40,7 @@ type Screen struct {
 	bottom  int
 	modes   map[int]bool
 	titles  []string
+	link    string // of what is printed now
 	strange []string
 	rest    []byte
 	bytes   int
@@ -109,6 +110,9 @@ func (s *Screen) take(b []byte) int {
 	if r == utf8.RuneError && n == 1 || r >= 0x80 && r < 0xa0 {
 		s.note(b[:n])
 		return n
+	}
+	if s.link != "" && !strings.ContainsRune(s.link, r) { // what is seen is where it leads
+		s.note([]byte(s.link + " under " + string(r)))
 	}
 	s.print(string(r))
 	return n

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -44,8 +45,8 @@ func lineWith(text, word string) string {
 
 // replay plays a seed on one processor and without a collection in the background: the order
 // of things is the seed's.
-func replay(t *testing.T, program string, seed uint64) result {
-	cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestSeed$", "-test.timeout", seedMax.String())
+func replay(ctx context.Context, t *testing.T, program string, seed uint64) result {
+	cmd := exec.CommandContext(ctx, program, "-test.run", "^TestSeed$", "-test.timeout", seedMax.String())
 	cmd.Env = append(os.Environ(), fmt.Sprint(seedEnv, "=", seed), traceEnv+"=1", "GOMAXPROCS=1", "GOGC=off", "TMPDIR="+scratch(t))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -63,27 +64,29 @@ func scratch(t *testing.T) string {
 	return dir
 }
 
-// runAll plays seeds, one on each processor, until done does not want any more.
+// runAll plays seeds, one on each processor, until done does not want any more: what is being played then is of no interest.
 func runAll(t *testing.T, program string, seeds []uint64, done func(result) (more bool)) {
-	var mu sync.Mutex // guards seeds and done
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	next := make(chan uint64, len(seeds))
+	for _, seed := range seeds {
+		next <- seed
+	}
+	close(next)
+	var mu sync.Mutex // of done
 	var all sync.WaitGroup
 	for range runtime.NumCPU() {
 		all.Go(func() {
-			for {
+			for seed := range next {
+				r := replay(ctx, t, program, seed)
 				mu.Lock()
-				if len(seeds) == 0 {
-					mu.Unlock()
+				if ctx.Err() == nil && !done(r) {
+					stop()
+				}
+				mu.Unlock()
+				if ctx.Err() != nil {
 					return
 				}
-				seed := seeds[0]
-				seeds = seeds[1:]
-				mu.Unlock()
-				r := replay(t, program, seed)
-				mu.Lock()
-				if !done(r) {
-					seeds = nil
-				}
-				mu.Unlock()
 			}
 		})
 	}
