@@ -19,6 +19,7 @@ var rules = map[string]func(*tree) []string{
 	"purity":       checkPurity,
 	"packages":     checkPackages,
 	"spec":         checkSpecLinks,
+	"pages":        checkPages,
 	"ratchet":      checkRatchet,
 	"dependencies": checkDependencies,
 	"toplevel":     checkTopLevel,
