@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sottovoce/mesh/needtest"
 )
 
 // avahi runs avahi-daemon on a host, with a message bus and a /run of its own,
@@ -28,11 +30,7 @@ sleep 1
 func (h *host) avahi(command string) string {
 	t := h.lan.t
 	t.Helper()
-	for _, tool := range []string{"avahi-daemon", "avahi-browse", "dbus-daemon", "unshare"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, tool+" is not installed")
-		}
-	}
+	needtest.Programs(t, "avahi-daemon", "avahi-browse", "dbus-daemon", "unshare")
 	cmd := exec.CommandContext(t.Context(), "ip", "netns", "exec", h.name, "unshare", "-m", "bash", "-c", avahi+command)
 	cmd.WaitDelay = 10 * time.Second
 	var errors strings.Builder
