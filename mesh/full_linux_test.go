@@ -117,7 +117,7 @@ func TestFullDisk(t *testing.T) {
 	checkEvents(t, seen())
 }
 
-// An older copy that cannot note on its full disk what its contact has of it seals nothing meanwhile, and is told when there is room.
+// An older copy that cannot note on its full disk what its contact has of it seals nothing meanwhile; both are told when there is room.
 func TestOldCopyOnFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t)
@@ -136,8 +136,10 @@ func TestOldCopyOnFullDisk(t *testing.T) {
 	}
 	free := fillDisk(t, dir)
 	bruno.start()
-	bruno.within(waitLong, "the contact is told", bruno.shows("Anna's device", "older state"))
+	anna.within(waitLong, "the full disk is told", anna.shows("disk is full"))
+	time.Sleep(2 * time.Second) // for several links
 	free()
+	bruno.within(waitLong, "the contact is told", bruno.shows("Anna's device", "older state"))
 	anna.within(waitLong, "the owner is told", anna.shows("older copy", "Bruno", "sottovoce reset"))
 	anna.truthful(bruno)
 	if texts := bruno.texts("Anna"); slices.ContainsFunc(texts, func(s string) bool { return strings.HasPrefix(s, "written by the copy") }) {
