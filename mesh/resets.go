@@ -273,7 +273,6 @@ func (t *turn) promote(d *device) error {
 		}
 	}
 	r.live, r.petition = r.petition, nil
-	r.live.held = time.Time{}
 	r.due = time.Time{}
 	return t.linked(d, r.live)
 }

@@ -103,8 +103,18 @@ func TestBeginAnew(t *testing.T) {
 	if !bruno.shows("Anna", "reset", "--accept")() {
 		t.Fatal("the notice is gone")
 	}
+	onLink := func(ok func(*route) bool) func() bool {
+		return func() (is bool) {
+			bruno.inside(func(*turn) error { is = ok(bruno.device("Anna").route); return nil })
+			return is
+		}
+	}
+	bruno.within(waitLong, "she asks on a link", onLink(func(r *route) bool { return r.petition != nil && r.petition.heardOut }))
 	if p, err := bruno.PermitReset(t.Context(), "Anna"); err != nil || p.Name != "Anna" {
 		t.Fatalf("%v, %v", p, err)
+	}
+	if !onLink(func(r *route) bool { return r.live != nil && r.live.held.IsZero() })() {
+		t.Error("the link that she asked on is not the pair's, or is held")
 	}
 	if bruno.shows("Anna")() {
 		t.Error("the notice stays")
