@@ -36,7 +36,8 @@ func TestAKeyForEach(t *testing.T) {
 	one.start()
 
 	named := func(c *relay.Client) bool {
-		return slices.ContainsFunc(c.Communities()[0].Supernodes[0].Breaches, func(b relay.Breach) bool { return b.Kind == relay.BreachKeys })
+		s := c.Communities()[0].Supernodes[0]
+		return s.Trouble != "" && slices.ContainsFunc(s.Breaches, func(b relay.Breach) bool { return b.Kind == relay.BreachKeys })
 	}
 	anna, l, _ = live(t, annas)
 	l.until(t, "Anna is told", func() bool { return named(anna) })

@@ -31,8 +31,6 @@ func TestCustody(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("DEPOSITS")); err == nil {
 		deposits = n
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), faultsTime+time.Duration(deposits/1000)*thousandTime)
-	defer cancel()
 	lan := netlab.New(t, netlab.IPv4)
 	servers := StartServers(t, lan)
 	front, _ := Found(t, lan.Host("front0"), "--store", servers.URL())
@@ -48,6 +46,8 @@ func TestCustody(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	ctx, cancel := context.WithTimeout(t.Context(), faultsTime+time.Duration(deposits/1000)*thousandTime)
+	defer cancel()
 	g, enough := NewLedger(), make(chan struct{})
 	readers := []*Reader{NewReader(all[members-1]), NewReader(all[members-2])}
 	done, begun := make(chan error), time.Now()
