@@ -107,7 +107,7 @@ func (j *journal) append(ctx context.Context, at place, bodies []body, log []byt
 		j.exists = false
 		return 0, fmt.Errorf("%w; the stream of the log is gone", errSilent)
 	}
-	if said := (*apiError)(nil); errors.As(err, &said) && said.ErrCode == codeIncomplete && j.isFull(ctx, bodies) {
+	if incomplete(err) && j.isFull(ctx, bodies) {
 		return 0, fmt.Errorf("%w: the account may have no more on disk", mailbox.ErrFull)
 	}
 	if err == nil && ack.Seq != at.after+uint64(len(bodies))+1 {

@@ -155,13 +155,20 @@ func (s *server) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	return s.within(ctx, answerTime, m)
 }
 
-// led does something again that nobody has heard, as where a stream is new and its servers have not agreed on who leads it.
+// led does something again that nobody has heard, or not all of it, as where a stream is new and its servers have not agreed on who leads it.
 func (s *server) led(ctx context.Context, what func() error) error {
 	for end := time.Now().Add(answerTime); ; {
-		if err := what(); !errors.Is(err, nats.ErrNoResponders) || time.Now().After(end) || !pause(ctx, retryPause) {
+		err := what()
+		if heard := !errors.Is(err, nats.ErrNoResponders) && !incomplete(err); heard || time.Now().After(end) || !pause(ctx, retryPause) {
 			return err
 		}
 	}
+}
+
+// incomplete reports whether the servers took nothing of a batch since they lack a part of it.
+func incomplete(err error) bool {
+	said := (*apiError)(nil)
+	return errors.As(err, &said) && said.ErrCode == codeIncomplete
 }
 
 // question asks what may be asked more than once, again and again until somebody answers: a stream drops what it is asked as long as its servers have
