@@ -51,8 +51,8 @@ func TestInviteWhileAway(t *testing.T) {
 	texts := []string{"one", "two", "three"}
 	carlo.leave(anna, texts...)
 	anna.up()
-	anna.hears(arriveTime, carlo, texts)
 	anna.sees(carlo, "contacts")
+	anna.hears(arriveTime, carlo, texts)
 	if got := anna.ok("invite", "--list"); !strings.Contains(got, "used by "+carlo.called) {
 		t.Errorf("the list of links says %s", got)
 	}
