@@ -209,21 +209,29 @@ func (t *turn) petitioned(d *device, blobs [][]byte) error {
 		if d.route.live == v { // its start was accepted: what came with it counts
 			return t.receive(d, v, blobs[i:])
 		}
-		h, err := wire.ParseBlob(blob)
-		if err != nil || v.looked >= petitionStarts {
-			continue
-		}
-		v.looked++
-		for tag, ref := range d.pair.StartTags(h.ExpiryDay) {
-			if tag == h.Tag && ref.Session == ([8]byte{}) {
-				if err := t.asks(d, blob, ref); err != nil {
-					return err
-				}
-				break
-			}
+		ref, asks := v.looksFor(d, blob)
+		if !asks {
+			v.wait(blob) // until its start is accepted
+		} else if err := t.asks(d, blob, ref); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// looksFor reports whether a blob is a start; no more than petitionStarts are looked at.
+func (v *live) looksFor(d *device, blob []byte) (ref session.Ref, is bool) {
+	h, err := wire.ParseBlob(blob)
+	if err != nil || v.looked >= petitionStarts {
+		return ref, false
+	}
+	v.looked++
+	for tag, ref := range d.pair.StartTags(h.ExpiryDay) {
+		if tag == h.Tag && ref.Session == ([8]byte{}) {
+			return ref, true
+		}
+	}
+	return ref, false
 }
 
 // asks takes a start in that came over a petition's link. One that is accepted already, and not yet answered, is
@@ -256,11 +264,14 @@ func (t *turn) asks(d *device, blob []byte, ref session.Ref) error {
 	return t.promote(d)
 }
 
-// promote makes a petition's link the link of the device.
+// promote makes a petition's link the link of the device, and opens what came behind the start.
 func (t *turn) promote(d *device) error {
 	r := d.route
+	if r.petition == nil && r.live != nil { // which the start came over
+		return t.rematch(d, r.live)
+	}
 	if r.petition == nil {
-		if r.live == nil && r.seen != nil && !r.dialing {
+		if r.seen != nil && !r.dialing {
 			r.failures, r.due = 0, t.now
 			t.n.wakeBy(t.now)
 		}
@@ -274,5 +285,8 @@ func (t *turn) promote(d *device) error {
 	}
 	r.live, r.petition = r.petition, nil
 	r.due = time.Time{}
-	return t.linked(d, r.live)
+	if err := t.linked(d, r.live); err != nil {
+		return err
+	}
+	return t.rematch(d, r.live)
 }

@@ -109,7 +109,9 @@ func TestBeginAnew(t *testing.T) {
 			return is
 		}
 	}
-	bruno.within(waitLong, "she asks on a link", onLink(func(r *route) bool { return r.petition != nil && r.petition.heardOut }))
+	bruno.within(waitLong, "she asks on a link", onLink(func(r *route) bool {
+		return r.petition != nil && r.petition.heardOut && len(r.petition.waiting) > 0
+	}))
 	if p, err := bruno.PermitReset(t.Context(), "Anna"); err != nil || p.Name != "Anna" {
 		t.Fatalf("%v, %v", p, err)
 	}
@@ -118,6 +120,9 @@ func TestBeginAnew(t *testing.T) {
 	}
 	if bruno.shows("Anna")() {
 		t.Error("the notice stays")
+	}
+	if !slices.Contains(bruno.texts("Anna"), "it is me") {
+		t.Error("what she wrote behind her request is not there at once")
 	}
 	anna.within(waitLong, "delivered", anna.delivered(m))
 	bruno.within(waitLong, "delivered", bruno.delivered(waits))
