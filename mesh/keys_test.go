@@ -407,9 +407,12 @@ func TestBeginAnewKeepsTrust(t *testing.T) {
 	if bruno.finds(bruno.Contacts, "Anna", verified)() {
 		t.Error("who was removed is verified")
 	}
-	anna.compares("Bruno")
-	bruno.compares("Anna")
-	if !slices.Equal(anna.shown("Bruno").Emoji, bruno.shown("Anna").Emoji) {
+	var hers, his Comparison // a link that takes another's place meanwhile ends them, for both
+	anna.within(waitLong, "both see emoji", func() bool {
+		hers, his = anna.peeks("Bruno"), bruno.peeks("Anna")
+		return hers.State == ComparisonShown && his.State == ComparisonShown
+	})
+	if !slices.Equal(hers.Emoji, his.Emoji) {
 		t.Error("the emoji differ after a new beginning")
 	}
 }
