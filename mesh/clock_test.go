@@ -58,12 +58,11 @@ func TestMarkOfTheFounding(t *testing.T) {
 // When the mark rises, what is past its life by it gets its last state before it is forgotten.
 func TestExpiryWithTheMark(t *testing.T) {
 	t.Parallel()
-	lan := newAir()
-	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
-	anna.befriends(bruno)
+	anna, bruno := meetUnder(t, newSky(1))
 	anna.inside(func(turn *turn) error { turn.n.kept = turn.now; return nil })
-	bruno.kill()
+	bruno.stop()
 	m := anna.says("Bruno", "ciao")
+	anna.within(waitLong, "held", anna.reaches(m, conversation.StateHeld)) // so it is sealed
 	const day = 24 * time.Hour
 	later := time.Until(time.Now().Truncate(day).Add(59 * day)) // less than 59 days, and the first of them after its last
 	anna.inside(func(turn *turn) error {
