@@ -112,7 +112,7 @@ func TestOldCopyBySupernode(t *testing.T) {
 			anna.within(waitLong, "held", anna.reaches(anna.says("Bruno", "after"), conversation.StateHeld))
 			anna.stop()
 			if bruno.start(); i < answers {
-				bruno.within(waitLong, "held", bruno.reaches(bruno.says("Anna", "answer"), conversation.StateHeld))
+				bruno.within(waitLong, "held", bruno.inSlot(bruno.reaches(bruno.says("Anna", "answer"), conversation.StateHeld)))
 			}
 			bruno.stop()
 			anna.start()
@@ -141,7 +141,7 @@ func TestOldCopyBySupernode(t *testing.T) {
 		}
 		bruno.within(waitLong, "he has it", bruno.inSlot(func() bool { return slices.Contains(bruno.texts("Anna"), "begun anew") }))
 		bruno.says("Anna", "grazie")
-		alone.within(waitLong, "delivered", alone.delivered(m))
+		alone.within(waitLong, "delivered", bruno.inSlot(alone.delivered(m)))
 		if alone.shows("older copy")() {
 			t.Error("it is told still")
 		}

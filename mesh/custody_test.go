@@ -78,37 +78,6 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// What a person has said does not wait for a slot, even if something of the contact's is collected before it is left.
-func TestSaidBeforeCollected(t *testing.T) {
-	t.Parallel()
-	s := newSky(1)
-	anna, bruno := meetUnder(t, s)
-	bruno.stop()
-	s.set(0, false)
-	anna.within(waitLong, "reaches no supernode", func() (none bool) {
-		anna.inside(func(*turn) error { none = len(anna.device("Bruno").depots) == 0; return nil })
-		return none
-	})
-	m := anna.says("Bruno", "ciao")
-	quiet := func() (quiet bool) {
-		anna.inside(func(turn *turn) error {
-			d := anna.device("Bruno")
-			err := turn.hush(nil, d)
-			quiet = !d.quiet.IsZero()
-			return err
-		})
-		return quiet
-	}
-	if quiet() {
-		t.Error("what was said waits")
-	}
-	s.set(0, true)
-	anna.within(waitLong, "held", anna.reaches(m, conversation.StateHeld))
-	if !quiet() {
-		t.Error("what is left by itself does not wait")
-	}
-}
-
 // Receipts for what came by supernode leave in slots of five minutes.
 func TestReceiptSlot(t *testing.T) {
 	t.Parallel()

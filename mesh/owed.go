@@ -26,14 +26,11 @@ func (t *turn) owe(d *device) error {
 
 // hush leaves nothing at supernodes for a device by itself, until the slot of receipts, when
 // something of it came by supernode (from is nil): what followed would show who collected that.
-// What our person says, or has said and is on its way, does not wait, nor what goes over a link.
+// What our person says does not wait, nor what goes over a link.
 //
 // spec: 06-conversations#answers-by-supernode
 func (t *turn) hush(from, d *device) error {
 	if from != nil || d.route.live != nil || t.now.Before(d.quiet) {
-		return nil
-	}
-	if d.spoke = d.spoke && d.queue.Unleft(); d.spoke {
 		return nil
 	}
 	d.quiet = slotAfter(t.now)
@@ -42,10 +39,8 @@ func (t *turn) hush(from, d *device) error {
 
 // speak ends that for a device that our person has said something to.
 func (t *turn) speak(d *device) error {
-	if !d.said {
-		return nil
-	}
-	if d.said, d.spoke = false, true; !t.now.Before(d.quiet) {
+	said := d.said
+	if d.said = false; !said || !t.now.Before(d.quiet) {
 		return nil
 	}
 	d.quiet = time.Time{}

@@ -97,11 +97,6 @@ func (t *turn) lookFar(d *device, v *live) error {
 			d.tags = append(d.tags, tag)
 		}
 	}
-	return t.rematch(d, v)
-}
-
-// rematch opens what waits, as far as its keys are known by now.
-func (t *turn) rematch(d *device, v *live) error {
 	todo := v.waiting
 	v.waiting = nil
 	_, err := t.match(d, v, todo)

@@ -59,26 +59,34 @@ func (n *Node) PermitReset(ctx context.Context, who string) (Person, error) {
 		if err != nil {
 			return refuse(err)
 		}
-		asked := false
+		var permitted []*device
 		for _, d := range c.devices {
 			if !d.pair.Refused() {
 				continue
 			}
-			asked = true
 			if err := t.permit(d); err != nil {
+				return err
+			}
+			permitted = append(permitted, d)
+		}
+		if p = n.person(c); len(permitted) == 0 { // or what it asked for was accepted by itself
+			return cmp.Or(t.settled(c, noticeReset), refuse(fmt.Errorf("%s %w", c.shownName(), ErrNoReset)))
+		}
+		if err := t.settled(c, noticeReset, noticeAnew, noticeBehind, noticeCopied); err != nil {
+			return err
+		}
+		for _, d := range permitted { // which opens what came behind the start, and may find something to warn of
+			if err := t.promote(d); err != nil {
 				return err
 			}
 		}
 		p = n.person(c)
-		if !asked { // or what it asked for was accepted by itself
-			return cmp.Or(t.settled(c, noticeReset), refuse(fmt.Errorf("%s %w", c.shownName(), ErrNoReset)))
-		}
-		return t.settled(c, noticeReset, noticeAnew, noticeBehind, noticeCopied)
+		return nil
 	})
 	return p, err
 }
 
-// permit accepts what a device asked for, and takes the link that it asked over.
+// permit accepts what a device asked for.
 func (t *turn) permit(d *device) error {
 	before, sending := d.pair.Sending()
 	opened, err := d.pair.Permit(t.date)
@@ -98,11 +106,9 @@ func (t *turn) permit(d *device) error {
 	t.n.custody.due = true
 	t.movedOn() // what came behind the start may wait for it
 	if sending {
-		if err := t.step(d, outbox.Overtaken{Session: before}); err != nil {
-			return err
-		}
+		return t.step(d, outbox.Overtaken{Session: before})
 	}
-	return t.promote(d)
+	return nil
 }
 
 // Reset gives up the keys shared with a contact and asks it to begin anew; its person has
@@ -209,8 +215,11 @@ func (t *turn) petitioned(d *device, blobs [][]byte) error {
 		if d.route.live == v { // its start was accepted: what came with it counts
 			return t.receive(d, v, blobs[i:])
 		}
-		ref, asks := v.looksFor(d, blob)
-		if !asks {
+		h, err := wire.ParseBlob(blob)
+		if err != nil {
+			continue
+		}
+		if ref, is := v.start(d, h); !is {
 			v.wait(blob) // until its start is accepted
 		} else if err := t.asks(d, blob, ref); err != nil {
 			return err
@@ -219,10 +228,9 @@ func (t *turn) petitioned(d *device, blobs [][]byte) error {
 	return nil
 }
 
-// looksFor reports whether a blob is a start; no more than petitionStarts are looked at.
-func (v *live) looksFor(d *device, blob []byte) (ref session.Ref, is bool) {
-	h, err := wire.ParseBlob(blob)
-	if err != nil || v.looked >= petitionStarts {
+// start looks whether a blob of a petition is a start; no more than petitionStarts are looked at.
+func (v *live) start(d *device, h wire.Header) (ref session.Ref, is bool) {
+	if v.looked >= petitionStarts {
 		return ref, false
 	}
 	v.looked++
@@ -268,7 +276,7 @@ func (t *turn) asks(d *device, blob []byte, ref session.Ref) error {
 func (t *turn) promote(d *device) error {
 	r := d.route
 	if r.petition == nil && r.live != nil { // which the start came over
-		return t.rematch(d, r.live)
+		return t.receive(d, r.live, r.live.taken())
 	}
 	if r.petition == nil {
 		if r.seen != nil && !r.dialing {
@@ -288,5 +296,11 @@ func (t *turn) promote(d *device) error {
 	if err := t.linked(d, r.live); err != nil {
 		return err
 	}
-	return t.rematch(d, r.live)
+	return t.receive(d, r.live, r.live.taken())
+}
+
+// taken takes out what waits.
+func (v *live) taken() (all [][]byte) {
+	all, v.waiting = v.waiting, nil
+	return all
 }

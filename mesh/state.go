@@ -64,7 +64,6 @@ type device struct {
 	away      bool             // this turn opened something that came by supernode
 	quiet     time.Time        // before which nothing is left for it at a supernode by itself, see owed.go
 	said      bool             // in this turn our person said something to it
-	spoke     bool             // what it said lately may not be left anywhere yet
 	owes      int64            // since when we owe it receipts for that, Unix ms; 0: we do not
 	stale     bool             // the table is behind the session
 	moved     bool             // and the table of starts

@@ -272,7 +272,7 @@ func (q *Queue) sealableAway(now time.Time) int {
 	if now.Before(q.sealAt) || now.Before(q.quiet) || !slices.ContainsFunc(q.depots, func(d depot) bool { return !now.Before(d.due) }) {
 		return 0
 	}
-	if q.blobUnleft() {
+	if slices.ContainsFunc(q.page, func(e entry) bool { return len(e.left)+len(e.Kept) == 0 }) {
 		return 0
 	}
 	for _, pace := range sealPaces {

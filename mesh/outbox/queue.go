@@ -70,13 +70,6 @@ func New() *Queue { return &Queue{loading: true} }
 // Pending returns how many blobs are held in memory and how many ops rest unsealed.
 func (q *Queue) Pending() (blobs, ops int) { return len(q.page), max(q.ops, 0) }
 
-// Unleft reports whether something waits that is left at no supernode yet.
-func (q *Queue) Unleft() bool { return q.ops > 0 || q.blobUnleft() }
-
-func (q *Queue) blobUnleft() bool {
-	return slices.ContainsFunc(q.page, func(e entry) bool { return len(e.left)+len(e.Kept) == 0 })
-}
-
 // Full reports whether sealing pauses because the session allows no further number.
 func (q *Queue) Full() bool { return q.full }
 

@@ -30,6 +30,7 @@ type Liar struct {
 	mu        sync.Mutex // guards the following
 	view      View
 	drops     bool
+	dropped   bool              // something, already
 	misplaces bool              // it says the cursor of what it kept before
 	mute      bool              // it closes no day
 	nights    uint16            // how many days have gone by here
@@ -56,6 +57,13 @@ func (l *Liar) Drop(drops bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops = drops
+}
+
+// Dropped reports whether it has dropped anything.
+func (l *Liar) Dropped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dropped
 }
 
 // Misplace has it say of what it keeps that it stands where something else does, or stops that.
@@ -152,6 +160,7 @@ func (l *Liar) Append(ctx context.Context, c mailbox.Community, deposits []mailb
 	}
 	l.mu.Lock()
 	drops, misplaces := l.drops, l.misplaces
+	l.dropped = l.dropped || drops
 	l.mu.Unlock()
 	if !drops {
 		results, err := l.Store.Append(ctx, c, deposits)
