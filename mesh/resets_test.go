@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,6 +132,41 @@ func TestBeginAnew(t *testing.T) {
 	texts := bruno.texts("Anna")
 	if sorted := slices.Sorted(slices.Values(texts)); len(slices.Compact(sorted)) != len(texts) {
 		t.Errorf("shown twice: %v", texts)
+	}
+}
+
+// What is found out about a copy among what came behind the start stays, although the person has just said yes.
+func TestWarnedBehindTheStart(t *testing.T) {
+	t.Parallel()
+	lan := newAir()
+	anna, bruno := newPerson(t, lan, "Anna"), newPerson(t, lan, "Bruno")
+	anna.befriends(bruno)
+	backup := anna.backedUp()
+	talks(t, anna, bruno, "before")
+	anna.kill()
+	back := restored(t, lan, "Anna", backup)
+	back.start()
+	defer back.stop()
+	back.says("Bruno", "behind the start")
+	bruno.within(waitLong, "is asked", bruno.shows("Anna wants to begin anew"))
+	bruno.within(waitLong, "has what came behind", func() (has bool) {
+		bruno.inside(func(turn *turn) error {
+			d := bruno.device("Anna")
+			v := cmp.Or(d.route.petition, d.route.live)
+			if has = v != nil && len(v.waiting) > 0; !has {
+				return nil
+			}
+			h, err := wire.ParseHeader(v.waiting[0])
+			turn.n.opened.add(d.row, h.Tag, []byte("of another copy"))
+			return err
+		})
+		return has
+	})
+	if _, err := bruno.PermitReset(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	if !bruno.shows("Anna's device")() {
+		t.Error("the warning is gone")
 	}
 }
 
