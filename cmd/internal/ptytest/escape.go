@@ -161,6 +161,8 @@ func (s *Screen) moves(body string, final byte) bool {
 		s.x = min(s.width-1, s.x+by)
 	case 'D':
 		s.x = max(0, s.x-by)
+	case 'Z':
+		s.x = max(0, (s.x+tabStop-1)/tabStop-by) * tabStop
 	case 'G':
 		s.x = min(s.width, by) - 1
 	case 'd':
