@@ -194,16 +194,7 @@ func TestAccountNearlyFull(t *testing.T) {
 		for n := range uint64(before) {
 			put(t, store, n, day)
 		}
-		conn, err := nats.Connect(s.ClientURL(), nats.UserCredentials(file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		js, err := conn.JetStream()
-		if err != nil {
-			t.Fatal(err)
-		}
-		info, err := js.AccountInfo()
+		info, err := streams(t, s, nats.UserCredentials(file)).AccountInfo()
 		if err != nil {
 			t.Fatal(err)
 		}

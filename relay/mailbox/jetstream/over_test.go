@@ -126,15 +126,7 @@ func TestOverForReader(t *testing.T) {
 	if err := b.Expire(t.Context(), day); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := conn.JetStream()
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := streams(t, s)
 	if info, err := js.StreamInfo(fmt.Sprintf("reader-%x", ours[:])); err != nil || info.State.FirstSeq != 2 {
 		t.Fatalf("%+v %v", info.State, err)
 	}

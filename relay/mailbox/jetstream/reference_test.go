@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-
 	"sottovoce/relay/mailbox/jetstream"
 	"sottovoce/relay/mailbox/mailboxtest"
 )
@@ -29,15 +27,7 @@ func TestReference(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := conn.JetStream()
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := streams(t, s)
 	var dump bytes.Buffer
 	for stream := range js.StreamNames() {
 		info, err := js.StreamInfo(stream)

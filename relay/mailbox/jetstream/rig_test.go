@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
 	"sottovoce/relay/mailbox"
@@ -79,4 +80,19 @@ func TestConformance(t *testing.T) {
 func TestModel(t *testing.T) {
 	s := serve(t, nil)
 	mailboxtest.Model(t, func(testing.TB) mailboxtest.Opening { return place(s) })
+}
+
+// streams is what a server says of its streams to somebody else.
+func streams(t *testing.T, s *server.Server, options ...nats.Option) nats.JetStreamContext {
+	t.Helper()
+	conn, err := nats.Connect(s.ClientURL(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := conn.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }

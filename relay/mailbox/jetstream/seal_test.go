@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-
 	"sottovoce/relay/mailbox/jetstream"
 )
 
@@ -45,15 +43,7 @@ func TestSealed(t *testing.T) {
 			t.Fatalf("%d bytes of %d: %v", len(got), len(content), err)
 		}
 	}
-	conn, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := conn.JetStream()
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := streams(t, s)
 	info, err := js.StreamInfo("sealed")
 	if err != nil || info.State.Msgs != 4 {
 		t.Fatal(info, err)
