@@ -3,57 +3,20 @@ package mesh
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"sottovoce/mesh/needtest"
+	"sottovoce/mesh/disktest"
 	"sottovoce/mesh/store"
 )
-
-// smallDisk mounts a file system of its own, unmounted after the test.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-		needtest.Without(t, "needs root to mount a file system: "+err.Error())
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fillDisk takes all the room and returns what gives it back.
-func fillDisk(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	f, err := os.CreateTemp(dir, "filler")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 1 << 16; size > 0; {
-		if _, err := f.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	_ = f.Close()
-	return func() {
-		if err := os.Remove(f.Name()); err != nil {
-			t.Error(err)
-		}
-	}
-}
 
 // On a full disk nothing that was acknowledged is lost, in either direction; the node
 // says what is wrong, and goes on by itself when there is room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t)
+	dir := disktest.Small(t, "size=8m")
 	lan := newAir()
 	anna, bruno := newPersonIn(t, lan, "Anna", dir), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -72,7 +35,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	free := fillDisk(t, dir)
+	free := disktest.Fill(t, dir)
 	var err error
 	for range 2000 {
 		if err = say(anna, "Bruno", &sent, "a"); err != nil {
@@ -120,7 +83,7 @@ func TestFullDisk(t *testing.T) {
 // An older copy that cannot note on its full disk what its contact has of it seals nothing meanwhile; both are told when there is room.
 func TestOldCopyOnFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t)
+	dir := disktest.Small(t, "size=8m")
 	lan := newAir()
 	anna, bruno := newPersonIn(t, lan, "Anna", dir), newPerson(t, lan, "Bruno")
 	anna.befriends(bruno)
@@ -134,7 +97,7 @@ func TestOldCopyOnFullDisk(t *testing.T) {
 	for i := range 5 {
 		anna.says("Bruno", fmt.Sprint("written by the copy ", i))
 	}
-	free := fillDisk(t, dir)
+	free := disktest.Fill(t, dir)
 	bruno.start()
 	anna.within(waitLong, "the full disk is told", anna.shows("disk is full"))
 	time.Sleep(2 * time.Second) // for several links

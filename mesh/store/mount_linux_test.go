@@ -10,23 +10,9 @@ import (
 	"syscall"
 	"testing"
 
+	"sottovoce/mesh/disktest"
 	"sottovoce/mesh/needtest"
 )
-
-// smallDisk mounts a file system of its own, unmounted after the test.
-func smallDisk(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		needtest.Without(t, "needs root to mount a file system: "+err.Error())
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 func oneLine(t *testing.T, err error, path string) {
 	t.Helper()
@@ -84,7 +70,7 @@ func (g *growing) check() {
 // On a full disk nothing that was acknowledged is lost, nothing is half there,
 // reading goes on, and with room again so does writing.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, "size=4m")
+	dir := disktest.Small(t, "size=4m")
 	home := filepath.Join(dir, "home")
 	must(t, Init(home, sampleSecrets(), rand.Reader))
 	g := &growing{t: t, s: openHome(t, home)}
@@ -132,7 +118,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestOpenOnAFullDisk(t *testing.T) {
-	dir := smallDisk(t, "size=2m")
+	dir := disktest.Small(t, "size=2m")
 	home := filepath.Join(dir, "home")
 	must(t, Init(home, sampleSecrets(), rand.Reader))
 	free := fillDisk(t, dir, 0)
@@ -146,7 +132,7 @@ func TestOpenOnAFullDisk(t *testing.T) {
 }
 
 func TestInitOnAFullDisk(t *testing.T) {
-	dir := smallDisk(t, "size=1m")
+	dir := disktest.Small(t, "size=1m")
 	for _, room := range []int64{0, 4096, 64 << 10, 160 << 10} {
 		free := fillDisk(t, dir, room)
 		home := filepath.Join(dir, "home")
@@ -164,7 +150,7 @@ func TestInitOnAFullDisk(t *testing.T) {
 
 // Rights do not bind root, a mount does.
 func TestReadOnlyHome(t *testing.T) {
-	dir := smallDisk(t, "size=2m")
+	dir := disktest.Small(t, "size=2m")
 	home := filepath.Join(dir, "home")
 	must(t, Init(home, sampleSecrets(), rand.Reader))
 	s := openHome(t, home)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sottovoce/cmd/internal/netlab"
+	"sottovoce/mesh/disktest"
 )
 
 const (
@@ -80,7 +81,7 @@ func TestDisks(t *testing.T) {
 		b.more(20)
 		leader := b.servers.Leader()
 		for _, full := range []*Server{leader, b.servers.next(leader)} {
-			free := netlab.Fill(t, full.data)
+			free := disktest.Fill(t, full.data)
 			b.more(100)
 			free()
 			full.Kill()

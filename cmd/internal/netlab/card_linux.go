@@ -66,23 +66,3 @@ func (c *Card) Mend() {
 	_, _ = command("e2fsck", "-p", c.image) // 1: it mended something
 	c.mount()
 }
-
-// Fill takes all the room of a disk that has a file at dir, and returns what gives it back.
-func Fill(t testing.TB, dir string) (free func()) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 1 << 16; size > 0; {
-		if _, err := f.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	_ = f.Close()
-	return func() {
-		if err := os.Remove(f.Name()); err != nil {
-			t.Error(err)
-		}
-	}
-}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sottovoce/mesh/disktest"
 )
 
 // disk is a small file system of its own under a host's home.
@@ -35,7 +37,7 @@ func smallDisk(t *testing.T, h *Host, size string) *disk {
 // fill takes all the room and returns what gives it back.
 func (d *disk) fill() (free func()) {
 	d.t.Helper()
-	return Fill(d.t, d.dir)
+	return disktest.Fill(d.t, d.dir)
 }
 
 // burst sends texts until one is refused or there were limit, and returns those that were taken and the refusal.
